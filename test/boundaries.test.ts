@@ -81,7 +81,7 @@ function reach(start: string): ReadonlySet<string> {
   return reached;
 }
 
-test("the reader of imports finds them all", () => {
+test("the test finds all imports of a file", () => {
   expect(shipped.length).toBeGreaterThan(30);
   const index = worker.find(({ path }) => path === "worker/index.ts");
   expect(index?.imports).toEqual(["countersign:policy", "worker/create-edge.ts"]);
@@ -109,14 +109,14 @@ function findCircle(sources: readonly Source[]): readonly string[] | undefined {
   return undefined;
 }
 
-test("cli prints through output.ts alone, which escapes what strangers wrote", () => {
+test("cli prints only through output.ts, which escapes texts of strangers", () => {
   const prints = /\bconsole\.(?:log|error|warn|info|debug|trace|dir|table)\b|\bprocess\.std(?:out|err)\.write\b/;
   const printers = readSources("cli").filter(({ text }) => prints.test(text));
   expect(printers.map(({ path }) => path)).toEqual(["cli/output.ts"]);
 });
 
 describe("imports", () => {
-  test("go in no circle, not even those of types", () => {
+  test("form no cycle, not even imports of types", () => {
     const source = (path: string, ...imports: string[]): Source => ({ path, text: "", imports });
     expect(findCircle([source("a", "b"), source("b", "c"), source("c", "b")])).toEqual(["b", "c", "b"]);
     expect(findCircle([...shipped, ...readSources("cli"), ...readSources("bench")])).toBeUndefined();
@@ -126,7 +126,7 @@ describe("imports", () => {
     expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
   });
 
-  test("each folder of core imports itself and those before it", () => {
+  test("each folder of core imports only itself and the folders before it", () => {
     const folderOf = (path: string) => path.split("/").slice(1, -1)[0] ?? "";
     expect([...new Set(core.map(({ path }) => folderOf(path)))].sort()).toEqual([...CORE_FOLDERS].sort());
     const uphill = core.flatMap(({ path, imports }) =>
@@ -138,7 +138,7 @@ describe("imports", () => {
     expect(uphill).toEqual([]);
   });
 
-  test("core is what the worker loads, and nothing else", () => {
+  test("core has exactly the files that the worker loads", () => {
     const loaded = reach("worker/index.ts");
     expect(core.map(({ path }) => path).filter((path) => !loaded.has(path))).toEqual([]);
   });
@@ -147,7 +147,7 @@ describe("imports", () => {
     expect(strays(worker, (name) => isIn("worker", "core")(name) || name === "countersign:policy")).toEqual([]);
   });
 
-  test("origin imports itself, core and Hono, with Node's modules in the folders for Node alone", () => {
+  test("origin imports itself, core and Hono, and modules of Node only in its folders for Node", () => {
     const isWeb = (name: string) =>
       isIn("origin", "core")(name) || /^hono(\/|$)/.test(name) || isOneOf("node:buffer", "node:crypto")(name);
     const onWebStandards = origin.filter(({ path }) => !isOnNode(path));
@@ -161,19 +161,19 @@ describe("imports", () => {
     expect(strays(onNode.filter(isOnPostgres), (name) => isWeb(name) || isNode(name) || name === "pg")).toEqual([]);
   });
 
-  test("the driver of PostgreSQL is loaded when an inbox is in PostgreSQL, not before", () => {
+  test("the driver of PostgreSQL is loaded only for an inbox in PostgreSQL", () => {
     const isPostgres = isIn("origin/inbox/postgres");
     const importers = origin.filter(({ path, imports }) => !isPostgres(path) && imports.some(isPostgres));
     expect(importers.map(({ path }) => path)).toEqual(["origin/inbox/open.ts"]);
     expect(importers[0]?.text).not.toMatch(/from "\.\/postgres/);
   });
 
-  test("what runs on web standards reaches nothing of Node's folders", () => {
+  test("files for every runtime load nothing from the folders for Node", () => {
     const onWebStandards = origin.filter(({ path }) => !isOnNode(path));
     expect(strays([...core, ...worker, ...onWebStandards], (name) => !isOnNode(name))).toEqual([]);
   });
 
-  test("the door countersign reaches no Hono", () => {
+  test("the door countersign does not load Hono", () => {
     const reached = reach("origin/index.ts");
     expect(reached).toContain("origin/verifier.ts");
     expect([...reached].filter((name) => /^@?hono(\/|$)/.test(name))).toEqual([]);
@@ -183,7 +183,7 @@ describe("imports", () => {
     expect(strays(shipped, (name) => !isIn("cli", "bench", "test")(name))).toEqual([]);
   });
 
-  test("a door of the package passes on what others make, and nobody here goes through it", () => {
+  test("a door of the package only re-exports, and no file here imports a door", () => {
     const doors = ["origin/index.ts", "origin/hono.ts", "origin/node/index.ts", "origin/console/index.ts"];
     const all = [...shipped, ...readSources("cli"), ...readSources("bench")];
     expect(strays(all, (name) => !doors.includes(name))).toEqual([]);
@@ -192,13 +192,13 @@ describe("imports", () => {
       expect(`${path}: ${text.replaceAll(statements, "").trim()}`).toBe(`${path}: `);
   });
 
-  test("jose is imported by keys.ts alone", () => {
+  test("only keys.ts imports jose", () => {
     const importers = shipped.filter(({ imports }) => imports.includes("jose")).map(({ path }) => path);
     expect(importers.sort()).toEqual(["core/assertion/keys.ts"]);
   });
 });
 
-test("nothing shipped knows the header by which local tools hand over request.cf", () => {
+test("no shipped file contains the header with which local tools pass request.cf", () => {
   expect(shipped.filter(({ text }) => /mf-cf-blob/i.test(text)).map(({ path }) => path)).toEqual([]);
 });
 
@@ -230,12 +230,12 @@ describe("places", () => {
     expect(folders.filter((folder) => folders.filter((other) => other.startsWith(folder)).length < 2)).toEqual([]);
   });
 
-  test("a file has few lines", () => {
+  test("no file has too many lines", () => {
     const long = sources.filter(({ text }) => text.split("\n").length > MOST_LINES);
     expect(long.map(({ path }) => path)).toEqual([]);
   });
 
-  test("a test is where its file is, or in system/", () => {
+  test("a test is at the place of its file, or in system/", () => {
     const mirrored = ["core", "worker", "origin", "cli"];
     const folders = new Set(sources.map(({ path }) => dirname(path)));
     const tests = mirrored.flatMap((folder) => readSources(join("test", folder)));

@@ -53,7 +53,7 @@ test("every package has a hash of SHA-512 (Packages without a hash)", () => {
   expect(strays(({ integrity = "" }) => /^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))).toEqual([]);
 });
 
-test("every package comes from the registry, none from a repository, a file or another package", () => {
+test("every package comes from the registry, not from a repository, a file or another package", () => {
   // Without `resolved`, npm takes the package of this name and version from the registry.
   expect(
     strays(
@@ -72,11 +72,11 @@ test("package.json asks for exact versions", () => {
   expect(Object.values<string>(manifest.dependencies).filter((version) => ALIAS.test(version))).toEqual([]);
 });
 
-test("every package has a licence that was looked at", () => {
+test("every package has an allowed licence", () => {
   expect(strays(({ dev, license = "" }) => (dev ? LICENCES_OF_TOOLS : LICENCES).has(license))).toEqual([]);
 });
 
-test("three packages run a script when they are installed, and they alone may", () => {
+test("only three packages run a script when they are installed", () => {
   const scripted = locked.filter(([, { hasInstallScript }]) => hasInstallScript).map(([place]) => nameOf(place));
   expect(scripted.sort()).toEqual(WITH_INSTALL_SCRIPT);
   expect(Object.entries(manifest.allowScripts).sort()).toEqual(WITH_INSTALL_SCRIPT.map((name) => [name, true]));

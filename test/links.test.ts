@@ -67,7 +67,7 @@ test("there are documents, and links in them", () => {
   expect(NAMES.flatMap(linksOf).length).toBeGreaterThan(50);
 });
 
-describe("every link leads somewhere", () => {
+describe("every link has a target", () => {
   test.each(NAMES)("%s", (name) => {
     const faults = linksOf(name).map((link) => [link.text, faultOf(link)]);
     expect(faults.filter(([, fault]) => fault !== undefined)).toEqual([]);

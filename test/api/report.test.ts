@@ -41,7 +41,7 @@ test("docs/api.md is the report of the exports (npm run api)", () => {
   expect(readFileSync(join(ROOT, "docs/api.md"), "utf8")).toBe(formatReport(doors));
 });
 
-test("names no type of Node's", () => {
+test("the report names no type of Node", () => {
   const report = formatReport(doors).replace(/\/\*\*.*?\*\//gs, "");
   expect(report.match(/\b(?:Buffer|KeyObject|NodeJS|IncomingMessage|Socket|Readable)\b/g)).toBeNull();
 });

@@ -88,7 +88,7 @@ describe("certificates", async () => {
     );
   });
 
-  test.each([...BY_LIBRARY])("%s: refused, as at the edge", async (name) => {
+  test.each([...BY_LIBRARY])("%s: explain refuses it, as the edge does", async (name) => {
     const entry = corpus[name] as CorpusEntry;
     for (const route of routes) {
       const { verdict, ways } = await explainHere({ policy, chain: entry, route, platform: PLATFORM });
@@ -96,7 +96,7 @@ describe("certificates", async () => {
     }
   });
 
-  test.each(alike)("%s: every program that is asked says the same", async (_, entry) => {
+  test.each(alike)("%s: every other program gives the same verdict", async (_, entry) => {
     const { verdict, code, ways } = await explainHere({
       policy,
       chain: entry,
@@ -196,7 +196,7 @@ describe("signatures and credentials", async () => {
     },
   );
 
-  test("an origin behind the edge relies on it for credentials; without its secret, a signature is undecided", async () => {
+  test("an origin behind the edge relies on the edge for credentials; without the secret, a signature is undecided", async () => {
     const chain = { leaf: senders.acme.base64, intermediates: [] };
     const headers = { ...basic("acme:a-password"), ...hub(sign(BODY)) };
     const asked = { policy, chain, route: "/all", headers, body: BODY, platform: PLATFORM, secrets: SECRETS };

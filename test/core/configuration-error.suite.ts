@@ -18,18 +18,18 @@ const form = object({
 const told = (document: unknown): string[] => describeIssues(readForm(form, document).problems);
 
 export const cases: Cases = {
-  "describeIssues() names the place of each fault, and what must be there": () => {
+  "describeIssues() names the place of each fault, and the value that is required there": () => {
     assert.deepEqual(told({ name: "", count: "secret", list: [{ "a/b~c": true }, { "a/b~c": "secret" }] }), [
       "/name: must not be empty",
       "/count: must be number",
       "/list/1/a~1b~0c: must be boolean",
     ]);
   },
-  "describeIssues() tells what is missing, and what is not known": () => {
+  "describeIssues() reports missing members and unknown members": () => {
     assert.deepEqual(told({ nmae: "secret" }), ["/name: is missing", "/nmae: is no member that is known here"]);
     assert.deepEqual(told(7), ["/: must be Object"]);
   },
-  "describeIssues() tells of a value of several forms the faults of the form that it has": () => {
+  "describeIssues() reports the faults of the form that a value has, if it may have several forms": () => {
     const faults = (value: unknown) => told({ name: "a", form: value });
     assert.deepEqual(faults({ kind: "y", size: "z" }), ['/form/kind: must be "x"', "/form/size: must be number"]);
     assert.deepEqual(faults({ kind: "x" }), ["/form/size: is missing"]);
@@ -42,7 +42,7 @@ export const cases: Cases = {
     assert.equal(new ConfigurationError("keys", ["/a: b", "/c: d"]).message, "keys: 2 problems\n  - /a: b\n  - /c: d");
     assert.equal(new ConfigurationError("keys", []).message, "keys: 0 problems");
   },
-  "a JSON pointer reads back, whatever its members are": () => {
+  "formatPointer() and parsePointer() are inverse for all names of members": () => {
     const members = fc.array(fc.string({ unit: fc.constantFrom(..."ab/~01") }), { minLength: 1 });
     fc.assert(
       fc.property(members, (path) => assert.deepEqual(parsePointer(formatPointer(path)), path)),

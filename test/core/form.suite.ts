@@ -37,7 +37,7 @@ function problemsOf(form: AnyForm, value: unknown): string[] {
 const named = record(string(regex(/^[a-z]+$/, "malformed_name")), object({ size: whole(1, 3) }), someMember);
 
 export const cases: Cases = {
-  "readForm() copies what fits, deeply": () => {
+  "readForm() makes a deep copy of a value that fits": () => {
     const value = { one: { size: 1 }, two: { size: 3 } };
     const { output } = readForm(named, value);
     assert.deepEqual(output, value);
@@ -47,7 +47,7 @@ export const cases: Cases = {
     assert.deepEqual(copy, texts);
     assert.notEqual(copy, texts);
   },
-  "readForm() finds every problem, each at its place": () => {
+  "readForm() finds every problem, each with its place": () => {
     assert.deepEqual(problemsOf(named, { A: { size: 0 }, b: { size: 1.5, more: 1, most: 1 }, c: {}, d: 7 }), [
       "malformed_name /A",
       "wrong_kind /A/size >=1",
@@ -61,7 +61,7 @@ export const cases: Cases = {
     assert.deepEqual(problemsOf(named, null), ["wrong_kind / Object"]);
     assert.deepEqual(problemsOf(named, undefined), ["missing /"]);
   },
-  "readForm() takes no name that every object has": () => {
+  "readForm() accepts no member name that every object inherits": () => {
     const document = JSON.parse('{ "constructor": { "size": 1 }, "__proto__": { "size": 1 }, "prototype": 7 }');
     assert.deepEqual(problemsOf(named, document), [
       "reserved_name /constructor",
@@ -77,7 +77,7 @@ export const cases: Cases = {
     assert.deepEqual(Object.getOwnPropertyNames(kept), ["a"]);
     assert.equal(Object.getPrototypeOf(kept), Object.prototype);
   },
-  "readForm() refuses, drops or keeps other members": () => {
+  "readForm() refuses, drops or keeps members that are not in the form": () => {
     const members = { a: optional(string()) };
     const value = { a: "1", b: 2 };
     assert.deepEqual(problemsOf(object(members), value), ["unknown_member /b"]);
@@ -85,7 +85,7 @@ export const cases: Cases = {
     assert.deepEqual(readForm(openObject(members, "kept"), value).output, value);
     assert.deepEqual(readForm(object(members), {}).output, {});
   },
-  "readForm() tells of one of several forms what is wrong within the one that is meant": () => {
+  "readForm() reports the problems within the form that is meant, if there are several forms": () => {
     const pair = object({ user: string(notEmpty()), secret: string() });
     const form = either(pair, list(pair, notEmpty()));
     assert.deepEqual(readForm(form, [{ user: "a", secret: "b" }]).output, [{ user: "a", secret: "b" }]);
@@ -101,7 +101,7 @@ export const cases: Cases = {
     assert.deepEqual(problemsOf(bounded, "aaa"), ["wrong_kind / string"]);
     assert.equal(readForm(bounded, "bbb").output, "bbb");
   },
-  "readForm() asks a rule of the whole only if every part is of its kind": () => {
+  "readForm() applies a rule of the whole only if every part has the right kind": () => {
     const asked: unknown[] = [];
     const form = object(
       { a: optional(string(maxLength(1))), b: optional(string()) },
@@ -115,7 +115,7 @@ export const cases: Cases = {
     assert.deepEqual(problemsOf(form, { a: "1", c: 1 }), ["unknown_member /c", "missing /b"]);
     assert.equal(asked.length, 2);
   },
-  "readForm() takes values of no other kind": () => {
+  "readForm() accepts only values of the right kind": () => {
     for (const value of [Number.NaN, "1", true, null, [], {}])
       assert.deepEqual(problemsOf(number(), value), ["wrong_kind / number"]);
     for (const value of [2 ** 53, 0.5, Number.POSITIVE_INFINITY, 1e300])

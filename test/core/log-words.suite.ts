@@ -5,7 +5,7 @@ import { DECISIONS, type Explanation, OPERATIONAL_CODES } from "../../core/log-w
 import type { Cases } from "../support/scenes/certificates.ts";
 
 export const cases: Cases = {
-  "each word and code of the log says what it means, and what to do if somebody has to act": () => {
+  "each word and code of the log has an explanation, and says what to do if somebody must act": () => {
     const all: [string, Explanation][] = [...Object.entries(DECISIONS), ...Object.entries(OPERATIONAL_CODES)];
     assert.ok(all.length > 40);
     for (const [word, { meaning, who, what }] of all) {

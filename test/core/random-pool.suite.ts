@@ -5,7 +5,7 @@ import { poolRandom } from "../../core/random-pool.ts";
 import type { Cases } from "../support/scenes/certificates.ts";
 
 export const cases: Cases = {
-  "poolRandom() gives every octet of the generator to one id alone": () => {
+  "poolRandom() gives every octet of the generator to only one id": () => {
     const fills: Uint8Array[] = [];
     const take = poolRandom((pool) => {
       crypto.getRandomValues(pool);
@@ -23,7 +23,7 @@ export const cases: Cases = {
     assert.equal(octets.slice(0, ids.length * 32), ids.join(""));
     assert.equal(fills.length, 3);
   },
-  "poolRandom() asks no earlier than the pool is used up": () => {
+  "poolRandom() asks for more octets only when the pool is empty": () => {
     let fills = 0;
     const take = poolRandom((pool) => {
       fills += 1;

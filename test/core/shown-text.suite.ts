@@ -15,10 +15,10 @@ const long = "a".repeat(MAX_LOGGED_CHARACTERS);
 const inLists = (levels: number, value: unknown): unknown => numbers(levels).reduce<unknown>((inner) => [inner], value);
 
 export const cases: Cases = {
-  "escapeControls() leaves text as it is, in any alphabet": () => {
+  "escapeControls() does not change other text, in any alphabet": () => {
     for (const text of ["", "plain ~", "é 字 🦊", "a\\u0000"]) assert.equal(escapeControls(text), text);
   },
-  "escapeControls() writes what is not seen as its code units": () => {
+  "escapeControls() writes invisible characters as their code units": () => {
     const escaped: Readonly<Record<string, string>> = {
       "a\u0000b": "a\\u0000b",
       "\u001f\u007f": "\\u001f\\u007f",
@@ -30,7 +30,7 @@ export const cases: Cases = {
     };
     for (const [text, expected] of Object.entries(escaped)) assert.equal(escapeControls(text), expected);
   },
-  "escapeControls() changes no value within JSON": () => {
+  "escapeControls() does not change a value in JSON": () => {
     fc.assert(
       fc.property(fc.string({ unit: character }), (text) => {
         assert.equal(JSON.parse(escapeControls(JSON.stringify(text))), text);
@@ -38,7 +38,7 @@ export const cases: Cases = {
       { numRuns: 200 },
     );
   },
-  "isBounded() says of what bound() would leave as it is, and of nothing else": () => {
+  "isBounded() is true exactly for values that bound() does not change": () => {
     const kept = [
       ...["", long, 1, true, null, undefined],
       ...[numbers(MAX_LOGGED_MEMBERS), objectOf(MAX_LOGGED_MEMBERS), { [long]: long }],
@@ -55,7 +55,7 @@ export const cases: Cases = {
       assert.notDeepEqual(bound(value), value);
     }
   },
-  "cut() cuts behind a number of characters, never within one": () => {
+  "cut() cuts after a number of characters, never within one": () => {
     assert.equal(cut(long), long);
     assert.equal(cut(`${long}a`), `${long}…`);
     const start = long.slice(1);
@@ -63,7 +63,7 @@ export const cases: Cases = {
     assert.equal(cut(`${start.slice(1)}🦊a`), `${start.slice(1)}🦊…`);
     assert.equal(cut(`\ud800${long}`), `\ud800${long.slice(1)}…`);
   },
-  "bound() keeps what is short, and copies it": () => {
+  "bound() copies short values unchanged": () => {
     const value = { text: "a", list: [1, true, null, undefined], nested: { a: {} } };
     assert.deepEqual(bound(value), value);
     assert.notEqual(bound(value), value);
@@ -76,7 +76,7 @@ export const cases: Cases = {
     assert.deepEqual(bound({ toJSON: 1 }), { toJSON: 1 });
     assert.deepEqual(boundDetails({ at: new Date(0), size: 5n }), { at: "1970-01-01T00:00:00.000Z", size: "5" });
   },
-  "bound() cuts names of members as well": () => {
+  "bound() also shortens names of members": () => {
     assert.deepEqual(bound({ [`${long}a`]: `${long}b` }), { [`${long}…`]: `${long}…` });
   },
   "bound() shows the first members of a long list or object, and how many more there are": () => {
@@ -86,7 +86,7 @@ export const cases: Cases = {
     const shown = { ...objectOf(MAX_LOGGED_MEMBERS - 1), "…": "and 2 more" };
     assert.deepEqual(bound(objectOf(MAX_LOGGED_MEMBERS + 1)), shown);
   },
-  "bound() goes down a few levels, in lists and in objects": () => {
+  "bound() copies only the first levels, of lists and of objects": () => {
     assert.deepEqual(bound(inLists(MAX_LOGGED_DEPTH, "x")), inLists(MAX_LOGGED_DEPTH, "x"));
     assert.deepEqual(bound(inLists(MAX_LOGGED_DEPTH + 1, "x")), inLists(MAX_LOGGED_DEPTH, "…"));
     assert.deepEqual(bound({ a: { b: { c: 1 } } }, 2), { a: { b: "…" } });
@@ -94,7 +94,7 @@ export const cases: Cases = {
     const wrapped = { toJSON: () => ({ toJSON: () => ({ a: 1 }) }) };
     assert.deepEqual(bound(wrapped, 1), { a: 1 });
   },
-  "bound() of what it returned is the same": () => {
+  "bound() does not change its own result": () => {
     fc.assert(
       fc.property(fc.anything({ maxDepth: 8, maxKeys: 40 }), (value) => {
         const once = bound(value);

@@ -15,12 +15,12 @@ beforeAll(async () => {
   originals = makeOriginals(await askShared("fixtures"));
 }, 240_000);
 
-test("every public root is read, and read alike", () => {
+test("every public root is read, with the same facts", () => {
   expect(originals.roots.length).toBeGreaterThan(100);
   for (const root of originals.roots) expect(compareCertificate(root.der, root), root.name).toEqual({ kind: "same" });
 });
 
-test("every certificate of the suites is read alike, or refused for a reason that is listed", () => {
+test("every certificate of the suites is read with the same facts, or refused for a listed reason", () => {
   for (const original of originals.certificates) {
     const outcome = compareCertificate(original.der, original);
     requireKnown(outcome, original.name);
@@ -28,17 +28,17 @@ test("every certificate of the suites is read alike, or refused for a reason tha
   }
 });
 
-test("every list of the suites is read, and read alike", () => {
+test("every list of the suites is read, with the same facts", () => {
   for (const [name, der] of Object.entries(originals.crls)) expect(compareCrl(der), name).toEqual({ kind: "same" });
 });
 
-test("edited certificates are read alike, or refused", () => {
+test("edited certificates are read with the same facts, or refused", () => {
   const { same, all } = compareEditedCertificates(originals, RUNS);
   expect(all).toBe(RUNS.numRuns);
   expect(same).toBeGreaterThan(all / 10);
 }, 150_000);
 
-test("edited lists are read alike, or refused", () => {
+test("edited lists are read with the same facts, or refused", () => {
   const { same, all } = compareEditedCrls(originals, RUNS);
   expect(all).toBe(RUNS.numRuns);
   expect(same).toBeGreaterThan(all / 10);

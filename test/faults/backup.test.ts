@@ -44,7 +44,7 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
     });
     afterAll(() => servers.disposeAsync());
 
-    test("a backup taken under load has all that was acknowledged before, and the books balance on it", async () => {
+    test("a backup taken under load has every event acknowledged before it, and after a restore each event is stored once", async () => {
       const source = await from.newLocation(stack);
       const target = await to.newLocation(stack);
       const world = await createFaultWorld(stack, source, { padding: PADDING });

@@ -60,7 +60,7 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
     beforeAll(() => store.start(servers));
     afterAll(() => servers.disposeAsync());
 
-    test("store and handle once what comes several times, at once and in any order", async () => {
+    test("store and handle each event once, although it is sent several times, at once and in any order", async () => {
       const world = await createFaultWorld(stack, await store.newLocation(stack));
       const { ledger } = world;
       const ports = [await freePort(), await freePort()] as const;

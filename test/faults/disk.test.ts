@@ -65,14 +65,14 @@ async function expectRecovery(title: string, disk: string, inbox: string): Promi
   expect(await origin.stop()).toBe(0);
 }
 
-test("SQLite on a full disk tells senders to come again, and recovers by itself", async ({ skip }) => {
+test("SQLite on a full disk tells senders to retry, and recovers by itself", async ({ skip }) => {
   const disk = mountSmallDisk(stack, DISK_MEGABYTES);
   if (disk === undefined) return skip();
   await expectRecovery("SQLite", disk, join(disk, "inbox.sqlite"));
 });
 
 describe.skipIf(missingPostgres())("PostgreSQL", () => {
-  test("with tables on a full disk tells senders to come again, and recovers by itself", async ({ skip }) => {
+  test("with tables on a full disk tells senders to retry, and recovers by itself", async ({ skip }) => {
     const disk = mountSmallDisk(stack, DISK_MEGABYTES);
     if (disk === undefined) return skip();
     const server = await startPostgres(stack);

@@ -23,7 +23,7 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
     beforeAll(() => store.start(servers));
     afterAll(() => servers.disposeAsync());
 
-    test(`one that is killed ${KILLS} times under load loses nothing and stores nothing twice`, async () => {
+    test(`one that is killed ${KILLS} times under load loses no event and stores none twice`, async () => {
       const world = await createFaultWorld(stack, await store.newLocation(stack));
       const port = await freePort();
       let isOver = false;
@@ -41,7 +41,7 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       expect(await last.stop()).toBe(0);
     });
 
-    test("two that share an inbox, one of which is killed while it holds leases, handle everything", async () => {
+    test("two share an inbox: if one is killed while it holds leases, the other handles all events", async () => {
       const world = await createFaultWorld(stack, await store.newLocation(stack));
       const ports = [await freePort(), await freePort()] as const;
       const victim = await world.start(ports[0]);
@@ -57,7 +57,7 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       expect(await survivor.stop()).toBe(0);
     });
 
-    test("one that is stopped and started in good order gives back what it began", async () => {
+    test("one that is stopped and started normally releases the events that it had begun", async () => {
       const world = await createFaultWorld(stack, await store.newLocation(stack));
       const port = await freePort();
       let isOver = false;
@@ -77,7 +77,7 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
 });
 
 describe.skipIf(missingPostgres())("PostgreSQL", () => {
-  test("that crashes and is started again under load loses nothing; meanwhile senders are told to come again", async () => {
+  test("a crash and restart under load lose no event; meanwhile senders are told to retry", async () => {
     const server: PostgresServer = await startPostgres(stack);
     const world = await createFaultWorld(stack, await server.createDatabase());
     const port = await freePort();

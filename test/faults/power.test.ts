@@ -37,7 +37,7 @@ interface Mark {
   readonly length: number;
 }
 
-test(`a log that ends anywhere, ${POWER_CUTS} times under load, holds what was acknowledged before its end`, async () => {
+test(`a log that is cut at any length, ${POWER_CUTS} times under load, holds all events acknowledged up to this length`, async () => {
   const file = join(temporaryDirectory(stack), "inbox.sqlite");
   const log = `${file}-wal`;
   const world = await createFaultWorld(stack, file);
@@ -73,7 +73,7 @@ test(`a log that ends anywhere, ${POWER_CUTS} times under load, holds what was a
   expect(await last.stop()).toBe(0);
 });
 
-test(`a disk whose power goes ${POWER_CUTS} times under load keeps what was acknowledged`, async ({ skip }) => {
+test(`a disk that loses power ${POWER_CUTS} times under load keeps all acknowledged events`, async ({ skip }) => {
   const disk = mountPowerDisk(stack);
   if (disk === undefined) return skip();
   const file = join(disk.path, "inbox.sqlite");

@@ -22,13 +22,13 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-test("a consumer that dies in the middle of batches, and what it acknowledged with it, loses nothing", async () => {
+test("a consumer that dies in the middle of batches and loses its acknowledgements loses no event", async () => {
   const world = await load("crashes", "its acknowledgements lost");
   // The bodies of delivered events are removed, even if the consumer died.
   await expect.poll(() => world.keys("body/")).toEqual([]);
 });
 
-test("a consumer that dies while it delivers, and what it acknowledged counts, loses nothing", async () => {
+test("a consumer that dies while it delivers, and whose acknowledgements count, loses no event", async () => {
   const world = await load("dies", "deliveries under way");
   // If the consumer died just after an event was acknowledged, the body of the event remains until it is removed because of its
   // age.

@@ -17,7 +17,7 @@ beforeAll(async () => {
   originals = makeOriginals(await makeFixtures());
 });
 
-test("edited certificates are read alike, or refused", { timeout: MILLISECONDS + 60_000 }, () => {
+test("edited certificates are read with the same facts, or refused", { timeout: MILLISECONDS + 60_000 }, () => {
   const { same, all } = compareEditedCertificates(originals, {
     seed,
     numRuns: CERTIFICATES,
@@ -27,7 +27,7 @@ test("edited certificates are read alike, or refused", { timeout: MILLISECONDS +
   expect(same).toBeGreaterThan(all / 10);
 });
 
-test("edited lists are read alike, or refused", { timeout: MILLISECONDS + 60_000 }, () => {
+test("edited lists are read with the same facts, or refused", { timeout: MILLISECONDS + 60_000 }, () => {
   const { same, all } = compareEditedCrls(originals, { seed, numRuns: CRLS, milliseconds: MILLISECONDS });
   expect(all).toBe(CRLS);
   expect(same).toBeGreaterThan(all / 10);

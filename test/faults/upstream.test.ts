@@ -73,7 +73,7 @@ const REASONS: readonly RegExp[] = [
 
 type Upstream = Awaited<ReturnType<typeof startUpstream>>;
 
-test("an upstream that is slow, resets, refuses or answers nonsense loses nothing", async () => {
+test("an upstream that is slow, resets, refuses or responds with nonsense loses no event", async () => {
   const directory = temporaryDirectory(stack);
   const keys = join(directory, "own.json");
   writeFileSync(keys, JSON.stringify({ keys: [await newSigningKey()] }));

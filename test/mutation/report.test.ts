@@ -25,7 +25,7 @@ function reportOn(file: string, killed: number, ...statuses: readonly string[]):
 }
 
 describe("judgeReport()", () => {
-  test("finds nothing where every change was noticed, or ran without an end", () => {
+  test("finds no problem if every change was noticed or ran endlessly", () => {
     expect(judgeReport(reportOn(DECIDES, 1, "Timeout"), [])).toEqual({
       summary: [`${DECIDES}: 2 of 2 noticed, 0 listed as equivalent`],
       problems: [],
@@ -35,7 +35,7 @@ describe("judgeReport()", () => {
     const { problems } = judgeReport(reportOn(DECIDES, 99, status), []);
     expect(problems).toEqual([`${DECIDES}:2: no test notices\n  - a && b\n  + a || b`]);
   });
-  test("lets a listed equivalent pass, in its own file and line alone", () => {
+  test("accepts a listed equivalent, but only in its own file and line", () => {
     const entry = { file: DECIDES, ...LISTED, reason: "b follows from a" };
     expect(judgeReport(reportOn(DECIDES, 0, "Survived"), [entry])).toEqual({
       summary: [`${DECIDES}: 0 of 1 noticed, 1 listed as equivalent`],
@@ -46,7 +46,7 @@ describe("judgeReport()", () => {
       expect(judgeReport(report, [{ ...entry, ...other }]).problems).toHaveLength(1);
     }
   });
-  test("takes nine of ten in a file that does not decide, and not fewer", () => {
+  test("accepts nine noticed changes of ten in a file that does not decide, but not fewer", () => {
     expect(judgeReport(reportOn(ELSEWHERE, 9, "Survived"), []).problems).toEqual([]);
     expect(judgeReport(reportOn(ELSEWHERE, 17, "Survived", "Survived"), []).problems).toHaveLength(2);
   });
@@ -56,7 +56,7 @@ describe("judgeReport()", () => {
   });
 });
 
-test("survivorsOf() gives the text of a change over several lines", () => {
+test("survivorsOf() returns the text of a change over several lines", () => {
   const mutant = { status: "Survived", mutatorName: "BlockStatement", replacement: "{}" };
   const location = { start: { line: 1, column: 14 }, end: { line: 2, column: 9 } };
   expect(survivorsOf({ files: { [DECIDES]: { source: SOURCE, mutants: [{ ...mutant, location }] } } })).toEqual([
@@ -64,7 +64,7 @@ test("survivorsOf() gives the text of a change over several lines", () => {
   ]);
 });
 
-test("staleEntries() finds what is listed of a file that was tried and does not survive", () => {
+test("staleEntries() finds listed mutants that did not survive although their file was tried", () => {
   const entry = { file: DECIDES, ...LISTED, reason: "b follows from a" };
   expect(staleEntries(reportOn(DECIDES, 1), [entry])).toEqual([entry]);
   expect(staleEntries(reportOn(DECIDES, 0, "Survived"), [entry])).toEqual([]);
@@ -78,7 +78,7 @@ describe("the lists", () => {
       expect(new Set(list).size).toBe(list.length);
     }
   });
-  test("give a reason for each equivalent, and its line is in the file", () => {
+  test("give a reason for each equivalent, and each line is in its file", () => {
     const entries = JSON.parse(readFileSync(new URL("equivalent.json", import.meta.url), "utf8"));
     for (const { file, line, reason } of entries) {
       const source = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
@@ -91,7 +91,7 @@ describe("the lists", () => {
       expect(reason.length).toBeGreaterThan(20);
     }
   });
-  test("put what is not yet good enough last among the files of core that changed", () => {
+  test("put files that are not good enough yet last among the changed files of core", () => {
     const names = readdirSync(new URL("../../core/", import.meta.url), { recursive: true, encoding: "utf8" })
       .filter((name) => name.includes("."))
       .map((name) => `core/${name}`);

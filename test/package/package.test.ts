@@ -67,7 +67,7 @@ async function makeFixture() {
 }
 
 describe("the tarball", () => {
-  test("holds what is built, the schema, the template, and no source", async () => {
+  test("contains what is built, the schema, the template, and no source", async () => {
     const [{ files }] = JSON.parse(await npm(ROOT, "pack", "--dry-run", "--ignore-scripts", "--json"));
     const paths = (files as { path: string }[]).map(({ path }) => path);
     const others = paths.filter((path) => !/^dist\/(cli|core|origin|worker)\/.*\.(js|d\.ts)$/.test(path));
@@ -91,7 +91,7 @@ describe("the tarball", () => {
     expect(messages).toEqual([]);
   });
 
-  test("attw finds types behind every door, for programs of ES modules", async () => {
+  test("attw finds types for every door, for programs of ES modules", async () => {
     const analysis = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
     if (analysis.types === false) throw new Error("the package has no types");
     const old = ["node10", "node16-cjs"];
@@ -117,7 +117,7 @@ describe("an installation", () => {
     expect(bytes).toBeLessThanOrEqual(MAX_INSTALLED_BYTES);
   });
 
-  test("has a command that says its version, and helps without loading what it helps with", async () => {
+  test("has a command that prints its version, and prints help without loading the other commands", async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     expect((await runIn(project, "npx", "countersign", "--version")).stdout).toBe(`${version}\n`);
     const { stdout } = await countersign("--help");
@@ -142,7 +142,7 @@ describe("an installation", () => {
 });
 
 describe("the oldest Hono", () => {
-  test("has the body given back, a form too, and a console", async () => {
+  test("lets the handler read the body again, also a form, and shows a console", async () => {
     const { peerDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     const old = join(directory, "old");
     await install(old, tarball, `hono@${peerDependencies.hono.replace("^", "")}`);
@@ -187,7 +187,7 @@ describe("the main job", () => {
   );
 });
 
-describe("a project of one's own, on the oldest Node", () => {
+describe("a project of a user, on the oldest Node", () => {
   let own: string;
   let development: Running;
   const program = () => join(own, PROGRAM);
@@ -217,11 +217,11 @@ describe("a project of one's own, on the oldest Node", () => {
     expect(await development.line({ decision })).toMatchObject({ decision });
   });
 
-  test("hands the event to handler.ts", async () => {
+  test("passes the event to handler.ts", async () => {
     expect(await development.line({ decision: "dispatched" })).toMatchObject({ attempt: 1 });
   });
 
-  test("says so where Node loses what a client sends", async () => {
+  test("says so if Node loses data that a client sends", async () => {
     const [node = ""] = runtimes["Node 24"] ?? [];
     const { code, stderr } = await runIn(own, node, program(), "dev", "--port", "0");
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("this is Node 24.21.0") });
@@ -251,7 +251,7 @@ describe("a project of one's own, on the oldest Node", () => {
 });
 
 describe("a checkout without development dependencies and install scripts", () => {
-  test("runs an origin, on a Node that it did not bring", async () => {
+  test("runs an origin on a Node that the checkout did not install", async () => {
     const checkout = join(directory, "checkout");
     mkdirSync(checkout);
     for (const part of ["core", "worker", "origin", "cli", "package.json", "package-lock.json", "policy.json"])

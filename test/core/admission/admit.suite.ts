@@ -75,14 +75,14 @@ export const cases: Cases = {
       refused("sender_not_allowed", () => admitWith(fixtures, leaf, [{ subject: SUBJECT }]));
     }
   },
-  "admit() needs one matching entry, with every member of it": (fixtures) => {
+  "admit() needs one entry of which every member matches": (fixtures) => {
     const wrong = { subject: SUBJECT, san: { dns: ["other.example"] } };
     const right = { subject: { O: "Countersign Tests" }, san: { dns: ["client.example"] } };
     assert.equal(admitWith(fixtures, "client", [wrong, right]).sender.name, "sender");
     refused("sender_not_allowed", () => admitWith(fixtures, "client", [wrong]));
     refused("sender_not_allowed", () => admitWith(fixtures, "direct", [wrong, right]));
   },
-  "admit() names the entry that came nearest, and the members in which it failed": (fixtures) => {
+  "admit() names the nearest entry, and its members that do not match": (fixtures) => {
     const { details } = refused("sender_not_allowed", () =>
       admitWith(fixtures, "client", [
         { subject: { CN: "other.example", O: "Other" } },
@@ -93,24 +93,24 @@ export const cases: Cases = {
     assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 1, failed: ["subject.O"] });
     assert.deepEqual(details["anchors"], ["root"]);
   },
-  "admit() names the entry that came nearest also where none shares anything": (fixtures) => {
+  "admit() names the nearest entry even if no entry has a matching member": (fixtures) => {
     const entries = [{ subject: { CN: "a.example", O: "Other" } }, { subject: { CN: "a.example" } }];
     const { details } = refused("sender_not_allowed", () => admitWith(fixtures, "client", entries));
     assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 1, failed: ["subject.CN"] });
   },
-  "admit() names the first of entries that came equally near": (fixtures) => {
+  "admit() names the first of several entries that are equally near": (fixtures) => {
     const { details } = refused("sender_not_allowed", () =>
       admitWith(fixtures, "client", [{ subject: { CN: "a.example" } }, { subject: { O: "Other" } }]),
     );
     assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 0, failed: ["subject.CN"] });
   },
-  "admit() names a window that is over": (fixtures) => {
+  "admit() names a window that has ended": (fixtures) => {
     const entry = { subject: SUBJECT, until: "2027-01-01" };
     admitWith(fixtures, "client", [entry], fixtures.now - 1);
     const { details } = refused("sender_not_allowed", () => admitWith(fixtures, "client", [entry]));
     assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 0, failed: ["until"] });
   },
-  "admit() passes over a sender whose trust does not prove the certificate, though its entry matches": (fixtures) => {
+  "admit() skips a sender whose trust does not prove the certificate, even if its entry matches": (fixtures) => {
     const certificates = [{ subject: SUBJECT }];
     const admitted = admitAmong(fixtures, "direct", {
       first: { anchors: ["stranger"], certificates },
@@ -124,12 +124,12 @@ export const cases: Cases = {
       }),
     );
   },
-  "admit() takes the first sender of the route that matches": (fixtures) => {
+  "admit() admits the first sender of the route that matches": (fixtures) => {
     const certificates = [{ subject: SUBJECT }];
     const senders = { b: { anchors: ["root"], certificates }, a: { anchors: ["root"], certificates } } as const;
     assert.equal(admitAmong(fixtures, "direct", senders).sender.name, "b");
   },
-  "admit() knows only the senders of the route": (fixtures) => {
+  "admit() considers only the senders of the route": (fixtures) => {
     const document = policyDocument(fixtures);
     const { sender } = document.senders;
     const policy = compilePolicy({
@@ -144,7 +144,7 @@ export const cases: Cases = {
     assert.equal(admit(proven, selectRoute(policy, "/hooks", "POST"), fixtures.now).sender.name, "sender");
     refused("sender_not_allowed", () => admit(proven, selectRoute(policy, "/other", "POST"), fixtures.now));
   },
-  "describeCertificate() tells names, serial and digests": (fixtures) => {
+  "describeCertificate() returns names, serial and digests": (fixtures) => {
     const { certificate } = admitWith(fixtures, "client", [{ subject: SUBJECT }]);
     const { serial, sha256, spkiSha256 } = certificate.leaf;
     const issuer = "CN=Intermediate,O=Countersign Tests,C=US";

@@ -31,23 +31,23 @@ function faultOf(username: string, password: string): string {
 }
 
 export const cases: Cases = {
-  "verifyBasic() takes the examples of RFC 7617, under any of the credentials": () => {
+  "verifyBasic() accepts the examples of RFC 7617, with any of the configured credentials": () => {
     verify(ALADDIN);
     verify(TEST);
     verifyBasic(CREDENTIALS.toReversed(), ALADDIN);
     verifyBasic(CREDENTIALS.slice(1), TEST);
   },
-  "verifyBasic() reads the scheme in any case and any number of spaces, as RFC 9110 has it": () => {
+  "verifyBasic() accepts the scheme in any letter case and with any number of spaces, as RFC 9110 says": () => {
     for (const scheme of ["basic ", "BASIC ", "bAsIc ", "Basic   "]) verify(ALADDIN.replace("Basic ", scheme));
   },
-  "verifyBasic() takes every colon but the first as part of the password": () => {
+  "verifyBasic() reads every colon after the first one as part of the password": () => {
     const credentials = [importBasicCredential("user", "a:b::c:"), importBasicCredential("", "alone")];
     verifyBasic(credentials, encode("user:a:b::c:"));
     verifyBasic(credentials, encode(":alone"));
     refused("basic_mismatch", () => verifyBasic(credentials, encode("user:a:b::c")));
     refused("basic_mismatch", () => verifyBasic(credentials, encode("alone:")));
   },
-  "importBasicCredential() has characters composed, as clients send them": () => {
+  "importBasicCredential() composes characters, as clients do": () => {
     const credentials = [importBasicCredential("Zoe\u0308", "cafe\u0301 pass")];
     verifyBasic(credentials, encode("Zo\u00eb:caf\u00e9 pass"));
   },
@@ -134,7 +134,7 @@ export const cases: Cases = {
       assert.deepEqual(Object.keys(details), ["cause"], text);
     }
   },
-  "verifyBasic() tells the operator what is wrong with a credential": () => {
+  "verifyBasic() reports to the operator what is wrong with a credential": () => {
     const faults: readonly (readonly [cause: string, authorization: string])[] = [
       ["not one Basic credential of bounded length", `${ALADDIN}, ${ALADDIN}`],
       ["not one Basic credential of bounded length", encode(`user:${"x".repeat(1024)}`)],
@@ -147,12 +147,12 @@ export const cases: Cases = {
       assert.deepEqual(refused("basic_malformed", () => verify(authorization)).details, { cause });
     }
   },
-  "verifyBasic() takes the longest credential that can be configured": () => {
+  "verifyBasic() accepts the longest credential that can be configured": () => {
     const password = "p".repeat(768 - 5);
     verifyBasic([importBasicCredential("user", password)], encode(`user:${password}`));
     assert.match(faultOf("user", `${password}p`), /too long/);
   },
-  "importBasicCredential() refuses what no client can send, and quotes nothing": () => {
+  "importBasicCredential() refuses values that no client can send, and does not quote them": () => {
     assert.match(faultOf("us:er-name", "password"), /colon/);
     assert.match(faultOf(":", "password"), /colon/);
     assert.match(faultOf("username", ""), /empty/);
@@ -163,7 +163,7 @@ export const cases: Cases = {
     assert.match(faultOf("user", "p".repeat(1e5)), /too long/);
     assert.equal(faultOf("", "p"), "");
   },
-  "verifyBasic() takes what was configured and nothing else": () => {
+  "verifyBasic() accepts only the configured credentials": () => {
     const name = fc.string({ unit: "grapheme", maxLength: 20 }).filter((text) => !/:|\p{Cc}/u.test(text));
     const password = fc
       .string({ unit: "grapheme", minLength: 1, maxLength: 20 })
@@ -180,7 +180,7 @@ export const cases: Cases = {
       { numRuns: 200 },
     );
   },
-  "no Authorization crashes": () => {
+  "verifyBasic() does not crash for any Authorization header": () => {
     const value = fc.oneof(
       fc.string({ maxLength: 60 }),
       fc.uint8Array({ maxLength: 40 }).map(encode),
@@ -196,7 +196,7 @@ export const cases: Cases = {
       { numRuns: 1000 },
     );
   },
-  "neither a credential nor a refusal tells what was expected or sent": async () => {
+  "neither a credential nor a refusal reveals the expected or the sent value": async () => {
     const told = `${JSON.stringify(CREDENTIALS)} ${inspect(CREDENTIALS, { depth: 9, showHidden: true })}`;
     const sent = encode("someone:secret-sent");
     const refusals = [sent, `${sent}, ${sent}`, encode("secret-sent")].map((text) => {
@@ -214,7 +214,7 @@ export const cases: Cases = {
       assert.ok(!all.includes(secret), `${secret} in ${all}`);
     }
   },
-  "a refusal asks for Basic": () => {
+  "a refusal asks for Basic credentials": () => {
     for (const code of ["basic_missing", "basic_malformed", "basic_mismatch"] as const) {
       const { status, headers } = formatProblem(new Refusal(code), "1");
       assert.equal(status, 401);

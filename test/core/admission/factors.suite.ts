@@ -42,14 +42,14 @@ function rely(fixtures: Fixtures, senders: Parameters<typeof compileSenders>[1],
 }
 
 export const cases: Cases = {
-  "a sender with all three factors is admitted by all three": async (fixtures) => {
+  "a sender that requires three factors is admitted with all three": async (fixtures) => {
     const { sender, factors, reliedOnEdge, certified } = await judge(fixtures, ALL, {
       headers: { ...signedBy("ONE"), ...credentials },
     });
     assert.deepEqual([sender.name, factors, reliedOnEdge], ["sender", ["mtls", "basic", "hmac"], []]);
     assert.equal(certified?.proof.anchor, "root");
   },
-  "a sender with all three factors is refused without any one of them": async (fixtures) => {
+  "a sender that requires three factors is refused if any of them is missing": async (fixtures) => {
     const good = { ...signedBy("ONE"), ...credentials };
     await refusedLater("no_certificate", judge(fixtures, ALL, { leaf: null, headers: good }));
     await refusedLater("issuer_unknown", judge(fixtures, ALL, { leaf: "strangersClient", headers: good }));
@@ -60,7 +60,9 @@ export const cases: Cases = {
     const guess = { authorization: `Basic ${btoa("Aladdin:guess")}` };
     await refusedLater("basic_mismatch", judge(fixtures, ALL, { headers: { ...good, ...guess } }));
   },
-  "a sender that signs needs no certificate, and one that it presents proves nothing": async (fixtures) => {
+  "a sender that only signs needs no certificate, and a certificate that it presents proves nothing": async (
+    fixtures,
+  ) => {
     const senders = { sender: github("ONE") };
     for (const leaf of [null, "direct", "strangersClient"] as const) {
       const { factors, certified } = await judge(fixtures, senders, { leaf, headers: signedBy("ONE") });
@@ -68,7 +70,7 @@ export const cases: Cases = {
     }
     await refusedLater("signature_missing", judge(fixtures, senders));
   },
-  "of several senders the one is admitted whose every factor fits, in the order of the route": async (fixtures) => {
+  "the first sender of the route whose factors all match is admitted": async (fixtures) => {
     const senders = {
       strict: { ...certificate(), ...github("ONE") },
       other: { ...certificate("other.example"), ...github("TWO") },
@@ -83,7 +85,7 @@ export const cases: Cases = {
     assert.equal(await nameOf({ leaf: null, headers: signedBy("TWO") }), "signing");
     await refusedLater("signature_mismatch", judge(fixtures, senders, { leaf: null, headers: signedBy("ONE") }));
   },
-  "two senders of one certificate are told apart by their keys": async (fixtures) => {
+  "two senders with the same certificate are distinguished by their keys": async (fixtures) => {
     const senders = { a: { ...certificate(), ...github("ONE") }, b: { ...certificate(), ...github("TWO") } };
     assert.equal((await judge(fixtures, senders, { headers: signedBy("ONE") })).sender.name, "a");
     assert.equal((await judge(fixtures, senders, { headers: signedBy("TWO") })).sender.name, "b");
@@ -96,7 +98,7 @@ export const cases: Cases = {
     const evidence = evidenceOf(fixtures, compiled, {});
     refused("sender_not_allowed", () => findCandidates(compiled.senders, evidence));
   },
-  "relyOnEdge() takes the edge's word for what needs a secret, and says so": (fixtures) => {
+  "relyOnEdge() relies on the edge for factors whose secret is missing here, and records this": (fixtures) => {
     const { factors, reliedOnEdge } = rely(fixtures, ALL, ["mtls", "basic", "hmac"]);
     assert.deepEqual(
       [factors, reliedOnEdge],
@@ -107,20 +109,20 @@ export const cases: Cases = {
     );
     assert.deepEqual(rely(fixtures, ALL, ["mtls", "basic"], KEYS).reliedOnEdge, ["basic"]);
   },
-  "relyOnEdge() refuses when the edge did not check a factor that is required here": (fixtures) => {
+  "relyOnEdge() refuses if the edge did not check a factor that is required here": (fixtures) => {
     refused("factor_missing", () => rely(fixtures, ALL, ["mtls", "hmac"]));
     refused("factor_missing", () => rely(fixtures, ALL, ["mtls", "basic"]));
     refused("factor_missing", () => rely(fixtures, ALL, ["mtls"], KEYS));
     rely(fixtures, { sender: certificate() }, ["mtls"]);
   },
-  "relyOnEdge() tells which factor the edge did not check": (fixtures) => {
+  "relyOnEdge() names the factor that the edge did not check": (fixtures) => {
     const tell = (amr: string[]) => refused("factor_missing", () => rely(fixtures, ALL, amr)).details;
     assert.deepEqual(tell(["mtls", "hmac"]), { sender: "sender", factor: "basic", amr: ["mtls", "hmac"] });
     const amr = ["mtls", "basic"];
     assert.deepEqual(tell(amr), { sender: "sender", factor: "hmac or ed25519", amr });
     assert.deepEqual(rely(fixtures, ALL, ["mtls", "basic", "ed25519"]).reliedOnEdge, ["basic", "ed25519"]);
   },
-  "what the edge checked is not asked for again": async (fixtures) => {
+  "factors that the edge checked are not checked again": async (fixtures) => {
     const policy = compileSenders(fixtures, ALL);
     const evidence = evidenceOf(fixtures, policy, {});
     for (const method of ["hmac", "ed25519"]) {
@@ -130,12 +132,12 @@ export const cases: Cases = {
       assert.equal(await admitBySignature([candidate], BODY, evidence), candidate);
     }
   },
-  "no candidate is no sender": async (fixtures) => {
+  "without a candidate there is no sender": async (fixtures) => {
     const evidence = evidenceOf(fixtures, compileSenders(fixtures, ALL), {});
     assert.deepEqual(admitByBasic([], evidence), []);
     await refusedLater("sender_not_allowed", admitBySignature([], BODY, evidence));
   },
-  "credentials leave those that they fit, and those that need none": (fixtures) => {
+  "the candidates whose credentials match remain, and those that need no credentials": (fixtures) => {
     const senders = { aladdin: { ...certificate(), ...basic }, plain: certificate() };
     const policy = compileSenders(fixtures, senders);
     const left = (headers: Record<string, string>) => {
@@ -149,7 +151,7 @@ export const cases: Cases = {
     ]);
     assert.deepEqual(left({}), [["plain", ["mtls"]]]);
   },
-  "a fault of the program is no refusal, and admits nobody": async (fixtures) => {
+  "a fault of the program is not a refusal, and admits nobody": async (fixtures) => {
     const policy = compileSenders(fixtures, {
       sender: { ...certificate(), ...github("ONE"), ...basic },
       open: github("TWO"),
@@ -167,7 +169,7 @@ export const cases: Cases = {
     assert.throws(() => admitByBasic(candidates, { ...evidence, headers }), fault);
     await assert.rejects(admitBySignature(candidates, BODY, { ...evidence, headers }), fault);
   },
-  "readCertificateFor() reads a certificate only where a sender, or one that would be, needs it": (fixtures) => {
+  "readCertificateFor() reads a certificate only if a sender or a shadow sender needs it": (fixtures) => {
     const needs = { ...certificate(), ...github("ONE") };
     const route = (senders: Parameters<typeof compileSenders>[1], shadow?: string[]) =>
       compileSenders(fixtures, senders, shadow).routes[0] as Route;
@@ -185,7 +187,7 @@ export const cases: Cases = {
     };
     assert.equal(readCertificateFor(route({ a: needs }), refuse), refusal);
   },
-  "a certificate that is nobody's leaves those that need none": async (fixtures) => {
+  "if a certificate belongs to no sender, the senders that need no certificate remain": async (fixtures) => {
     const senders = { proves: certificate(), signs: github("ONE") };
     const policy = compileSenders(fixtures, senders);
     const left = (among: typeof policy.senders, presented: Evidence["certificate"]) =>
@@ -201,7 +203,7 @@ export const cases: Cases = {
     const admitted = await judge(fixtures, senders, { leaf: "strangersClient", headers: signedBy("ONE") });
     assert.equal(admitted.sender.name, "signs");
   },
-  "findCandidates() leaves a proof behind only where a sender asked for one": (fixtures) => {
+  "findCandidates() records a proof only if a sender needs one": (fixtures) => {
     const traced = (senders: Parameters<typeof compileSenders>[1]) => {
       const policy = compileSenders(fixtures, senders);
       const trace: ProofTrace = {};
@@ -211,7 +213,7 @@ export const cases: Cases = {
     assert.equal(traced({ signs: github("ONE") }), undefined);
     assert.equal(traced({ signs: github("ONE"), proves: certificate() }), 1);
   },
-  "a fault with one candidate's secrets admits no other": async (fixtures) => {
+  "a fault in the secrets of one candidate does not admit another candidate": async (fixtures) => {
     const policy = compileSenders(fixtures, { broken: github("TWO"), signs: github("ONE") });
     const { secrets, ...evidence } = evidenceOf(fixtures, policy, { headers: signedBy("ONE") });
     const fault = new Error("a fault of the program");
@@ -222,7 +224,7 @@ export const cases: Cases = {
     const broken = { ...evidence, secrets: { get } as unknown as Secrets };
     await assert.rejects(admitBySignature(findCandidates(policy.senders, broken), BODY, broken), fault);
   },
-  "why a signature does not match is looked for once, whatever the number of senders": async (fixtures) => {
+  "the reason for a mismatch of a signature is searched once, for any number of senders": async (fixtures) => {
     const looks = async (senders: Parameters<typeof compileSenders>[1]) => {
       const policy = compileSenders(fixtures, senders);
       const evidence = evidenceOf(fixtures, policy, { headers: signedBy("PASSWORD") });
@@ -248,13 +250,15 @@ export const cases: Cases = {
     assert.ok(once > 0);
     assert.equal(await looks({ one: github("ONE"), two: github("TWO"), three: github("TWO") }), once);
   },
-  "relyOnEdge() relies on the edge where no secrets are held at all": (fixtures) => {
+  "relyOnEdge() relies on the edge if the origin holds no secrets": (fixtures) => {
     const policy = compileSenders(fixtures, { sender: github("ONE") });
     const candidates = findCandidates(policy.senders, evidenceOf(fixtures, policy, {}));
     const { reliedOnEdge } = relyOnEdge(candidates, { sender: "sender", amr: ["hmac"] }, new Map());
     assert.deepEqual(reliedOnEdge, ["hmac"]);
   },
-  "a signature that is nobody's is told of the first candidate, with what would have matched": async (fixtures) => {
+  "a signature that matches no sender is reported for the first candidate, with a hint of what would match": async (
+    fixtures,
+  ) => {
     const signed = signedBy("TWO", Buffer.concat([BODY, Buffer.from("\n")]));
     const senders = { one: github("ONE"), two: github("TWO") };
     const reversed = { two: senders.two, one: senders.one };
@@ -264,12 +268,12 @@ export const cases: Cases = {
     assert.notEqual(await tell(reversed), undefined);
     assert.notEqual(await tell({ two: senders.two } as typeof senders), undefined);
   },
-  "relyOnEdge() refuses a sender that this origin's policy does not see": (fixtures) => {
+  "relyOnEdge() refuses a sender that is not a candidate by this origin's policy": (fixtures) => {
     const { details } = refused("sender_mismatch", () => rely(fixtures, { another: certificate() }, ["mtls"]));
     assert.deepEqual(details, { edge: "sender", origin: ["another"] });
     refused("sender_not_allowed", () => rely(fixtures, { sender: certificate("other.example") }, ["mtls"]));
   },
-  "a factor whose secrets were not loaded refuses": async (fixtures) => {
+  "a factor is refused if its secrets were not loaded": async (fixtures) => {
     const policy = compileSenders(fixtures, { sender: github("ONE") });
     const evidence = { ...evidenceOf(fixtures, policy, { headers: signedBy("ONE") }), secrets: new Map() };
     const candidates = findCandidates(policy.senders, evidence);

@@ -23,7 +23,7 @@ async function withClaims(fixtures: Fixtures, changes: Record<string, unknown>):
 }
 
 export const cases: Cases = {
-  "verifyAssertion() returns what issueAssertion() was given": async (fixtures) => {
+  "verifyAssertion() returns the facts that issueAssertion() received": async (fixtures) => {
     const { certificates, now } = fixtures;
     const delivery = await deliver(fixtures);
     const { sha256, serial, notBefore, notAfter } = parseCertificate(certificates.client);
@@ -59,7 +59,7 @@ export const cases: Cases = {
     assert.deepEqual(JSON.parse(Buffer.from(payload).toString()), open(token).claims);
     assert.equal(token.split(".")[2]?.length, 86);
   },
-  "issueAssertion() signs each of many deliveries at a time, and targets of any length": async (fixtures) => {
+  "issueAssertion() signs many deliveries at the same time, and targets of any length": async (fixtures) => {
     const lengths = [1, 100, 7_000, 8_000, 9_000, 12_000, 30_000, 200_000];
     const targets = lengths.flatMap((length) => ["a", "é", "漢"].map((character) => `/${character.repeat(length)}`));
     const key = await importJWK((await importSigningKeys(fixtures.keys.signing)).jwks.keys[0] ?? {}, "ES256");
@@ -72,7 +72,7 @@ export const cases: Cases = {
       assert.equal(JSON.parse(Buffer.from(payload).toString()).req.target, targets[index]);
     }
   },
-  "issueAssertion() signs the platform's verdict where there is one": async (fixtures) => {
+  "issueAssertion() signs the platform's verdict if there is one": async (fixtures) => {
     const delivery = await deliver(fixtures, {}, { verified: "SUCCESS", revoked: false });
     const { crt } = await verify(fixtures, await issue(fixtures, delivery));
     assert.deepEqual(crt?.platform, { verified: "SUCCESS", revoked: false });
@@ -89,7 +89,7 @@ export const cases: Cases = {
       { numRuns: 50 },
     );
   },
-  "verifyAssertion() accepts a token from its first second, less the skew, to its last, plus the skew": async (
+  "verifyAssertion() accepts a token from its first second minus the skew to its last second plus the skew": async (
     fixtures,
   ) => {
     const token = await issue(fixtures, await deliver(fixtures));
@@ -101,7 +101,7 @@ export const cases: Cases = {
     await refusedLater("assertion_not_yet_valid", verify(fixtures, token, { at: before }));
     await refusedLater("assertion_expired", verify(fixtures, token, { at: end + CLOCK_SKEW_SECONDS }));
   },
-  "verifyAssertion() refuses a life that is longer than a minute, or none": async (fixtures) => {
+  "verifyAssertion() refuses a lifetime that is longer than a minute or zero": async (fixtures) => {
     const { now } = fixtures;
     for (const exp of [now + ASSERTION_LIFETIME_SECONDS + 1, now + 86_400, now, now - 1]) {
       await refusedLater("assertion_claims_invalid", verify(fixtures, await withClaims(fixtures, { exp })));
@@ -120,7 +120,7 @@ export const cases: Cases = {
       );
     }
   },
-  "verifyAssertion() refuses an audience that is a list, though it holds ours": async (fixtures) => {
+  "verifyAssertion() refuses a list as audience, even if it contains ours": async (fixtures) => {
     const token = await withClaims(fixtures, { aud: [CONTEXT.audience] });
     await refusedLater("assertion_claims_invalid", verify(fixtures, token));
   },
@@ -136,18 +136,18 @@ export const cases: Cases = {
     const token = await sealToken(fixtures, { header: { ...header, kid: "second" }, claims });
     await refusedLater("assertion_signature_invalid", verify(fixtures, token));
   },
-  "verifyAssertion() refuses the same kid of another edge": async (fixtures) => {
+  "verifyAssertion() refuses a key of another edge with the same kid": async (fixtures) => {
     const keys = { signing: fixtures.keys.foreign, foreign: fixtures.keys.signing };
     const token = await issue({ ...fixtures, keys } as unknown as Fixtures, await deliver(fixtures));
     await refusedLater("assertion_signature_invalid", verify(fixtures, token));
   },
-  "issueAssertion() writes no certificate where the sender needs none": async (fixtures) => {
+  "issueAssertion() writes no certificate if the sender needs none": async (fixtures) => {
     const { certificate: _, ...delivery } = await deliver(fixtures);
     const signed = { ...delivery, certificate: undefined, factors: ["hmac"] } as unknown as Delivery;
     const { sub, cnf, crt, amr } = await verify(fixtures, await issue(fixtures, signed));
     assert.deepEqual({ sub, cnf, crt, amr }, { sub: undefined, cnf: undefined, crt: undefined, amr: ["hmac"] });
   },
-  "verifyAssertion() takes the longest token, and none that is longer": async (fixtures) => {
+  "verifyAssertion() accepts the longest token, and none that is longer": async (fixtures) => {
     const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
     const keys = await importVerificationKeys((await importSigningKeys(fixtures.keys.signing)).jwks);
     const verifyAny = (token: string) => verifyAssertion(token, () => keys.get("first"), CONTEXT, fixtures.now);
@@ -162,7 +162,7 @@ export const cases: Cases = {
     assert.equal((await verifyAny(ofLength(MAX_ASSERTION_CHARACTERS))).jti, JTI);
     await refusedLater("assertion_malformed", verifyAny(ofLength(MAX_ASSERTION_CHARACTERS + 1)));
   },
-  "verifyAssertion() tells the operator what it compared": async (fixtures) => {
+  "verifyAssertion() reports to the operator what it compared": async (fixtures) => {
     const { now } = fixtures;
     const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
     const token = await sealToken(fixtures, { header, claims });
@@ -193,7 +193,7 @@ export const cases: Cases = {
     ] as const;
     for (const [{ details }, expected] of refusals) assert.deepEqual(details, expected);
   },
-  "matchRequest() tells the operator what was signed and what came": async (fixtures) => {
+  "matchRequest() reports to the operator what was signed and what was received": async (fixtures) => {
     const delivery = await deliver(fixtures);
     const claims = await verify(fixtures, await issue(fixtures, delivery));
     const { method, target, type, digest } = claims.req;

@@ -62,13 +62,13 @@ async function claimsInvalid(fixtures: Fixtures, claims: Record<string, unknown>
 }
 
 export const cases: Cases = {
-  "verifyAssertion() refuses every claim that is missing, by the right key": async (fixtures) => {
+  "verifyAssertion() refuses a token without any one of its claims, signed by the right key": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
     for (const path of Object.keys(CLAIMS).filter((name) => name !== "crt.platform" && name !== "hdr")) {
       await claimsInvalid(fixtures, withMember(claims, path, undefined), `without ${path}`);
     }
   },
-  "verifyAssertion() refuses every claim of another type, by the right key": async (fixtures) => {
+  "verifyAssertion() refuses any claim of the wrong type, signed by the right key": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
     for (const [path, allowed] of Object.entries(CLAIMS)) {
       for (const value of WRONG.filter((wrong) => !allowed.includes(wrong))) {
@@ -76,7 +76,7 @@ export const cases: Cases = {
       }
     }
   },
-  "issueAssertion() writes rcv where the edge had the request earlier, and nowhere else": async (fixtures) => {
+  "issueAssertion() writes rcv only if the edge received the request earlier": async (fixtures) => {
     const delivery = await deliver(fixtures);
     const { now } = fixtures;
     for (const receivedAt of [now - 1, now - 3 * 86_400, now - MAX_DELIVERY_AGE_SECONDS]) {
@@ -87,14 +87,14 @@ export const cases: Cases = {
       assert.ok(!Object.hasOwn(open(await issue(fixtures, delivery, receivedAt)).claims, "rcv"));
     }
   },
-  "verifyAssertion() refuses a receipt that is no earlier than the token, or too long ago": async (fixtures) => {
+  "verifyAssertion() refuses an rcv that is not before iat, or is too old": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
     const iat = Number(claims["iat"]);
     for (const rcv of [iat, iat + 1, iat + 60, iat - MAX_DELIVERY_AGE_SECONDS - 1, 0, -1, 1.5, String(iat - 1), null]) {
       await claimsInvalid(fixtures, { ...claims, rcv }, `rcv: ${rcv}`);
     }
   },
-  "verifyAssertion() refuses claims that it does not know, by the right key": async (fixtures) => {
+  "verifyAssertion() refuses unknown claims, signed by the right key": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
     for (const path of [
       "admin",
@@ -109,7 +109,7 @@ export const cases: Cases = {
       await claimsInvalid(fixtures, withMember(claims, path, "x"), path);
     }
   },
-  "verifyAssertion() refuses ids and digests of another form, by the right key": async (fixtures) => {
+  "verifyAssertion() refuses ids and digests of the wrong form, signed by the right key": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
     for (const [path, value] of [
       ["jti", JTI.slice(1)],
@@ -128,7 +128,7 @@ export const cases: Cases = {
       await claimsInvalid(fixtures, withMember(claims, path, value), `${path}: ${value}`);
     }
   },
-  "verifyAssertion() refuses names of headers that are none, or not in lower case": async (fixtures) => {
+  "verifyAssertion() refuses invalid header names, and names that are not in lower case": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
     const others = ["X-Topic", "x topic", "x-topic ", " x-topic", "x:topic", "é", "x-topic\n", "x,y", "x\0", 1, ["a"]];
     for (const name of others) {
@@ -139,7 +139,7 @@ export const cases: Cases = {
     const token = await sealToken(fixtures, { header: HEADER, claims: withMember(claims, "hdr.names", names) });
     assert.deepEqual((await verify(fixtures, token)).hdr?.names, names);
   },
-  "verifyAssertion() tells the operator which claims are not of their form": async (fixtures) => {
+  "verifyAssertion() reports to the operator which claims have the wrong form": async (fixtures) => {
     const { claims } = await fullToken(fixtures);
     const iat = Number(claims["iat"]);
     const tell = async (changes: Record<string, unknown>) => {
@@ -158,7 +158,7 @@ export const cases: Cases = {
     const { details } = await refusedLater("assertion_claims_invalid", verify(fixtures, token));
     assert.deepEqual(details, { cause: "the payload is not JSON as an edge writes it" });
   },
-  "verifyAssertion() refuses a payload that is not the JSON of the edge, by the right key": async (fixtures) => {
+  "verifyAssertion() refuses a payload that is not the JSON of the edge, signed by the right key": async (fixtures) => {
     const header = JSON.stringify(HEADER);
     const { claims } = await fullToken(fixtures);
     const good = JSON.stringify(claims);

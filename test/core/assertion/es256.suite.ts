@@ -18,7 +18,7 @@ async function importPair({ keys }: Fixtures, set: "signing" | "foreign" = "sign
 }
 
 export const cases: Cases = {
-  "verifyEs256() takes what its private key signed, and what jose signed with it": async (fixtures) => {
+  "verifyEs256() accepts what its private key signed, and what jose signed with this key": async (fixtures) => {
     const { privateKey, publicKey: key } = await importPair(fixtures);
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 2_000 }), async (bytes) => {
@@ -81,7 +81,7 @@ export const cases: Cases = {
     ];
     for (const other of others) assert.equal(await verifyEs256(key, other, signed), false, other.join());
   },
-  "verifyEs256() refuses keys that are no public ones of P-256, though they made the signature": async (fixtures) => {
+  "verifyEs256() refuses keys that are not public keys of P-256, even if they made the signature": async (fixtures) => {
     const { privateKey, publicKey } = await importPair(fixtures);
     const signed = new TextEncoder().encode("text");
     const own = new Uint8Array(await crypto.subtle.sign(ECDSA, privateKey, signed));
@@ -104,7 +104,7 @@ export const cases: Cases = {
       assert.equal(await verifyEs256(verifier, signature, signed), false, algorithm.name);
     }
   },
-  "verifyEs256() answers at once on Node, and by WebCrypto where node:crypto does not take the key": async (
+  "verifyEs256() answers synchronously on Node, and by WebCrypto if node:crypto does not accept the key": async (
     fixtures,
   ) => {
     const { privateKey, publicKey } = await importPair(fixtures);

@@ -65,7 +65,7 @@ export const cases: Cases = {
       { numRuns: 400 },
     );
   },
-  "verifyAssertion() refuses every other spelling of a token": async (fixtures) => {
+  "verifyAssertion() refuses every other text that decodes to a token": async (fixtures) => {
     const token = await issue(fixtures, await deliver(fixtures));
     await verify(fixtures, token);
     for (const text of respellings(token)) {
@@ -80,7 +80,7 @@ export const cases: Cases = {
     const standard = token.replaceAll("-", "+").replaceAll("_", "/");
     await refusedLater("assertion_malformed", verify(fixtures, standard));
   },
-  "verifyAssertion() refuses what is not three segments, or too long": async (fixtures) => {
+  "verifyAssertion() refuses a token that has not three segments, or is too long": async (fixtures) => {
     const token = await issue(fixtures, await deliver(fixtures));
     const [header, payload, signature] = token.split(".");
     const bad = [
@@ -98,7 +98,9 @@ export const cases: Cases = {
     ];
     for (const text of bad) await refusedLater("assertion_malformed", verify(fixtures, text));
   },
-  "verifyAssertion() reads one jti from both signatures that ECDSA allows, so a replay is seen": async (fixtures) => {
+  "verifyAssertion() reads the same jti from both signatures that ECDSA allows, so a replay is noticed": async (
+    fixtures,
+  ) => {
     const token = await issue(fixtures, await deliver(fixtures));
     const [header, payload, signature = ""] = token.split(".");
     const bytes = Buffer.from(signature, "base64url");
@@ -130,7 +132,7 @@ export const cases: Cases = {
       }
     }
   },
-  "verifyAssertion() refuses any other alg, though the key signed": async (fixtures) => {
+  "verifyAssertion() refuses any other alg, even if the key signed": async (fixtures) => {
     for (const alg of ["ES384", "RS256", "EdDSA", "es256", "ES256K", null, 0, ["ES256"]])
       await malformed(fixtures, { ...HEADER, alg });
   },
@@ -188,7 +190,7 @@ export const cases: Cases = {
       text.replace("}", ',"typ":"countersign+jwt"}'),
     );
   },
-  "verifyAssertion() tells the operator what is wrong with the form of a token": async (fixtures) => {
+  "verifyAssertion() reports to the operator what is wrong with the form of a token": async (fixtures) => {
     const { alg, kid, typ } = HEADER;
     const tell = async (token: string) => (await refusedLater("assertion_malformed", verify(fixtures, token))).details;
     // One token has too few segments. In the others, one of the three segments is not canonical.
@@ -205,7 +207,7 @@ export const cases: Cases = {
     });
     assert.deepEqual(await tell(await withHeader(fixtures, { alg, kid: 1, typ })), { cause: "kid is not a string" });
   },
-  "verifyAssertion() refuses a header that is no JSON object": async (fixtures) => {
+  "verifyAssertion() refuses a header that is not a JSON object": async (fixtures) => {
     await malformed(fixtures, "[]", "null", "1", '"text"', "{", `${JSON.stringify(HEADER)}x`, "\ufeff{}", "é");
   },
 };

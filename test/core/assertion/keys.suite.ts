@@ -71,7 +71,9 @@ function spoiledSets(fixtures: Fixtures): unknown[] {
 }
 
 export const cases: Cases = {
-  "importSigningKeys() signs with the first key and publishes all, public members only": async (fixtures) => {
+  "importSigningKeys() signs with the first key, and publishes only the public members of all keys": async (
+    fixtures,
+  ) => {
     const { signer, jwks } = await importSigningKeys(fixtures.keys.signing);
     assert.equal(signer.kid, "first");
     const expected = fixtures.keys.signing.keys.map(({ kty, crv, x, y, kid }) => ({
@@ -92,7 +94,7 @@ export const cases: Cases = {
     assert.deepEqual([...keys.keys()], ["first", "second"]);
     for (const key of keys.values()) assert.deepEqual([key.type, key.usages], ["public", ["verify"]]);
   },
-  "a rotation overlaps: an origin that knows both keys takes tokens of either": async (fixtures) => {
+  "an origin that knows both keys of a rotation accepts tokens of either key": async (fixtures) => {
     const rotated = { keys: fixtures.keys.signing.keys.toReversed() };
     const token = await issue({ ...fixtures, keys: { ...fixtures.keys, signing: rotated } }, await deliver(fixtures));
     assert.equal((await verify(fixtures, token)).sender, "sender");
@@ -110,10 +112,10 @@ export const cases: Cases = {
     } as unknown as Fixtures;
     assert.equal((await verify(own, await issue(own, await deliver(fixtures)))).txn, "event-1");
   },
-  "publicJwk() keeps no private member": (fixtures) => {
+  "publicJwk() returns no private member": (fixtures) => {
     assert.deepEqual(Object.keys(publicJwk(first(fixtures))).sort(), ["alg", "crv", "kid", "kty", "use", "x", "y"]);
   },
-  "importSigningKeys() refuses every set that is spoiled": async (fixtures) => {
+  "importSigningKeys() refuses every set with an error": async (fixtures) => {
     for (const set of spoiledSets(fixtures)) {
       assert.ok((await problemsLater(importSigningKeys(set))).length > 0, JSON.stringify(set));
     }
@@ -131,7 +133,7 @@ export const cases: Cases = {
       assert.ok((await problemsLater(importVerificationKeys({ keys: [{ ...jwk, ...change }] }))).length > 0);
     }
   },
-  "no error ever holds a private value": async (fixtures) => {
+  "no error ever contains a private value": async (fixtures) => {
     const secret = first(fixtures).d;
     const errors = await Promise.all(
       spoiledSets(fixtures).flatMap((set) =>
@@ -145,7 +147,7 @@ export const cases: Cases = {
     );
     for (const text of errors) assert.ok(text !== "" && !text.includes(secret.slice(0, 12)), text);
   },
-  "parsePrivateKeySet() lists all problems, each in its place": (fixtures) => {
+  "parsePrivateKeySet() lists all problems, each with its place": (fixtures) => {
     const [a, b] = [first(fixtures), second(fixtures)];
     const problems = problemsOf(() =>
       parsePrivateKeySet({
@@ -162,7 +164,7 @@ export const cases: Cases = {
       "/keys/1/use",
     ]);
   },
-  "parsePrivateKeySet() says what a member must be": (fixtures) => {
+  "parsePrivateKeySet() says which value a member must have": (fixtures) => {
     const told = (change: object, problem: string) =>
       assert.deepEqual(
         problemsOf(() => parsePrivateKeySet({ keys: [{ ...first(fixtures), ...change }] })),
@@ -187,7 +189,7 @@ export const cases: Cases = {
     );
     assert.equal(problemsOf(() => parsePrivateKeySet({ keys: [{ ...first(fixtures), iat: 0.5 }] })).length, 1);
   },
-  "a set that cannot be used is told of with what it is": async (fixtures) => {
+  "the error for an unusable set says what the set is": async (fixtures) => {
     const spoiled = { ...first(fixtures), kid: "", use: "enc" };
     const message = (run: () => unknown) => assert.throws(run, { message: /^signing keys: 2 problems\n {2}- \/keys/ });
     message(() => parsePrivateKeySet({ keys: [spoiled] }));
@@ -199,7 +201,7 @@ export const cases: Cases = {
     const problem = "keys: kid first: x and y are not a point on P-256";
     await assert.rejects(importSigningKeys({ keys: [off] }), { message: problem });
   },
-  "publishKeys() answers with the public set, kept for five minutes": async (fixtures) => {
+  "publishKeys() responds with the public set, which may be cached for five minutes": async (fixtures) => {
     const keys = await importSigningKeys(fixtures.keys.signing);
     const response = publishKeys(keys);
     assert.equal(response.headers.get("content-type"), "application/jwk-set+json");
@@ -217,7 +219,9 @@ export const cases: Cases = {
       /kid first is used twice/,
     );
   },
-  "importSigningKeys() refuses coordinates that are no point of the curve, in any key of the set": async (fixtures) => {
+  "importSigningKeys() refuses coordinates that are not a point of the curve, in any key of the set": async (
+    fixtures,
+  ) => {
     const off = { ...second(fixtures), x: second(fixtures).y };
     assert.match(
       (await problemsLater(importSigningKeys({ keys: [{ ...first(fixtures), x: first(fixtures).y }] }))).join(),

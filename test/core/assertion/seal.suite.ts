@@ -20,7 +20,7 @@ export const cases: Cases = {
       { numRuns: 50 },
     );
   },
-  "openSealedText() refuses a text in which anything changed": async ({ keys }) => {
+  "openSealedText() refuses a text with any change": async ({ keys }) => {
     const signing = await importSigningKeys(keys.signing);
     const sealed = await sealText('{"a":1}\nsecond line', TYPE, signing);
     for (let index = 0; index < sealed.length; index += 1) {
@@ -32,7 +32,7 @@ export const cases: Cases = {
       await assert.rejects(openSealedText(other, TYPE, signing));
     }
   },
-  "openSealedText() refuses a text of another type or version, also where only the seal says so": async ({ keys }) => {
+  "openSealedText() refuses a text of another type or version, even if only the seal says so": async ({ keys }) => {
     const signing = await importSigningKeys(keys.signing);
     const sealed = await sealText("text", TYPE, signing);
     for (const other of [
@@ -45,7 +45,7 @@ export const cases: Cases = {
       await assert.rejects(openSealedText(relabelled, other, signing), { message: "the seal is broken" });
     }
   },
-  "openSealedText() says why a text is none of ours": async ({ keys }) => {
+  "openSealedText() says why a text was not sealed by these keys": async ({ keys }) => {
     const signing = await importSigningKeys(keys.signing);
     const sealed = await sealText("text", TYPE, signing);
     const [seal = "", text] = sealed.split("\n");
@@ -71,7 +71,7 @@ export const cases: Cases = {
     assert.deepEqual(rest, { ...TYPE, kid: "first" });
     assert.match(signature, /^[\w-]{86}$/);
   },
-  "openSealedText() takes every key of the set, and no other": async ({ keys }) => {
+  "openSealedText() accepts a text of every key of the set, and of no other key": async ({ keys }) => {
     const [first, ...others] = keys.signing.keys;
     const signing = await importSigningKeys(keys.signing);
     const sealed = await sealText("text", TYPE, signing);

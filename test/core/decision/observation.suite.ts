@@ -77,7 +77,7 @@ const differ = async (...args: Parameters<typeof trace>) => compareShadow(...(aw
 const shadowOf = (line: LogLine | undefined) => (line?.["shadow"] ?? {}) as { readonly verdict?: string };
 
 export const cases: Cases = {
-  "Observer tells of each distinct certificate once, with the certificate": async (fixtures) => {
+  "Observer reports each distinct certificate once, with the certificate": async (fixtures) => {
     const observer = new Observer();
     const line = observer.observe(...(await observed(fixtures, "client")));
     assert.equal(line?.decision, "observed");
@@ -90,13 +90,15 @@ export const cases: Cases = {
       ["accepted", true, "sender"],
     );
   },
-  "Observer tells nothing of other routes, and nothing where no certificate was": async (fixtures) => {
+  "Observer reports nothing on other routes, and nothing without a certificate": async (fixtures) => {
     const observer = new Observer();
     assert.equal(observer.observe(...(await trace(fixtures, { sender: certificate() }))), undefined);
     assert.equal(observer.observe(...(await observed(fixtures, null))), undefined);
     assert.equal(observer.observe({ context: { id: "x" } }), undefined);
   },
-  "Observer keeps a bounded number, and strangers do not use up the share of proven certificates": async (fixtures) => {
+  "Observer remembers a limited number, and strangers do not use up the share of proven certificates": async (
+    fixtures,
+  ) => {
     const observer = new Observer();
     const strangers = observeMany(observer, await observed(fixtures, "strangersClient"), MAX_OBSERVED_UNPROVEN + 5);
     assert.equal(strangers.filter(({ decision }) => decision === "observed").length, MAX_OBSERVED_UNPROVEN);
@@ -118,7 +120,7 @@ export const cases: Cases = {
     const accepted = observer.observe(...(await observed(fixtures, "direct")));
     assert.deepEqual([accepted?.["verdict"], accepted?.["sender"]], ["accepted", "sender"]);
   },
-  "Observer says proven where the certificate was proven, whatever became of the request": async (fixtures) => {
+  "Observer says proven if the certificate was proven, whether the request was admitted or not": async (fixtures) => {
     const senders = { sender: certificate(), signer: github("ONE") };
     const told = async (leaf: CertificateName, headers: Record<string, string> = {}) => {
       const line = new Observer().observe(...(await trace(fixtures, senders, { leaf, headers, isObserved: true })));
@@ -130,20 +132,20 @@ export const cases: Cases = {
     assert.deepEqual(await told("strangersClient", signedBy("ONE")), ["accepted", false, ["hmac"]]);
     assert.deepEqual(await told("direct"), ["accepted", true, ["mtls"]]);
   },
-  "Observer does not say proven of a certificate whose signature nobody looked at": async (fixtures) => {
+  "Observer does not say proven for a certificate whose signature nobody verified": async (fixtures) => {
     const [left, refusal] = await observed(fixtures, "strangersClient");
     assert.equal(new Observer().observe(left, new Refusal("certificate_denied"))?.["isProven"], false);
     assert.equal(new Observer().observe(left, refusal)?.["isProven"], false);
     const signer = await trace(fixtures, { signer: github("ONE") }, { leaf: "strangersClient", isObserved: true });
     assert.equal(new Observer().observe(...signer)?.["isProven"], false);
   },
-  "Observer takes a certificate with another encoding of its signature for the same": async (fixtures) => {
+  "Observer treats a certificate with another encoding of its signature as the same certificate": async (fixtures) => {
     const observer = new Observer();
     const [left, refusal] = await observed(fixtures, "strangersClient");
     assert.equal(observer.observe(left, refusal)?.decision, "observed");
     assert.equal(observer.observe(withLeaf(left, { sha256: "00".repeat(32), base64: "AAAA" }), refusal), undefined);
   },
-  "Observer says once that a share is full, and of which it is": async (fixtures) => {
+  "Observer reports once that a share is full, and which share": async (fixtures) => {
     const observer = new Observer();
     const lines = observeMany(observer, await observed(fixtures, "strangersClient"), MAX_OBSERVED_UNPROVEN + 2);
     assert.deepEqual(lines.at(-1), {
@@ -156,9 +158,7 @@ export const cases: Cases = {
       limit: MAX_OBSERVED_UNPROVEN,
     });
   },
-  "Observer tells nothing where no sender needs a certificate, and of no verdict where there is none": async (
-    fixtures,
-  ) => {
+  "Observer reports nothing if no sender needs a certificate, and no verdict if there is none": async (fixtures) => {
     const [left] = await observed(fixtures, "strangersClient");
     assert.ok(left.evidence !== undefined);
     const evidence = { ...left.evidence, certificate: undefined };
@@ -166,7 +166,7 @@ export const cases: Cases = {
     const line = new Observer().observe(left);
     assert.deepEqual([line?.["verdict"], line?.["id"], line?.["route"]], [undefined, "decision-1", "/hooks"]);
   },
-  "Observer tells nothing of certificates that no field can carry": async (fixtures) => {
+  "Observer does not report certificates that are too long for a header field": async (fixtures) => {
     const [left, refusal] = await observed(fixtures, "strangersClient");
     const isTold = (leaf: number, ...chain: number[]) => {
       const changed = withLeaf(left, { base64: "A".repeat(leaf) });
@@ -183,7 +183,7 @@ export const cases: Cases = {
     assert.deepEqual([isTold(leaf), isTold(leaf + 1)], [true, false]);
     assert.deepEqual([isTold(4, half, half), isTold(4, half, half + 1)], [true, false]);
   },
-  "shareOf() keeps routes, senders, anchors and strangers apart": () => {
+  "shareOf() separates routes, senders, anchors and strangers": () => {
     const share = (members: object) => shareOf({ decision: "observed", route: "/a", ...members });
     const mtls = { isProven: true, sender: "one", anchor: "root", factors: ["mtls"] };
     const strangers = share({ isProven: false });
@@ -205,7 +205,7 @@ export const cases: Cases = {
     const nobody = share({ ...mtls, factors: ["hmac"] });
     for (const factors of [undefined, "mtls", []]) assert.equal(share({ ...mtls, factors }), nobody);
   },
-  "identityOf() goes by issuer, serial number and key": () => {
+  "identityOf() depends on issuer, serial number and key": () => {
     const identity = (certificate: unknown) => identityOf({ decision: "observed", certificate });
     const facts = { issuer: "CN=a", serial: "1", spkiSha256: "00", sha256: "11" };
     assert.equal(identity(facts), identity({ ...facts, sha256: "22" }));
@@ -214,14 +214,14 @@ export const cases: Cases = {
     }
     for (const certificate of [undefined, null, 7]) assert.equal(identity(certificate), identity({}));
   },
-  "a certificate is logged whole, other values are cut": async (fixtures) => {
+  "a certificate is logged completely, other values are shortened": async (fixtures) => {
     const line = new Observer().observe(...(await observed(fixtures, "direct")));
     assert.ok(line !== undefined);
     const read = JSON.parse(formatLogLine({ ...line, other: "x".repeat(5000) })) as Record<string, string>;
     assert.equal(read["clientCert"], line["clientCert"]);
     assert.ok((read["other"]?.length ?? 0) < 1000);
   },
-  "compareShadow() tells where the shadow senders differ, and only there": async (fixtures) => {
+  "compareShadow() reports a request only if the shadow senders give another verdict": async (fixtures) => {
     const senders = { sender: certificate(), next: certificate("next.example") };
     const shadow = ["next"];
     const line = await differ(fixtures, senders, { shadow });
@@ -231,7 +231,7 @@ export const cases: Cases = {
     assert.equal(await differ(fixtures, senders, { shadow, leaf: "strangersClient" }), undefined);
     assert.equal(await differ(fixtures, senders), undefined);
   },
-  "compareShadow() tells whom the shadow senders would have admitted": async (fixtures) => {
+  "compareShadow() reports whom the shadow senders would have admitted": async (fixtures) => {
     const line = await differ(
       fixtures,
       { sender: certificate("other.example"), next: certificate() },
@@ -242,7 +242,7 @@ export const cases: Cases = {
       ["sender_not_allowed", { verdict: "accepted", sender: "next" }],
     );
   },
-  "compareShadow() judges signatures and credentials too": async (fixtures) => {
+  "compareShadow() also judges signatures and credentials": async (fixtures) => {
     const next = { ...certificate(), ...github("ONE"), ...basic };
     const verdict = async (headers: Record<string, string>) => {
       const line = await differ(fixtures, { sender: certificate(), next }, { shadow: ["next"], headers });
@@ -252,13 +252,15 @@ export const cases: Cases = {
     assert.equal(await verdict({ ...signedBy("TWO"), ...credentials }), "signature_mismatch");
     assert.equal(await verdict(signedBy("ONE")), "basic_missing");
   },
-  "compareShadow() says so when the body was not read for a signature": async (fixtures) => {
+  "compareShadow() says so if the body was not read for a signature": async (fixtures) => {
     const senders = { sender: certificate("other.example"), next: { ...certificate(), ...github("ONE") } };
     const [left, refusal] = await trace(fixtures, senders, { shadow: ["next"], headers: signedBy("ONE") });
     const { body: _, ...unread } = left;
     assert.equal(shadowOf(await compareShadow(unread, refusal)).verdict, "undecided");
   },
-  "compareShadow() compares no request that failed for reasons of its own": async (fixtures) => {
+  "compareShadow() does not compare requests that failed for a reason that has nothing to do with senders": async (
+    fixtures,
+  ) => {
     const senders = { sender: certificate("other.example"), next: certificate() };
     const [left, refusal] = await trace(fixtures, senders, { shadow: ["next"] });
     for (const code of ["body_too_large", "body_incomplete", "internal_error"] as const) {
@@ -270,7 +272,9 @@ export const cases: Cases = {
     const { evidence: __, ...bare } = left;
     assert.equal(await compareShadow(bare, refusal), undefined);
   },
-  "compareShadow() tells which request on which route it compared, and why the shadow refused": async (fixtures) => {
+  "compareShadow() names the request and the route that it compared, and the reason why the shadow refused": async (
+    fixtures,
+  ) => {
     const senders = { sender: certificate(), next: { ...certificate(), ...basic } };
     const line = await differ(fixtures, senders, { shadow: ["next"] });
     assert.deepEqual([line?.["id"], line?.["route"], line?.["inForce"]], ["decision-1", "/hooks", "accepted"]);
@@ -283,41 +287,40 @@ export const cases: Cases = {
     const why = "the body was not read for the signature";
     assert.deepEqual((await compareShadow(left))?.["shadow"], { verdict: "undecided", sender: "next", why });
   },
-  "compareShadow() judges without a body senders that sign nothing": async (fixtures) => {
+  "compareShadow() judges senders that sign nothing without a body": async (fixtures) => {
     const senders = { sender: certificate("other.example"), next: certificate() };
     const [{ body: _, ...left }, refusal] = await trace(fixtures, senders, { shadow: ["next"] });
     assert.deepEqual(shadowOf(await compareShadow(left, refusal)), { verdict: "accepted", sender: "next" });
   },
-  "compareShadow() hides no fault of ours": async (fixtures) => {
+  "compareShadow() does not hide faults of the program": async (fixtures) => {
     const senders = { sender: certificate(), next: { ...certificate("next.example"), ...github("ONE") } };
     const [left] = await trace(fixtures, senders, { shadow: ["next"] });
     assert.ok(left.evidence !== undefined);
     const evidence = { ...left.evidence, facts: { ...left.evidence.facts, deny: undefined as never } };
     await assert.rejects(compareShadow({ ...left, evidence }), TypeError);
   },
-  "reportOnly() tells of certificates that are seen first, and of what the shadow senders differ in": async (
-    fixtures,
-  ) => {
-    const lines: LogLine[] = [];
-    const tell = reportOnly((line) => void lines.push(line));
-    const senders = { sender: certificate(), next: certificate("next.example") };
-    const both = await trace(fixtures, senders, { shadow: ["next"], isObserved: true });
-    for (let count = 0; count < 2; count += 1) await tell(...both);
-    assert.deepEqual(
-      lines.map(({ decision }) => decision),
-      ["observed", "shadow", "shadow"],
-    );
-    const agreed = await trace(fixtures, { sender: certificate(), next: certificate() }, { shadow: ["next"] });
-    await tell(...agreed);
-    assert.equal(lines.length, 3);
-  },
-  "reportOnly() has nothing to do on a route that asks for nothing more": async (fixtures) => {
+  "reportOnly() reports certificates that are seen for the first time, and verdicts of shadow senders that differ":
+    async (fixtures) => {
+      const lines: LogLine[] = [];
+      const tell = reportOnly((line) => void lines.push(line));
+      const senders = { sender: certificate(), next: certificate("next.example") };
+      const both = await trace(fixtures, senders, { shadow: ["next"], isObserved: true });
+      for (let count = 0; count < 2; count += 1) await tell(...both);
+      assert.deepEqual(
+        lines.map(({ decision }) => decision),
+        ["observed", "shadow", "shadow"],
+      );
+      const agreed = await trace(fixtures, { sender: certificate(), next: certificate() }, { shadow: ["next"] });
+      await tell(...agreed);
+      assert.equal(lines.length, 3);
+    },
+  "reportOnly() does nothing on a route that neither observes nor has shadow senders": async (fixtures) => {
     const tell = reportOnly(() => assert.fail("nothing is told"));
     assert.equal(tell(...(await trace(fixtures, { sender: certificate() }))), undefined);
     assert.equal(tell({ context: { id: "x" } }), undefined);
     assert.ok(tell(...(await observed(fixtures, null))) instanceof Promise);
   },
-  "reportOnly() tells of a fault of ours as a line, since the verdict is out": async (fixtures) => {
+  "reportOnly() reports a fault of the program as a line, because the verdict was already given": async (fixtures) => {
     const lines: LogLine[] = [];
     const [left] = await trace(fixtures, { sender: certificate(), next: certificate() }, { shadow: ["next"] });
     assert.ok(left.evidence !== undefined);

@@ -43,7 +43,7 @@ export const cases: Cases = {
       assert.ok(why.length > 10 && refusal.message === why, code);
     }
   },
-  "toRefusal() takes a refusal as it is, and keeps of any other error what the log needs": () => {
+  "toRefusal() returns a refusal unchanged, and keeps of any other error what the log needs": () => {
     const refusal = new Refusal("replayed");
     assert.equal(toRefusal(refusal), refusal);
     assert.equal(refusal.name, "Refusal");
@@ -54,7 +54,7 @@ export const cases: Cases = {
     assert.deepEqual(toRefusal(error).details, { cause: "ours" });
     assert.deepEqual(toRefusal("text").details, { cause: "text" });
   },
-  "refusalOf() gives what a check refuses, and lets other errors go on": () => {
+  "refusalOf() returns the refusal of a check, and does not catch other errors": () => {
     const refusal = new Refusal("replayed");
     const failing = (error: unknown) => () => {
       throw error;
@@ -66,17 +66,17 @@ export const cases: Cases = {
     );
     assert.throws(() => refusalOf(failing(new TypeError("ours"))), TypeError);
   },
-  "every problem is the face of some refusal": () => {
+  "every problem is used by some refusal": () => {
     const used = new Set<string>(CODES.map((code) => REFUSALS[code][0]));
     assert.deepEqual(
       Object.keys(PROBLEMS).filter((problem) => !used.has(problem)),
       [],
     );
   },
-  "every explanation is another": () => {
+  "no two explanations are equal": () => {
     assert.equal(new Set(CODES.map((code) => REFUSALS[code][1])).size, CODES.length);
   },
-  "formatProblem() tells type, title, status, code and decision, and nothing else": async () => {
+  "formatProblem() writes only type, title, status, code and decision": async () => {
     for (const code of CODES) {
       const refusal = new Refusal(code, {
         cause: SECRET,
@@ -101,7 +101,7 @@ export const cases: Cases = {
       assert.ok(!told.includes(SECRET) && !told.includes(REFUSALS[code][1]), code);
     }
   },
-  "formatProblem() tells the same for every fault of a certificate": async () => {
+  "formatProblem() writes the same text for every fault of a certificate": async () => {
     const told = await Promise.all(
       CODES.filter((code) => REFUSALS[code][0] === "certificate-not-proven").map((code) =>
         formatProblem(new Refusal(code), "x").text(),
@@ -110,19 +110,19 @@ export const cases: Cases = {
     assert.ok(told.length > 15);
     assert.equal(new Set(told).size, 1);
   },
-  "formatProblem() names the allowed methods for a refused method alone": () => {
+  "formatProblem() names the allowed methods only for a refused method": () => {
     const allow = (code: RefusalCode) => formatProblem(new Refusal(code, { allow: "POST" }), "x").headers.get("allow");
     assert.equal(allow("method_not_allowed"), "POST");
     for (const code of CODES.filter((other) => other !== "method_not_allowed")) assert.equal(allow(code), null, code);
   },
-  "formatProblem() asks for a retry where the fault is ours, and for credentials with 401": () => {
+  "formatProblem() asks for a retry if the fault is ours, and for credentials with 401": () => {
     for (const code of CODES) {
       const { status, headers } = formatProblem(new Refusal(code), "x");
       assert.equal(headers.has("retry-after"), status >= 502, code);
       assert.equal(headers.has("www-authenticate"), status === 401, code);
     }
   },
-  "parseProblemType() reads our own problems and nobody else's": async () => {
+  "parseProblemType() reads only our own problem types": async () => {
     for (const code of CODES) {
       assert.equal(parseProblemType(await formatProblem(new Refusal(code), "x").text()), REFUSALS[code][0]);
     }
@@ -141,7 +141,7 @@ export const cases: Cases = {
     ];
     for (const text of others) assert.equal(parseProblemType(text), undefined, text);
   },
-  "noteCertificate() notes the certificate that was presented, and nothing where none was": (fixtures) => {
+  "noteCertificate() records the certificate that was presented, and nothing if there was none": (fixtures) => {
     const policy = compileSenders(fixtures, { sender: certificate() });
     const noted = (leaf: "direct" | null) => {
       const context: DecisionContext = { id: "1" };
@@ -154,7 +154,7 @@ export const cases: Cases = {
     noteCertificate(context, { ...evidenceOf(fixtures, policy, {}), certificate: undefined });
     assert.deepEqual(context, { id: "1" });
   },
-  "noteAdmitted() notes who was admitted, and by what": async (fixtures) => {
+  "noteAdmitted() records who was admitted, and with which factors": async (fixtures) => {
     const context = (admitted: AdmittedSender) => {
       const trace = { context: { id: "1", certificate: { subject: "CN=a" } } as DecisionContext };
       assert.equal(noteAdmitted(trace, admitted), admitted);
@@ -172,42 +172,41 @@ export const cases: Cases = {
     const certified = { ...proven.certified, proof: { ...proven.certified.proof, revocation } };
     assert.deepEqual(context({ ...proven, certified }), { ...seen, revocation });
   },
-  "formatProblem() names no methods that are no text": () => {
+  "formatProblem() does not print allowed methods that are not text": () => {
     const { headers } = formatProblem(new Refusal("method_not_allowed", { allow: ["POST"] }), "x");
     assert.equal(headers.get("allow"), null);
   },
-  "parseProblemType() takes no other prefix": () => {
+  "parseProblemType() accepts no other prefix": () => {
     const type = `${PROBLEM_TYPE_PREFIX.slice(0, -1)}/replayed`;
     assert.equal(parseProblemType(JSON.stringify({ type })), undefined);
   },
-  "describeRefusal() says failed from status 500 on": () => {
+  "describeRefusal() says failed for a status of 500 or higher": () => {
     for (const code of CODES) {
       const refusal = new Refusal(code);
       const { decision } = describeRefusal(refusal, { id: "1" });
       assert.equal(decision, refusal.status < 500 ? "refused" : "failed", code);
     }
   },
-  "levelOf() has an error for what failed, a warning for what somebody should look at, and else nothing to alarm":
-    () => {
-      const levels = {
-        error: "failed dead dead-letter",
-        warn: "refused handshake retrying expiring noticed warning dead-letters",
-        info: "accepted action forwarded queued dispatched released reloaded updated observed shadow duplicate removed",
-      };
-      const words = Object.entries(levels).flatMap(([level, decisions]) =>
-        decisions.split(" ").map((decision) => [level, decision as DecisionWord] as const),
-      );
-      for (const [level, decision] of words) assert.equal(levelOf({ decision }), level, decision);
-      assert.deepEqual(words.map(([, decision]) => decision).sort(), Object.keys(DECISIONS).sort());
-      assert.equal(levelOf(JSON.parse('{"decision":"constructor"}')), "info");
-    },
-  "stampLine() says when and how much it matters, first, and leaves a line that says so already": () => {
+  "levelOf() gives error for failures, warn for what somebody should look at, and info for everything else": () => {
+    const levels = {
+      error: "failed dead dead-letter",
+      warn: "refused handshake retrying expiring noticed warning dead-letters",
+      info: "accepted action forwarded queued dispatched released reloaded updated observed shadow duplicate removed",
+    };
+    const words = Object.entries(levels).flatMap(([level, decisions]) =>
+      decisions.split(" ").map((decision) => [level, decision as DecisionWord] as const),
+    );
+    for (const [level, decision] of words) assert.equal(levelOf({ decision }), level, decision);
+    assert.deepEqual(words.map(([, decision]) => decision).sort(), Object.keys(DECISIONS).sort());
+    assert.equal(levelOf(JSON.parse('{"decision":"constructor"}')), "info");
+  },
+  "stampLine() puts time and level first, and does not change a line that has them": () => {
     const line = { decision: "refused", id: "1" } as const;
     const stamped = { at: "2026-11-30T00:00:00.007Z", level: "warn", ...line };
     assert.equal(JSON.stringify(stampLine(line, Date.UTC(2026, 10, 30, 0, 0, 0, 7))), JSON.stringify(stamped));
     assert.deepEqual(stampLine(stamped, 0), stamped);
   },
-  "formatLogLine() keeps the fields of a certificate whole, up to the length with which they can be read": () => {
+  "formatLogLine() writes certificate fields completely, up to the length that can be read again": () => {
     for (const [name, most] of [
       ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],
       ["clientCertChain", MAX_CHAIN_FIELD_CHARACTERS],
@@ -220,7 +219,7 @@ export const cases: Cases = {
     const odd = JSON.parse(formatLogLine({ decision: "observed", clientCert: [`${"a".repeat(600)}`] }));
     assert.equal(odd.clientCert[0].length, MAX_LOGGED_CHARACTERS + 1);
   },
-  "formatLogLine() leaves out the last of many members that are too long together": () => {
+  "formatLogLine() leaves out the last members if many members together are too long": () => {
     const members = Object.fromEntries(
       Array.from({ length: 8 }, (_, index) => [`m${index}`, Array(4).fill("a".repeat(500))]),
     );
@@ -230,7 +229,7 @@ export const cases: Cases = {
     assert.deepEqual(Object.keys(line), ["decision", "m0", "m1", "m2", "m3"]);
     assert.deepEqual(leftOut, ["m4", "m5", "m6", "m7"]);
   },
-  "describeRefusal() tells code, problem, status and why, with what is known of the request": () => {
+  "describeRefusal() has code, problem, status and reason, with the known facts of the request": () => {
     const context = { id: "1", route: "/hooks" };
     const line = describeRefusal(new Refusal("certificate_expired", { notAfter: 5 }), context);
     assert.deepEqual(line, {
@@ -245,7 +244,7 @@ export const cases: Cases = {
     });
     assert.equal(describeRefusal(new Refusal("origin_timeout"), context).decision, "failed");
   },
-  "describeRefusal() lets no detail take the place of the verdict": () => {
+  "describeRefusal() lets no detail replace the verdict": () => {
     const details = { code: "x", problem: "x", status: 200, why: "x", decision: "forwarded", id: "x" };
     const line = describeRefusal(new Refusal("replayed", details), { id: "1" });
     const { code, problem, status, decision, id } = line;
@@ -269,7 +268,7 @@ export const cases: Cases = {
     assert.deepEqual(line["certificate"], certificate);
     assert.ok(JSON.stringify(line).includes("CN=Limited,"), "the issuer at fault is named as well");
   },
-  "formatLogLine() writes one line of JSON that reads back": () => {
+  "formatLogLine() writes one line of JSON that can be read again": () => {
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 60 }), (value) => {
         const text = formatLogLine({ decision: "refused", value, list: [value], nested: { value } });
@@ -279,7 +278,7 @@ export const cases: Cases = {
       { numRuns: 300 },
     );
   },
-  "formatLogLine() escapes what steers a terminal or ends a line": () => {
+  "formatLogLine() escapes characters that control a terminal or end a line": () => {
     const text = formatLogLine({ decision: "refused", subject: "a\u001b[2Jb\u009bc\r\nd\u0007\u007f\u0085\u2028e" });
     assert.match(text, /^[\u0020-\u007e]*$/);
     assert.ok(text.includes("\\u001b[2Jb\\u009bc\\r\\nd\\u0007\\u007f\\u0085\\u2028e"), text);
@@ -291,7 +290,7 @@ export const cases: Cases = {
       assert.ok(formatLogLine({ decision: "refused", subject: `a${character}b` }).includes(`a\\u${code}b`), code);
     }
   },
-  "formatLogLine() cuts long values, wherever they stand": () => {
+  "formatLogLine() shortens long values at any place": () => {
     const long = "a".repeat(MAX_LOGGED_CHARACTERS + 1);
     const cut = `${"a".repeat(MAX_LOGGED_CHARACTERS)}…`;
     const line = JSON.parse(formatLogLine({ decision: "refused", long, list: [long], nested: { deep: { long } } }));
@@ -303,7 +302,7 @@ export const cases: Cases = {
     const text = formatLogLine({ decision: "refused", value: `${"a".repeat(MAX_LOGGED_CHARACTERS - 1)}🦊🦊` });
     assert.ok((JSON.parse(text).value as string).isWellFormed());
   },
-  "formatLogLine() says of a long list the first members and how many more there are, and no more of an object": () => {
+  "formatLogLine() writes the first members of a long list or object, and how many follow": () => {
     const count = MAX_LOGGED_MEMBERS + 5;
     const list = Array.from({ length: count }, (_, index) => index);
     const object = Object.fromEntries(list.map((index) => [`member${index}`, index]));
@@ -316,20 +315,20 @@ export const cases: Cases = {
     const kept = list.slice(0, MAX_LOGGED_MEMBERS);
     assert.deepEqual(JSON.parse(formatLogLine({ decision: "refused", kept })).kept, kept);
   },
-  "formatLogLine() goes down a few levels, however deep a value is": () => {
+  "formatLogLine() writes only the first levels of a deep value": () => {
     let value: unknown = "the bottom";
     for (let depth = 0; depth < 100_000; depth += 1) value = depth % 2 === 0 ? [value] : { value };
     const text = formatLogLine({ decision: "refused", value });
     assert.ok(text.length < 200 && text.includes("…") && !text.includes("bottom"), text);
   },
-  "formatLogLine() leaves out of a line what makes it too long, and names it": () => {
+  "formatLogLine() leaves out the members that make a line too long, and names them": () => {
     const wide = Array(MAX_LOGGED_MEMBERS).fill("\u202e".repeat(MAX_LOGGED_CHARACTERS));
     const text = formatLogLine({ decision: "refused", id: "1", wide, code: "issuer_unknown", wider: wide, last: 1 });
     assert.ok(Buffer.byteLength(text) <= MAX_LOG_LINE_BYTES + 200);
     const leftOut = ["wide", "wider"];
     assert.deepEqual(JSON.parse(text), { decision: "refused", id: "1", code: "issuer_unknown", last: 1, leftOut });
   },
-  "describeRefusal() bounds the details, for those who print lines by themselves": () => {
+  "describeRefusal() limits the details, for programs that print lines by themselves": () => {
     const extendedKeyUsage = Array(4_500).fill("1.2.3.4");
     const line = describeRefusal(new Refusal("wrong_extended_key_usage", { extendedKeyUsage }), { id: "1" });
     assert.equal((line["extendedKeyUsage"] as string[]).length, MAX_LOGGED_MEMBERS);

@@ -35,7 +35,7 @@ export const cases: Cases = {
       { numRuns: 100 },
     );
   },
-  "bindDelivery() tells the facts of the certificate, the request and the bytes": async (fixtures) => {
+  "bindDelivery() has the facts of the certificate, the request and the bytes": async (fixtures) => {
     const body = new TextEncoder().encode("body");
     const delivery = await deliver(fixtures, { body });
     const { sha256, spkiSha256, serial, notBefore, notAfter } = parseCertificate(fixtures.certificates.client);
@@ -58,7 +58,7 @@ export const cases: Cases = {
     assert.deepEqual([delivery.factors, delivery.reliedOnEdge], [["mtls"], []]);
     assert.match(delivery.policyDigest, /^[0-9a-f]{64}$/);
   },
-  "bindDelivery() holds the keys that it is given, and none where it is given none": async (fixtures) => {
+  "bindDelivery() holds the keys that it receives, and none if it receives none": async (fixtures) => {
     const admitted = await judge(fixtures, { sender: certificate() });
     const request = { method: "POST", target: "/hooks", contentType: "" };
     const event = { id: "event-1", request, headers: [], body: digestBody(BODY), policyDigest: "0".repeat(64) };
@@ -67,7 +67,7 @@ export const cases: Cases = {
     assert.deepEqual(keysOf(bindDelivery(admitted, event, keys)), keys);
     assert.deepEqual(keysOf(bindDelivery(admitted, event)), { eventKey: undefined, orderKey: undefined });
   },
-  "restoreDelivery() gives back what recordDelivery() kept, through JSON": async (fixtures) => {
+  "restoreDelivery() returns what recordDelivery() kept, also after JSON": async (fixtures) => {
     for (const platform of [undefined, { verified: "SUCCESS", revoked: false }]) {
       const delivery = await deliver(fixtures, {}, platform);
       const record = throughJson(recordDelivery(delivery)) as DeliveryRecord;
@@ -79,7 +79,7 @@ export const cases: Cases = {
       assert.deepEqual({ eventKey, orderKey }, keys);
     }
   },
-  "recordDelivery() keeps everything but the bytes and the event's keys": async (fixtures) => {
+  "recordDelivery() keeps everything except the bytes and the event's keys": async (fixtures) => {
     const delivery = await deliver(fixtures);
     const missing = Object.keys(delivery).filter((name) => !Object.hasOwn(recordDelivery(delivery), name));
     assert.deepEqual(missing, ["body", "eventKey", "orderKey"]);
@@ -100,7 +100,7 @@ export const cases: Cases = {
     cache.set("c", 3);
     assert.deepEqual([cache.get("a"), cache.get("b"), cache.get("c"), cache.size], [1, undefined, 3, 2]);
   },
-  "BoundedCache holds entries up to a weight together, and none that is heavier": () => {
+  "BoundedCache limits the total weight of its entries, and keeps no entry that is heavier alone": () => {
     const cache = new BoundedCache<string, number>(10, 6, ({ length }) => length);
     const held = () => ["a", "bbb", "cc", "dddd", "eeeeeee"].filter((key) => cache.get(key) !== undefined);
     for (const key of ["a", "bbb", "cc"]) cache.set(key, 1);
@@ -115,7 +115,7 @@ export const cases: Cases = {
     cache.set("bbb", 1);
     assert.deepEqual(held(), ["bbb"]);
   },
-  "BoundedCache weighs an entry by its value too, and takes off what the value before weighed": () => {
+  "BoundedCache also weighs the value of an entry, and subtracts the weight of a replaced value": () => {
     const cache = new BoundedCache<string, string>(10, 6, (key, value) => key.length + value.length);
     cache.set("a", "aaaa");
     cache.set("a", "a");
@@ -124,7 +124,7 @@ export const cases: Cases = {
     cache.set("c", "");
     assert.deepEqual([cache.get("a"), cache.get("b"), cache.get("c"), cache.size], [undefined, "bbb", "", 2]);
   },
-  "BoundedCache holds the newest of what was set, and never more than its capacity": () => {
+  "BoundedCache holds the newest entries, and never more than its capacity": () => {
     const steps = fc.array(fc.tuple(fc.nat(9), fc.nat()), { maxLength: 60 });
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 5 }), (list, capacity) => {

@@ -18,7 +18,7 @@ function forwardedFrom(fixtures: Fixtures, members: Readonly<Record<string, unkn
 }
 
 export const cases: Cases = {
-  "selectForwardedHeaders() takes what the sender's signature and keys are read from": (fixtures) => {
+  "selectForwardedHeaders() selects the headers from which the sender's signature and keys are read": (fixtures) => {
     const received = {
       "x-hub-signature-256": "sha256=a",
       "x-event": "1",
@@ -36,7 +36,7 @@ export const cases: Cases = {
     assert.deepEqual(forwarded(keys), [accept, signature, ["x-event", "1"], ["x-order", "2"]]);
     assert.deepEqual(forwarded({ ...keys, eventKey: { pointers: ["/id"] } }), [accept, signature, ["x-order", "2"]]);
   },
-  "selectForwardedHeaders() refuses more than an origin takes": (fixtures) => {
+  "selectForwardedHeaders() refuses more headers than an origin accepts": (fixtures) => {
     const name = "user-agent";
     const forwarded = (characters: number) =>
       forwardedFrom(fixtures, {}, { [name]: "a".repeat(characters - name.length) });
@@ -46,25 +46,26 @@ export const cases: Cases = {
     const half = "a".repeat(MAX_FORWARDED_HEADER_CHARACTERS / 2);
     refused("malformed_headers", () => forwardedFrom(fixtures, {}, { [name]: half, accept: half }));
   },
-  "readContentType() reads ASCII, which every runtime decodes alike": () => {
+  "readContentType() reads only ASCII, which every runtime decodes in the same way": () => {
     const read = (value: string) => readContentType(new Headers({ "content-type": value }));
     for (const value of ["a", "text/plain; charset=utf-8", "a\tb~"]) assert.equal(read(value), value);
     assert.equal(readContentType(new Headers({ accept: "a" })), "");
     for (const value of ["é", "a\u0080", "text/\u00ff", "é/a"]) refused("malformed_headers", () => read(value));
   },
-  "formatForwardedHeaders() writes the sender's headers, the assertion and what it is bound to": async (fixtures) => {
-    const { client, intermediate } = fixtures.certificates;
-    const delivery = await deliver(fixtures);
-    const headers = [["content-type", "text/plain"] as const];
-    assert.deepEqual(formatForwardedHeaders({ ...delivery, headers }, "a.b.c"), {
-      "content-type": "text/plain",
-      "countersign-assertion": "a.b.c",
-      "client-cert": `:${client}:`,
-      "client-cert-chain": `:${intermediate}:`,
-      "content-digest": delivery.contentDigest,
-    });
-  },
-  "formatForwardedHeaders() leaves out the certificates that there are not, or no longer": async (fixtures) => {
+  "formatForwardedHeaders() writes the sender's headers, the assertion and the certificates to which it is bound":
+    async (fixtures) => {
+      const { client, intermediate } = fixtures.certificates;
+      const delivery = await deliver(fixtures);
+      const headers = [["content-type", "text/plain"] as const];
+      assert.deepEqual(formatForwardedHeaders({ ...delivery, headers }, "a.b.c"), {
+        "content-type": "text/plain",
+        "countersign-assertion": "a.b.c",
+        "client-cert": `:${client}:`,
+        "client-cert-chain": `:${intermediate}:`,
+        "content-digest": delivery.contentDigest,
+      });
+    },
+  "formatForwardedHeaders() leaves out certificates that are missing or no longer known": async (fixtures) => {
     const delivery = await deliver(fixtures);
     const { certificate } = delivery;
     assert.ok(certificate !== undefined);
@@ -79,7 +80,7 @@ export const cases: Cases = {
       "content-digest",
     ]);
   },
-  "isHttpsOrLoopback() takes HTTPS to anybody, and HTTP to this machine alone": () => {
+  "isHttpsOrLoopback() allows HTTPS to every host, and HTTP only to this machine": () => {
     const accepted = ["https://a.example/", "https://10.0.0.1/", "http://127.0.0.1:8080/", "http://localhost/x"];
     for (const url of [...accepted, "http://[::1]:1/"]) assert.ok(isHttpsOrLoopback(new URL(url)), url);
     const refused = ["http://a.example/", "http://127.0.0.2/", "http://localhost.example/", "http://[::2]/"];

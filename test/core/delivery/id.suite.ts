@@ -9,7 +9,7 @@ const random = (fill: number) => new Uint8Array(16).fill(fill);
 const randomOctets = () => crypto.getRandomValues(new Uint8Array(16));
 
 export const cases: Cases = {
-  "formatEventId() is a UUID of version 7, also of the example of RFC 9562": () => {
+  "formatEventId() makes a UUID of version 7, also for the example of RFC 9562": () => {
     for (const fill of [0x00, 0x5a, 0xff]) {
       assert.match(
         formatEventId(NOW, random(fill)),
@@ -19,7 +19,7 @@ export const cases: Cases = {
     const example = Uint8Array.from(Buffer.from("0000000000000cc318c4dc0c0c07398f", "hex"));
     assert.equal(formatEventId(0x017f22e279b0, example), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
   },
-  "formatEventId() and formatAssertionId() begin with the time, to the millisecond, and differ by the rest": () => {
+  "formatEventId() and formatAssertionId() begin with the time in milliseconds, and the rest is random": () => {
     assert.equal(formatEventId(NOW, random(0)).slice(0, 13), formatEventId(NOW, random(0xff)).slice(0, 13));
     assert.ok(formatEventId(NOW, random(0xff)) < formatEventId(NOW + 1, random(0)));
     assert.equal(formatAssertionId(NOW, random(0)).slice(0, 8), formatAssertionId(NOW, random(0xff)).slice(0, 8));
@@ -28,7 +28,7 @@ export const cases: Cases = {
       assert.equal(new Set(ids).size, ids.length);
     }
   },
-  "formatAssertionId() has the form that the claim asks for, and changes no octets that it was given": () => {
+  "formatAssertionId() has the form that the claim requires, and does not change its input": () => {
     const octets = random(7);
     assert.match(formatAssertionId(NOW, octets), /^[A-Za-z0-9_-]{22}$/);
     assert.deepEqual(octets, random(7));

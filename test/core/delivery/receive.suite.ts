@@ -99,7 +99,7 @@ export const cases: Cases = {
     });
     assert.deepEqual([first?.reading.held, first?.stops], [0, 0]);
   },
-  "BodyBudget counts what a body has beyond that, however it comes": () => {
+  "BodyBudget counts the octets beyond that, in pieces of any size": () => {
     const { reading } = begin(new BodyBudget({ endsOldest: true }));
     for (const [bytes, held] of [
       [UNCOUNTED_BODY_BYTES - 1, 0],
@@ -112,7 +112,7 @@ export const cases: Cases = {
       assert.equal(reading.held, held);
     }
   },
-  "BodyBudget takes exactly its limit, from one body or from many": () => {
+  "BodyBudget accepts exactly its limit, from one body or from many": () => {
     for (const parts of [1, 4]) {
       const budget = new BodyBudget({ endsOldest: false });
       const readings = Array.from({ length: parts }, () => begin(budget).reading);
@@ -128,7 +128,7 @@ export const cases: Cases = {
       );
     }
   },
-  "BodyBudget ends the oldest bodies when there are too many, and as many as it takes": () => {
+  "BodyBudget stops as many of the oldest bodies as necessary when there are too many": () => {
     const budget = new BodyBudget({ endsOldest: true });
     const quarter = MAX_UNPROVEN_BODY_BYTES / 4;
     const four = Array.from({ length: 4 }, () => begin(budget));
@@ -146,7 +146,7 @@ export const cases: Cases = {
     takeCounted(next.reading, quarter - 1);
     assert.deepEqual([four[2]?.stops, last.stops, next.stops], [0, 0, 0]);
   },
-  "BodyBudget ends the body that asks for more where it may not touch another's": () => {
+  "BodyBudget stops the body that asks for more if it may not stop another body": () => {
     const budget = new BodyBudget({ endsOldest: false });
     const [first, second] = [begin(budget), begin(budget)];
     takeCounted(first.reading, MAX_UNPROVEN_BODY_BYTES - 10);
@@ -155,7 +155,7 @@ export const cases: Cases = {
     first.reading.take(10);
     isFull(() => second.reading.take(0));
   },
-  "BodyBudget ends a body that is too large by itself": () => {
+  "BodyBudget stops a body that alone is too large": () => {
     for (const endsOldest of [true, false]) {
       const budget = new BodyBudget({ endsOldest });
       const [large, other] = [begin(budget), begin(budget)];
@@ -164,7 +164,7 @@ export const cases: Cases = {
       takeCounted(other.reading, MAX_UNPROVEN_BODY_BYTES);
     }
   },
-  "BodyBudget has room again for what is finished, once": () => {
+  "BodyBudget frees the space of a finished body, only once": () => {
     const budget = new BodyBudget({ endsOldest: false });
     const [first, second] = [begin(budget), begin(budget)];
     for (const { reading } of [first, second]) takeCounted(reading, MAX_UNPROVEN_BODY_BYTES / 2);
@@ -175,7 +175,7 @@ export const cases: Cases = {
     isFull(() => third.reading.take(1));
     assert.equal(first.stops, 0);
   },
-  "a body that is ended while it is read is refused, and its stream cancelled": async () => {
+  "a body that is stopped while it is read is refused, and its stream is cancelled": async () => {
     const budget = new BodyBudget({ endsOldest: true });
     let isCancelled = false;
     const stream = new ReadableStream<Uint8Array>({
@@ -190,7 +190,7 @@ export const cases: Cases = {
     await outcome;
     assert.equal(isCancelled, true);
   },
-  "a body that waits for its next piece is ended at once": async () => {
+  "a body that waits for its next piece is stopped at once": async () => {
     const reading = new BodyBudget({ endsOldest: true }).begin();
     const silent = readStream(new ReadableStream<Uint8Array>(), 10, reading);
     reading.end();
@@ -202,7 +202,7 @@ export const cases: Cases = {
     assert.equal((await readStream(streamOf(size), size, reading))?.byteLength, size);
     assert.equal(reading.held, UNCOUNTED_BODY_BYTES - 2);
   },
-  "a declared length is held to the limit, counted or not": async () => {
+  "a declared length is compared with the limit, whether the body is counted or not": async () => {
     const request = (size: number) =>
       new Request("https://hooks.example.com/", {
         method: "POST",
@@ -217,11 +217,11 @@ export const cases: Cases = {
       assert.deepEqual(details, { declared: String(size), maxBodyBytes: size - 1 });
     }
   },
-  "readStream() gives nothing when there is more than the limit": async () => {
+  "readStream() returns nothing if there is more than the limit": async () => {
     assert.equal(await readStream(streamOf(5, 6), 10), undefined);
     assert.equal((await readStream(streamOf(5, 5), 10))?.byteLength, 10);
   },
-  "readBody() says why a body did not come, and how many pieces were too many": async () => {
+  "readBody() says why a body is incomplete, and how many pieces were too many": async () => {
     const failing = (error: unknown) => new ReadableStream({ start: (controller) => controller.error(error) });
     const read = (body: ReadableStream, maxBodyBytes = 1_000_000) =>
       readBody(
@@ -236,7 +236,7 @@ export const cases: Cases = {
     const { details } = await refusedLater("body_in_pieces", read(streamOf(...Array(5_000).fill(1))));
     assert.deepEqual(details, { pieces: 4_097, received: 4_097 });
   },
-  "readStream() joins pieces of any size, in the order in which they came": async () => {
+  "readStream() joins pieces of any size in the order of their arrival": async () => {
     const sizes = fc.array(fc.constantFrom(1, 3, 4_095, 4_096, 4_097, 65_535, 65_536, 140_000), { maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(sizes, async (list) => {
@@ -257,7 +257,7 @@ export const cases: Cases = {
       { numRuns: 60 },
     );
   },
-  "readBody() takes no body of GET and HEAD": async () => {
+  "readBody() accepts no body for GET and HEAD": async () => {
     for (const method of ["GET", "HEAD"]) {
       const request = new Request("https://hooks.example.com/", { method });
       assert.equal((await readBody(request, 10)).byteLength, 0);
@@ -266,9 +266,7 @@ export const cases: Cases = {
       await refusedLater("body_too_large", readBody(body as unknown as Request, 10));
     }
   },
-  "receiveFromSender() counts a body until its signature is verified, where nothing else is proven": async (
-    fixtures,
-  ) => {
+  "receiveFromSender() counts a body until its signature is verified, if nothing else is proven": async (fixtures) => {
     const { outcome, trace, bodies } = admitOne(fixtures, github("ONE"));
     assert.deepEqual([bodies.begun, bodies.finished], [1, 0]);
     const delivery = await outcome;
@@ -282,7 +280,7 @@ export const cases: Cases = {
       ["sender", "sender", "sender"],
     );
   },
-  "receiveFromSender() finishes a body that is refused, and leaves it to who compares": async (fixtures) => {
+  "receiveFromSender() ends the count of a refused body, and keeps the body for a comparison": async (fixtures) => {
     const { outcome, trace, bodies } = admitOne(fixtures, github("ONE"), { headers: signedBy("TWO") });
     await refusedLater("signature_mismatch", outcome);
     assert.deepEqual([bodies.begun, bodies.finished], [1, 1]);
@@ -297,7 +295,7 @@ export const cases: Cases = {
     assert.deepEqual((await outcome).factors, ["mtls", "hmac"]);
     assert.deepEqual([bodies.begun, bodies.finished], [0, 0]);
   },
-  "receiveFromSender() reads nothing of a body whose sender fails a factor that needs none": async (fixtures) => {
+  "receiveFromSender() does not read the body if the sender fails a factor that needs no body": async (fixtures) => {
     const body = new ReadableStream({ pull: () => assert.fail("the body was read") }, { highWaterMark: 0 });
     const sender = { ...certificate(), ...basic };
     const { outcome, trace } = admitOne(fixtures, sender, { headers: {}, body });
@@ -305,7 +303,7 @@ export const cases: Cases = {
     assert.equal(trace.likelySender, "sender");
     assert.equal(trace.body, undefined);
   },
-  "receiveFromSender() asks the cross-check of a certificate that it proved, and takes its refusal": async (
+  "receiveFromSender() runs the cross-check for a certificate that it proved, and returns its refusal": async (
     fixtures,
   ) => {
     const crossCheck = () => {

@@ -41,19 +41,19 @@ function handedOut(fixtures: Fixtures, received: HeadersInit, signed: readonly s
 }
 
 export const cases: Cases = {
-  "claimHeaders() names headers in their order, with the digest of a line for each": () => {
+  "claimHeaders() names headers in their order, and has a digest with one line for each header": () => {
     assert.deepEqual(claimHeaders(SIGNED), {
       names: ["user-agent", "x-topic", "x-empty"],
       digest: digestOf(TEXT),
     });
   },
-  "claimHeaders() leaves out Content-Type, which has a claim of its own, and makes no claim over nothing": () => {
+  "claimHeaders() leaves out Content-Type, which has its own claim, and makes no claim without headers": () => {
     const type = ["content-type", "text/plain"] as const;
     assert.deepEqual(claimHeaders([type, ...SIGNED]), claimHeaders(SIGNED));
     assert.equal(claimHeaders([type]), undefined);
     assert.equal(claimHeaders([]), undefined);
   },
-  "what runtimes decode each in their own way is neither signed nor forwarded": async (fixtures) => {
+  "headers that runtimes decode differently are neither signed nor forwarded": async (fixtures) => {
     const others = ["é", "a\u0080", "\u00ff", "v1=é"].map((value, at) => [`x-${at}`, value] as const);
     assert.equal(claimHeaders(others), undefined);
     assert.deepEqual(claimHeaders([...others, ...SIGNED]), claimHeaders(SIGNED));
@@ -64,24 +64,25 @@ export const cases: Cases = {
       "content-digest": delivery.contentDigest,
     });
   },
-  "issueAssertion() signs the headers that it forwards, and makes the same token as before where there are none":
-    async (fixtures) => {
-      const delivery = await deliver(fixtures);
-      const { hdr, ...rest } = await verify(fixtures, await issue(fixtures, { ...delivery, headers: SIGNED }));
-      assert.deepEqual(hdr, { names: ["user-agent", "x-topic", "x-empty"], digest: digestOf(TEXT) });
-      for (const headers of [[], [["content-type", "application/json"] as const]]) {
-        const { claims } = open(await issue(fixtures, { ...delivery, headers }));
-        assert.deepEqual(claims, rest);
-      }
-    },
-  "matchHeaders() returns the names that were signed, whatever else the request has": () => {
+  "issueAssertion() signs the headers that it forwards, and makes the same token as before without headers": async (
+    fixtures,
+  ) => {
+    const delivery = await deliver(fixtures);
+    const { hdr, ...rest } = await verify(fixtures, await issue(fixtures, { ...delivery, headers: SIGNED }));
+    assert.deepEqual(hdr, { names: ["user-agent", "x-topic", "x-empty"], digest: digestOf(TEXT) });
+    for (const headers of [[], [["content-type", "application/json"] as const]]) {
+      const { claims } = open(await issue(fixtures, { ...delivery, headers }));
+      assert.deepEqual(claims, rest);
+    }
+  },
+  "matchHeaders() returns the names that were signed, whatever other headers the request has": () => {
     const names = ["user-agent", "x-topic", "x-empty"];
     assert.deepEqual(matchHeaders(claim(), toHeaders(SIGNED)), names);
     assert.deepEqual(matchHeaders(claim(), toHeaders([["x-other", "1"], ...SIGNED.toReversed()])), names);
     assert.deepEqual(matchHeaders({}, toHeaders(SIGNED)), []);
     assert.deepEqual(matchHeaders({ hdr: undefined }, toHeaders(SIGNED)), []);
   },
-  "matchHeaders() takes what means the same in HTTP: letter case of names, blanks around values, a list in several fields":
+  "matchHeaders() accepts what is equal in HTTP: other letter case of names, blanks around values, a list in several fields":
     () => {
       const [agent, , empty] = SIGNED as [Fields[0], Fields[0], Fields[0]];
       const respelled: Fields[] = [
@@ -91,7 +92,7 @@ export const cases: Cases = {
       ];
       for (const fields of respelled) assert.equal(matchHeaders(claim(), toHeaders(fields)).length, 3);
     },
-  "matchHeaders() refuses a header that is missing, though it was empty, and says which": () => {
+  "matchHeaders() refuses a missing header even if its value was empty, and names it": () => {
     assert.deepEqual(mismatch(SIGNED.slice(1)), {
       signed: ["user-agent", "x-topic", "x-empty"],
       missing: ["user-agent"],
@@ -131,7 +132,7 @@ export const cases: Cases = {
     ]);
     mismatch([...SIGNED.slice(0, 2), ["x-empty", "0"]]);
   },
-  "matchHeaders() refuses another digest, and other names under the same one": () => {
+  "matchHeaders() refuses another digest, and other names with the same digest": () => {
     const { hdr } = claim();
     assert.ok(hdr !== undefined);
     const received = toHeaders(SIGNED);
@@ -156,31 +157,32 @@ export const cases: Cases = {
       { numRuns: 500 },
     );
   },
-  "selectSignedHeaders() hands out what was signed and what the policy forwards, and Content-Type": (fixtures) => {
-    const received = {
-      "content-type": "text/plain",
-      "user-agent": "a/1",
-      "x-hub-signature-256": "sha256=a",
-      "x-topic": "orders",
-      "x-event": "1",
-      "x-order": "2",
-      "x-other": "3",
-    };
-    const all = ["user-agent", "x-topic", "x-event", "x-order", "x-hub-signature-256", "x-other", "x-absent"];
-    const { "x-other": _, ...forwarded } = received;
-    assert.deepEqual(Object.fromEntries(handedOut(fixtures, received, all)), forwarded);
-    const some = ["x-topic", "x-event", "x-order"];
-    assert.deepEqual(handedOut(fixtures, received, some), [
-      ["content-type", "text/plain"],
-      ["x-topic", "orders"],
-      ["x-event", "1"],
-      ["x-order", "2"],
-    ]);
-    const added = { "content-type": "a/b", accept: "*/*", "content-encoding": "gzip", "x-hub-signature-256": "b" };
-    assert.deepEqual(handedOut(fixtures, added, []), [["content-type", "a/b"]]);
-    assert.deepEqual(handedOut(fixtures, {}, []), []);
-  },
-  "selectSignedHeaders() refuses a header that the policy names, and that nobody signed": (fixtures) => {
+  "selectSignedHeaders() gives the handler the headers that were signed and that the policy forwards, and Content-Type":
+    (fixtures) => {
+      const received = {
+        "content-type": "text/plain",
+        "user-agent": "a/1",
+        "x-hub-signature-256": "sha256=a",
+        "x-topic": "orders",
+        "x-event": "1",
+        "x-order": "2",
+        "x-other": "3",
+      };
+      const all = ["user-agent", "x-topic", "x-event", "x-order", "x-hub-signature-256", "x-other", "x-absent"];
+      const { "x-other": _, ...forwarded } = received;
+      assert.deepEqual(Object.fromEntries(handedOut(fixtures, received, all)), forwarded);
+      const some = ["x-topic", "x-event", "x-order"];
+      assert.deepEqual(handedOut(fixtures, received, some), [
+        ["content-type", "text/plain"],
+        ["x-topic", "orders"],
+        ["x-event", "1"],
+        ["x-order", "2"],
+      ]);
+      const added = { "content-type": "a/b", accept: "*/*", "content-encoding": "gzip", "x-hub-signature-256": "b" };
+      assert.deepEqual(handedOut(fixtures, added, []), [["content-type", "a/b"]]);
+      assert.deepEqual(handedOut(fixtures, {}, []), []);
+    },
+  "selectSignedHeaders() refuses a header that the policy names and the edge did not sign": (fixtures) => {
     for (const name of ["x-topic", "x-event", "x-order"]) {
       const refuse = () => handedOut(fixtures, { [name]: "1", "x-other": "2" }, ["x-signed"]);
       assert.deepEqual(refused("headers_mismatch", refuse).details, { signed: ["x-signed"], unsigned: [name] });
@@ -189,7 +191,7 @@ export const cases: Cases = {
     const { details } = refused("headers_mismatch", () => handedOut(fixtures, three, []));
     assert.deepEqual(details["unsigned"], ["x-topic", "x-event", "x-order"]);
   },
-  "selectSignedHeaders() asks for no second signature of Content-Type where a route names it": (fixtures) => {
+  "selectSignedHeaders() needs no second signature for Content-Type if a route names it": (fixtures) => {
     const handed = handedOut(fixtures, { "content-type": "text/plain" }, [], ["Content-Type"]);
     assert.deepEqual(handed, [["content-type", "text/plain"]]);
   },

@@ -49,7 +49,7 @@ const others = (count: number): MatcherDocument[] =>
   Array.from({ length: count }, (_, index) => ({ subject: { CN: `client-${index}.example`, O: "Countersign Tests" } }));
 
 export const cases: Cases = {
-  "Allowlist.entriesFor() holds every entry that matches": (fixtures) => {
+  "Allowlist.entriesFor() returns every entry that matches": (fixtures) => {
     const all = entriesOf(fixtures);
     const names = [
       "client",
@@ -84,7 +84,7 @@ export const cases: Cases = {
     );
     assert.ok(matches > 0);
   },
-  "lookupKeysOf() holds every key of an entry that matches": (fixtures) => {
+  "lookupKeysOf() returns every key of an entry that matches": (fixtures) => {
     const leaf = parseCertificate(fixtures.certificates.client);
     const keys = lookupKeysOf(leaf);
     assert.equal(lookupKeysOf(leaf), keys, "made once for each certificate");
@@ -94,7 +94,7 @@ export const cases: Cases = {
       if (matcher.failures(leaf, 0).length === 0) assert.ok(matcher.keys.every((key) => keys.has(key)));
     }
   },
-  "Allowlist.entriesFor() compares a certificate with the few entries that share what is rare": (fixtures) => {
+  "Allowlist.entriesFor() returns only the few entries that share a rare member with the certificate": (fixtures) => {
     const matchers = [...others(5000), { subject: { CN: "client.example", O: "Countersign Tests" } }].map(
       compileCertificateMatcher,
     );
@@ -104,7 +104,7 @@ export const cases: Cases = {
       [5000],
     );
   },
-  "Allowlist.entriesFor() finds an entry by the rarest of its members, wherever the policy writes it": (fixtures) => {
+  "Allowlist.entriesFor() finds an entry by its rarest member, at any place in the policy": (fixtures) => {
     const leaf = parseCertificate(fixtures.certificates.direct);
     const reversed = others(20).map(({ subject }) => ({
       subject: Object.fromEntries(Object.entries(subject as object).reverse()),
@@ -114,12 +114,12 @@ export const cases: Cases = {
       assert.deepEqual(allowlist.entriesFor(leaf), [], JSON.stringify(entries[0]));
     }
   },
-  "admit() admits by the last of many entries, and by no other": (fixtures) => {
+  "admit() admits by the last of many entries, and by no other entry": (fixtures) => {
     const entry = { subject: { CN: "client.example", O: "Countersign Tests" } };
     assert.equal(admitWith(fixtures, [...others(5000), entry]).sender.name, "sender");
     refused("sender_not_allowed", () => admitWith(fixtures, others(5000)));
   },
-  "admit() compares no more entries of fifty senders than of one, to name the nearest": (fixtures) => {
+  "admit() compares as few entries for fifty senders as for one, to name the nearest entry": (fixtures) => {
     const document = policyDocument(fixtures, { certificates: others(20) });
     const names = Array.from({ length: 50 }, (_, index) => `sender-${index}`);
     const policy = compilePolicy({
@@ -146,7 +146,7 @@ export const cases: Cases = {
     refused("sender_not_allowed", () => admitByCertificate(proven, senders, fixtures.now));
     assert.equal(compared, DIAGNOSED_ENTRIES);
   },
-  "admit() names a near miss among many entries, when the certificate shares what is rare in it": (fixtures) => {
+  "admit() names the nearest of many entries if the certificate shares its rare member": (fixtures) => {
     const near = { subject: { CN: "client.example" }, until: "2026-06-01" };
     const { details } = refused("sender_not_allowed", () => admitWith(fixtures, [...others(5000), near]));
     assert.deepEqual(details["nearMiss"], { sender: "sender", entry: 5000, failed: ["until"] });

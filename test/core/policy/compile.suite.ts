@@ -49,7 +49,9 @@ function withMember(document: Json, path: readonly (string | number)[], name: st
 }
 
 export const cases: Cases = {
-  "compilePolicy() refuses half of a surrogate pair in a name, which would be another character": (fixtures) => {
+  "compilePolicy() refuses half of a surrogate pair in a name, because it would become another character": (
+    fixtures,
+  ) => {
     const entry = `/${ENTRY.join("/")}`;
     faultAt(fixtures, [...ENTRY, "subject"], "CN=a\udc00", entry);
     faultAt(fixtures, [...ENTRY, "issuer"], "CN=\ud800", entry);
@@ -105,7 +107,7 @@ export const cases: Cases = {
       },
     ]);
   },
-  "compilePolicy() fills in limits, and no security setting": (fixtures) => {
+  "compilePolicy() has default values for limits, but for no security setting": (fixtures) => {
     const { senders, routes } = compilePolicy(policyDocument(fixtures));
     assert.deepEqual(
       [routes[0]?.maxBodyBytes, routes[0]?.headers, senders[0]?.certificate?.trust.maxChainDepth],
@@ -137,7 +139,7 @@ export const cases: Cases = {
       "/senders/sender/trust/anchors/1",
     ]);
   },
-  "compilePolicy() lists every problem of form at once": (fixtures) => {
+  "compilePolicy() lists all problems of form at once": (fixtures) => {
     const document = documentOf(fixtures);
     put(document, [...ENTRY, "sha256"], "00");
     put(document, [...TRUST, "maxChainDepth"], 0);
@@ -155,7 +157,7 @@ export const cases: Cases = {
       assert.ok(problems.length > 0 && problems.every((problem) => !problem.includes('"x"')), problems.join());
     }
   },
-  "compilePolicy() refuses unknown members that every object inherits": (fixtures) => {
+  "compilePolicy() refuses unknown members with names that every object inherits": (fixtures) => {
     for (const name of ["constructor", "toString", "hasOwnProperty", "prototype"]) {
       faultAt(fixtures, [...TRUST, name], "x");
     }
@@ -186,11 +188,11 @@ export const cases: Cases = {
     }
     assert.ok(problemsWith(fixtures, [...ENTRY, "subject"], {}).length > 0);
   },
-  "compilePolicy() refuses an entry that would admit everybody whom an issuer certified": (fixtures) => {
+  "compilePolicy() refuses an entry that would admit every client of an issuer": (fixtures) => {
     faultAt(fixtures, [...ENTRY], { issuer: { O: "Countersign Tests" } });
     faultAt(fixtures, [...ENTRY], { from: "2027-01-01" });
   },
-  "compilePolicy() refuses trust in nothing": (fixtures) => {
+  "compilePolicy() refuses trust in neither an anchor nor the platform": (fixtures) => {
     faultAt(fixtures, [...TRUST], { platform: false });
     faultAt(fixtures, [...TRUST], { maxChainDepth: 2 });
   },

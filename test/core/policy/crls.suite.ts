@@ -17,7 +17,7 @@ const problems = (fixtures: Fixtures, crls: Json) => problemsOf(() => compilePol
 const places = (fixtures: Fixtures, crls: Json) => problems(fixtures, crls).map((problem) => problem.split(": ")[0]);
 
 export const cases: Cases = {
-  "compilePolicy() reads an anchor with lists, and one without as before": (fixtures) => {
+  "compilePolicy() reads an anchor with revocation lists, and an anchor without them as before": (fixtures) => {
     const rule = { sources: ["http://crl.example/root.crl", "crls/root.crl"], freshness: "prefer" };
     const policy = compilePolicy(withAnchor(fixtures, rule));
     assert.deepEqual(policy.anchors[0]?.revocation, rule);
@@ -27,22 +27,22 @@ export const cases: Cases = {
     assert.equal(plain.anchors[0]?.revocation, undefined);
     assert.deepEqual(plain.crlSources, []);
   },
-  "compilePolicy() lists a source once that several anchors name": (fixtures) => {
+  "compilePolicy() lists a source only once if several anchors name it": (fixtures) => {
     const rule = { sources: ["http://crl.example/"], freshness: "require" };
     const document = withAnchor(fixtures, rule);
     put(document, ["anchors", "stranger"], { certificate: pemOf(fixtures.certificates.stranger), crls: rule });
     assert.deepEqual(compilePolicy(document).crlSources, rule.sources);
   },
-  "compilePolicy() gives a policy with other lists another digest": (fixtures) => {
+  "compilePolicy() gives a policy with other revocation lists another digest": (fixtures) => {
     const digest = (freshness: string) =>
       compilePolicy(withAnchor(fixtures, { sources: ["http://crl.example/"], freshness })).digest;
     assert.notEqual(digest("require"), digest("prefer"));
   },
-  "compilePolicy() takes URLs and paths as sources": (fixtures) => {
+  "compilePolicy() accepts URLs and paths as sources": (fixtures) => {
     const sources = ["https://crl.example:8443/a?b", "http://127.0.0.1/", "a.crl", "/var/lib/crls/a b.crl", "../a"];
     assert.deepEqual(compilePolicy(withAnchor(fixtures, { sources, freshness: "require" })).crlSources, sources);
   },
-  "compilePolicy() names every problem of an anchor's lists at its place": (fixtures) => {
+  "compilePolicy() reports every problem of an anchor's lists with its place": (fixtures) => {
     const bad = [
       "",
       "ftp://crl.example/",
@@ -70,7 +70,7 @@ export const cases: Cases = {
     assert.deepEqual(places(fixtures, { sources: "a", freshness: "require" }), ["/anchors/root/crls/sources"]);
     assert.deepEqual(places(fixtures, null), ["/anchors/root/crls"]);
   },
-  "compilePolicy() asks for certificate and lists, where an anchor is no text": (fixtures) => {
+  "compilePolicy() asks for certificate and lists if an anchor is not text": (fixtures) => {
     const placesWith = (anchor: Json) => {
       const document = documentOf(fixtures);
       put(document, ANCHOR, anchor);

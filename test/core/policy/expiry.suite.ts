@@ -78,7 +78,7 @@ const UNTIL: CertificateMatcherDocument = { ...ACME, until: day(20) };
 const ONWARD: CertificateMatcherDocument = { ...ACME, from: day(10) };
 
 export const cases: Cases = {
-  "an anchor that is alone refuses from its end on, and afterwards": (fixtures) => {
+  "events are refused from the end of an anchor that is alone on": (fixtures) => {
     for (const now of [NOW, at(90)]) {
       const [ending] = ends(fixtures, "anchor", { anchors: ["oldRoot"], now }, anchor("oldRoot", 40, true));
       assert.equal(
@@ -87,19 +87,19 @@ export const cases: Cases = {
       );
     }
   },
-  "an anchor is told of with its digest and its life": (fixtures) => {
+  "the expiry of an anchor has its digest and its lifetime": (fixtures) => {
     const [ending] = expiriesOf(fixtures, "anchor", { anchors: ["oldRoot"] });
     const { sha256 } = parseCertificate(fixtures.expiries.oldRoot);
     assert.deepEqual([ending?.name, ending?.sha256, ending?.lifetimeSeconds], ["oldRoot", sha256, 3040 * DAY]);
   },
-  "an anchor with another beside it is harmless, and no longer told of when it has ended": (fixtures) => {
+  "the end of an anchor is harmless if there is another anchor, and no longer listed afterwards": (fixtures) => {
     const anchors = ["oldRoot", "root"] as const;
     const [first] = ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), anchor("root", 1000, true));
     assert.equal(first?.remedy, "its senders have another anchor: remove it when it has expired");
     ends(fixtures, "anchor", { anchors, now: at(40) }, anchor("root", 1000, true));
     ends(fixtures, "anchor", { anchors, now: at(40) - 1 }, anchor("oldRoot", 40, false), anchor("root", 1000, true));
   },
-  "an anchor refuses when the other one does not prove what the sender presents": (fixtures) => {
+  "the end of an anchor refuses events if the other anchor does not prove the presented certificate": (fixtures) => {
     const presented = [seen(fixtures, "leaf")];
     const anchors = ["oldRoot", "stranger"] as const;
     const other = anchor("stranger", 2000, true);
@@ -110,7 +110,9 @@ export const cases: Cases = {
     // The presented certificate expires before the anchor, so it does not show whether the end of the anchor refuses anything.
     ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
   },
-  "an intermediate of the policy refuses from its end on, unless what is presented does without it": (fixtures) => {
+  "the end of an intermediate of the policy refuses events, unless the presented certificate does not need it": (
+    fixtures,
+  ) => {
     const intermediates = ["middle"] as const;
     const middle = (refuses: boolean): Brief => ["/intermediates/middle", 50, refuses];
     for (const now of [NOW, at(60)]) {
@@ -127,7 +129,7 @@ export const cases: Cases = {
     // Another certificate can replace the intermediate only if it belongs to the same CA.
     ends(fixtures, "intermediate", { intermediates: ["middle", "root"] }, middle(true));
   },
-  "an anchor is of those senders alone that name it": (fixtures) => {
+  "the end of an anchor concerns only the senders that name it": (fixtures) => {
     const { expiries } = fixtures;
     const sender = (...anchors: Name[]) => ({ certificates: [ACME], trust: { anchors } });
     const policy = compilePolicy({
@@ -146,10 +148,10 @@ export const cases: Cases = {
       ["stranger", "nothing that three presents below it"],
     ]);
   },
-  "an anchor that no route uses has no end": (fixtures) => {
+  "an anchor that no route uses is not listed": (fixtures) => {
     assert.deepEqual(listPolicyExpiries({ ...policyOf(fixtures), routes: [] }, NOW), []);
   },
-  "a window that ends while another entry goes on is harmless, and forgotten when it has ended": (fixtures) => {
+  "the end of a window is harmless if another entry continues, and no longer listed afterwards": (fixtures) => {
     for (const presented of [[], [seen(fixtures, "leaf")]]) {
       const certificates = [UNTIL, ONWARD];
       const [ending] = ends(fixtures, "policy-window", { certificates, presented }, window(0, 20, false));
@@ -158,7 +160,7 @@ export const cases: Cases = {
       ends(fixtures, "policy-window", { certificates, presented, now: at(20) });
     }
   },
-  "a window that ends without another refuses, and afterwards": (fixtures) => {
+  "events are refused from the end of a window without a successor on": (fixtures) => {
     for (const presented of [[], [seen(fixtures, "leaf")]]) {
       for (const now of [NOW, at(20), at(60)]) {
         const situation = { certificates: [UNTIL], presented, now };
@@ -168,13 +170,13 @@ export const cases: Cases = {
       }
     }
   },
-  "of windows that have all ended the last one is told of, in whatever order they are": (fixtures) => {
+  "if all windows have ended, only the last one is listed, in any order of the entries": (fixtures) => {
     const certificates = [20, 30, 10].map((end) => ({ ...ACME, until: day(end) }));
     ends(fixtures, "policy-window", { certificates, now: at(40) }, window(1, 30, true));
     ends(fixtures, "policy-window", { certificates, now: at(25) }, window(1, 30, true));
     ends(fixtures, "policy-window", { certificates, now: at(15) }, window(0, 20, false), window(1, 30, true));
   },
-  "a window refuses when the next one begins later, and tells of the gap": (fixtures) => {
+  "the end of a window refuses events if the next window begins later, and the gap is reported": (fixtures) => {
     for (const [from, refuses] of [
       [20, false],
       [21, true],
@@ -188,7 +190,7 @@ export const cases: Cases = {
       }
     }
   },
-  "a gap that lasts is told of with the window before it, beside those that come": (fixtures) => {
+  "a gap that has begun is reported for the window before it, together with windows that end later": (fixtures) => {
     const certificates = [
       { ...ACME, until: day(10) },
       { ...ACME, from: day(20), until: day(30) },
@@ -197,12 +199,12 @@ export const cases: Cases = {
     const [first] = ends(fixtures, "policy-window", situation, window(0, 10, true), window(1, 30, true));
     assert.match(first?.remedy ?? "", new RegExp(`from ${day(15)}T00:00:00Z until .* begins at ${day(20)}T`));
   },
-  "the gap after a window does not go to an entry that is over by then": (fixtures) => {
+  "the gap after a window is not closed by an entry that has ended by then": (fixtures) => {
     const certificates = [UNTIL, { ...ACME, from: day(15), until: day(18) }, { ...ACME, from: day(50) }];
     const [first] = expiriesOf(fixtures, "policy-window", { certificates }).slice(-1);
     assert.match(first?.remedy ?? "", new RegExp(`begins at ${day(50)}T`));
   },
-  "the gap after a window goes to the next entry for what the sender presents": (fixtures) => {
+  "the gap after a window lasts until the next entry for the presented certificate": (fixtures) => {
     const { sha256 } = parseCertificate(fixtures.expiries.next);
     const certificates = [UNTIL, { ...ACME, from: day(50) }, { sha256, from: day(30) }, { ...ACME, from: day(40) }];
     for (const [presented, begin] of [
@@ -214,7 +216,7 @@ export const cases: Cases = {
       assert.match(first?.remedy ?? "", new RegExp(`begins at ${day(begin)}T`));
     }
   },
-  "a window refuses when the entry that goes on is not for what the sender presents": (fixtures) => {
+  "the end of a window refuses events if the entry that continues is not for the presented certificate": (fixtures) => {
     const certificates = [UNTIL, { sha256: parseCertificate(fixtures.expiries.next).sha256 }];
     const [leaf, next] = [seen(fixtures, "leaf"), seen(fixtures, "next")];
     const refuses = (...presented: Presentation[]) =>
@@ -226,7 +228,7 @@ export const cases: Cases = {
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-0.5) }, next), [true]);
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-2) }, next), [false]);
   },
-  "windows are looked at up to a number, the next to end, however many entries there are": (fixtures) => {
+  "only a limited number of windows is listed, the next to end first, for any number of entries": (fixtures) => {
     const certificates = Array.from({ length: 3_000 }, (_, index) => ({
       sha256: index.toString(16).padStart(64, "0"),
       until: day(index + 1),
@@ -237,7 +239,7 @@ export const cases: Cases = {
       Array.from({ length: MAX_WATCHED_WINDOWS }, (_, index) => index + 1),
     );
   },
-  "a sender's certificate refuses from its end on, and afterwards": (fixtures) => {
+  "events are refused from the end of a sender's certificate on": (fixtures) => {
     const presented = [seen(fixtures, "leaf", at(-1))];
     for (const now of [NOW, at(200)]) {
       const [ending] = ends(fixtures, "sender-certificate", { presented, now }, ofSender(160, true));
@@ -247,7 +249,7 @@ export const cases: Cases = {
       assert.equal(ending?.remedy, remedy);
     }
   },
-  "a sender's certificate is harmless when the sender presents another that ends later, for a day and more": (
+  "the end of a sender's certificate is harmless if the sender has presented only a later one for a day or more": (
     fixtures,
   ) => {
     const kind = "sender-certificate";
@@ -263,7 +265,7 @@ export const cases: Cases = {
     ends(fixtures, kind, { presented: replaced, now: at(160) }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: replaced, now: at(161) }, later);
   },
-  "a sender's certificate ends with an intermediate that it is not proven without": (fixtures) => {
+  "a sender's certificate ends together with an intermediate on which its proof depends": (fixtures) => {
     const kind = "sender-certificate";
     const [first] = ends(fixtures, kind, { presented: [seen(fixtures, "below", at(0), "middle")] }, ofSender(50, true));
     assert.match(first?.remedy ?? "", /^ask the sender for the successor of the intermediate CN=Middle,/);
@@ -279,7 +281,7 @@ export const cases: Cases = {
       true,
     ]);
   },
-  "a sender's certificate has no end when the policy does not admit it, or it cannot be read": (fixtures) => {
+  "a sender's certificate is not listed if the policy does not admit it, or if it cannot be read": (fixtures) => {
     const leaf = seen(fixtures, "leaf");
     const kinds = listExpiries(policyOf(fixtures, [{ subject: { CN: "other" } }]), NOW, [leaf]).map(({ kind }) => kind);
     assert.deepEqual(kinds, ["anchor"]);
@@ -289,7 +291,7 @@ export const cases: Cases = {
     ];
     ends(fixtures, "sender-certificate", { presented });
   },
-  "the certificates that a sender presented last are looked at, up to a number": (fixtures) => {
+  "only a limited number of certificates is listed, those presented last": (fixtures) => {
     const [leaf, next] = [seen(fixtures, "leaf", at(-3)), seen(fixtures, "next", at(-2))];
     const others = (count: number) =>
       Array.from({ length: count }, (_, index) => ({ ...next, der: "AAAA", sha256: `${index}`, lastSeen: at(0) }));
@@ -302,14 +304,14 @@ export const cases: Cases = {
     const again = [seen(fixtures, "below", at(0), "middle"), seen(fixtures, "below", at(-2))];
     ends(fixtures, kind, { presented: again }, ofSender(50, true));
   },
-  "what is no certificate of ours to read is a fault, and no end": (fixtures) => {
+  "listExpiries() throws for a fault of the program, and does not hide it": (fixtures) => {
     const leaf = seen(fixtures, "leaf");
     const list = (policy: Parameters<typeof listExpiries>[0], one: Presentation) => () =>
       listExpiries(policy, NOW, [one]);
     assert.throws(list(policyOf(fixtures), { ...leaf, der: undefined as never }), TypeError);
     assert.throws(list({ ...policyOf(fixtures), deny: undefined as never }, leaf), TypeError);
   },
-  "everything that ends is listed, soonest first": (fixtures) => {
+  "everything that expires is listed, the earliest first": (fixtures) => {
     const other: Expiry = {
       kind: "listener-certificate",
       name: "hooks.example.com",
@@ -334,7 +336,7 @@ export const cases: Cases = {
       remedy: "renew it",
     });
   },
-  "warnings come at 30, 14, 7, 3 and 1 days and when it is over, each once": (fixtures) => {
+  "warnings come 30, 14, 7, 3 and 1 days before the end and at the end, each once": (fixtures) => {
     const policy = policyOf(fixtures, [{ ...ACME, until: day(200) }]);
     const expiries = listExpiries(policy, NOW, [seen(fixtures, "leaf")]);
     const told = new Set<string>();
@@ -346,7 +348,7 @@ export const cases: Cases = {
     }
     assert.deepEqual(days, [30, 14, 7, 3, 1, 0]);
   },
-  "warnings are one line for what is near at the start, with everything to act on": (fixtures) => {
+  "the first warning of an approaching end is one line, with all facts that are needed to act": (fixtures) => {
     const expiries = listExpiries(policyOf(fixtures, [{ ...ACME, until: day(200) }]), NOW, [seen(fixtures, "leaf")]);
     const told = new Set<string>();
     const [line, ...others] = warnOfExpiries(expiries, at(155), told);
@@ -368,7 +370,7 @@ export const cases: Cases = {
     assert.match(String(line?.["remedy"]), /^ask the sender/);
     assert.deepEqual([others, warnOfExpiries(expiries, at(156), told)], [[], []]);
   },
-  "warnings of several things of one kind are a line for each": (fixtures) => {
+  "warnings of several things of the same kind have a line for each": (fixtures) => {
     const certificates = [20, 21].map((end) => ({ ...ACME, until: day(end) }));
     const expiries = expiriesOf(fixtures, "policy-window", { certificates });
     const lines = warnOfExpiries(expiries, NOW, new Set());
@@ -379,7 +381,7 @@ export const cases: Cases = {
     const moved = expiries.map((ending) => ({ ...ending, pointer: "/", notAfter: ending.notAfter + 1 }));
     assert.equal(warnOfExpiries([...moved, ...expiries], NOW, new Set()).length, 4);
   },
-  "warnings of what lives shortly come in its last third": (fixtures) => {
+  "warnings of things with a short lifetime come in its last third": (fixtures) => {
     const told = (days: number) => {
       const expiries = listExpiries(policyOf(fixtures), at(days), [seen(fixtures, "short")]);
       return warnOfExpiries(expiries, at(days), new Set()).length;

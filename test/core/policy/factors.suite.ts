@@ -32,7 +32,7 @@ export const cases: Cases = {
     const [signed] = compileWith(fixtures, { signature: SIGNATURE, certificates: undefined, trust: undefined }).senders;
     assert.deepEqual([signed?.certificate, signed?.basic], [undefined, []]);
   },
-  "compilePolicy() refuses a sender without certificate and signature, Basic or not": (fixtures) => {
+  "compilePolicy() refuses a sender without certificate and signature, with Basic and without": (fixtures) => {
     for (const basic of [undefined, BASIC]) {
       assert.deepEqual(placesOf(fixtures, { certificates: undefined, trust: undefined, basic }), ["/senders/sender"]);
     }
@@ -43,7 +43,7 @@ export const cases: Cases = {
       "/senders/sender/certificates",
     ]);
   },
-  "compilePolicy() takes a sender without a matcher only where every route observes": (fixtures) => {
+  "compilePolicy() accepts a sender without a matcher only if every route observes": (fixtures) => {
     const document = documentWith(fixtures, { certificates: [] });
     const [problem] = problemsOf(() => compilePolicy(document));
     assert.match(problem ?? "", /^\/senders\/sender\/certificates: .*observe/);
@@ -80,12 +80,12 @@ export const cases: Cases = {
       2,
     );
   },
-  "compilePolicy() reads account ids in any case": (fixtures) => {
+  "compilePolicy() reads account ids in any letter case": (fixtures) => {
     const accounts = { "ABC-1": ["A"] };
     const [sender] = compileWith(fixtures, { signature: { scheme: "docusign", accounts } }).senders;
     assert.deepEqual(sender?.signature?.accounts, new Map([["abc-1", ["A"]]]));
   },
-  "compilePolicy() keeps what an operator notes, and the event key": (fixtures) => {
+  "compilePolicy() keeps the notes of an operator, and the event key": (fixtures) => {
     const about = { preset: "x", sources: ["https://example.com"], checked: "2026-11-23", note: "n" };
     const eventKey = { header: "Webhook-Id" };
     assert.deepEqual(compileWith(fixtures, { about, eventKey }).senders[0]?.eventKey, { header: "webhook-id" });
@@ -101,7 +101,7 @@ export const cases: Cases = {
     put(document, ["routes", "/hooks", "shadow"], ["nobody"]);
     assert.match(problemsOf(() => compilePolicy(document))[0] ?? "", /^\/routes\/~1hooks\/shadow\/0: /);
   },
-  "loadSecrets() lists every secret that is missing, empty or malformed, and quotes none": (fixtures) => {
+  "loadSecrets() lists every secret that is missing, empty or malformed, and quotes none of them": (fixtures) => {
     const signature = { scheme: "docusign", secrets: ["A", "B"], accounts: { one: ["C"] }, retired: ["D"] };
     const policy = compileWith(fixtures, { signature, basic: BASIC });
     assert.deepEqual(secretNames(policy), ["A", "B", "C", "D", BASIC.secret]);
@@ -130,7 +130,7 @@ export const cases: Cases = {
     ]);
     assert.match(problems[2] ?? "", /^\/senders\/sender\/signature: the secret C: .{10}/);
   },
-  "loadSecrets() keeps current, retired and account keys apart, and gives no sender what it does not name": (
+  "loadSecrets() separates current, retired and account keys, and gives each sender only the keys that it names": (
     fixtures,
   ) => {
     const accounts = { one: ["A"], two: ["B", "C"] };
@@ -149,7 +149,9 @@ export const cases: Cases = {
     assert.deepEqual(bare, { signature: undefined, basic: undefined });
     assert.deepEqual(secretNames(compileWith(fixtures, {})), []);
   },
-  "loadHeldSecrets() leaves a sender to the edge when it holds none, and refuses some": (fixtures) => {
+  "loadHeldSecrets() leaves a sender to the edge if it holds none of its secrets, and refuses if it holds only some": (
+    fixtures,
+  ) => {
     const policy = compileWith(fixtures, { signature: { scheme: "docusign", secrets: ["A", "B"] }, basic: BASIC });
     const held = (texts: Record<string, string>) => [...loadHeldSecrets(policy, (name) => texts[name]).values()][0];
     assert.deepEqual(held({}), { signature: undefined, basic: undefined });

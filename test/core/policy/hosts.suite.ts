@@ -29,7 +29,7 @@ const policyWith = (fixtures: Fixtures, routes: Readonly<Record<string, readonly
   compilePolicy(documentWith(fixtures, routes));
 
 export const cases: Cases = {
-  "selectRoute() finds the routes of a host on that host alone, and before those without a host": (fixtures) => {
+  "selectRoute() finds the routes of a host only on that host, and before routes without a host": (fixtures) => {
     const policy = policyWith(fixtures, {
       [`${A}/events`]: ["one"],
       [`${B}/events`]: ["two"],
@@ -59,7 +59,7 @@ export const cases: Cases = {
     assert.equal(findRoute(policy, "/deep/1", A)?.path, `${A}/deep/*`);
     assert.equal(selectRoute(policy, "/deep/1", "POST", A).path, `${A}/deep/*`);
   },
-  "selectRoute() finds a route of a host with a port at this port alone": (fixtures) => {
+  "selectRoute() finds a route of a host with a port only at this port": (fixtures) => {
     const policy = policyWith(fixtures, {
       [`${A}:8443/events`]: ["one"],
       [`${A}/events`]: ["two"],
@@ -72,7 +72,7 @@ export const cases: Cases = {
     for (const host of ["[::1]", "[::1]:8443"]) assert.equal(on(host), "[::1]/events");
     refused("unknown_route", () => on("[::2]:8443"));
   },
-  "selectRoute() refuses what a router that sees no hosts would take for the route of another host": (fixtures) => {
+  "selectRoute() refuses a path that a router without hosts would treat as the route of another host": (fixtures) => {
     const policy = policyWith(fixtures, {
       [`${A}/hooks/acme`]: ["one"],
       [`${A}/all`]: ["one", "two"],
@@ -91,7 +91,7 @@ export const cases: Cases = {
     refused("unknown_route", () => selectRoute(hosts, "/hooks/acme", "POST", B));
     assert.equal(selectRoute(hosts, "/other", "POST", B).path, `${B}/*`);
   },
-  "selectRoute() refuses what a loose router would take for another route of the same host": (fixtures) => {
+  "selectRoute() refuses a path that a tolerant router would treat as another route of the same host": (fixtures) => {
     const policy = policyWith(fixtures, {
       [`${A}/*`]: ["one"],
       [`${B}/Events`]: ["one"],
@@ -107,14 +107,14 @@ export const cases: Cases = {
     refused("unknown_route", () => selectRoute(policy, "/events", "POST", "c.example"));
     assert.equal(selectRoute(policy, "/shared", "POST", "c.example").path, "/shared");
   },
-  "selectRoute() lets hosts share a path, whatever their senders": (fixtures) => {
+  "selectRoute() lets hosts share a path, with any senders": (fixtures) => {
     const policy = policyWith(fixtures, { [`${A}/events`]: ["one"], [`${B}/events`]: ["two"], "/events": ["two"] });
     assert.equal(selectRoute(policy, "/events", "POST", A).path, `${A}/events`);
     assert.equal(selectRoute(policy, "/events", "POST", B).path, `${B}/events`);
     for (const host of [A, B, "c.example"])
       refused("unknown_route", () => selectRoute(policy, "/EVENTS", "POST", host));
   },
-  "compilePolicy() takes a host in the one spelling that requests have": (fixtures) => {
+  "compilePolicy() accepts a host only in the form that requests have": (fixtures) => {
     const places = (name: string) => {
       const problems = problemsOf(() => policyWith(fixtures, { [name]: ["one"] }));
       return problems.map((text) => text.slice(formatPointer(["routes", name]).length + 2));
@@ -169,7 +169,7 @@ export const cases: Cases = {
     assert.deepEqual(places(`${A}/.well-known/jwks.json`), ["the edge publishes its keys there"]);
     assert.deepEqual(places(`${A}/a/../b`), ["write it as requests have it: /b"]);
   },
-  "inspectPolicy() tells of a path of a host that a router takes for another one": (fixtures) => {
+  "inspectPolicy() reports a path of a host that a router treats as another path": (fixtures) => {
     const document = documentWith(fixtures, { [`${A}/Events`]: ["one"], "/events": ["two"], [`${B}/:id`]: ["one"] });
     const found = inspectPolicy(document, compilePolicy(document), fixtures.now);
     const at = (pointer: string) =>
@@ -178,7 +178,7 @@ export const cases: Cases = {
     assert.match(at(`/routes/${B}~1:id`).join(), /there are no parameters/);
     assert.match(at("/routes/~1events").join(), /every request is refused.*a\.example\/Events/);
   },
-  "inspectPolicy() tells which paths of other routes a prefix takes away": (fixtures) => {
+  "inspectPolicy() reports which paths of other routes a prefix hides": (fixtures) => {
     const found = (routes: Readonly<Record<string, readonly string[]>>) => {
       const document = documentWith(fixtures, routes);
       const findings = inspectPolicy(document, compilePolicy(document), fixtures.now);
@@ -199,7 +199,7 @@ export const cases: Cases = {
     ]);
     assert.deepEqual(found({ [`${A}/*`]: ["one"], [`${B}/*`]: ["two"] }), []);
   },
-  "the signed target holds the host of the route, and no other target begins so": () => {
+  "the signed target contains the host of the route, and no other target begins in this way": () => {
     for (const [target, host, signed] of [
       ["/events?a=//b", "", "/events?a=//b"],
       ["/events?a=//b", A, `//${A}/events?a=//b`],

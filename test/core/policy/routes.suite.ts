@@ -53,13 +53,13 @@ export const cases: Cases = {
       assert.deepEqual(details, { path });
     }
   },
-  "selectRoute() takes a root prefix as a last resort": (fixtures) => {
+  "selectRoute() uses a root prefix only if no other route matches": (fixtures) => {
     const policy = withRoutes(fixtures, "/*", "/a/*");
     assert.equal(selectRoute(policy, "/b", "POST").path, "/*");
     assert.equal(selectRoute(policy, "/a", "POST").path, "/*");
     assert.equal(selectRoute(policy, "/a/", "POST").path, "/a/*");
   },
-  "selectRoute() never finds a shorter prefix than another that fits": (fixtures) => {
+  "selectRoute() never finds a shorter prefix if a longer one matches": (fixtures) => {
     const segments = fc.array(fc.constantFrom("a", "b", "ab"), { minLength: 1, maxLength: 4 });
     const paths = fc.uniqueArray(
       segments.map((parts) => `/${parts.join("/")}/*`),
@@ -77,7 +77,7 @@ export const cases: Cases = {
       { numRuns: 60 },
     );
   },
-  "selectRoute() refuses a method that the route does not list, and says which it does": (fixtures) => {
+  "selectRoute() refuses a method that the route does not list, and names the listed methods": (fixtures) => {
     const document = policyDocument(fixtures);
     const policy = compilePolicy({
       ...document,
@@ -115,7 +115,7 @@ export const cases: Cases = {
     for (const path of bad) assert.ok(problemsOf(() => withRoutes(fixtures, path)).length > 0, path);
     withRoutes(fixtures, "/", "/a", "/a/", "/*", "/%C3%A4", "/a%20b", "/a.b-c_d~e");
   },
-  "compilePolicy() takes a handler's answer for routes that the edge does not answer itself": (fixtures) => {
+  "compilePolicy() accepts a handler's answer only on routes that the edge does not answer itself": (fixtures) => {
     const withMembers = (members: object) =>
       compilePolicy({
         ...policyDocument(fixtures),
@@ -129,20 +129,21 @@ export const cases: Cases = {
     assert.match(problem ?? "", /^\/routes\/~1hooks: a handler cannot answer/);
     assert.ok(problemsOf(() => withMembers({ answer: "later" })).length > 0);
   },
-  "compilePolicy() takes no sender with an orderKey for the edge's queue, which keeps no order": (fixtures) => {
-    const document = policyDocument(fixtures);
-    const ordered = { ...document.senders["sender"], orderKey: { header: "x-order" } };
-    const withDelivery = (delivery: "queue" | "direct") =>
-      compilePolicy({
-        ...document,
-        senders: { ...document.senders, sender: ordered },
-        routes: { "/hooks": { senders: ["sender"], methods: ["POST"], delivery } },
-      });
-    assert.equal(withDelivery("direct").routes.length, 1);
-    const [problem] = problemsOf(() => withDelivery("queue"));
-    assert.equal(problem, "/routes/~1hooks: the edge's queue keeps no order, and sender has an orderKey");
-  },
-  "compilePolicy() refuses names that could be taken for something else": (fixtures) => {
+  "compilePolicy() refuses a sender with an orderKey on a route with the edge's queue, because the queue keeps no order":
+    (fixtures) => {
+      const document = policyDocument(fixtures);
+      const ordered = { ...document.senders["sender"], orderKey: { header: "x-order" } };
+      const withDelivery = (delivery: "queue" | "direct") =>
+        compilePolicy({
+          ...document,
+          senders: { ...document.senders, sender: ordered },
+          routes: { "/hooks": { senders: ["sender"], methods: ["POST"], delivery } },
+        });
+      assert.equal(withDelivery("direct").routes.length, 1);
+      const [problem] = problemsOf(() => withDelivery("queue"));
+      assert.equal(problem, "/routes/~1hooks: the edge's queue keeps no order, and sender has an orderKey");
+    },
+  "compilePolicy() refuses names that could be mistaken for something else": (fixtures) => {
     const { sender } = policyDocument(fixtures).senders;
     for (const name of ["", "a b", "a/b", "-a", ".", "é", "a".repeat(65), "a\n"]) {
       const document = { ...policyDocument(fixtures), senders: { sender, [name]: sender } };

@@ -145,7 +145,7 @@ export const cases: Cases = {
         assert.deepEqual(details, { secondSpelling }, path);
       }
     },
-  "showUrl() and showTarget() tell no user, password, query and fragment": () => {
+  "showUrl() and showTarget() print no user, password, query and fragment": () => {
     const urls = {
       "https://keys.example/jwks.json": "https://keys.example/jwks.json",
       "https://keys.example": "https://keys.example",
@@ -175,7 +175,7 @@ export const cases: Cases = {
     };
     for (const [target, shown] of Object.entries(targets)) assert.equal(showTarget(target), shown);
   },
-  "a policy cannot name a path that every request is refused for": (fixtures) => {
+  "a policy cannot name a path with which every request is refused": (fixtures) => {
     for (const path of ["/hooks/%61dmin", "/a//b", "/a%2Fb", "/a%c3%a4", "/a%2Fb/*", "/a//*"]) {
       const route = { senders: ["sender"], methods: ["POST"] };
       const problems = problemsOf(() => compilePolicy({ ...policyDocument(fixtures), routes: { [path]: route } }));
@@ -255,7 +255,7 @@ export const cases: Cases = {
       assert.equal(selectRoute(policy, path, "POST").path, expected, path);
     }
   },
-  "findRival() looks behind every prefix, also where there is none, and never names a route as its own rival": (
+  "findRival() checks every prefix, also without any prefix route, and never names a route as its own rival": (
     fixtures,
   ) => {
     const document = policyDocument(fixtures);
@@ -271,7 +271,7 @@ export const cases: Cases = {
     assert.ok(own && other);
     assert.equal(exact.findRival(own.path, { ...own, senders: other.senders }), undefined);
   },
-  "requireHost() takes one host in its one spelling, and tells of no other what it holds": () => {
+  "requireHost() accepts one host in its canonical form, and does not print a host that may contain a secret": () => {
     const good = [
       "a",
       "hooks.example.com",
@@ -335,12 +335,12 @@ export const cases: Cases = {
       ),
     );
   },
-  "readRequestTarget() refuses what is no absolute URL": () => {
+  "readRequestTarget() refuses a URL that is not absolute": () => {
     for (const text of ["", "/hooks", "hooks.example.com/a", "https://", "https:///a", "http://[/a"]) {
       refused("malformed_target", () => readRequestTarget(text));
     }
   },
-  "readRequestTarget() reads the same at edge and origin, for any target": () => {
+  "readRequestTarget() reads every target alike at the edge and the origin": () => {
     const unit = fc.constantFrom(..."abc/.%2eE?&=+'\"\\ #;:@~é\t");
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 12 }), (text) => {
@@ -358,7 +358,7 @@ export const cases: Cases = {
       { numRuns: 1000 },
     );
   },
-  "selectForwardedHeaders() takes the standard list and the route's own, and nothing else": () => {
+  "selectForwardedHeaders() selects only the standard list and the route's own headers": () => {
     const headers = new Headers({
       "Content-Type": "application/json",
       "User-Agent": "sender/1",
@@ -375,7 +375,7 @@ export const cases: Cases = {
     ]);
     assert.deepEqual(selectForwardedHeaders(new Headers(), routeOf(), SENDER), []);
   },
-  "selectForwardedHeaders() takes each header once, though the route repeats it": (fixtures) => {
+  "selectForwardedHeaders() selects each header once, even if the route repeats it": (fixtures) => {
     const { senders, anchors } = policyDocument(fixtures);
     const route = { senders: ["sender"], methods: ["POST"], headers: ["Content-Type", "X-Signature", "x-signature"] };
     let headers: readonly string[];
@@ -388,7 +388,9 @@ export const cases: Cases = {
     const names = selectForwardedHeaders(received, routeOf(...headers), SENDER).map(([name]) => name);
     assert.deepEqual(names, [...new Set(names)]);
   },
-  "isForwardableHeader() refuses our own headers, credentials, and those of one hop or platform": (fixtures) => {
+  "isForwardableHeader() refuses our own headers, credentials, and headers of one hop or of the platform": (
+    fixtures,
+  ) => {
     const never = [
       "countersign-assertion",
       "countersign-anything",
@@ -442,12 +444,12 @@ export const cases: Cases = {
     }
     assert.equal(bytes.byteLength, offset);
   },
-  "readBody() takes a small body in pieces of one octet, and refuses thousands of them": async () => {
+  "readBody() accepts a small body in pieces of one octet, and refuses thousands of such pieces": async () => {
     assert.equal(await readSize(post(Array(4_000).fill(1)), 1_000_000), 4_000);
     await refusedLater("body_in_pieces", readBody(post(Array(5_000).fill(1)), 1_000_000));
     assert.equal(await readSize(post(Array(5_000).fill(16)), 1_000_000), 80_000);
   },
-  "readBody() takes a body of exactly the limit, and not one byte more": async () => {
+  "readBody() accepts a body of exactly the limit, and not one byte more": async () => {
     assert.equal(await readSize(post([5, 5]), 10), 10);
     await refusedLater("body_too_large", readBody(post([5, 6]), 10));
     const declared = (size: number) => post(new Uint8Array(size), { "content-length": String(size) });
@@ -460,12 +462,12 @@ export const cases: Cases = {
     await refusedLater("body_too_large", readBody(post([1], { "content-length": "11" }, seen), 10));
     assert.equal(seen.pulled, 0);
   },
-  "readBody() stops reading, and cancels, at the chunk that passes the limit": async () => {
+  "readBody() stops and cancels at the chunk that exceeds the limit": async () => {
     const seen = { pulled: 0, cancelled: false };
     await refusedLater("body_too_large", readBody(post([6, 6, 6, 6], {}, seen), 10));
     assert.deepEqual(seen, { pulled: 2, cancelled: true });
   },
-  "readBody() refuses a body that breaks off": async () => {
+  "readBody() refuses a body that ends too early": async () => {
     await refusedLater("body_incomplete", readBody(post([4, -1]), 10));
     await refusedLater("body_incomplete", readBody(post([-1]), 10));
   },

@@ -34,14 +34,14 @@ function told(fixtures: Fixtures, { lists, faults }: KeptCrls): readonly [names:
 }
 
 export const cases: Cases = {
-  "keepCrls() takes a first list, also one that is out of date": (fixtures) => {
+  "keepCrls() accepts a first list, even if it has expired": (fixtures) => {
     for (const name of ["root", "rootStale", "openssl", "intermediate"] as const) {
       const result = keep(fixtures, [name]);
       assert.deepEqual(told(fixtures, result), [name, ""]);
       assert.deepEqual(result.added, result.lists);
     }
   },
-  "keepCrls() says whether known keys signed all of what was given": (fixtures) => {
+  "keepCrls() says whether known keys signed all received lists": (fixtures) => {
     const isProven = (...asked: Parameters<typeof keep> extends [unknown, ...infer Rest] ? Rest : never) =>
       keep(fixtures, ...asked).isProven;
     assert.equal(isProven(["root"]), true);
@@ -49,7 +49,7 @@ export const cases: Cases = {
     for (const names of [["stranger"], ["root", "stranger"], ["rootForged"], ["root", "rootFuture"], []] as const)
       assert.equal(isProven(names), false, names.join());
   },
-  "keepCrls() takes every list of a source, and tells which of them is broken": (fixtures) => {
+  "keepCrls() accepts every list of a source, and reports which of them is broken": (fixtures) => {
     const all = ["root", "intermediate", "stranger"] as const;
     assert.deepEqual(told(fixtures, keep(fixtures, all)), [all.join(" "), ""]);
     const broken = fromBase64(fixtures.crls.intermediate).slice();
@@ -60,14 +60,14 @@ export const cases: Cases = {
     assert.equal(lists.length, 2);
     assert.match(faults.join("\n"), /^one is cut off\nlist 2 of 3: ./);
   },
-  "keepCrls() never takes a list of the future, not even as the first": (fixtures) => {
+  "keepCrls() never accepts a list of the future, not even as the first": (fixtures) => {
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootFuture"])), ["", "the list is not yet valid"]);
     const { thisUpdate } = list(fixtures, "intermediate");
     const at = (now: number) => told(fixtures, keep(fixtures, ["intermediate"], { now }));
     assert.deepEqual(at(thisUpdate - 1), ["", "the list is not yet valid"]);
     assert.deepEqual(at(thisUpdate), ["intermediate", ""]);
   },
-  "keepCrls() takes a newer list of a key, keeps what is no newer, and goes back to no older one": (fixtures) => {
+  "keepCrls() accepts a newer list of a key, keeps an equal list, and never returns to an older one": (fixtures) => {
     const kept = [list(fixtures, "root")];
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], { kept })), ["rootNewer", ""]);
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootSameTime"], { kept })), ["rootSameTime", ""]);
@@ -88,7 +88,7 @@ export const cases: Cases = {
     const { nextUpdate } = list(fixtures, "rootNewer");
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], { kept, now: nextUpdate })), ["rootNewer", ""]);
   },
-  "keepCrls() keeps a proven list beside whatever else the source gives": (fixtures) => {
+  "keepCrls() keeps a proven list, whatever else the source gives": (fixtures) => {
     const kept = [list(fixtures, "root")];
     for (const other of ["stranger", "intermediate"] as const) {
       assert.deepEqual(told(fixtures, keep(fixtures, [other], { kept })), [`root ${other}`, ""]);
@@ -101,20 +101,22 @@ export const cases: Cases = {
     assert.deepEqual(keep(fixtures, ["rootForged"], { kept }).added, []);
     assert.equal(told(fixtures, keep(fixtures, [], { kept }))[0], "root");
   },
-  "keepCrls() lets any list take the place of one that nothing proves, whatever dates it has": (fixtures) => {
+  "keepCrls() lets any list replace a list that nothing proves, with any dates": (fixtures) => {
     const forged = keep(fixtures, ["rootForged"], { anchors: ["stranger"] }).lists;
     const result = keep(fixtures, ["root"], { kept: forged, anchors: ["stranger"] });
     assert.deepEqual(told(fixtures, result), ["root", ""]);
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootStale"], { kept: forged })), ["rootStale", ""]);
   },
-  "keepCrls() keeps what nothing proves while the source gives nothing sound in its place": (fixtures) => {
+  "keepCrls() keeps a list that nothing proves until the source gives a valid list": (fixtures) => {
     const kept = keep(fixtures, ["intermediate", "stranger"]).lists;
     assert.equal(keep(fixtures, [], { kept }).lists, kept);
     assert.equal(keep(fixtures, ["rootFuture"], { kept }).lists, kept);
     assert.equal(keep(fixtures, ["stranger", "rootFuture"], { kept }).lists, kept);
     assert.deepEqual(told(fixtures, keep(fixtures, ["stranger"], { kept })), ["stranger", ""]);
   },
-  "keepCrls() keeps beside what is broken the lists of whom the source gives none, and no others": (fixtures) => {
+  "keepCrls() keeps lists of issuers for whom the source gives none, but only if another list is broken": (
+    fixtures,
+  ) => {
     const kept = keep(fixtures, ["root", "intermediate", "stranger"]).lists;
     const result = keep(fixtures, ["rootNewer", "intermediateRevokesClient", "rootFuture"], { kept });
     assert.deepEqual(told(fixtures, result), [
@@ -123,11 +125,11 @@ export const cases: Cases = {
     ]);
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer", "stranger"], { kept })), ["rootNewer stranger", ""]);
   },
-  "keepCrls() keeps the one that it has of two lists of one time": (fixtures) => {
+  "keepCrls() keeps the old list if two lists have the same time": (fixtures) => {
     const kept = [list(fixtures, "root")];
     assert.equal(keep(fixtures, ["rootRevokesDirect"], { kept }).lists, kept);
   },
-  "keepCrls() compares the ages of lists of one key alone": (fixtures) => {
+  "keepCrls() compares only the ages of lists of the same key": (fixtures) => {
     const anchors = ["rekeyedOld", "rekeyedNew"] as const;
     for (const names of [
       ["rekeyedByOld", "rekeyedByNew"],
@@ -136,7 +138,7 @@ export const cases: Cases = {
       assert.deepEqual(told(fixtures, keep(fixtures, names, { anchors })), [names.join(" "), ""]);
     }
   },
-  "keepCrls() lets no list take the place of another authority's that has the same key": (fixtures) => {
+  "keepCrls() does not let a list replace that of another authority with the same key": (fixtures) => {
     const root = parseCertificate(fixtures.certificates.root);
     const other = { ...list(fixtures, "root"), foldedIssuer: "other" };
     const judges = { authorities: [root, { ...root, foldedSubject: "other" }], now: fixtures.now, maxBytes: 1e6 };
@@ -151,12 +153,12 @@ export const cases: Cases = {
     const { lists, faults } = keep(fixtures, [], { kept: tooMany });
     assert.deepEqual([lists.length, faults.length], [64, 2]);
   },
-  "keepCrls() tells what is broken, once": (fixtures) => {
+  "keepCrls() reports what is broken, once": (fixtures) => {
     const judges = { authorities: [], now: fixtures.now, maxBytes: 1e6 };
     const { faults } = keepCrls({ ders: [], isPem: true, faults: ["it is cut off"] }, [], judges);
     assert.deepEqual(faults, ["it is cut off"]);
   },
-  "keepCrls() keeps the lists of every key and every scope of a name": (fixtures) => {
+  "keepCrls() keeps the lists of every key and every scope of an issuer name": (fixtures) => {
     const result = keep(fixtures, ["root", "rootPointA", "rootPointB", "rootForged"], {
       anchors: ["root", "rootTwin"],
     });
@@ -164,20 +166,20 @@ export const cases: Cases = {
     const newer = keep(fixtures, ["rootPointARevokesPointed"], { kept: result.lists });
     assert.match(told(fixtures, newer)[0], /^root rootPointB rootPointARevokesPointed/);
   },
-  "keepCrls() keeps no more than it may, and the proven first": (fixtures) => {
+  "keepCrls() keeps at most the allowed size, proven lists first": (fixtures) => {
     const bytes = fromBase64(fixtures.crls.root).byteLength;
     const [names, faults] = told(fixtures, keep(fixtures, ["stranger", "root"], { maxBytes: bytes }));
     assert.equal(names, "root");
     assert.match(faults, /^1 lists are left out/);
   },
-  "keepCrls() tells what holds no list": (fixtures) => {
+  "keepCrls() reports content that has no list": (fixtures) => {
     for (const text of ["", "<html>", "-----BEGIN CERTIFICATE-----"]) {
       const judges = { authorities: [], now: fixtures.now, maxBytes: 1e6 };
       const result = keepCrls(readCrlContents(new TextEncoder().encode(text)), [], judges);
       assert.deepEqual([result.lists, result.faults], [[], ["it holds no revocation list"]]);
     }
   },
-  "formatCrls() is what readCrlContents() reads, and of one list its own bytes": (fixtures) => {
+  "formatCrls() writes what readCrlContents() reads, and a single list as its own bytes": (fixtures) => {
     const lists = (["root", "intermediate"] as const).map((name) => list(fixtures, name));
     const { ders } = readCrlContents(formatCrls(lists));
     assert.deepEqual(

@@ -39,14 +39,14 @@ function makeScene({ certificates, crls, now }: Fixtures) {
 }
 
 export const cases: Cases = {
-  "isNewer() goes by the date, and by the number of lists of one date alone": (fixtures) => {
+  "isNewer() compares the dates, and the numbers only of lists with the same date": (fixtures) => {
     const { list } = makeScene(fixtures);
     const at = (thisUpdate: number, number?: bigint) => list({ thisUpdate, number });
     assert.ok(isNewer(at(2), at(1)) && !isNewer(at(1), at(2)) && !isNewer(at(1, 9n), at(2, 1n)));
     assert.ok(isNewer(at(1, 2n), at(1, 1n)) && isNewer(at(1, 1n), at(1)) && !isNewer(at(1), at(1, 1n)));
     assert.ok(!isNewer(at(1, 1n), at(1, 1n)) && !isNewer(at(1), at(1)));
   },
-  "checkRevocation() looks at nothing where no list is asked for, and none is there": (fixtures) => {
+  "checkRevocation() reads nothing if no list is required and none is loaded": (fixtures) => {
     const { root, leaf, now } = makeScene(fixtures);
     // The certificates are not even read: here they are undefined.
     assert.equal(
@@ -55,7 +55,7 @@ export const cases: Cases = {
     );
     assert.equal(checkRevocation([leaf, root], undefined, { lists: NO_LISTS, now }), undefined);
   },
-  "checkRevocation() refuses what a list holds also where no list is asked for": (fixtures) => {
+  "checkRevocation() refuses a certificate in a list, even if no list is required": (fixtures) => {
     const { root, leaf, list, now } = makeScene(fixtures);
     const lists = (...serials: string[]) => ({ lists: indexLists([list({}, ...serials)]), now });
     refused("certificate_revoked", () => checkRevocation([leaf, root], undefined, lists(leaf.serial)));
@@ -64,7 +64,7 @@ export const cases: Cases = {
     const other = indexLists([list({ foldedIssuer: "other" })]);
     assert.equal(checkRevocation([leaf, root], undefined, { lists: other, now }), undefined);
   },
-  "checkRevocation() takes lists from the second of their date to that of the next": (fixtures) => {
+  "checkRevocation() accepts lists from the second of thisUpdate to that of nextUpdate": (fixtures) => {
     const { root, leaf, list, check, now } = makeScene(fixtures);
     assert.equal(check([leaf, root], [list({ thisUpdate: now, nextUpdate: now })]), undefined);
     for (const [facts, doubt] of [
@@ -76,7 +76,7 @@ export const cases: Cases = {
       assert.match(String(details["list"]), doubt);
     }
   },
-  "checkRevocation() takes a list by one of its points that the certificate names": (fixtures) => {
+  "checkRevocation() accepts a list if the certificate names one of its distribution points": (fixtures) => {
     const { certificate, root, list, check } = makeScene(fixtures);
     const leaf = certificate("direct", { distributionPoints: ["b", "c"] });
     for (const [points, isCovered] of [
@@ -89,7 +89,7 @@ export const cases: Cases = {
       refused(isCovered ? "certificate_revoked" : "revocation_unknown", () => check([leaf, root], [ofPoints]));
     }
   },
-  "checkRevocation() takes lists that another key of the issuer's name signed, on the path or among the anchors": (
+  "checkRevocation() accepts lists that another key with the issuer's name signed, on the path or among the anchors": (
     fixtures,
   ) => {
     const { certificate, root, leaf, list, check } = makeScene(fixtures);
@@ -116,14 +116,18 @@ export const cases: Cases = {
     const named = certificate("direct", { ...facts, foldedSubject: root.foldedSubject, keyUsage: undefined });
     refused("revocation_unknown", () => check([named, root], [by("other")]));
   },
-  "checkRevocation() refuses what the issuer's own key calls revoked, also where it may sign no lists": (fixtures) => {
+  "checkRevocation() refuses a certificate that the issuer's own key revoked, even if it may not sign lists": (
+    fixtures,
+  ) => {
     const { certificate, leaf, list, check } = makeScene(fixtures);
     const issuer = certificate("root", { keyUsage: { digitalSignature: true, keyCertSign: true, cRLSign: false } });
     refused("certificate_revoked", () => check([leaf, issuer], [list({}, leaf.serial)]));
     const { details } = refused("revocation_unknown", () => check([leaf, issuer], [list()]));
     assert.match(String(details["list"]), /^no cRLSign in the key usage of CN=Root,/);
   },
-  "signerOnPath() tells who was seen to have signed a list, the issuer before others": (fixtures) => {
+  "signerOnPath() returns the certificate whose signature of a list was verified, the issuer before others": (
+    fixtures,
+  ) => {
     const { certificate, root, leaf, list, check } = makeScene(fixtures);
     const [own, unsigned, unseen] = [list(), list({ isSignedBy: () => false }), list()];
     check([leaf, root], [own, unsigned], [certificate("root")]);
@@ -133,13 +137,13 @@ export const cases: Cases = {
     check([leaf, certificate("root"), root], [unseen]);
     assert.equal(signerOnPath(unseen), root);
   },
-  "checkRevocation() needs no anchors to tell that nobody signed a list": (fixtures) => {
+  "checkRevocation() needs no anchors to report that nobody signed a list": (fixtures) => {
     const { root, leaf, list, now } = makeScene(fixtures);
     const lists = indexLists([list({ isSignedBy: () => false })]);
     const { details } = refused("revocation_unknown", () => checkRevocation([leaf, root], REQUIRED, { lists, now }));
     assert.match(String(details["list"]), /^list without the signature of CN=Root,/);
   },
-  "refuseListed() goes by the newest list of the issuer's own key that is about the certificate": (fixtures) => {
+  "refuseListed() uses the newest list of the issuer's own key that covers the certificate": (fixtures) => {
     const { root, leaf, list, now } = makeScene(fixtures);
     const refuse = (...lists: Crl[]) => refuseListed(leaf, root, indexLists(lists), 3);
     const { details } = refused("certificate_revoked", () => refuse(list({}, leaf.serial)));

@@ -64,14 +64,14 @@ function inDoubt(fixtures: Fixtures, doubt: RegExp, lists: readonly CrlName[], p
 }
 
 export const cases: Cases = {
-  "verifyTrust() proves what current lists do not hold": (fixtures) => {
+  "verifyTrust() proves certificates that are not in current lists": (fixtures) => {
     for (const freshness of BOTH) {
       assert.equal(check(fixtures, freshness, ["root"]), undefined);
       assert.equal(check(fixtures, freshness, ["root", "intermediate"], CLIENT), undefined);
       assert.equal(check(fixtures, freshness, ["openssl"], { leaf: "clientWithoutKeyIds" }), undefined);
     }
   },
-  "verifyTrust() refuses a leaf that its issuer's list holds": (fixtures) => {
+  "verifyTrust() refuses a leaf that is in its issuer's list": (fixtures) => {
     revoked(fixtures, ["rootRevokesDirect"]);
     revoked(fixtures, ["openssl"]);
     revoked(fixtures, ["root", "intermediateRevokesClient"], CLIENT);
@@ -80,12 +80,12 @@ export const cases: Cases = {
     revoked(fixtures, ["rootRevokesIntermediate", "intermediate"], CLIENT, "Intermediate" as CertificateName);
     revoked(fixtures, ["rootRevokesIntermediate"], CLIENT);
   },
-  "verifyTrust() finds the path over another certificate of a revoked intermediate's key": (fixtures) => {
+  "verifyTrust() finds a path with another certificate for the key of a revoked intermediate": (fixtures) => {
     const intermediates = ["intermediate", "intermediateAgain"] as const;
     const lists = ["rootRevokesIntermediate", "intermediate"] as const;
     for (const freshness of BOTH) check(fixtures, freshness, lists, { leaf: "client", intermediates });
   },
-  "verifyTrust() takes a serial number for what its own issuer numbered": (fixtures) => {
+  "verifyTrust() compares a serial number only with lists of its own issuer": (fixtures) => {
     for (const freshness of BOTH) {
       check(fixtures, freshness, ["rootRevokesClientsSerial", "intermediate"], CLIENT);
       check(fixtures, freshness, ["root", "stranger"]);
@@ -94,13 +94,13 @@ export const cases: Cases = {
   "verifyTrust() does not look up the anchor": (fixtures) => {
     for (const freshness of BOTH) check(fixtures, freshness, ["rootRevokesItself"]);
   },
-  "verifyTrust() tells a missing list, of whichever issuer": (fixtures) => {
+  "verifyTrust() reports a missing list, of whichever issuer": (fixtures) => {
     inDoubt(fixtures, /^missing list of CN=Root,/, []);
     inDoubt(fixtures, /^missing list of CN=Root,/, ["stranger"]);
     inDoubt(fixtures, /^missing list of CN=Intermediate,/, ["root"], CLIENT);
     inDoubt(fixtures, /^missing list of CN=Root,/, ["intermediate"], CLIENT);
   },
-  "verifyTrust() tells a list that is out of date, or of the future, to the second": (fixtures) => {
+  "verifyTrust() reports a list that has expired or is of the future, to the second": (fixtures) => {
     const { nextUpdate, thisUpdate } = parseCrl(fromBase64(fixtures.crls.root));
     for (const now of [thisUpdate, nextUpdate]) {
       assert.equal(check(fixtures, "require", ["root"], { now }), undefined);
@@ -110,27 +110,27 @@ export const cases: Cases = {
     inDoubt(fixtures, /^stale list/, ["rootStale"]);
     inDoubt(fixtures, /^not yet valid list/, ["rootFuture"]);
   },
-  "verifyTrust() refuses what a stale list holds": (fixtures) => {
+  "verifyTrust() refuses a certificate in an expired list": (fixtures) => {
     revoked(fixtures, ["rootStaleRevokesDirect"]);
   },
-  "verifyTrust() tells a revoked certificate before any list that is missing": (fixtures) => {
+  "verifyTrust() reports a revoked certificate before a missing list": (fixtures) => {
     revoked(fixtures, ["intermediateRevokesClient"], CLIENT);
   },
-  "verifyTrust() takes a list that no key of its issuer signed for none": (fixtures) => {
+  "verifyTrust() ignores a list that no key of its issuer signed": (fixtures) => {
     inDoubt(fixtures, /^list without the signature of CN=Root,/, ["rootForged"]);
   },
-  "verifyTrust() goes by the good list beside one that its issuer did not sign": (fixtures) => {
+  "verifyTrust() uses the good list if there is also one that its issuer did not sign": (fixtures) => {
     assert.equal(check(fixtures, "require", ["rootForged", "root"]), undefined);
     revoked(fixtures, ["rootForged", "rootRevokesDirect"]);
   },
-  "verifyTrust() takes nothing for good by a list of an issuer whose key usage lacks cRLSign": (fixtures) => {
+  "verifyTrust() does not rely on a list of an issuer whose key usage lacks cRLSign": (fixtures) => {
     const presented = { leaf: "noCrlSignCaClient", intermediates: ["noCrlSignCa"] } as const;
     inDoubt(fixtures, /^no cRLSign .*CN=No CRL Sign,/, ["root", "noCrlSign"], presented);
     revoked(fixtures, ["root", "noCrlSignRevokes"], presented);
     const open = { leaf: "noKeyUsageCaClient", intermediates: ["noKeyUsageCa"] } as const;
     inDoubt(fixtures, /^missing list of CN=No Key Usage,/, ["root"], open);
   },
-  "verifyTrust() goes by the list of another key of the issuer, where a certificate on the path proves the key": (
+  "verifyTrust() uses the list of another key of the issuer, if a certificate on the path proves the key": (
     fixtures,
   ) => {
     const presented = { leaf: "rekeyedClient", intermediates: ["rekeyedOldByNew", "rekeyedNew"] } as const;
@@ -144,7 +144,7 @@ export const cases: Cases = {
     revoked(fixtures, ["root", "rekeyedByOld", "rekeyedByNewRevokes"], presented);
     inDoubt(fixtures, /^stale list .* of CN=Rekeyed,/, ["root", "rekeyedByOld"], presented);
   },
-  "verifyTrust() takes the list of another key of the issuer for none, where nothing proves the key": (fixtures) => {
+  "verifyTrust() ignores the list of another key of the issuer, if nothing proves the key": (fixtures) => {
     const presented = { leaf: "rekeyedClient", intermediates: ["rekeyedOld"] } as const;
     for (const name of ["rekeyedByNew", "rekeyedByNewRevokes"] as const) {
       inDoubt(fixtures, /^list without the signature of CN=Rekeyed,/, ["root", name], presented);
@@ -153,9 +153,7 @@ export const cases: Cases = {
       inDoubt(fixtures, /^list without the signature of CN=Rekeyed,/, ["root", name], { ...presented, intermediates });
     }
   },
-  "verifyTrust() goes by the list of another key of the issuer, where an anchor of the sender proves the key": (
-    fixtures,
-  ) => {
+  "verifyTrust() uses the list of another key of the issuer, if an anchor of the sender proves the key": (fixtures) => {
     const { certificates, crls } = fixtures;
     const crl = { sources: ["http://crl.example/"], freshness: "require" };
     const prove = (anchors: readonly CertificateName[], lists: readonly CrlName[]) => {
@@ -175,7 +173,7 @@ export const cases: Cases = {
     // An anchor of other senders proves nothing for this sender.
     refused("revocation_unknown", () => prove(["root"], ["root", "rekeyedByNew"]));
   },
-  "verifyTrust() goes by the newest list, by thisUpdate and then by number": (fixtures) => {
+  "verifyTrust() uses the newest list, by thisUpdate and then by number": (fixtures) => {
     for (const lists of [
       ["rootRevokesDirect", "rootNewer"],
       ["rootNewer", "rootRevokesDirect"],
@@ -186,7 +184,7 @@ export const cases: Cases = {
     revoked(fixtures, ["root", "rootSameTime"]);
     revoked(fixtures, ["rootSameTime", "root"]);
   },
-  "verifyTrust() takes a list of one distribution point for the certificates that name it": (fixtures) => {
+  "verifyTrust() uses a list of one distribution point for the certificates that name it": (fixtures) => {
     const pointed = { leaf: "pointed" } as const;
     for (const freshness of BOTH) assert.equal(check(fixtures, freshness, ["rootPointA"], pointed), undefined);
     revoked(fixtures, ["rootPointARevokesPointed"], pointed);
@@ -195,7 +193,7 @@ export const cases: Cases = {
     inDoubt(fixtures, /^missing list/, ["rootPointA"]);
     inDoubt(fixtures, /^missing list/, ["rootPointA", "rootPointB"], { leaf: "direct" });
   },
-  "verifyTrust() judges each request by the lists of now": (fixtures) => {
+  "verifyTrust() judges each request by the lists that are loaded now": (fixtures) => {
     const verdicts = (["root", "rootRevokesDirect", "root", "rootForged", "root"] as const).map((name) => {
       try {
         return check(fixtures, "require", [name]) ?? "proven";
@@ -225,7 +223,7 @@ export const cases: Cases = {
       }
     }
   },
-  "verifyTrust() refuses what a list of a CA beside the leaf holds, also where the platform alone is asked": (
+  "verifyTrust() refuses a certificate in the list of a presented CA, even if only the platform is trusted": (
     fixtures,
   ) => {
     const policy = compilePolicy(policyDocument(fixtures, { anchors: [], trust: { platform: true } }));
@@ -247,7 +245,9 @@ export const cases: Cases = {
     // Without the certificate of the issuer, nothing proves who signed the list.
     assert.equal(size(["intermediateRevokesClient"], { intermediates: [] }), 1);
   },
-  "verifyTrust() refuses what a loaded list holds under an anchor without lists, and asks for none": (fixtures) => {
+  "verifyTrust() refuses a certificate in a loaded list under an anchor without lists, and requires no list": (
+    fixtures,
+  ) => {
     const policy = compilePolicy(policyDocument(fixtures));
     const unasked = (lists: readonly CrlName[], presented: Partial<Presented> = {}) => {
       const loaded = indexLists(lists.map((name) => parseCrl(fromBase64(fixtures.crls[name]))));

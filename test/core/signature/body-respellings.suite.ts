@@ -128,7 +128,7 @@ export const cases: Cases = {
     for (const [name, body, header] of encodings) assert.equal(await hintFor(EVENT, body, header), decoded(name));
     assert.equal(await hintFor('{"id":"e1"}', brotliCompressSync('{"id":"e1"}'), "br"), decoded("br"));
   },
-  "an encoding that is not undone is told, and nothing of what would match": async () => {
+  "an encoding that is not decoded is named, without what would match": async () => {
     const details = { scheme: "github", keys: 2, signatures: 1 };
     const left: [body: Bytes, contentEncoding: string][] = [
       [gzipSync(EVENT).subarray(0, 40), "gzip"],
@@ -144,7 +144,7 @@ export const cases: Cases = {
       assert.deepEqual(await detailsFor("something else", body, contentEncoding), { ...details, contentEncoding });
     }
   },
-  "a compressed body becomes no larger than the limit": async () => {
+  "a compressed body is decoded only up to the limit": async () => {
     const encoders: [string, (body: Uint8Array) => Uint8Array][] = [
       ["gzip", gzipSync],
       ["deflate", deflateSync],
@@ -161,7 +161,7 @@ export const cases: Cases = {
     const window = { params: { [constants.ZSTD_c_windowLog]: 27 } };
     assert.equal(await decodeBody(zstdCompressSync(new Uint8Array(20_000_000), window), "zstd"), undefined);
   },
-  "a Brotli stream is decoded where it says how large it is, whatever its window and its parts are": async () => {
+  "a Brotli stream is decoded if it states its size, with any window and any parts": async () => {
     const part = (size: number) => new Uint8Array(size).map((_, index) => index % 251);
     for (const window of ["0", "1100", "1111", "1000000", "1000010"]) {
       for (const sizes of [[5], [1, 2, 3], [300, 7]]) {
@@ -176,7 +176,7 @@ export const cases: Cases = {
     assert.equal(await decodeBody(brotliOf("0", [part(5)]).subarray(0, -1), "br"), undefined);
     assert.deepEqual([...((await decodeBody(brotliOf("0", []), "br"))?.[1] ?? [1])], []);
   },
-  "a Brotli stream that does not say how large it is is left as it is": async () => {
+  "a Brotli stream that does not state its size is not decoded": async () => {
     // A metadata block. A Brotli stream may contain any number of them.
     const metadata = "0" + "11" + "0" + "00";
     const stream = brotliOf("0", [Uint8Array.of(1)], metadata);
@@ -184,21 +184,21 @@ export const cases: Cases = {
     assert.equal(await decodeBody(stream, "br"), undefined);
     assert.equal(await decodeBody(brotliCompressSync(EVENT, STREAMED), "br"), undefined);
   },
-  "a body is known by the mark with which it begins": async () => {
+  "the encoding of a body is recognised by its magic number": async () => {
     assert.equal((await decodeBody(gzipSync("a"), null))?.[0], "gzip");
     assert.equal((await decodeBody(zstdCompressSync("a"), ""))?.[0], "zstd");
     for (const body of [deflateSync("a"), brotliCompressSync("a"), new Uint8Array(), gzipSync("a").subarray(1)]) {
       assert.equal(await decodeBody(body, null), undefined);
     }
   },
-  "a body that another program wrote anew": async () => {
+  "a body that another program serialised again": async () => {
     for (const [by, text, how] of WRITTEN) {
       assert.equal(await hintFor(text, RECEIVED), over(`as JSON ${how}`), by);
       const back = await hintFor(RECEIVED, text);
       assert.equal(back, /sorted/.test(how) ? undefined : over("as JSON without spaces"), `${by}, back`);
     }
   },
-  "numbers keep the digits that they came with": async () => {
+  "numbers keep their original digits": async () => {
     const numbers = "[1.0, 1e3, -0, 12345678901234567890, 0.1]";
     assert.equal(await hintFor(numbers.replaceAll(" ", ""), numbers), over("as JSON without spaces"));
     assert.equal(
@@ -206,7 +206,7 @@ export const cases: Cases = {
       over("as JSON with a space after each comma and colon"),
     );
   },
-  "a body that gained or lost a line feed, or its kind of line ends": async () => {
+  "a body that gained or lost a line feed, or has other line ends": async () => {
     const lines = [
       ["a\nb", "a\nb\n", "without a line feed at its end"],
       ["{}", "{}\r\n", "without a line feed at its end"],
@@ -226,7 +226,7 @@ export const cases: Cases = {
     const line = formatLogLine({ decision: "refused", ...(await detailsFor("x", "a=%1b[2J%zz")) });
     assert.doesNotMatch(line, /wouldMatch/);
   },
-  "no body of a stranger makes it expensive": async () => {
+  "no body of a stranger makes the diagnosis expensive": async () => {
     const size = DIAGNOSED_BODY_BYTES;
     const fill = (text: string) => text.repeat(size / text.length);
     const bodies = [

@@ -74,7 +74,7 @@ export const cases: Cases = {
     assert.equal(await hintFor("docusign", { keys: [two.slice(0, -2)], headers }), "key 0 with == at its end");
     assert.equal(await hintFor("docusign", { keys: [two.slice(0, -1)], headers }), "key 0 with = at its end");
   },
-  "a key that is decoded on one side alone": async () => {
+  "a key that only one side decodes": async () => {
     const octets = Buffer.from(KEY, "base64");
     for (const scheme of TEXT_SCHEMES) {
       assert.equal(await hintFor(scheme, { headers: signedBy(scheme, octets) }), "key 0 decoded from base64");
@@ -95,7 +95,7 @@ export const cases: Cases = {
       }
     }
   },
-  "a body that was parsed and written again on the way": async () => {
+  "a body that was parsed and serialised again on the way": async () => {
     const value = { event: "order.paid", lines: [{ sku: "ä", quantity: 2 }], note: null };
     const [compact, pretty] = [JSON.stringify(value), JSON.stringify(value, null, 2)];
     for (const scheme of TEXT_SCHEMES) {
@@ -128,7 +128,7 @@ export const cases: Cases = {
     const hint = await hintFor("standard-webhooks", { keys: [ED25519.otherKey], retired: [ED25519.key], headers });
     assert.equal(hint, "retired key 0");
   },
-  "nothing is guessed where nothing matches": async () => {
+  "nothing is guessed if nothing matches": async () => {
     for (const body of [BODY, "", "{", "null", "[]", "\xff", '"text"', "1", "{}"]) {
       for (const scheme of ["docusign", "svix"] as const) {
         const keys = [EVENTS[scheme].otherKey];
@@ -137,13 +137,13 @@ export const cases: Cases = {
       }
     }
   },
-  "a signature that would match is refused all the same, whatever stands beside it": async () => {
+  "a signature that matches a repaired key is still refused, whatever other signatures the request has": async () => {
     const [good] = Object.values(signedBy("docusign", KEY)) as [string];
     const headers = { "x-docusign-signature-1": Buffer.alloc(32).toString("base64"), "x-docusign-signature-2": good };
     const hint = await hintFor("docusign", { keys: [KEY.slice(0, -1)], headers });
     assert.equal(hint, "key 0 with = at its end");
   },
-  "no body makes it expensive: large ones are left, deep ones are not indented": async () => {
+  "no body makes the diagnosis expensive: large ones are skipped, deep ones are not indented": async () => {
     const large = "x".repeat(DIAGNOSED_BODY_BYTES + 1);
     const headers = signedBy("docusign", KEY, large);
     assert.equal(await hintFor("docusign", { keys: [KEY.slice(0, -1)], headers, body: large }), undefined);
@@ -162,7 +162,7 @@ export const cases: Cases = {
     assert.equal(await hintFor("docusign", { headers: signedBy("docusign", "nobody's key"), body: wide }), undefined);
     assert.ok(performance.now() - start < 20_000);
   },
-  "keys beyond those that are tried are left": async () => {
+  "keys beyond the limit are not tried": async () => {
     const keys = [...Array.from({ length: 4 }, (_, index) => `another-key-${index}`), KEY.slice(0, -1)];
     assert.equal(await hintFor("docusign", { keys, headers: signedBy("docusign", KEY) }), undefined);
     const retired = [...keys.slice(0, 4), KEY];

@@ -82,7 +82,7 @@ export const cases: Cases = {
       }
     }
   },
-  "verifyWebhookSignature() refuses an id with which the signed text could be read in two ways": async () => {
+  "verifyWebhookSignature() refuses an id with which the signed text would be ambiguous": async () => {
     for (const id of ["msg.1", ".", "msg_1.1700000000", "a b", "a, b", "", "é", "x".repeat(257)]) {
       for (const name of ["webhook", "svix"] as const) {
         const scheme = name === "svix" ? "svix" : "standard-webhooks";
@@ -93,7 +93,7 @@ export const cases: Cases = {
     const moved = { "svix-id": "msg_1", "svix-timestamp": String(NOW) };
     await refusedLater("signature_mismatch", attempt("svix", { headers: moved, body: `.${BODY}` }));
   },
-  "no headers verify by accident, and none crash": async () => {
+  "random headers never verify, and none crash": async () => {
     const pieces = fc.constantFrom(
       ...["v1=", "v0=", "v1,", "v1a,", "t=", "sha256=", ",", ", ", " ", "=", "1700000000", "x", "A", "\t", "é"],
       ...SCHEMES.flatMap((scheme) => EVENTS[scheme].signatures.map((signature) => signature.slice(0, -1))),

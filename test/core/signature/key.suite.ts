@@ -40,7 +40,7 @@ function refusedAs(pattern: RegExp, schemes: Parameters<typeof faults>[0], ...se
 const octets = (length: number) => Buffer.alloc(length, 0xa5).toString("base64");
 
 export const cases: Cases = {
-  "importSignatureKey() takes the keys that senders show": () => {
+  "importSignatureKey() accepts keys as senders show them": () => {
     for (const scheme of SCHEMES) {
       for (const key of [EVENTS[scheme].key, EVENTS[scheme].otherKey]) {
         assert.equal(importSignatureKey(scheme, key).method, "hmac");
@@ -71,7 +71,7 @@ export const cases: Cases = {
       }
     }
   },
-  "importSignatureKey() refuses what copying leaves at a key": () => {
+  "importSignatureKey() refuses characters that copying leaves around a key": () => {
     for (const key of [KEY, `whsec_${KEY}`, ED25519.key]) {
       const spaced = ["\n", "\r\n", " ", "\t", "\u00a0", "\ufeff", "\u2028"].flatMap((space) => [
         key + space,
@@ -82,7 +82,7 @@ export const cases: Cases = {
       refusedAs(/control character/, SCHEMES, `${key}\0${key}`, `${key}\n${key}`, `a\u0085${key}`, `\ud800${key}`);
     }
   },
-  "importSignatureKey() names what stands before signatures, and is no part of a key": () => {
+  "importSignatureKey() names the prefix of signatures, which is not part of a key": () => {
     refusedAs(/begins with v1, which is a prefix of signatures: leave it out/, ENCODED, `v1,whsec_${KEY}`, `v1,${KEY}`);
     refusedAs(/begins with v1a, which is a prefix/, ENCODED, `v1a,${ED25519.key}`);
   },
@@ -92,7 +92,7 @@ export const cases: Cases = {
     refusedAs(/fewer than 24 octets/, ENCODED, "whsec_", "whsec_AAAA", `whsec_${octets(23)}`, octets(23));
     refusedAs(/32 octets/, ENCODED, "whpk_", `whpk_${octets(31)}`, `whpk_${octets(33)}`, `whpk_${octets(64)}`);
   },
-  "importSignatureKey() refuses Ed25519 keys that no signature can match, or everybody's": () => {
+  "importSignatureKey() refuses Ed25519 keys with which no signature, or every signature, verifies": () => {
     const keyOf = (hex: string) => `whpk_${Buffer.from(hex.padEnd(64, "0"), "hex").toString("base64")}`;
     const flipped = (hex: string) =>
       keyOf(`${hex.slice(0, 62)}${(Number.parseInt(hex.slice(62), 16) ^ 0x80).toString(16)}`);
@@ -110,7 +110,7 @@ export const cases: Cases = {
     refusedAs(/not an Ed25519 key/, ENCODED, keyOf("02"), keyOf(`${"02".padEnd(62, "0")}80`));
     importSignatureKey("svix", keyOf("03"));
   },
-  "importSignatureKey() takes every Ed25519 key that is made": () => {
+  "importSignatureKey() accepts every Ed25519 key that is generated": () => {
     for (let made = 0; made < 20; made += 1) {
       const { x = "" } = generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" });
       importSignatureKey("svix", `whpk_${Buffer.from(x, "base64url").toString("base64")}`);
@@ -139,7 +139,7 @@ export const cases: Cases = {
     refusedAs(/not standard base64/, ENCODED, `WHSEC_${whole}`, `whsec${whole}`, `whsec_whsec_${whole}`);
     refusedAs(/what the sender signs with/, ENCODED, `whsk_${whole}`, `whsk_${octets(64)}`);
   },
-  "importSignatureKey() refuses or takes anything, and never quotes it": () => {
+  "importSignatureKey() accepts or refuses any text, and never quotes it": () => {
     const text = fc.oneof(fc.string({ unit: character, maxLength: 60 }), fc.base64String({ maxLength: 100 }));
     fc.assert(
       fc.property(fc.constantFrom("", "whsec_", "whpk_", "whsk_"), text, (prefix, rest) => {
@@ -148,7 +148,7 @@ export const cases: Cases = {
       { numRuns: 300 },
     );
   },
-  "a key prints as nothing": () => {
+  "a printed key does not contain its secret": () => {
     for (const scheme of SCHEMES) {
       for (const secret of scheme === "svix" ? [EVENTS.svix.key, ED25519.key] : [EVENTS[scheme].key]) {
         const key = importSignatureKey(scheme, secret);

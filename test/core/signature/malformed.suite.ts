@@ -61,7 +61,7 @@ function respellings(signature: string): string[] {
 }
 
 export const cases: Cases = {
-  "verifyWebhookSignature() refuses every spelling of a signature but one": async () => {
+  "verifyWebhookSignature() accepts only one text for each signature": async () => {
     for (const scheme of SCHEMES) {
       const { tag, signatures } = EVENTS[scheme];
       await malformed(scheme, ...respellings(signatures[0]).map((text) => tag + text));
@@ -72,7 +72,7 @@ export const cases: Cases = {
       await malformed(scheme, ...respellings(ED25519.signature).map((text) => `${whole} v1a,${text}`));
     }
   },
-  "a good signature does not excuse a bad one beside it": async () => {
+  "a good signature does not excuse a bad one": async () => {
     for (const scheme of ["pagerduty", "stripe", ...STANDARD] as const) {
       const { tag, signatures } = EVENTS[scheme];
       const separator = scheme === "svix" || scheme === "standard-webhooks" ? " " : ",";
@@ -94,7 +94,7 @@ export const cases: Cases = {
       await refusedLater("signature_malformed", attempt("docusign", { headers }));
     }
   },
-  "verifyWebhookSignature() refuses another tag, and none": async () => {
+  "verifyWebhookSignature() refuses another tag, and a missing tag": async () => {
     for (const scheme of SCHEMES.filter((name) => name !== "docusign")) {
       const { signatures, tag } = EVENTS[scheme];
       const [signature] = signatures;
@@ -120,7 +120,7 @@ export const cases: Cases = {
     await malformed("slack", `v1=${EVENTS.slack.signatures[0]}`);
     await malformed("pagerduty", `v0=${EVENTS.pagerduty.signatures[0]}`, `v2=${EVENTS.pagerduty.signatures[0]}`);
   },
-  "verifyWebhookSignature() refuses a signature that is there twice": async () => {
+  "verifyWebhookSignature() refuses a repeated signature": async () => {
     for (const scheme of SCHEMES) {
       const { tag, signatures, others } = EVENTS[scheme];
       const value = tag + signatures[0];
@@ -135,7 +135,7 @@ export const cases: Cases = {
     const headers = { "x-docusign-signature-2": signature };
     await refusedLater("signature_malformed", attempt("docusign", { headers }));
   },
-  "verifyWebhookSignature() refuses joined headers whatever comes first": async () => {
+  "verifyWebhookSignature() refuses joined headers in any order": async () => {
     const [hex] = EVENTS.pagerduty.signatures;
     await malformed("pagerduty", `v2=ab, v1=${hex}`, `v1=${hex}, v2=ab`);
     const [stripe] = EVENTS.stripe.signatures;
@@ -143,7 +143,7 @@ export const cases: Cases = {
     const [standard] = EVENTS.svix.signatures;
     await malformed("svix", `v2,ab, v1,${standard}`, `v1,${standard}, v2,ab`);
   },
-  "verifyWebhookSignature() refuses a request that lacks a header, and names it": async () => {
+  "verifyWebhookSignature() refuses a request without a required header, and names it": async () => {
     for (const scheme of SCHEMES) {
       const required = Object.keys(EVENTS[scheme].others).filter((name) => !/accountid|digest/.test(name));
       for (const header of [EVENTS[scheme].header, ...required]) {
@@ -155,7 +155,7 @@ export const cases: Cases = {
       }
     }
   },
-  "verifyWebhookSignature() refuses a time that is not written in the one way": async () => {
+  "verifyWebhookSignature() refuses a time that is not in canonical form": async () => {
     const n = String(NOW);
     const texts = [
       "",
@@ -179,7 +179,7 @@ export const cases: Cases = {
     await malformed("stripe", v1, `t=${n},t=${n},${v1}`, `t=${n},${v1},t=${n}`, `t=${n}`, `t=${n},`, `T=${n},${v1}`);
     await refusedLater("signature_stale", attempt("stripe", { headers: { "stripe-signature": `t=0,${v1}` } }));
   },
-  "verifyWebhookSignature() refuses more signatures than there may be, also behind the edge": async () => {
+  "verifyWebhookSignature() refuses more signatures than the limit, also behind the edge": async () => {
     const filler = (index: number) => Buffer.alloc(32, index);
     const names = Array.from({ length: 101 }, (_, index) => `x-docusign-signature-${index + 1}`);
     const entries = names.map((name, index) => [name, filler(index).toString("base64")]);
@@ -201,17 +201,17 @@ export const cases: Cases = {
     const many = signatureHeader("pagerduty", `${list(15, hex).join()},v1=${EVENTS.pagerduty.signatures[0]}`);
     assert.equal(await attempt("pagerduty", { headers: many }), "hmac");
   },
-  "verifyWebhookSignature() refuses two times that differ, and a time that stands for another thing": async () => {
+  "verifyWebhookSignature() refuses two different times, at any place in the header": async () => {
     const v1 = `v1=${EVENTS.stripe.signatures[0]}`;
     await malformed("stripe", `t=${NOW},t=${NOW + 1},${v1}`, `t=${NOW + 1},${v1},t=${NOW}`);
   },
-  "verifyWebhookSignature() takes an id of 256 characters, and none that is longer": async () => {
+  "verifyWebhookSignature() accepts an id of 256 characters, and none that is longer": async () => {
     const withId = (length: number) => attempt("svix", { headers: { "svix-id": "m".repeat(length) } });
     // The signature is not over this id. So the id is read, but the signature does not match.
     await refusedLater("signature_mismatch", withId(MAX_EVENT_ID_CHARACTERS));
     await refusedLater("signature_malformed", withId(MAX_EVENT_ID_CHARACTERS + 1));
   },
-  "verifyWebhookSignature() tells the operator what is wrong with the headers": async () => {
+  "verifyWebhookSignature() reports to the operator what is wrong with the headers": async () => {
     const [hex] = EVENTS.pagerduty.signatures;
     const numbered = Array.from({ length: 101 }, (_, index) => [
       `x-docusign-signature-${index + 1}`,
@@ -235,13 +235,13 @@ export const cases: Cases = {
       assert.deepEqual((await refusedLater("signature_malformed", attempt(scheme, { headers }))).details, { cause });
     }
   },
-  "verifyWebhookSignature() takes four signatures of Ed25519 beside others": async () => {
+  "verifyWebhookSignature() accepts four Ed25519 signatures together with others": async () => {
     const others = Array.from({ length: 3 }, (_, index) => `v1a,${Buffer.alloc(64, index).toString("base64")}`);
     const headers = { "svix-signature": [...others, `v1a,${ED25519.signature}`].join(" "), "svix-id": "msg_1" };
     const keys = [ED25519.key, EVENTS.svix.key];
     assert.equal(await attempt("svix", { headers: { ...headers }, keys }).catch(String), "ed25519");
   },
-  "verifyWebhookSignature() refuses another algorithm than HMAC with SHA-256": async () => {
+  "verifyWebhookSignature() refuses an algorithm other than HMAC with SHA-256": async () => {
     for (const value of ["HMACSHA512", "hmacsha256", "none", "", "HMACSHA256, HMACSHA256", "HMACSHA256,"]) {
       await refusedLater("signature_malformed", attempt("docusign", { headers: { "x-authorization-digest": value } }));
     }

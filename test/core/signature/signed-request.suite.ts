@@ -43,7 +43,7 @@ function countedKey(method: "hmac" | "ed25519" = "hmac") {
 }
 
 export const cases: Cases = {
-  "SignedRequest reads the headers of a scheme once, also where they are malformed or missing": () => {
+  "SignedRequest reads the headers of a scheme once, even if they are malformed or missing": () => {
     for (const change of [{}, { "x-docusign-signature-1": "cut" }, { "x-docusign-signature-1": null }]) {
       const headers = new CountedHeaders(headersOf("docusign", change));
       const request = new SignedRequest(headers, body, NOW);
@@ -60,7 +60,7 @@ export const cases: Cases = {
     assert.notEqual(request.presented("slack"), request.presented("github"));
     assert.ok(request.presented("slack") instanceof Refusal);
   },
-  "SignedRequest asks a key once for each scheme": () => {
+  "SignedRequest verifies with a key once for each scheme": () => {
     const { limits, key } = countedKey();
     const request = new SignedRequest(headersOf("github"), body, NOW);
     for (let sender = 0; sender < 50; sender += 1)
@@ -69,7 +69,7 @@ export const cases: Cases = {
     const own = importSignatureKey("github", KEY);
     for (let sender = 0; sender < 3; sender += 1) assert.equal(methodOf(keysOf("github", own), request), "hmac");
   },
-  "SignedRequest tells the signatures of one scheme from those of another": () => {
+  "SignedRequest distinguishes the signatures of one scheme from those of another": () => {
     const key = importSignatureKey("github", KEY);
     const both = new Headers([...headersOf("github", { "x-hub-signature-256": null }), ...headersOf("slack")]);
     both.set("x-hub-signature-256", EVENTS.github.tag + EVENTS.github.signatures[1]);
@@ -77,7 +77,7 @@ export const cases: Cases = {
     assert.equal(methodOf(keysOf("github", key), request), undefined);
     assert.equal(methodOf(keysOf("slack", key), request), "hmac");
   },
-  "senders with one secret share one key": (fixtures) => {
+  "senders with the same secret share one key": (fixtures) => {
     const github = (...secrets: string[]) => ({ signature: { scheme: "github", secrets } });
     const senders = { a: github("ONE"), b: github("TWO"), c: github("OTHER") };
     const routes = { "/hooks": { senders: ["a", "b", "c"], methods: ["POST"] } };
@@ -87,26 +87,27 @@ export const cases: Cases = {
     assert.equal(a, b);
     assert.notEqual(a, c);
   },
-  "with each Ed25519 key the first signature is verified, and so many more with all together": () => {
-    const scheme = "standard-webhooks";
-    const signatures = [ED25519.signature, ED25519.otherSignature];
-    const headers = headersOf(scheme, { "webhook-signature": signatures.map((text) => `v1a,${text}`).join(" ") });
-    const request = new SignedRequest(headers, body, NOW);
-    const asked = Array.from({ length: MAX_FURTHER_ED25519 + 2 }, () => {
-      const { limits, key } = countedKey("ed25519");
-      assert.equal(methodOf(keysOf(scheme, key), request), undefined);
-      return limits[0];
-    });
-    assert.deepEqual(asked, [...Array(MAX_FURTHER_ED25519).fill(2), 1, 1]);
-    // For every key the first signature is verified, so the key of the first signature is found after any number of others. The key
-    // of the second signature is not found, because the limit for all keys together is used up.
-    const methodWith = (key: string) => methodOf(keysOf(scheme, importSignatureKey(scheme, key)), request);
-    assert.equal(methodWith(ED25519.key), "ed25519");
-    assert.equal(methodWith(ED25519.otherKey), undefined);
-    const fresh = new SignedRequest(headers, body, NOW);
-    assert.equal(methodOf(keysOf(scheme, importSignatureKey(scheme, ED25519.otherKey)), fresh), "ed25519");
-  },
-  "keys of HMAC are asked without a limit, and use up nothing of what is verified for Ed25519": () => {
+  "each Ed25519 key verifies the first signature, and all keys together verify a limited number of further ones":
+    () => {
+      const scheme = "standard-webhooks";
+      const signatures = [ED25519.signature, ED25519.otherSignature];
+      const headers = headersOf(scheme, { "webhook-signature": signatures.map((text) => `v1a,${text}`).join(" ") });
+      const request = new SignedRequest(headers, body, NOW);
+      const asked = Array.from({ length: MAX_FURTHER_ED25519 + 2 }, () => {
+        const { limits, key } = countedKey("ed25519");
+        assert.equal(methodOf(keysOf(scheme, key), request), undefined);
+        return limits[0];
+      });
+      assert.deepEqual(asked, [...Array(MAX_FURTHER_ED25519).fill(2), 1, 1]);
+      // For every key the first signature is verified, so the key of the first signature is found after any number of others. The key
+      // of the second signature is not found, because the limit for all keys together is used up.
+      const methodWith = (key: string) => methodOf(keysOf(scheme, importSignatureKey(scheme, key)), request);
+      assert.equal(methodWith(ED25519.key), "ed25519");
+      assert.equal(methodWith(ED25519.otherKey), undefined);
+      const fresh = new SignedRequest(headers, body, NOW);
+      assert.equal(methodOf(keysOf(scheme, importSignatureKey(scheme, ED25519.otherKey)), fresh), "ed25519");
+    },
+  "HMAC keys verify without a limit, and do not use up the limit of Ed25519": () => {
     const scheme = "standard-webhooks";
     const signatures = [ED25519.signature, ED25519.otherSignature];
     const headers = headersOf(scheme, { "webhook-signature": signatures.map((text) => `v1a,${text}`).join(" ") });
@@ -118,7 +119,7 @@ export const cases: Cases = {
     }
     assert.equal(request.isSignedBy(importSignatureKey(scheme, ED25519.otherKey), scheme), true);
   },
-  "an Ed25519 key takes the content of each body anew": () => {
+  "an Ed25519 key verifies each body by its own content": () => {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const point = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("base64");
     const key = importSignatureKey("svix", `whpk_${point}`);
@@ -134,7 +135,9 @@ export const cases: Cases = {
     assert.equal(key.madeOneOf(presented, Buffer.from("one")), false);
     assert.equal(key.madeOneOf(presented, Buffer.from("two"), 0), false);
   },
-  "fifty senders that only sign are told apart, and a stranger is refused for the first": async (fixtures) => {
+  "fifty senders that only sign are distinguished, and a stranger is refused for the first sender": async (
+    fixtures,
+  ) => {
     const names = Array.from({ length: 50 }, (_, index) => `sender-${index}`);
     const senders = Object.fromEntries(
       names.map((name) => [name, { signature: { scheme: "github", secrets: [name.toUpperCase().replace("-", "_")] } }]),

@@ -89,10 +89,10 @@ export const cases: Cases = {
   "the events of the tests cover every scheme": () => {
     assert.deepEqual(SCHEMES, [...SIGNATURE_SCHEME_NAMES]);
   },
-  "verifyWebhookSignature() agrees with the vectors that others publish": async () => {
+  "verifyWebhookSignature() agrees with published vectors": async () => {
     for (const vector of VECTORS) assert.equal(await verifyVector(vector), "hmac", JSON.stringify(vector));
   },
-  "verifyWebhookSignature() refuses the vectors over other bytes that mean the same": async () => {
+  "verifyWebhookSignature() refuses published vectors over other bytes with the same meaning": async () => {
     for (const vector of VECTORS.filter(({ body }) => body.startsWith("{"))) {
       const body = JSON.stringify(JSON.parse(vector.body), null, 1);
       await refusedLater("signature_mismatch", verifyVector({ ...vector, body }));
@@ -106,7 +106,7 @@ export const cases: Cases = {
       assert.equal(await attempt(scheme, { keys: [otherKey], headers }), "hmac", scheme);
     }
   },
-  "verifyWebhookSignature() signs bytes, not text": async () => {
+  "verifyWebhookSignature() verifies bytes, not text": async () => {
     const body = Uint8Array.from([0xff, 0xfe, 0, 0x80, 0x61, 0x62, 0x63, 0x0d, 0x0a]);
     const headers = {
       "x-hub-signature-256": "sha256=a5faed54acdf83086e22c320af3f6423e625ef460b4a08068dbbdc2152786a3a",
@@ -114,7 +114,7 @@ export const cases: Cases = {
     assert.equal(await attempt("github", { body, headers }), "hmac");
     assert.equal(await attempt("github", { body: new Uint8Array([1, ...body]).subarray(1), headers }), "hmac");
   },
-  "Ed25519 agrees with OpenSSL, beside HMAC or alone": async () => {
+  "Ed25519 agrees with OpenSSL, together with HMAC and alone": async () => {
     const header = (...signatures: string[]) => ({ "webhook-signature": signatures.join(" ") });
     const hmac = `v1,${EVENTS.svix.signatures[0]}`;
     const v1a = `v1a,${ED25519.signature}`;
@@ -132,7 +132,7 @@ export const cases: Cases = {
     await refusedLater("signature_key_unknown", run([key], v1a));
     await refusedLater("signature_key_unknown", run([ED25519.key], hmac));
   },
-  "Ed25519 signatures made here verify over any id, time and body, and over no other": async () => {
+  "Ed25519 signatures of this test verify over any id, time and body, and over no other": async () => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     const point = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url");
     const keys = [`whpk_${point.toString("base64")}`];

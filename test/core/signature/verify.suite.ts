@@ -19,7 +19,7 @@ function bothSignatures(scheme: SignatureSchemeName, order: readonly (0 | 1)[]):
 const SEVERAL = SCHEMES.filter((scheme) => !["meta", "github", "slack"].includes(scheme));
 
 export const cases: Cases = {
-  "a rotation overlaps: any key and any signature may be the one": async () => {
+  "during a rotation, any key and any signature may be the one that matches": async () => {
     for (const scheme of SCHEMES) {
       const { key, otherKey } = EVENTS[scheme];
       for (const keys of [
@@ -38,7 +38,7 @@ export const cases: Cases = {
       }
     }
   },
-  "Docusign's hundredth header and hundredth key are looked at": async () => {
+  "Docusign's hundredth header and hundredth key are tried": async () => {
     const [signature] = EVENTS.docusign.signatures;
     const filler = (index: number) => Buffer.alloc(32, index).toString("base64");
     const names = Array.from({ length: 100 }, (_, index) => `x-docusign-signature-${index + 1}`);
@@ -46,7 +46,7 @@ export const cases: Cases = {
     const keys = [...Array.from({ length: 99 }, (_, index) => `another-key-${index}`), EVENTS.docusign.key];
     assert.equal(await attempt("docusign", { headers, keys }), "hmac");
   },
-  "Docusign's numbers are read until one is missing": async () => {
+  "Docusign's numbered headers are read until a number is missing": async () => {
     const [signature] = EVENTS.docusign.signatures;
     const headers = { "x-docusign-signature-1": null, "x-docusign-signature-2": signature };
     await refusedLater("signature_missing", attempt("docusign", { headers }));
@@ -57,17 +57,18 @@ export const cases: Cases = {
       [],
     );
   },
-  "Docusign's account selects the keys, in any case; without keys of its own it has the common ones": async () => {
-    const { key } = EVENTS.docusign;
-    const id = "8b2e4cf1-0000-4000-8000-00000000000a";
-    const accounts = { [id]: [key], other: [OTHER_KEY] };
-    assert.equal(await attempt("docusign", { keys: [], accounts }), "hmac");
-    assert.equal(await attempt("docusign", { keys: [OTHER_KEY], accounts }), "hmac");
-    assert.equal(await attempt("docusign", { accounts: { other: [OTHER_KEY] } }), "hmac");
-    const none = { "x-docusign-accountid": null };
-    assert.equal(await attempt("docusign", { accounts: { other: [OTHER_KEY] }, headers: none }), "hmac");
-  },
-  "Docusign's account opens no door: its keys alone count, and without any it is refused": async () => {
+  "Docusign's account selects the keys, in any letter case; an account without its own keys has the common ones":
+    async () => {
+      const { key } = EVENTS.docusign;
+      const id = "8b2e4cf1-0000-4000-8000-00000000000a";
+      const accounts = { [id]: [key], other: [OTHER_KEY] };
+      assert.equal(await attempt("docusign", { keys: [], accounts }), "hmac");
+      assert.equal(await attempt("docusign", { keys: [OTHER_KEY], accounts }), "hmac");
+      assert.equal(await attempt("docusign", { accounts: { other: [OTHER_KEY] } }), "hmac");
+      const none = { "x-docusign-accountid": null };
+      assert.equal(await attempt("docusign", { accounts: { other: [OTHER_KEY] }, headers: none }), "hmac");
+    },
+  "Docusign's account gives no access: only its own keys count, and without a key it is refused": async () => {
     const { key } = EVENTS.docusign;
     const id = "8b2e4cf1-0000-4000-8000-00000000000a";
     const crossed = attempt("docusign", { keys: [key], accounts: { [id]: [OTHER_KEY] } });
@@ -85,7 +86,7 @@ export const cases: Cases = {
       assert.deepEqual(details, { cause: "x-docusign-accountid is not exactly one id" });
     }
   },
-  "a mismatch tells the operator how much was compared": async () => {
+  "a mismatch reports to the operator how much was compared": async () => {
     const headers = { "svix-signature": `v1,${EVENTS.svix.signatures[0]} v1a,${ED25519.signature}` };
     const keys = [EVENTS.svix.otherKey, ED25519.otherKey];
     const both = await refusedLater("signature_mismatch", attempt("svix", { keys, headers }));
@@ -94,7 +95,7 @@ export const cases: Cases = {
     const { details } = await refusedLater("signature_mismatch", attempt("svix", { keys, headers: encoded }));
     assert.deepEqual(details, { scheme: "svix", keys: 2, signatures: 2, contentEncoding: "br" });
   },
-  "a key of one kind is not held against signatures of the other": async () => {
+  "a key of one kind is not tried with signatures of the other kind": async () => {
     const hmac = await refusedLater("signature_key_unknown", attempt("svix", { keys: [ED25519.key] }));
     assert.deepEqual(hmac.details, { scheme: "svix" });
     const headers = { "svix-signature": `v1a,${ED25519.signature}` };
@@ -102,7 +103,7 @@ export const cases: Cases = {
     const keys = [EVENTS.svix.otherKey, ED25519.key];
     assert.equal((await refusedLater("signature_mismatch", attempt("svix", { keys }))).details["keys"], 1);
   },
-  "verifyWebhookSignature() skips versions that it does not know, beside one that it does": async () => {
+  "verifyWebhookSignature() skips unknown versions if there is also a known one": async () => {
     const [hex] = EVENTS.pagerduty.signatures;
     const own = { "x-pagerduty-signature": `v2=${"ab".repeat(64)},v1=${hex},v3=x` };
     assert.equal(await attempt("pagerduty", { headers: own }), "hmac");
@@ -112,7 +113,7 @@ export const cases: Cases = {
     const standard = { "svix-signature": `v2,AAAA v1,${EVENTS.svix.signatures[0]}` };
     assert.equal(await attempt("svix", { headers: standard }), "hmac");
   },
-  "verifyWebhookSignature() takes times up to five minutes away, on either side": async () => {
+  "verifyWebhookSignature() accepts times up to five minutes away, in the past and in the future": async () => {
     for (const scheme of ["slack", "stripe", "standard-webhooks", "svix"] as const) {
       for (const now of [NOW - 300, NOW, NOW + 300]) assert.equal(await attempt(scheme, { now }), "hmac");
       for (const now of [NOW - 301, NOW + 301, 0]) {
@@ -124,7 +125,7 @@ export const cases: Cases = {
       assert.equal(await attempt(scheme, { now: 0 }), "hmac");
     }
   },
-  "signatureHeaderNames() names what verification reads, and no more": async () => {
+  "signatureHeaderNames() names exactly the headers that verification reads": async () => {
     for (const scheme of SCHEMES) {
       const headers = headersOf(scheme, { "content-type": "application/json", authorization: "Basic x", "x-1": "x" });
       const names = signatureHeaderNames(scheme, headers);

@@ -34,18 +34,20 @@ function clientOf({ certificates }: Fixtures, leaf: CertificateName, ...intermed
 const depthOf = ({ proofs }: ReturnType<typeof present>) => [...proofs.values()][0]?.chainDepth;
 
 export const cases: Cases = {
-  "verifyTrust() completes a path with the policy's intermediates, beside those presented": (fixtures) => {
+  "verifyTrust() completes a path with intermediates of the policy and presented ones": (fixtures) => {
     const policy = knowing(fixtures, ["depth3", "depth1", "depth2"]);
     for (const intermediates of [[], ["depth3"], ["depth2"], ["depth1"], ["depth3", "depth2", "depth1"]] as const)
       assert.equal(depthOf(present(fixtures, { leaf: "depth3Client", intermediates }, policy)), 4);
     assert.equal(depthOf(present(fixtures, { leaf: "direct" }, policy)), 1);
   },
-  "verifyTrust() counts them against maxChainDepth": (fixtures) => {
+  "verifyTrust() counts intermediates of the policy against maxChainDepth": (fixtures) => {
     const parts = { trust: { maxChainDepth: 3 } };
     const policy = knowing(fixtures, ["depth1", "depth2", "depth3"], parts);
     refused("chain_too_deep", () => present(fixtures, { leaf: "depth3Client" }, policy));
   },
-  "verifyTrust() goes over none that no anchor vouches for, whoever presents what is missing": (fixtures) => {
+  "verifyTrust() uses no intermediate of the policy for which no anchor vouches, whoever presents the missing one": (
+    fixtures,
+  ) => {
     const alone = knowing(fixtures, ["depth3"]);
     refused("issuer_unknown", () => present(fixtures, { leaf: "depth3Client" }, alone));
     refused("issuer_unknown", () => present(fixtures, { leaf: "client" }, alone));
@@ -57,11 +59,11 @@ export const cases: Cases = {
     assert.deepEqual(policy.anchors[0]?.intermediates, []);
     refused("issuer_unknown", () => present(fixtures, { leaf: "client" }, policy));
   },
-  "verifyTrust() ends at no intermediate of the policy": (fixtures) => {
+  "verifyTrust() does not end a path at an intermediate of the policy": (fixtures) => {
     const policy = knowing(fixtures, ["root"], { anchors: ["stranger"] });
     refused("issuer_unknown", () => present(fixtures, { leaf: "direct" }, policy));
   },
-  "verifyTrust() refuses a path over one that is denied, or out of its dates": (fixtures) => {
+  "verifyTrust() refuses a path with an intermediate of the policy that is denied or not valid now": (fixtures) => {
     const { sha256, spkiSha256, notAfter } = parseCertificate(fixtures.certificates.intermediate);
     for (const entry of [{ sha256 }, { spkiSha256 }]) {
       const policy = knowing(fixtures, ["intermediate"], { deny: [entry] });
@@ -73,7 +75,7 @@ export const cases: Cases = {
     const code = isLast ? "certificate_expired" : "issuer_not_in_date";
     refused(code, () => present(fixtures, { leaf: "client", now: notAfter + 1 }, policy));
   },
-  "findPath() finds the same path again, and takes one anchor's intermediates for no other's": (fixtures) => {
+  "findPath() finds the same path again, and does not use the intermediates of another anchor": (fixtures) => {
     const client = clientOf(fixtures, "client");
     const limits = { maxChainDepth: 4, deny: { holds: () => false }, lists: NO_LISTS, now: fixtures.now };
     const { anchors } = knowing(fixtures, ["intermediate"]);
@@ -81,7 +83,7 @@ export const cases: Cases = {
     const without = knowing(fixtures, []).anchors;
     refused("issuer_unknown", () => findPath(client, without, limits));
   },
-  "vouchedIntermediates() tells of what was presented, and of nothing that the policy has": (fixtures) => {
+  "vouchedIntermediates() returns presented intermediates, and none that the policy has": (fixtures) => {
     const { anchors } = knowing(fixtures, ["depth1", "depth2", "depth3"]);
     const names = (...presented: CertificateName[]) =>
       vouchedIntermediates(clientOf(fixtures, "depth3Client", ...presented), anchors).map(({ base64 }) => base64);
@@ -89,7 +91,9 @@ export const cases: Cases = {
     // `depth3` is presented, and an intermediate of the policy certifies it.
     assert.deepEqual(names("depth3", "stranger"), [fixtures.certificates.depth3]);
   },
-  "compilePolicy() keeps of each anchor those that it vouches for, in any number of steps": (fixtures) => {
+  "compilePolicy() keeps for each anchor the intermediates for which it vouches, in any number of steps": (
+    fixtures,
+  ) => {
     const names = ["depth2", "depth1", "depth3", "stranger"] as const;
     const policy = knowing(fixtures, names, { anchors: ["root", "depth2"] });
     assert.deepEqual(
@@ -102,7 +106,7 @@ export const cases: Cases = {
     assert.deepEqual(found, [["CN=Depth 1", "CN=Depth 2", "CN=Depth 3"], ["CN=Depth 3"]]);
     assert.deepEqual(compilePolicy(policyDocument(fixtures)).intermediates, []);
   },
-  "compilePolicy() refuses what is no CA certificate": (fixtures) => {
+  "compilePolicy() refuses an intermediate that is not a CA certificate": (fixtures) => {
     const document = policyDocument(fixtures);
     const problems = (intermediates: unknown) => problemsOf(() => compilePolicy({ ...document, intermediates }));
     assert.match(
@@ -112,7 +116,7 @@ export const cases: Cases = {
     assert.deepEqual(problems({ mine: "mine.pem" }), ["/intermediates/mine: not exactly one certificate in PEM"]);
     assert.equal(problems({ "a b": pemOf(fixtures.certificates.depth1) }).length, 1);
   },
-  "inspectPolicy() names intermediates that complete no path": (fixtures) => {
+  "inspectPolicy() reports intermediates that complete no path": (fixtures) => {
     const { certificates } = fixtures;
     const mine = (name: CertificateName) => [["intermediates"], { mine: pemOf(certificates[name]) }] as const;
     expectFindings(fixtures, [mine("depth1")]);

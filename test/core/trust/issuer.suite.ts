@@ -66,7 +66,7 @@ export const cases: Cases = {
       assert.equal(findAuthorities(client, anchorsOf(fixtures), new IssuedSignatures()).certified.length, certified);
     }
   },
-  "findAuthorities() finds each authority once, also where two certify one another": (fixtures) => {
+  "findAuthorities() finds each authority once, even if two certify each other": (fixtures) => {
     const { certificates } = fixtures;
     const parsed = (name: CertificateName) => parseCertificate(certificates[name]);
     const anchors = [
@@ -83,7 +83,7 @@ export const cases: Cases = {
     assert.deepEqual(certifiedBelow(loopA, byRoot, byA, again), [byRoot, again, loopA, byA]);
     assert.deepEqual(certifiedBelow(), []);
   },
-  "vouchedIntermediates() has one order, whatever that of the sender is": (fixtures) => {
+  "vouchedIntermediates() has one order, whatever the order of the sender is": (fixtures) => {
     const anchors = anchorsOf(fixtures);
     const digests = ["c", "a", "d", "b"];
     const authorities = digests.map((sha256) => changed(fixtures, "intermediate", { sha256, spkiSha256: sha256 }));
@@ -95,7 +95,7 @@ export const cases: Cases = {
       );
     }
   },
-  "findPath() goes over no key twice": (fixtures) => {
+  "findPath() uses no key twice": (fixtures) => {
     // The leaf names the key identifier of `again`, which the root certified. If `again` has the root's own key, no path leads over
     // it.
     const { foldedSubject, spkiSha256 } = parseCertificate(fixtures.certificates.root);
@@ -108,18 +108,18 @@ export const cases: Cases = {
     assert.equal(find("another key").issuers.length, 2);
     refused("issuer_unknown", () => find(spkiSha256));
   },
-  "findPath() tells how many certificates came, and which anchors there are": (fixtures) => {
+  "findPath() reports how many certificates were presented, and which anchors there are": (fixtures) => {
     const { details } = refused("issuer_unknown", () =>
       prove(fixtures, { leaf: "client", intermediates: ["depth1"] }, { anchors: ["root", "stranger"] }),
     );
     assert.deepEqual(details, { intermediates: 1, anchors: ["root", "stranger"] });
   },
-  "findPath() tells how deep a path may be": (fixtures) => {
+  "findPath() reports the maximum depth of a path": (fixtures) => {
     const presented = { leaf: "client", intermediates: ["intermediate"] } as const;
     const { details } = refused("chain_too_deep", () => prove(fixtures, presented, { trust: { maxChainDepth: 1 } }));
     assert.deepEqual(details, { depth: 2, maxChainDepth: 1 });
   },
-  "checkIssuer() tells which authority is at fault, and how": (fixtures) => {
+  "checkIssuer() reports which authority is at fault, and why": (fixtures) => {
     const { now } = fixtures;
     const at = { authority: INTERMEDIATE, depth: 1 };
     const signs = { keyCertSign: true, cRLSign: true, digitalSignature: true };
@@ -153,7 +153,7 @@ export const cases: Cases = {
     const { details } = refused("path_length_exceeded", () => checkIssuer(issuer, deeper, { deny: NOBODY, now }));
     assert.deepEqual(details, { authority: INTERMEDIATE, depth: 2, pathLength: 0 });
   },
-  "checkSignature() tells which certificate of which authority it is about": (fixtures) => {
+  "checkSignature() reports which certificate of which authority is at fault": (fixtures) => {
     const at = { authority: ROOT, certificate: INTERMEDIATE };
     const told = (code: RefusalCode, facts: Partial<Certificate>, issuer: Partial<Certificate> = {}) =>
       refused(code, () =>
@@ -168,7 +168,7 @@ export const cases: Cases = {
     const signatureAlgorithm = "1.2.840.113549.1.1.5";
     assert.deepEqual(told("algorithm_not_accepted", { signatureAlgorithm }), { ...at, signatureAlgorithm });
   },
-  "checkIssuer() holds a common name to DNS constraints only when the whole of it is a host name": (fixtures) => {
+  "checkIssuer() applies DNS constraints to a common name only if the whole name is a host name": (fixtures) => {
     const nameConstraints = { permitted: [{ kind: "dns", value: "client.example" } as const], excluded: [] };
     const issuer = changed(fixtures, "intermediate", { nameConstraints });
     const judge = (text: string) => {
@@ -189,7 +189,7 @@ export const cases: Cases = {
       refused("name_not_permitted", () => judge(text));
     }
   },
-  "checkIssuer() holds other attributes to no DNS constraint, and a certificate without a subject to none of names": (
+  "checkIssuer() applies no DNS constraint to other attributes, and no name constraint to an empty subject": (
     fixtures,
   ) => {
     const judge = (facts: Partial<Certificate>, permitted: GeneralName) => {
@@ -214,13 +214,13 @@ export const cases: Cases = {
     refused("path_length_exceeded", () => checkIssuer(issuer, deeper, context));
     checkIssuer(changed(fixtures, "root", { pathLength: undefined }), deeper, context);
   },
-  "namesIssuer() compares key identifiers where both certificates have them": (fixtures) => {
+  "namesIssuer() compares key identifiers if both certificates have them": (fixtures) => {
     const names = (authorityKeyId: string | undefined, subjectKeyId: string | undefined) =>
       namesIssuer(changed(fixtures, "client", { authorityKeyId }), changed(fixtures, "intermediate", { subjectKeyId }));
     assert.deepEqual([names("a", "a"), names("a", "b")], [true, false]);
     assert.deepEqual([names(undefined, "a"), names("a", undefined), names(undefined, undefined)], [true, true, true]);
   },
-  "verifyTrust() tells what is wrong with a client's certificate": (fixtures) => {
+  "verifyTrust() reports what is wrong with a client's certificate": (fixtures) => {
     const { now } = fixtures;
     const policy = compilePolicy(policyDocument(fixtures));
     const facts = { deny: policy.deny, lists: NO_LISTS, now };
@@ -242,7 +242,7 @@ export const cases: Cases = {
     );
     assert.deepEqual(details, { serial: client.leaf.serial });
   },
-  "verifyTrust() tells the platform's verdict, and that there is none": (fixtures) => {
+  "verifyTrust() reports the platform's verdict, and a missing verdict": (fixtures) => {
     const trust = { anchors: [], trust: { platform: true } };
     const none = refused("platform_not_verified", () => prove(fixtures, { leaf: "direct" }, trust));
     assert.deepEqual(none.details, { verdict: "none given" });
@@ -254,7 +254,7 @@ export const cases: Cases = {
     const proof = prove(fixtures, { leaf: "direct", platform: { ...platform, verified: "SUCCESS" } }, trust);
     assert.deepEqual(proof, { anchor: undefined, chainDepth: 0 });
   },
-  "verifyTrust() proves for nobody where no sender needs a certificate": (fixtures) => {
+  "verifyTrust() proves certificates only for senders that need one": (fixtures) => {
     const { senders, deny } = compileSenders(fixtures, { signs: github("ONE"), proves: certificate() });
     const leaf = fixtures.certificates.direct;
     const client = parseClientCertificate({ leaf, intermediates: [], platform: undefined });

@@ -16,23 +16,23 @@ const under = (fixtures: Fixtures, anchor: CertificateName, leaf: CertificateNam
   prove(fixtures, { leaf }, { anchors: [anchor] });
 
 export const cases: Cases = {
-  "verifyTrust() asks of a leaf for clientAuth, or for no extended key usage at all": (fixtures) => {
+  "verifyTrust() requires clientAuth in a leaf, or no extended key usage at all": (fixtures) => {
     assert.equal(chain(fixtures, "noUsages").chainDepth, 1);
     assert.equal(chain(fixtures, "serverAndClient").chainDepth, 1);
     refused("wrong_extended_key_usage", () => chain(fixtures, "serverOnly"));
     refused("wrong_extended_key_usage", () => chain(fixtures, "anyPurpose"));
   },
-  "verifyTrust() asks the same of an intermediate": (fixtures) => {
+  "verifyTrust() requires the same extended key usage in an intermediate": (fixtures) => {
     assert.equal(chain(fixtures, "clientOnlyCaClient", "clientOnlyCa").chainDepth, 2);
     refused("wrong_extended_key_usage", () => chain(fixtures, "serverOnlyCaClient", "serverOnlyCa"));
   },
-  "verifyTrust() asks the same of an anchor": (fixtures) => {
+  "verifyTrust() requires the same extended key usage in an anchor": (fixtures) => {
     refused("wrong_extended_key_usage", () => under(fixtures, "serverOnlyCa", "serverOnlyCaClient"));
   },
-  "verifyTrust() asks of a leaf for digitalSignature, where it has a key usage": (fixtures) => {
+  "verifyTrust() requires digitalSignature in a leaf with a key usage": (fixtures) => {
     refused("wrong_key_usage", () => chain(fixtures, "encipherOnly"));
   },
-  "verifyTrust() asks of an issuer for keyCertSign, where it has a key usage": (fixtures) => {
+  "verifyTrust() requires keyCertSign in an issuer with a key usage": (fixtures) => {
     assert.equal(chain(fixtures, "noKeyUsageCaClient", "noKeyUsageCa").chainDepth, 2);
     refused("wrong_key_usage", () => chain(fixtures, "noCertSignCaClient", "noCertSignCa"));
     assert.match(problemsOf(() => under(fixtures, "noCertSignCa", "noCertSignCaClient")).join(), /may not sign/);
@@ -44,7 +44,7 @@ export const cases: Cases = {
     refused("unknown_critical_extension", () => chain(fixtures, "criticalCaClient", "criticalCa"));
     refused("unknown_critical_extension", () => under(fixtures, "criticalRoot", "criticalRootClient"));
   },
-  "verifyTrust() refuses a path that requires policies, though nothing of it is critical": (fixtures) => {
+  "verifyTrust() refuses a path that requires policies, even if no extension is critical": (fixtures) => {
     const requires = (run: () => unknown, id: string) =>
       assert.deepEqual(refused("unknown_critical_extension", run).details["extensions"], [id]);
     requires(() => chain(fixtures, "policyConstraintsCaClient", "policyConstraintsCa"), "2.5.29.36");
@@ -84,7 +84,7 @@ export const cases: Cases = {
       ({ code }: { code: string }) => ["algorithm_not_accepted", "certificate_malformed"].includes(code),
     );
   },
-  "verifyTrust() refuses a key in another spelling than its kind has": (fixtures) => {
+  "verifyTrust() refuses a key that is not in the canonical encoding of its kind": (fixtures) => {
     const spelled = (run: () => unknown) =>
       assert.throws(run, ({ code }: { code: string }) =>
         // If the runtime does not know this encoding, the certificate cannot be read at all.

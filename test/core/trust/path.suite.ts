@@ -63,7 +63,7 @@ export const cases: Cases = {
     assert.equal(chain(fixtures, "depth3Client", "depth1", "depth3", "depth2").chainDepth, 4);
     assert.equal(chain(fixtures, "depth3Client", "depth1", "depth2", "depth3").chainDepth, 4);
   },
-  "verifyTrust() passes over certificates that have nothing to do with the path": (fixtures) => {
+  "verifyTrust() ignores certificates that do not belong to the path": (fixtures) => {
     const proof = chain(fixtures, "client", "stranger", "depth1", "intermediate", "root", "client", "intermediate");
     assert.deepEqual(proof, { anchor: "root", chainDepth: 2 });
   },
@@ -76,7 +76,9 @@ export const cases: Cases = {
     refused("issuer_unknown", () => chain(fixtures, "client", "depth1"));
     refused("issuer_unknown", () => chain(fixtures, "depth3Client", "depth3", "depth1"));
   },
-  "verifyTrust() refuses a client of an authority that is no anchor, though it sends that along": (fixtures) => {
+  "verifyTrust() refuses a client of an authority that is not an anchor, even if the client presents it": (
+    fixtures,
+  ) => {
     refused("issuer_unknown", () => chain(fixtures, "strangersClient"));
     refused("issuer_unknown", () => chain(fixtures, "strangersClient", "stranger"));
     refused("issuer_unknown", () => chain(fixtures, "strangersClient", "stranger", "root"));
@@ -85,7 +87,7 @@ export const cases: Cases = {
     refused("issuer_unknown", () => chain(fixtures, "rootTwinClient"));
     refused("signature_invalid", () => chain(fixtures, "rootTwinClient", "rootTwin"));
   },
-  "verifyTrust() refuses it also when no key identifier tells the two apart": (fixtures) => {
+  "verifyTrust() refuses such a client even if no key identifier distinguishes the two authorities": (fixtures) => {
     assert.equal(prove(fixtures, { leaf: "plainClient" }, { anchors: ["plainRoot"] }).chainDepth, 1);
     const refuse = (intermediates: CertificateName[]) =>
       refused("signature_invalid", () =>
@@ -94,12 +96,12 @@ export const cases: Cases = {
     refuse([]);
     refuse(["plainRoot"]);
   },
-  "verifyTrust() finds the right one of two anchors of one name": (fixtures) => {
+  "verifyTrust() finds the right one of two anchors with the same name": (fixtures) => {
     const proof = prove(fixtures, { leaf: "plainClient" }, { anchors: ["plainTwin", "plainRoot"] });
     assert.equal(proof.anchor, "plainRoot");
     assert.equal(chain(fixtures, "clientWithoutKeyIds").anchor, "root");
   },
-  "verifyTrust() takes an issuer without a name for nobody's issuer": (fixtures) => {
+  "verifyTrust() does not accept an issuer without a name": (fixtures) => {
     refused("issuer_unknown", () => chain(fixtures, "namelessCaClient", "namelessCa"));
   },
   "verifyTrust() refuses a client that a client signed": (fixtures) => {
@@ -109,7 +111,7 @@ export const cases: Cases = {
     refused("certificate_is_ca", () => chain(fixtures, "intermediate"));
     refused("certificate_is_ca", () => chain(fixtures, "root"));
   },
-  "verifyTrust() refuses a certificate outside its own validity, both ends included": (fixtures) => {
+  "verifyTrust() refuses a certificate outside its validity, which includes both ends": (fixtures) => {
     const { notBefore, notAfter } = parseCertificate(fixtures.certificates.direct);
     const proveAt = (now: number) => prove(fixtures, { leaf: "direct", now });
     assert.equal(proveAt(notBefore).chainDepth, 1);
@@ -117,21 +119,21 @@ export const cases: Cases = {
     refused("certificate_not_yet_valid", () => proveAt(notBefore - 1));
     refused("certificate_expired", () => proveAt(notAfter + 1));
   },
-  "verifyTrust() refuses a path over an intermediate that is not in date": (fixtures) => {
+  "verifyTrust() refuses a path with an intermediate that is not valid now": (fixtures) => {
     const proveAt = (text: string) =>
       prove(fixtures, { leaf: "shortIntermediateClient", intermediates: ["shortIntermediate"], now: at(text) });
     assert.equal(proveAt("2027-01-01").chainDepth, 2);
     refused("issuer_not_in_date", () => proveAt("2026-05-31T23:59:59Z"));
     refused("issuer_not_in_date", () => proveAt("2027-06-01T00:00:01Z"));
   },
-  "verifyTrust() refuses a path to an anchor that is not in date": (fixtures) => {
+  "verifyTrust() refuses a path to an anchor that is not valid now": (fixtures) => {
     const proveAt = (text: string) =>
       prove(fixtures, { leaf: "shortRootClient", now: at(text) }, { anchors: ["shortRoot"] });
     assert.equal(proveAt("2027-01-01").chainDepth, 1);
     refused("issuer_not_in_date", () => proveAt("2026-05-31"));
     refused("issuer_not_in_date", () => proveAt("2027-06-02"));
   },
-  "verifyTrust() holds a path to the path length of every issuer": (fixtures) => {
+  "verifyTrust() applies the path length of every issuer": (fixtures) => {
     assert.equal(chain(fixtures, "limitedClient", "limited").chainDepth, 2);
     assert.equal(chain(fixtures, "limitedToOneSubClient", "limitedToOneSub", "limitedToOne").chainDepth, 3);
     refused("path_length_exceeded", () => chain(fixtures, "limitedSubClient", "limitedSub", "limited"));
@@ -148,7 +150,7 @@ export const cases: Cases = {
       prove(fixtures, { leaf: "client", intermediates: ["intermediate"] }, { trust: { maxChainDepth: 1 } }),
     );
   },
-  "verifyTrust() follows a root to its new key, and back": (fixtures) => {
+  "verifyTrust() proves clients of a root's old and new key": (fixtures) => {
     assert.deepEqual(chain(fixtures, "rootNewClient", "rootNewByOld"), { anchor: "root", chainDepth: 2 });
     refused("issuer_unknown", () => chain(fixtures, "rootNewClient"));
     const anchors = ["root", "rootNew"] as const;
@@ -157,25 +159,25 @@ export const cases: Cases = {
       assert.deepEqual(proof, { anchor: leaf === "direct" ? "root" : "rootNew", chainDepth: 1 });
     }
   },
-  "verifyTrust() ends on authorities that certify one another": (fixtures) => {
+  "verifyTrust() ends if authorities certify each other": (fixtures) => {
     refused("issuer_unknown", () => chain(fixtures, "loopClient", "loopAByB", "loopBByA"));
     assert.equal(chain(fixtures, "loopClient", "loopBByA", "loopAByB", "loopBByRoot").chainDepth, 3);
   },
-  "findPath() verifies no signature between certificates that no anchor vouches for": (fixtures) => {
+  "findPath() verifies no signature between certificates for which no anchor vouches": (fixtures) => {
     const { client, anchors, pairs } = countSignatures(fixtures, "sameAnchor");
     assert.throws(() => findPath(client, anchors, limitsOf(fixtures)), Refusal);
     // All these certificates name the anchor as their issuer. So each signature is verified once, with the anchor's key.
     assert.equal(pairs.size, SAME.length + 1);
     assert.ok([...pairs].every((pair) => pair.endsWith("by anchor")));
   },
-  "findPath() verifies a bounded number of signatures below an anchor that vouches for authorities of one name": (
+  "findPath() verifies a limited number of signatures below an anchor that vouches for authorities of the same name": (
     fixtures,
   ) => {
     const { client, anchors, pairs } = countSignatures(fixtures, "same9");
     assert.throws(() => findPath(client, anchors, { ...limitsOf(fixtures), maxChainDepth: 1 }), Refusal);
     assert.ok(pairs.size > SAME.length && pairs.size <= 40, `${pairs.size} signatures`);
   },
-  "verifyTrust() verifies few wrong signatures by keys that are slow, of all trusts together": (fixtures) => {
+  "verifyTrust() verifies only a few wrong signatures of slow keys, for all trusts together": (fixtures) => {
     const document = policyDocument(fixtures, { anchors: ["p384Root"] });
     const depths = [1, 2, 3, 4, 5].map((maxChainDepth) => [
       `sender-${maxChainDepth}`,
@@ -198,7 +200,7 @@ export const cases: Cases = {
     refused("signature_invalid", () => verifyTrust(client, policy.senders, limitsOf(fixtures)));
     assert.equal(verified, 2);
   },
-  "IssuedSignatures looks at each pair once, and at no more than signatures may cost": ({ certificates }) => {
+  "IssuedSignatures verifies each pair once, and stops at the limit of their cost": ({ certificates }) => {
     let looked = 0;
     const made = (name: CertificateName, isRight: boolean): Certificate => ({
       ...parseCertificate(certificates[name]),
@@ -227,7 +229,7 @@ export const cases: Cases = {
     assert.deepEqual([signatures.holds(one, wrong), signatures.holds(right, wrong)], [false, true]);
     assert.deepEqual([signatures.holds(one, wrong), signatures.holds(right, wrong)], [false, true]);
   },
-  "verifyTrust() searches once for senders of the same trust": (fixtures) => {
+  "verifyTrust() searches once for all senders with the same trust": (fixtures) => {
     const document = policyDocument(fixtures);
     const senders = Array.from({ length: 50 }, (_, index) => [`sender-${index}`, document.senders.sender]);
     const deeper = { ...document.senders.sender, trust: { anchors: ["root"], maxChainDepth: 3 } };
@@ -250,7 +252,7 @@ export const cases: Cases = {
     assert.equal(proofs.size, 51);
     assert.equal(searches, 2);
   },
-  "verifyTrust() proves a client through ten authorities of one name, when the path is short": (fixtures) => {
+  "verifyTrust() proves a client through ten authorities of the same name, if the path is short": (fixtures) => {
     const proof = prove(
       fixtures,
       { leaf: "sameClient", intermediates: SAME },
@@ -261,10 +263,10 @@ export const cases: Cases = {
   "parseClientCertificate() refuses more intermediates than a path may need": (fixtures) => {
     refused("too_many_intermediates", () => chain(fixtures, "sameClient", ...SAME, "stranger"));
   },
-  "verifyTrust() proves under the anchor itself when an intermediate repeats it": (fixtures) => {
+  "verifyTrust() proves under the anchor itself if an intermediate repeats it": (fixtures) => {
     assert.deepEqual(chain(fixtures, "client", "intermediate", "root"), { anchor: "root", chainDepth: 2 });
   },
-  "compilePolicy() takes an intermediate as an anchor, and the path ends there": (fixtures) => {
+  "compilePolicy() accepts an intermediate as an anchor, and the path ends there": (fixtures) => {
     compilePolicy(policyDocument(fixtures, { anchors: ["intermediate"] }));
     const proof = prove(fixtures, { leaf: "client" }, { anchors: ["intermediate"] });
     assert.deepEqual(proof, { anchor: "intermediate", chainDepth: 1 });

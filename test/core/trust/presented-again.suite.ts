@@ -67,7 +67,7 @@ function askAgain({ leaf, intermediate, anchors, limits }: Scene) {
 }
 
 export const cases: Cases = {
-  "findPath() finds the same path again without a signature": (fixtures) => {
+  "findPath() finds the same path again without verifying a signature": (fixtures) => {
     const scene = makeScene(fixtures);
     const { first, again } = askAgain(scene);
     assert.equal(first.anchor, scene.anchors[0]);
@@ -77,7 +77,7 @@ export const cases: Cases = {
       0,
     );
   },
-  "findPath() finds the same path again without a signature, up to the depth of the trust and beside lists": (
+  "findPath() finds the same path again without verifying a signature, up to the depth of the trust and with lists": (
     fixtures,
   ) => {
     const scene = makeScene(fixtures);
@@ -90,7 +90,7 @@ export const cases: Cases = {
       );
     }
   },
-  "findPath() judges the dates of a path anew, of each of its issuers": (fixtures) => {
+  "findPath() checks the dates of each issuer of a path again": (fixtures) => {
     for (const name of ["intermediate", "root"] as const) {
       const scene = makeScene(fixtures);
       const short = scene.make(name, { notBefore: fixtures.now - 10, notAfter: fixtures.now + 10 });
@@ -105,7 +105,9 @@ export const cases: Cases = {
       for (const now of [fixtures.now - 10, fixtures.now + 10]) assert.deepEqual(again({ now }), first);
     }
   },
-  "findPath() asks anew who is denied, by what was vouched for": (fixtures) => {
+  "findPath() asks again for each issuer whether it is denied, with the authorities for which an anchor vouches": (
+    fixtures,
+  ) => {
     const scene = makeScene(fixtures);
     const { first, again } = askAgain(scene);
     for (const denied of first.issuers) {
@@ -119,12 +121,12 @@ export const cases: Cases = {
       first.issuers.map((issuer) => [issuer, [scene.intermediate]]),
     );
   },
-  "findPath() measures the depth of a path anew": (fixtures) => {
+  "findPath() measures the depth of a path again": (fixtures) => {
     const { first, again } = askAgain(makeScene(fixtures));
     assert.deepEqual(again({ maxChainDepth: 2 }), first);
     refused("chain_too_deep", () => again({ maxChainDepth: 1 }));
   },
-  "verifyTrust() holds a path that is known against the lists of now": (fixtures) => {
+  "verifyTrust() compares a known path with the lists that are loaded now": (fixtures) => {
     const { certificates, crls } = fixtures;
     const anchor = {
       certificate: pemOf(certificates.root),
@@ -142,7 +144,7 @@ export const cases: Cases = {
       refused("revocation_unknown", () => proveWith());
     }
   },
-  "findPath() finds nothing again of other certificates, or under other anchors": (fixtures) => {
+  "findPath() reuses nothing for other certificates, or under other anchors": (fixtures) => {
     const scene = makeScene(fixtures);
     const { leaf, intermediate, anchors, limits, make } = scene;
     const { again } = askAgain(scene);
@@ -164,7 +166,7 @@ export const cases: Cases = {
       0,
     );
   },
-  "findPath() goes the way that a search would go, whatever was found before": (fixtures) => {
+  "findPath() returns the path that a search would find, whatever was found before": (fixtures) => {
     const scene = makeScene(fixtures);
     const { leaf, make, anchors, limits } = scene;
     const { now } = fixtures;
@@ -178,7 +180,7 @@ export const cases: Cases = {
       assert.equal(issuerAt(now + 1).issuers[0], late);
     }
   },
-  "findPath() finds the way around an anchor whose list is missing, and none around one that revokes": (fixtures) => {
+  "findPath() uses another anchor if the list of one is missing, but not if a list revokes": (fixtures) => {
     const { certificates, crls } = fixtures;
     const scene = makeScene(fixtures);
     const certificate = parseCertificate(certificates.root);
@@ -198,7 +200,7 @@ export const cases: Cases = {
       assert.equal(find("root"), "listed");
     }
   },
-  "a path is searched again where a signature on the way to it was wrong": (fixtures) => {
+  "a path is searched again if a signature on the way to it was wrong": (fixtures) => {
     const scene = makeScene(fixtures);
     const { leaf, intermediate, make, anchors, limits } = scene;
     const wrong = make("intermediate", { spkiSha256: "wrong", isSignedBy: () => false });
@@ -206,7 +208,7 @@ export const cases: Cases = {
     assert.equal(find().issuers[0], intermediate);
     assert.ok(scene.counted(find) > 0);
   },
-  "vouchedIntermediates() finds the same again without a signature, beside a path": (fixtures) => {
+  "vouchedIntermediates() finds the same again without verifying a signature, in addition to a path": (fixtures) => {
     const scene = makeScene(fixtures);
     const { leaf, intermediate, anchors, make, limits } = scene;
     const client = () => clientOf(leaf, intermediate, make("depth1"));

@@ -61,19 +61,17 @@ function entriesFor({ certificates }: Fixtures, name: CertificateName) {
 }
 
 export const cases: Cases = {
-  "verifyTrust() proves by anchors when the platform says SUCCESS, nothing, or that it does not know the issuer": (
-    f,
-  ) => {
+  "verifyTrust() proves by anchors if the platform says SUCCESS, nothing, or that it does not know the issuer": (f) => {
     for (const verified of ["SUCCESS", undefined, ...NOT_KNOWN]) assert.equal(verdict(f, "anchors", verified), "root");
   },
-  "verifyTrust() refuses by anchors when the platform found any other fault": (fixtures) => {
+  "verifyTrust() refuses by anchors if the platform found any other fault": (fixtures) => {
     refusedAs("platform_disagrees", fixtures, "anchors", ...FAULTS);
   },
-  "verifyTrust() proves by the platform on exactly SUCCESS": (fixtures) => {
+  "verifyTrust() proves by the platform only if the verdict is exactly SUCCESS": (fixtures) => {
     assert.equal(verdict(fixtures, "platform", "SUCCESS"), "platform");
     refusedAs("platform_not_verified", fixtures, "platform", undefined, ...NOT_KNOWN, ...FAULTS);
   },
-  "verifyTrust() asks for the platform and the anchors when trust names both": (fixtures) => {
+  "verifyTrust() requires the platform and the anchors if trust names both": (fixtures) => {
     assert.equal(verdict(fixtures, "both", "SUCCESS"), "root");
     refusedAs("platform_not_verified", fixtures, "both", undefined, ...NOT_KNOWN, ...FAULTS);
     const stranger = { leaf: "strangersClient", platform: { verified: "SUCCESS", revoked: false } } as const;
@@ -81,14 +79,16 @@ export const cases: Cases = {
     refused("issuer_unknown", () => prove(fixtures, stranger, TRUST.anchors));
     assert.equal(prove(fixtures, stranger, TRUST.platform).anchor, undefined);
   },
-  "verifyTrust() refuses a certificate that the platform calls revoked, whatever else it says": (fixtures) => {
+  "verifyTrust() refuses a certificate that the platform calls revoked, whatever else the platform says": (
+    fixtures,
+  ) => {
     for (const trust of ["anchors", "platform", "both"] as const) {
       for (const verified of ["SUCCESS", ...NOT_KNOWN, ...FAULTS]) {
         refused("platform_revoked", () => verdict(fixtures, trust, verified, true));
       }
     }
   },
-  "verifyTrust() judges dates and uses itself, also where the platform says SUCCESS": (fixtures) => {
+  "verifyTrust() checks dates and usages itself, even if the platform says SUCCESS": (fixtures) => {
     const platform = { verified: "SUCCESS", revoked: false };
     const judge = (leaf: CertificateName, now = fixtures.now) =>
       prove(fixtures, { leaf, platform, now }, TRUST.platform);
@@ -100,7 +100,7 @@ export const cases: Cases = {
     refused("unknown_critical_extension", () => judge("criticalClient"));
     refused("algorithm_not_accepted", () => judge("weakClient"));
   },
-  "verifyTrust() proves for the senders whose trust holds, and for no others": (fixtures) => {
+  "verifyTrust() proves only for the senders whose trust is satisfied": (fixtures) => {
     const document = policyDocument(fixtures, { anchors: ["root", "stranger"] });
     const { certificates } = document.senders.sender;
     const policy = compilePolicy({
@@ -129,7 +129,7 @@ export const cases: Cases = {
   "verifyTrust() refuses a leaf whose anchor the deny list names": (fixtures) => {
     for (const entry of entriesFor(fixtures, "root")) refused("certificate_denied", () => denied(fixtures, entry));
   },
-  "verifyTrust() refuses a certificate named by digest also with its other ECDSA signature, and the other way about": (
+  "verifyTrust() refuses a certificate that is denied by digest also with its other ECDSA signature, and vice versa": (
     fixtures,
   ) => {
     const digestOf = (name: CertificateName) => ({ sha256: parseCertificate(fixtures.certificates[name]).sha256 });
@@ -153,9 +153,7 @@ export const cases: Cases = {
     ] as const)
       denies(leaf, anchor, leaf);
   },
-  "verifyTrust() refuses every certificate of a CA that is denied by the digest of one, where that one is known": (
-    fixtures,
-  ) => {
+  "verifyTrust() refuses every certificate of a CA if a known certificate of it is denied by digest": (fixtures) => {
     const { certificates } = fixtures;
     const [digest] = entriesFor(fixtures, "intermediate");
     const both = { anchors: ["root", "stranger"] } as const;
@@ -187,7 +185,7 @@ export const cases: Cases = {
       assert.match(String(details["authority"]), /^CN=(Intermediate|Root),/);
     }
   },
-  "verifyTrust() is not moved by a deny list that names others": (fixtures) => {
+  "verifyTrust() ignores deny entries that name other certificates": (fixtures) => {
     const { serial } = parseCertificate(fixtures.certificates.client);
     const others = [
       ...entriesFor(fixtures, "direct"),
@@ -196,7 +194,7 @@ export const cases: Cases = {
     ];
     assert.equal(denied(fixtures, ...others).chainDepth, 2);
   },
-  "verifyTrust() reads serials and digests of the deny list in any usual spelling": (fixtures) => {
+  "verifyTrust() reads serials and digests of the deny list in any usual form": (fixtures) => {
     const { sha256, serial } = parseCertificate(fixtures.certificates.client);
     const padded = serial.padStart(40, "0");
     const colons = (hex: string) => (hex.match(/../g) ?? []).join(":").toUpperCase();
@@ -204,7 +202,7 @@ export const cases: Cases = {
     const entries = [{ sha256: colons(sha256) }, { serial: padded, issuer }, { serial: colons(padded), issuer }];
     for (const entry of entries) refused("certificate_denied", () => denied(fixtures, entry));
   },
-  "compilePolicy() denies by an issuer as it is printed, whatever string types the CA wrote it in": (fixtures) => {
+  "compilePolicy() denies by an issuer name as text, whatever string types the CA used": (fixtures) => {
     const { certificates } = fixtures;
     const utf = (text: string, size: number) =>
       concat(...Array.from(text, (character) => Uint8Array.of(...Array(size - 1).fill(0), character.charCodeAt(0))));
@@ -223,7 +221,7 @@ export const cases: Cases = {
       assert.ok(!holds("CN=Root,O=R\u00e9al CA", `${leaf.serial}0`));
     }
   },
-  "verifyTrust() goes around a denied intermediate where another path holds": (fixtures) => {
+  "verifyTrust() avoids a denied intermediate if there is another path": (fixtures) => {
     const [digest, , entry] = entriesFor(fixtures, "loopBByRoot");
     const anchors = ["root", "loopBByA"] as const;
     const presented = { leaf: "loopClient", intermediates: ["loopBByRoot", "loopAByB"] } as const;

@@ -43,7 +43,7 @@ const keyOf = (name: keyof typeof SPKI) =>
   createPublicKey({ key: Buffer.from(SPKI[name], "base64"), format: "der", type: "spki" });
 
 export const cases: Cases = {
-  "isSignedWith() verifies by the algorithm that is named, and by no other": () => {
+  "isSignedWith() verifies only with the named algorithm": () => {
     const oids = [...Object.keys(ECDSA), ED25519, ...OTHERS];
     for (const [made, signature] of [...Object.entries(ECDSA), [ED25519, ED25519_SIGNATURE] as const]) {
       const key = keyOf(made === ED25519 ? "ed25519" : "p256");
@@ -52,7 +52,7 @@ export const cases: Cases = {
       }
     }
   },
-  "isSignedWith() verifies RSA with the hash that is named, and with no other": async () => {
+  "isSignedWith() verifies RSA only with the named hash": async () => {
     const rsaWith = (hash: string) => ({ name: "RSASSA-PKCS1-v1_5", hash });
     const made = { modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1), ...rsaWith("SHA-256") };
     const { privateKey, publicKey } = (await crypto.subtle.generateKey(made, true, [
@@ -73,7 +73,7 @@ export const cases: Cases = {
       for (const oid of oids) assert.equal(isSignedWith(oid, key, SIGNED, signature), oid === named, `${hash} ${oid}`);
     }
   },
-  "isSignedWith() takes what is no signature as one that does not verify": () => {
+  "isSignedWith() returns false for octets that are not a signature": () => {
     for (const signature of [new Uint8Array(), Uint8Array.of(0x30), new Uint8Array(64), new Uint8Array(500)]) {
       for (const oid of Object.keys(ECDSA)) assert.equal(isSignedWith(oid, keyOf("p256"), SIGNED, signature), false);
       assert.equal(isSignedWith(ED25519, keyOf("ed25519"), SIGNED, signature), false);
@@ -81,29 +81,29 @@ export const cases: Cases = {
     // A key that the runtime cannot use verifies nothing.
     assert.equal(isSignedWith("1.2.840.10045.4.3.2", onCurve("prime256v1"), SIGNED, new Uint8Array(64)), false);
   },
-  "isAcceptedSignature() knows the algorithms that verify": () => {
+  "isAcceptedSignature() is true for the algorithms that verify": () => {
     for (const oid of [...Object.keys(ECDSA), ED25519, ...OTHERS.slice(0, 3)]) assert.ok(isAcceptedSignature(oid), oid);
     for (const oid of OTHERS.slice(3)) assert.ok(!isAcceptedSignature(oid), oid);
   },
-  "isAcceptedKey() takes keys that sign, and none that agrees on keys": () => {
+  "isAcceptedKey() accepts keys for signatures, and no keys for key agreement": () => {
     assert.deepEqual([isAcceptedKey(keyOf("p256")), isAcceptedKey(keyOf("ed25519"))], [true, true]);
     assert.equal(isAcceptedKey(keyOf("x25519")), false);
     for (const type of ["ed448", "x448", "dsa", "rsa-pss", "dh", undefined])
       assert.ok(!isAcceptedKey(keyWith(type)), `${type}`);
   },
-  "isAcceptedKey() takes RSA from 2048 to 8192 bits, with an exponent from 3 to 32 bits": () => {
+  "isAcceptedKey() accepts RSA from 2048 to 8192 bits, with an exponent from 3 to 32 bits": () => {
     for (const bits of [2048, 4096, 8192]) assert.ok(isAcceptedKey(rsa(bits)), `${bits}`);
     for (const bits of [0, 1024, 2047, 8193]) assert.ok(!isAcceptedKey(rsa(bits)), `${bits}`);
     for (const exponent of [3n, 65537n, 2n ** 32n - 1n]) assert.ok(isAcceptedKey(rsa(2048, exponent)), `${exponent}`);
     for (const exponent of [0n, 1n, 2n, 2n ** 32n]) assert.ok(!isAcceptedKey(rsa(2048, exponent)), `${exponent}`);
     assert.ok(!isAcceptedKey(keyWith("rsa")));
   },
-  "isAcceptedKey() takes three curves by their names": () => {
+  "isAcceptedKey() accepts three named curves": () => {
     for (const curve of ["prime256v1", "secp384r1", "secp521r1"]) assert.ok(isAcceptedKey(onCurve(curve)), curve);
     for (const curve of ["secp256k1", "prime239v1", ""]) assert.ok(!isAcceptedKey(onCurve(curve)), curve);
     assert.ok(!isAcceptedKey(keyWith("ec")));
   },
-  "costOfVerifying() counts the curves with slow code, and RSA that is larger than usual": () => {
+  "costOfVerifying() counts curves with slow code, and RSA keys of unusual size": () => {
     const curves = ["prime256v1", "secp384r1", "secp521r1"].map((curve) => costOfVerifying(onCurve(curve)));
     assert.deepEqual(curves, [1, 10, 25]);
     assert.deepEqual(

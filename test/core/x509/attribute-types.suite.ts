@@ -52,7 +52,7 @@ export const cases: Cases = {
       assert.deepEqual([parseAttributeType(oid), attributeTypeName(oid)], [oid, undefined], oid);
     }
   },
-  "what is no OID that a certificate can hold stands for nothing": () => {
+  "a text that is not an OID of a certificate has no type": () => {
     const bad = [
       "",
       "XX",

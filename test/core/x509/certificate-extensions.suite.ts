@@ -23,7 +23,7 @@ function keyUsage(bits: readonly number[]): Tlv {
 }
 
 export const cases: Cases = {
-  "parseCertificate() reads digitalSignature and keyCertSign among all key usages": (fixtures) => {
+  "parseCertificate() reads digitalSignature and keyCertSign from every combination of key usages": (fixtures) => {
     fc.assert(
       fc.property(fc.subarray([0, 1, 2, 3, 4, 5, 6, 7, 8], { minLength: 1 }), (bits) => {
         assert.deepEqual(withExtension(fixtures, KEY_USAGE, keyUsage(bits)).keyUsage, {
@@ -35,7 +35,7 @@ export const cases: Cases = {
       { numRuns: 200 },
     );
   },
-  "parseCertificate() reads a key usage without any bit as permitting nothing": (fixtures) => {
+  "parseCertificate() reads a key usage without bits as permitting nothing": (fixtures) => {
     const { keyUsage: usage } = withExtension(fixtures, KEY_USAGE, tlv(TAG.bitString, [0]));
     assert.deepEqual(usage, { digitalSignature: false, keyCertSign: false, cRLSign: false });
   },
@@ -54,7 +54,7 @@ export const cases: Cases = {
     const ids = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2", "2.5.29.37.0", "1.3.6.1.4.1.311.10.3.4"];
     assert.deepEqual(withExtension(fixtures, EXTENDED_KEY_USAGE, sequence(...ids.map(oid))).extendedKeyUsage, ids);
   },
-  "parseCertificate() reads key identifiers that chain": ({ certificates }) => {
+  "parseCertificate() reads key identifiers that match along a chain": ({ certificates }) => {
     const root = parseCertificate(certificates.root);
     const direct = parseCertificate(certificates.direct);
     assert.match(root.subjectKeyId ?? "", /^[0-9a-f]{40}$/);
@@ -68,7 +68,7 @@ export const cases: Cases = {
     assert.deepEqual(unknown(true), ["1.2.3.4"]);
     assert.deepEqual(unknown(false), []);
   },
-  "parseCertificate() understands no extension that it does not read": (fixtures) => {
+  "parseCertificate() does not claim to understand an extension that it does not read": (fixtures) => {
     const point = sequence(tlv(0xa0, [tlv(0xa0, [tlv(0x86, "http://a.example/")])]));
     const values: Readonly<Record<string, Tlv>> = {
       "2.5.29.31": sequence(point),

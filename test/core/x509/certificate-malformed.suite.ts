@@ -36,7 +36,9 @@ const validity = (notBefore: Tlv, notAfter: Tlv = utcTime("300101000000Z")) =>
   setField("validity", sequence(notBefore, notAfter));
 
 export const cases: Cases = {
-  "parseCertificate() takes as many attributes and extensions as any certificate has, and not hundreds": (fixtures) => {
+  "parseCertificate() accepts as many attributes and extensions as real certificates have, and not hundreds": (
+    fixtures,
+  ) => {
     const attribute = ["2.5.4.11", TAG.utf8, "a"] as const;
     const rdnsOf = (count: number) => Array.from({ length: count }, () => [attribute]);
     const named = (...rdns: readonly (readonly EncodedAttribute[])[]) =>
@@ -56,7 +58,7 @@ export const cases: Cases = {
     const more = refused("certificate_malformed", () => parseCertificate(extended(65)));
     assert.deepEqual(more.details, { cause: "there are over 64 extensions" });
   },
-  "parseCertificate() refuses every version but v3": (fixtures) => {
+  "parseCertificate() refuses every version except v3": (fixtures) => {
     malformedWhen(fixtures, {
       v1: ({ tbs }) => tbs.splice(0, 1),
       "v1 without extensions": ({ tbs }) => tbs.splice(0, tbs.length, ...tbs.slice(1, -1)),
@@ -94,7 +96,7 @@ export const cases: Cases = {
       },
     });
   },
-  "parseCertificate() refuses extensions whose value is not of their form": (fixtures) => {
+  "parseCertificate() refuses extensions whose value has the wrong form": (fixtures) => {
     const garbage = [Uint8Array.of(), Uint8Array.of(5, 0), Uint8Array.of(0x30, 3, 1, 1), Uint8Array.of(0xff, 0xff)];
     for (const id of ["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.35", "2.5.29.37"]) {
       for (const [index, value] of garbage.entries()) {
@@ -102,7 +104,7 @@ export const cases: Cases = {
       }
     }
   },
-  "parseCertificate() refuses extensions whose value is of another type, though its members fit": (fixtures) => {
+  "parseCertificate() refuses extensions whose value has the wrong type, even if its members fit": (fixtures) => {
     const clientAuth = [0x2b, 6, 1, 5, 5, 7, 3, 2];
     const values: Readonly<Record<string, Tlv>> = {
       "2.5.29.14": tlv(TAG.octetString, [1]),
@@ -133,7 +135,7 @@ export const cases: Cases = {
       keyUsage: (parts) => setExtension(parts, "2.5.29.15", trailing(tlv(TAG.bitString, [7, 0x80]))),
     });
   },
-  "parseCertificate() refuses members that no certificate has": (fixtures) => {
+  "parseCertificate() refuses members that no certificate may have": (fixtures) => {
     malformedWhen(fixtures, {
       "after extensions": ({ tbs }) => tbs.push(tlv(5, [])),
       "after signature": ({ certificate }) => certificate.push(tlv(5, [])),
@@ -143,7 +145,7 @@ export const cases: Cases = {
       "no key": ({ tbs }) => tbs.splice(FIELD.key, 1),
     });
   },
-  "parseCertificate() refuses times in any form but UTC with seconds": (fixtures) => {
+  "parseCertificate() refuses times in any form except UTC with seconds": (fixtures) => {
     const generalized = (text: string) => tlv(TAG.generalizedTime, text);
     malformedWhen(fixtures, {
       "no seconds": validity(utcTime("2601010000Z")),

@@ -48,14 +48,16 @@ function agrees(certificate: Certificate, facts: OracleFacts): void {
 }
 
 export const cases: Cases = {
-  "isSameAuthority() is true of one name with one key, whoever certified it": ({ certificates }) => {
+  "isSameAuthority() is true for the same name with the same key, whoever certified it": ({ certificates }) => {
     const { root, rootTwin, rootTwinSignature, intermediate, intermediateByStranger, stranger } = certificates;
     const same = (a: string, b: string) => isSameAuthority(parseCertificate(a), parseCertificate(b));
     assert.ok(same(root, root) && same(root, rootTwinSignature) && same(intermediate, intermediateByStranger));
     const renamed = withSubject(root, encodeName([["2.5.4.3", TAG.utf8, "Other"]]));
     assert.ok(!same(root, rootTwin) && !same(root, renamed) && !same(root, stranger));
   },
-  "digestsOf() holds both signatures of a certificate that an ECDSA key signed": ({ certificates }) => {
+  "digestsOf() returns the digests with both signatures of a certificate that an ECDSA key signed": ({
+    certificates,
+  }) => {
     const { client, clientTwin, p384Client, p384ClientTwin, p521RootClient, p521RootClientTwin } = certificates;
     for (const [one, twin] of [
       [client, clientTwin],
@@ -72,7 +74,9 @@ export const cases: Cases = {
     assert.equal(digestsOf(parseCertificate(client)).length, 4);
     assert.equal(digestsOf(parseCertificate(p521RootClient)).length, 2);
   },
-  "digestsOf() is the one digest of a certificate that another kind of key signed, or none": ({ certificates }) => {
+  "digestsOf() returns only one digest if a key of another kind signed, or if the signature is broken": ({
+    certificates,
+  }) => {
     const { rsaClient, ed25519Client, direct } = certificates;
     const broken = [[0], [0, 0x30, 0], [0, 0x30, 3, 2, 1, 1], [0, 0x30, 6, 2, 1, 1, 2, 1, 0xff]].map((octets) =>
       edit(direct, ({ certificate }) => certificate.splice(2, 1, tlv(TAG.bitString, octets))),
@@ -95,7 +99,7 @@ export const cases: Cases = {
       assert.ok(digestsOf(parseCertificate(one)).includes(twin.sha256), `${first}`);
     }
   },
-  "isSignedBy() is false of a key that cannot have signed": ({ certificates }) => {
+  "isSignedBy() is false for a key that cannot have signed": ({ certificates }) => {
     const direct = parseCertificate(certificates.direct);
     const { rsaRoot, ed25519Root, p384Root, rootTwin, root } = certificates;
     for (const other of [rsaRoot, ed25519Root, p384Root, rootTwin]) {
@@ -105,7 +109,7 @@ export const cases: Cases = {
     assert.equal(direct.isSignedBy({ ...parseCertificate(root), publicKey: {} as Certificate["publicKey"] }), false);
     for (let count = 0; count < 2; count += 1) assert.equal(direct.isSignedBy(parseCertificate(root)), true);
   },
-  "parseCertificate() passes over unique identifiers, which must be BIT STRINGs": ({ certificates }) => {
+  "parseCertificate() ignores unique identifiers, which must be BIT STRINGs": ({ certificates }) => {
     const withIds = (...ids: readonly (readonly [tag: number, ...octets: number[]])[]) =>
       edit(certificates.direct, ({ tbs }) => {
         tbs.splice(FIELD.extensions, 0, ...ids.map(([tag, ...octets]) => tlv(tag, octets)));
@@ -132,7 +136,7 @@ export const cases: Cases = {
       malformed(JSON.stringify(ids), withIds(...ids));
     }
   },
-  "parseCertificate() reads a serial number without zeros before it": ({ certificates }) => {
+  "parseCertificate() reads a serial number without its leading zeros": ({ certificates }) => {
     const serial = (...octets: number[]) =>
       parseCertificate(edit(certificates.direct, ({ tbs }) => tbs.splice(FIELD.serial, 1, tlv(TAG.integer, octets))))
         .serial;
@@ -142,7 +146,7 @@ export const cases: Cases = {
     for (const base64 of [certificates.root, "A".repeat(64), "A".repeat(68)])
       assert.equal(formatPem(base64), pemOf(base64));
   },
-  "parseCertificate() agrees with node:crypto on every certificate of ours": ({ certificates, oracle }) => {
+  "parseCertificate() agrees with node:crypto on every certificate of the fixtures": ({ certificates, oracle }) => {
     // Some runtimes cannot hold these keys, or encode them again in the canonical form. They are refused in any case.
     const isOdd = /^(secp256k1|exponentOne|explicit|compressed|hybrid|rsaWithoutNull|rsaOldName)/;
     for (const [name, base64] of Object.entries(certificates).filter(([name]) => !isOdd.test(name))) {
@@ -218,10 +222,10 @@ export const cases: Cases = {
     ]);
     assert.equal(validityOf("240229120000Z", "99991231235959Z")[1], "9999-12-31T23:59:59.000Z");
   },
-  "parseCertificate() returns the value that it read before": ({ certificates }) => {
+  "parseCertificate() returns the same object for the same certificate": ({ certificates }) => {
     assert.equal(parseCertificate(certificates.direct), parseCertificate(certificates.direct));
   },
-  "isSignedBy() holds for the key that signed, and for no other": ({ certificates }) => {
+  "isSignedBy() is true only for the key that signed": ({ certificates }) => {
     const [root, twin, intermediate, client] = (["root", "rootTwin", "intermediate", "client"] as const).map((name) =>
       parseCertificate(certificates[name]),
     ) as [Certificate, Certificate, Certificate, Certificate];
@@ -246,7 +250,7 @@ export const cases: Cases = {
       }
     }
   },
-  "isSignedBy() is false when any part of what was signed has changed": ({ certificates }) => {
+  "isSignedBy() is false if any part of the signed bytes has changed": ({ certificates }) => {
     const root = parseCertificate(certificates.root);
     const changed = edit(certificates.direct, ({ tbs }) => {
       tbs[FIELD.serial] = tlv(TAG.integer, [1]);

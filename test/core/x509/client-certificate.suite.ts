@@ -31,7 +31,7 @@ export const cases: Cases = {
     );
     assert.deepEqual(parseClientCertChainField(formatClientCertChainField([])), []);
   },
-  "parseClientCertChainField() takes white space around commas": () => {
+  "parseClientCertChainField() accepts white space around commas": () => {
     assert.deepEqual(parseClientCertChainField(":AAAA:,:BBBB:\t, \t:CC==:"), ["AAAA", "BBBB", "CC=="]);
   },
   "parseClientCertField() refuses what is not exactly one byte sequence": ({ certificates: { client } }) => {
@@ -58,7 +58,7 @@ export const cases: Cases = {
     ];
     for (const value of bad) refused("certificate_malformed", () => parseClientCertField(value));
   },
-  "parseClientCertChainField() refuses a list with anything else in it": () => {
+  "parseClientCertChainField() refuses a list with any other member": () => {
     for (const value of [
       ",",
       ":AAAA:,",
@@ -73,7 +73,7 @@ export const cases: Cases = {
       refused("certificate_malformed", () => parseClientCertChainField(value));
     }
   },
-  "parseClientCertFields() reads both fields, the first time and the next, and knows each chain by itself": ({
+  "parseClientCertFields() reads both fields, the first time and again, and does not mix up chains": ({
     certificates,
   }) => {
     const platform = { verified: "SUCCESS", revoked: false };
@@ -95,7 +95,7 @@ export const cases: Cases = {
     for (const chain of [second, "", first, second])
       for (const verdict of [platform, undefined]) expect(chain, verdict);
   },
-  "parseClientCertFields() refuses what either field refuses, every time": ({
+  "parseClientCertFields() refuses a fault in either field, every time": ({
     certificates: { client, intermediate },
   }) => {
     const long = `:${"A".repeat(MAX_CHAIN_FIELD_CHARACTERS)}:`;
@@ -119,7 +119,7 @@ export const cases: Cases = {
     assert.equal(parseClientCertChainField(`${half}, ${half}`).length, 2);
     refused("certificate_too_large", () => parseClientCertChainField(`${half},   ${half}`));
   },
-  "parseClientCertificate() reads nothing beyond those limits, whatever way it came": ({ certificates }) => {
+  "parseClientCertificate() reads nothing beyond those limits, from any source": ({ certificates }) => {
     const present = (leaf: string, ...intermediates: string[]) =>
       parseClientCertificate({ leaf, intermediates, platform: undefined });
     const { client, intermediate } = certificates;
@@ -132,7 +132,7 @@ export const cases: Cases = {
     const whole = "A".repeat(MAX_CHAIN_FIELD_CHARACTERS / 2);
     refused("certificate_malformed", () => present(client, whole, whole));
   },
-  "parseClientCertificate() reads ten intermediates, and says how many there were when there are more": ({
+  "parseClientCertificate() reads ten intermediates, and reports the number if there are more": ({
     certificates: { client, intermediate },
   }) => {
     const present = (count: number) =>
@@ -141,13 +141,13 @@ export const cases: Cases = {
     const { details } = refused("too_many_intermediates", () => present(MAX_INTERMEDIATES + 1));
     assert.deepEqual(details, { count: MAX_INTERMEDIATES + 1 });
   },
-  "fields that are none are told so": () => {
+  "a malformed field is reported as such": () => {
     for (const read of [() => parseClientCertField("a"), () => parseClientCertChainField(":AA==: b, \t ")]) {
       const { details } = refused("certificate_malformed", read);
       assert.deepEqual(details, { cause: "not one RFC 9440 byte sequence" });
     }
   },
-  "fields of any text are read or refused": () => {
+  "fields with any text are read or refused": () => {
     const text = fc.oneof(fc.string({ unit: character }), fc.string({ unit: fc.constantFrom(..."A=:, \t+") }));
     fc.assert(
       fc.property(text, (value) => {
@@ -173,7 +173,7 @@ export const cases: Cases = {
     );
     assert.deepEqual(client.platform, platform);
   },
-  "parseClientCertificate() refuses the whole when one intermediate is malformed": ({ certificates }) => {
+  "parseClientCertificate() refuses the whole certificate if one intermediate is malformed": ({ certificates }) => {
     const parse = (leaf: string, ...intermediates: string[]) =>
       parseClientCertificate({ leaf, intermediates, platform: undefined });
     refused("certificate_malformed", () => parse("AAAA"));

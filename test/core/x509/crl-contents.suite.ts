@@ -35,7 +35,7 @@ export const cases: Cases = {
     }
     assert.deepEqual(read(octets(lists[0].replace(/.{76}/g, "$&\n"))), [[lists[0]], false, []]);
   },
-  "readCrlContents() reads the others beside one that is cut off": (fixtures) => {
+  "readCrlContents() reads the other lists if one is cut off": (fixtures) => {
     const lists = both(fixtures);
     const [first, second = ""] = lists.map((base64) => pemOf(base64));
     const cut = second.slice(0, 200);
@@ -58,12 +58,12 @@ export const cases: Cases = {
       ["what follows 1 lists is cut off, or is not a list"],
     ]);
   },
-  "readCrlContents() finds no list where there is none": () => {
+  "readCrlContents() finds no list if there is none": () => {
     for (const text of ["", "no list", "<html>", "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n"]) {
       assert.deepEqual(read(octets(text)), [[], false, []]);
     }
   },
-  "readCrlContents() looks at 64 lists of a source, and reads hostile answers in one pass": () => {
+  "readCrlContents() reads at most 64 lists of a source, and reads hostile responses in one pass": () => {
     const empty = (count: number) => Uint8Array.from({ length: count * 2 }, (_, index) => (index % 2 === 0 ? 0x30 : 0));
     assert.equal(readCrlContents(empty(64)).faults.length, 0);
     const { ders, faults } = readCrlContents(empty(1_000_000));

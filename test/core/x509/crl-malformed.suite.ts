@@ -64,7 +64,7 @@ export const cases: Cases = {
   "parseCrl() reads the list that the cases change": (fixtures) => {
     assert.equal(parseCrl(edit(fixtures, () => {})).size, 4);
   },
-  "parseCrl() refuses a list that ends at any earlier byte, or goes on": ({ crls }) => {
+  "parseCrl() refuses a list that ends at any earlier byte, or has more bytes": ({ crls }) => {
     const der = fromBase64(crls.entries);
     for (let length = 0; length < der.byteLength; length++) refuses(/./, der.subarray(0, length), `${length} bytes`);
     refuses(/trailing/, concat(der, Uint8Array.of(0)));
@@ -118,7 +118,7 @@ export const cases: Cases = {
       edit(fixtures, ({ crl }) => crl.splice(2, 1)),
     );
   },
-  "parseCrl() refuses times in another form, and a life of no length": (fixtures) => {
+  "parseCrl() refuses times in another form, and a list without a lifetime": (fixtures) => {
     const bad = ["2612010000Z", "261201000000+0100", "261301000000Z", "", "261201000000", "20261201000000Z"];
     for (const text of bad) {
       for (const field of [FIELD.thisUpdate, FIELD.nextUpdate]) {
@@ -144,7 +144,7 @@ export const cases: Cases = {
       Date.UTC(2050) / 1000,
     );
   },
-  "parseCrl() refuses two different signature algorithms, and those that are not accepted": (fixtures) => {
+  "parseCrl() refuses two different signature algorithms, and algorithms that are not accepted": (fixtures) => {
     const [sha256, sha512, sha1] = ["1.2.840.10045.4.3.2", "1.2.840.10045.4.3.4", "1.2.840.10045.4.1"].map((id) =>
       sequence(oid(id)),
     ) as [Tlv, Tlv, Tlv];
@@ -176,7 +176,7 @@ export const cases: Cases = {
     refuses(/no URI/, scoped());
     refuses(/no URI/, scoped(tlv(0xa0, [tlv(0xa0, [tlv(0x82, "crl.example")])])));
   },
-  "parseCrl() refuses a scope that is not of its form, and flags that are not of theirs": (fixtures) => {
+  "parseCrl() refuses a scope or a flag in the wrong form": (fixtures) => {
     const scoped = (...value: Tlv[]) =>
       withExtension(fixtures, extension(ISSUING_DISTRIBUTION_POINT, sequence(...value)));
     const fullName = NAME.content as Tlv[];
@@ -196,7 +196,7 @@ export const cases: Cases = {
     };
     for (const [what, value] of Object.entries(bad)) refuses(/./, scoped(...value), what);
   },
-  "parseCrl() refuses an empty revokedCertificates, an issuer without a name, and a signature of odd bits": (
+  "parseCrl() refuses an empty revokedCertificates, a missing or malformed issuer name, and a malformed signature": (
     fixtures,
   ) => {
     refuses(
@@ -216,7 +216,7 @@ export const cases: Cases = {
       edit(fixtures, ({ tbs }) => tbs.splice(FIELD.issuer, 1, encodeName([["2.5.4.3", TAG.utf8, "CA\u009b"]]))),
     );
   },
-  "parseCrl() refuses extensions that certificates have too, where they are not of their form": (fixtures) => {
+  "parseCrl() refuses extensions that certificates also have, in the wrong form": (fixtures) => {
     const directory = tlv(0xa4, [encodeName([["2.5.4.3", TAG.utf8, "a"]])]);
     const good = { "2.5.29.18": sequence(directory), "2.5.29.46": sequence(sequence(NAME)) };
     for (const [id, value] of Object.entries(good)) {
@@ -230,7 +230,7 @@ export const cases: Cases = {
     assert.equal(parseCrl(keyId(sequence(tlv(0x80, [1])))).size, 4);
     refuses(/extension 2\.5\.29\.35/, keyId(sequence(tlv(0x82, [1]))));
   },
-  "parseCrl() refuses what is not DER in an entry, and takes the empty extensions that some libraries write": (
+  "parseCrl() refuses an entry that is not DER, and accepts the empty extensions that some libraries write": (
     fixtures,
   ) => {
     const reason = (value: Tlv | Uint8Array) => extension("2.5.29.21", value, false);
@@ -257,7 +257,7 @@ export const cases: Cases = {
     };
     for (const [what, entry] of Object.entries(bad)) refuses(/./, withEntry(fixtures, entry), what);
   },
-  "parseCrl() takes a list with an entry whose dates are odd, and what it holds": (fixtures) => {
+  "parseCrl() accepts a list whose entries have malformed dates, and finds these entries": (fixtures) => {
     const forms: readonly (readonly [tag: number, texts: readonly string[]])[] = [
       [TAG.utcTime, ["2612010000Z", "261201000000+0100", "261301000000Z", "20261201000000Z", ""]],
       [TAG.generalizedTime, ["20261201000000Z", "20261201000000.5Z", "261201000000Z"]],
@@ -273,7 +273,7 @@ export const cases: Cases = {
       }
     }
   },
-  "parseCrl() throws a SyntaxError for whatever is damaged": ({ crls }) => {
+  "parseCrl() throws a SyntaxError for every damaged list": ({ crls }) => {
     const der = fromBase64(crls.entries);
     const changes = fc.array(fc.tuple(fc.nat(der.length - 1), fc.integer({ min: 1, max: 255 })), {
       minLength: 1,
@@ -346,7 +346,9 @@ export const cases: Cases = {
     };
     for (const [what, entry] of Object.entries(bad)) refuses(/./, withEntry(fixtures, entry), what);
   },
-  "parseCrl() passes over an entry with a negative serial, which is not that of the same octets": (fixtures) => {
+  "parseCrl() skips an entry with a negative serial, which differs from the positive number with the same octets": (
+    fixtures,
+  ) => {
     const list = parseCrl(withEntry(fixtures, entryOf([0x80])));
     assert.equal(list.size, 5);
     assert.equal(list.lists("80"), false);

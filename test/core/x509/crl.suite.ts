@@ -63,10 +63,10 @@ export const cases: Cases = {
     assert.ok(list.lists(parseCertificate(certificates.direct).serial) && list.lists("3") && list.lists("4"));
     assert.ok(list.isSignedBy(parseCertificate(certificates.root)));
   },
-  "parseCrl() reads the distribution point that a list is of": ({ crls }) => {
+  "parseCrl() reads the distribution point of a list": ({ crls }) => {
     assert.deepEqual(read(crls.rootPointA).distributionPoints, ["http://crl.example/a.crl"]);
   },
-  "Crl.lists() knows the whole number alone, in the spelling of Certificate": ({ crls }) => {
+  "Crl.lists() compares only whole numbers, in the form of Certificate": ({ crls }) => {
     const list = read(crls.entries);
     const listed = ["1", "ff", "7f00", "80ffffffffffffffffffffffffffffffffffffff"];
     assert.equal(list.size, listed.length);
@@ -74,14 +74,14 @@ export const cases: Cases = {
     for (const serial of ["0", "f", "10", "100", "7f", "ff00", "7f0000", "8", "80", "", "80fffffff"])
       assert.ok(!list.lists(serial), serial);
   },
-  "Crl.lists() is true of exactly the serial numbers of a large list": (fixtures) => {
+  "Crl.lists() is true for exactly the serial numbers of a large list": (fixtures) => {
     const list = parseCrl(largeCrl(fixtures, LARGE));
     assert.equal(list.size, LARGE);
     const serial = (index: number) => (0x4000000000000000n + BigInt(index)).toString(16);
     for (const index of [0, 1, 255, 256, LARGE / 2, LARGE - 1]) assert.ok(list.lists(serial(index)), `${index}`);
     for (const index of [-1, LARGE, LARGE + 1, 2 ** 31]) assert.ok(!list.lists(serial(index)), `${index}`);
   },
-  "Crl.isSignedBy() is true of the authority's key, whatever kind it is of": ({ signedCrls }) => {
+  "Crl.isSignedBy() is true for the authority's key, of any kind": ({ signedCrls }) => {
     assert.ok(signedCrls.length >= 5);
     for (const { kind, crl } of signedCrls) {
       const list = read(crl);
@@ -91,12 +91,12 @@ export const cases: Cases = {
       }
     }
   },
-  "Crl.isSignedBy() is false of a key that signed another authority's list in its name": ({ crls, certificates }) => {
+  "Crl.isSignedBy() is false for a key that signed another authority's list in its name": ({ crls, certificates }) => {
     assert.ok(read(crls.root).isSignedBy(parseCertificate(certificates.root)));
     assert.ok(!read(crls.rootForged).isSignedBy(parseCertificate(certificates.root)));
     assert.ok(read(crls.rootForged).isSignedBy(parseCertificate(certificates.stranger)));
   },
-  "no list with changed bytes is read and signed by its authority": ({ crls, certificates }) => {
+  "a list with changed bytes is never both readable and signed by its authority": ({ crls, certificates }) => {
     const root = parseCertificate(certificates.root);
     for (const name of ["entries", "openssl"] as const) {
       const der = fromBase64(crls[name]);

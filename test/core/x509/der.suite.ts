@@ -52,7 +52,7 @@ export const cases: Cases = {
       "an end of contents": "00 00",
     });
   },
-  "readDer() refuses a value with something after it, and a member that runs over its parent": () => {
+  "readDer() refuses a value with bytes after it, and a member that is longer than its parent": () => {
     refuses({
       "an octet after it": "05 00 00",
       "a second value": "05 00 05 00",
@@ -69,7 +69,7 @@ export const cases: Cases = {
     for (const type of [8, 11, 16, 17, 29]) refuses({ [`primitive ${type}`]: encode(tlv(type, [])) });
     refuses({ "a SEQUENCE within": "a4 02 10 00", "a SET within": "30 04 a0 02 11 00" });
   },
-  "readDer() refuses contents that are not of their type, also where nobody reads them": () => {
+  "readDer() refuses contents that do not fit their type, even if nobody reads them": () => {
     const contents: Readonly<Record<string, string>> = {
       "a BOOLEAN of nothing": "01 00",
       "a BOOLEAN of 1": "01 01 01",
@@ -102,11 +102,11 @@ export const cases: Cases = {
       refuses({ [what]: value, [`${what}, within`]: encode(tlv(0xa0, encode(tlv(TAG.sequence, value)))) });
     }
   },
-  "readDer() refuses values over 32 deep, and is through with 100 KB of them at once": () => {
+  "readDer() refuses values nested over 32 deep, also 100 KB of them": () => {
     readDer(nested(33), skip);
     refuses({ "34 deep": nested(34), "20 000 deep": nested(20_000) });
   },
-  "readDer() takes contents at the ends of what their types allow": () => {
+  "readDer() accepts contents at the limits of their types": () => {
     const good = {
       "the last character": "1c 04 00 10 ff ff",
       "the first beyond surrogate pairs": "1c 04 00 00 e0 00",
@@ -124,7 +124,7 @@ export const cases: Cases = {
       "1.2.2097153",
     );
   },
-  "readDer() refuses times of other characters than digits, also where nobody reads them": () => {
+  "readDer() refuses times with characters other than digits, even if nobody reads them": () => {
     for (const text of [
       "27010100000/Z",
       "27010100000:Z",
@@ -204,7 +204,7 @@ export const cases: Cases = {
     refuses({ "bits in excess": "81 02 04 08" }, (value) => value.skipBits(0x81));
     refuses({ "bits in excess": "81 02 03 10" }, (value) => value.namedBits(0x81));
   },
-  "DerReader reads OIDs of any arcs": () => {
+  "DerReader reads OIDs with any arcs": () => {
     const known = [
       "0.0",
       "0.39",
@@ -234,7 +234,7 @@ export const cases: Cases = {
       { numRuns: 200 },
     );
   },
-  "DerReader reads times from 1950 to 9999, and no day that there is not": () => {
+  "DerReader reads times from 1950 to 9999, and refuses days that do not exist": () => {
     const time = (tag: number, text: string) => readDer(encode(tlv(tag, text)), (value) => value.time());
     assert.equal(time(TAG.utcTime, "491231235959Z"), Date.UTC(2049, 11, 31, 23, 59, 59) / 1000);
     assert.equal(time(TAG.utcTime, "500101000000Z"), Date.UTC(1950) / 1000);
@@ -276,14 +276,14 @@ export const cases: Cases = {
       { numRuns: 1_000 },
     );
   },
-  "readDer() reads what lies within a larger buffer": () => {
+  "readDer() reads a value within a larger buffer": () => {
     const whole = concat(Uint8Array.of(9, 9), encode(sequence(tlv(TAG.octetString, [1, 2]))), Uint8Array.of(9));
     const content = readDer(whole.subarray(2, -1), (value) =>
       value.members(TAG.sequence, (members) => members.read(TAG.octetString).content),
     );
     assert.deepEqual([...content], [1, 2]);
   },
-  "formatDer() writes the lengths that readDer() takes": () => {
+  "formatDer() writes the lengths that readDer() accepts": () => {
     for (const length of [0, 1, 127, 128, 255, 256, 65_535, 65_536]) {
       const text = "a".repeat(length);
       assert.equal(

@@ -43,7 +43,7 @@ export const cases: Cases = {
       { numRuns: 500 },
     );
   },
-  "formatDistinguishedName() writes one text for every text that it reads": () => {
+  "formatDistinguishedName() writes the same text for every form of a name that it reads": () => {
     fc.assert(
       fc.property(distinguishedNames, (name) => {
         const text = formatDistinguishedName(name);
@@ -61,7 +61,7 @@ export const cases: Cases = {
       { numRuns: 300 },
     );
   },
-  "formatDistinguishedName() escapes what would end or open a value": () => {
+  "formatDistinguishedName() escapes characters that would end or begin a value": () => {
     assert.equal(formatOne('a,b+c"d\\e<f>g;h'), 'CN=a\\,b\\+c\\"d\\\\e\\<f\\>g\\;h');
     assert.equal(formatOne("a,CN=b"), "CN=a\\,CN=b");
     assert.equal(formatOne("a=b"), "CN=a=b");
@@ -80,7 +80,7 @@ export const cases: Cases = {
       assert.equal(formatDistinguishedName(parseDistinguishedNameDer(name(tag))), "1.2.3.4=#0c0178");
     }
   },
-  "formatDistinguishedName() writes the attributes of one RDN in one order": () => {
+  "formatDistinguishedName() writes the attributes of one RDN always in the same order": () => {
     const text = "CN=a+OU=b+UID=c,C=US";
     for (const other of ["OU=b+CN=a+UID=c,C=US", "UID=c+OU=b+CN=a,C=US"]) {
       assert.equal(formatDistinguishedName(parseDistinguishedName(other)), text);
@@ -113,17 +113,17 @@ export const cases: Cases = {
     assert.deepEqual(firstOf("CN=#1e020061"), { type: CN, der: "1e020061" });
     assert.deepEqual(firstOf("1.2.3.4=#0500"), { type: "1.2.3.4", der: "0500" });
   },
-  "parseDistinguishedName() refuses #hex that is no DER value": () => {
+  "parseDistinguishedName() refuses #hex that is not a DER value": () => {
     refusesText("CN=#", "CN=#0", "CN=#0c", "CN=#0c0261", "CN=#0c016100", "CN=#0c810161", "CN=#zz", "CN=#0c0100");
     refusesText("CN=#zz0c0161", "CN=#0c0161zz", "CN=##0c0161", "CN=#0c 0161");
   },
-  "parseDistinguishedName() refuses #hex of a text that is none, and half of a surrogate pair": () => {
+  "parseDistinguishedName() refuses #hex with malformed text, and half of a surrogate pair": () => {
     refusesText("CN=#0c01ff", "CN=#0C02C080", "CN=#1E0141", "CN=#1c020061", "CN=#13 01e9".replace(" ", ""));
     refusesText("CN=#0c02c285", "CN=#2c040c020061", "CN=#3080", "CN=#30030c0261", "CN=#010101", "CN=#02020001");
     refusesText("CN=\ud800", "CN=a\udc00b", "CN=\udbff\udbff", "O=\ud800,CN=a", "\ud800=a");
     assert.equal(firstOf(`CN=${"a".repeat(300_000)}`)?.type, CN);
   },
-  "parseDistinguishedName() refuses C1 controls, and reads what turns the direction of writing": () => {
+  "parseDistinguishedName() refuses C1 controls, and reads characters that change the writing direction": () => {
     refusesText("CN=a\u0080", "CN=a\u0085b", "CN=\u009b31m", "CN=\u009f", "CN=\\C2\\9B");
     for (const mark of ["\u200e", "\u200f", "\u061c", "\u202e", "\u2066", "\u2069"]) {
       assert.deepEqual(firstOf(`CN=a${mark}b`), { type: CN, text: `a${mark}b` });
@@ -151,7 +151,7 @@ export const cases: Cases = {
   "parseDistinguishedName() refuses spaces that are not escaped": () => {
     refusesText("CN=a, O=b", "CN = a", "CN= a", "CN=a ", " CN=a", "CN=a ,O=b", "CN=\\\\ ", "CN=a\\5C ");
   },
-  "parseDistinguishedName() refuses what must be escaped, and escapes of nothing": () => {
+  "parseDistinguishedName() refuses characters that must be escaped, and incomplete or unknown escapes": () => {
     refusesText('CN="a"', "CN=a;O=b", "CN=<a", "CN=a>", "CN=\\", "CN=\\x", "CN=\\4", "CN=a\\é");
   },
   "parseDistinguishedName() refuses a missing or unknown type": () => {
@@ -187,7 +187,7 @@ export const cases: Cases = {
       { numRuns: 500 },
     );
   },
-  "parseDistinguishedNameDer() reads the four string types of one octet string alike": () => {
+  "parseDistinguishedNameDer() reads the same octets alike in four string types": () => {
     for (const tag of [TAG.utf8, TAG.printable, TAG.ia5, TAG.numeric]) {
       assert.deepEqual(parseDistinguishedNameDer(encode(encodeName([[CN, tag, "12 3"]]))), [
         [{ type: CN, text: "12 3" }],
@@ -233,7 +233,7 @@ export const cases: Cases = {
       assert.throws(() => parseDistinguishedNameDer(name), SyntaxError, `tag ${tag}: ${value}`);
     }
   },
-  "parseDistinguishedNameDer() refuses values of types that OpenSSL takes in no name": () => {
+  "parseDistinguishedNameDer() refuses values of types that OpenSSL does not accept in names": () => {
     for (const [tag, octets] of [
       [TAG.boolean, [0xff]],
       [TAG.integer, [1]],
@@ -252,13 +252,13 @@ export const cases: Cases = {
     assert.ok(parseDistinguishedNameDer(pieces));
     assert.ok(parseDistinguishedNameDer(encode(encodeName([[CN, TAG.bitString, Uint8Array.of(0, 1)]]))));
   },
-  "parseDistinguishedNameDer() refuses an attribute that is not one type and one value": () => {
+  "parseDistinguishedNameDer() refuses an attribute that is not exactly one type and one value": () => {
     const value = tlv(TAG.utf8, "a");
     for (const attribute of [sequence(oid(CN)), sequence(oid(CN), value, value), sequence(value, value), value]) {
       assert.throws(() => parseDistinguishedNameDer(encode(sequence(set(attribute)))), SyntaxError);
     }
   },
-  "parseDistinguishedNameDer() refuses an empty RDN and what is no Name": () => {
+  "parseDistinguishedNameDer() refuses an empty RDN and values that are not a Name": () => {
     assert.throws(() => parseDistinguishedNameDer(encode(encodeName([]))), SyntaxError);
     assert.throws(() => parseDistinguishedNameDer(encode(set())), SyntaxError);
     assert.throws(() => parseDistinguishedNameDer(encode(tlv(TAG.utf8, "CN=a"))), SyntaxError);

@@ -200,12 +200,12 @@ const withValue = ({ certificates }: Fixtures, id: string, value: Uint8Array, is
   edit(certificates.direct, (parts) => setExtension(parts, id, value, isCritical));
 
 export const cases: Cases = {
-  "parseCertificate() reads every extension of RFC 5280 that is of its form": (fixtures) => {
+  "parseCertificate() reads every well-formed extension of RFC 5280": (fixtures) => {
     for (const { id, good } of Object.values(EXTENSIONS)) {
       for (const value of good) parseCertificate(withValue(fixtures, id, octetsOf(value)));
     }
   },
-  "parseCertificate() refuses every extension of RFC 5280 that is not of its form": (fixtures) => {
+  "parseCertificate() refuses every malformed extension of RFC 5280": (fixtures) => {
     for (const [name, { id, good, bad }] of Object.entries(EXTENSIONS)) {
       const whole = octetsOf(good[0] as Value);
       const spoiled = {
@@ -223,7 +223,9 @@ export const cases: Cases = {
       }
     }
   },
-  "parseCertificate() knows the points of the lists that speak of all reasons, from the issuer itself": (fixtures) => {
+  "parseCertificate() lists the distribution points whose lists cover all reasons and are of the issuer itself": (
+    fixtures,
+  ) => {
     const URI = "http://a.example/a b";
     const reasons = tlv(0x81, [6, 0x40]);
     const another = tlv(0xa2, [directory]);
@@ -244,7 +246,7 @@ export const cases: Cases = {
       assert.deepEqual(parseCertificate(withValue(fixtures, "2.5.29.31", value)).distributionPoints, expected);
     }
   },
-  "parseCertificate() passes over what it does not know, whatever it holds": (fixtures) => {
+  "parseCertificate() ignores unknown extensions, with any content": (fixtures) => {
     for (const value of [[], [0xff, 0xff], [0x30, 2, 0x82, 11], text]) {
       parseCertificate(withValue(fixtures, "1.3.6.1.4.1.99999.1", Uint8Array.from(value)));
     }
@@ -272,7 +274,7 @@ export const cases: Cases = {
     assert.deepEqual(read(true, sequence(NOTICE, sequence(notice))), []);
     assert.deepEqual(read(true), []);
   },
-  "parseCertificate() reads a serial number, an algorithm and extensions by the rules of DER alone": (fixtures) => {
+  "parseCertificate() reads a serial number, an algorithm and extensions only as DER": (fixtures) => {
     const bad: Readonly<Record<string, (extension: Tlv[]) => void>> = {
       "a critical of 1": (members) => members.splice(1, 0, tlv(TAG.boolean, [1])),
       "a critical of two octets": (members) => members.splice(1, 0, tlv(TAG.boolean, [0xff, 0xff])),

@@ -65,7 +65,7 @@ export const cases: Cases = {
     const name = encodeName([["2.5.4.3", TAG.utf8, "a"]]);
     assert.throws(() => read(tlv(0xa4, [name, tlv(5, [])])));
   },
-  "readGeneralNames() refuses an empty list and what is no SEQUENCE": () => {
+  "readGeneralNames() refuses an empty list and values that are not a SEQUENCE": () => {
     for (const value of [sequence(), set(tlv(0x82, "a")), tlv(0x82, "a")]) {
       assert.throws(() => readDer(encode(value), readGeneralNames), SyntaxError);
     }
@@ -109,19 +109,19 @@ export const cases: Cases = {
     assert.deepEqual(parseIpAddress("2001:DB8::192.0.2.1")?.at(-1), 1);
     for (const text of ["", "1.2.3", "::1::", "a.example"]) assert.equal(parseIpAddress(text), undefined, text);
   },
-  "readGeneralName() holds a party to its two names, of which the first may be missing": () => {
+  "readGeneralName() requires the form of an EDI party: two names, of which the first may be missing": () => {
     const [assigner, party] = [tlv(0xa0, [tlv(TAG.utf8, "a")]), tlv(0xa1, [tlv(TAG.utf8, "b")])];
     assert.deepEqual(read(tlv(0xa5, [assigner, party])), { kind: "other", tag: 5 });
     for (const bad of [[party, assigner], [assigner], [tlv(0xa0), party], [tlv(0xa1)], [party, party]]) {
       assert.throws(() => read(tlv(0xa5, bad)), SyntaxError);
     }
   },
-  "canonicalIpAddress() gives every spelling of an IPv6 address one text": () => {
+  "canonicalIpAddress() gives every form of an IPv6 address the same text": () => {
     for (const text of ["2001:DB8:0:0:0:0:0:7", "2001:db8::0007", "2001:db8::0.0.0.7"]) {
       assert.equal(canonicalIpAddress(text), "2001:db8::7", text);
     }
   },
-  "canonicalIpAddress() refuses what is no address": () => {
+  "canonicalIpAddress() refuses text that is not an address": () => {
     const bad = [
       "",
       "1.2.3",
@@ -143,7 +143,7 @@ export const cases: Cases = {
     ];
     for (const text of bad) assert.equal(canonicalIpAddress(text), undefined, text);
   },
-  "canonicalIpAddress() refuses leading zeros, which some read as octal": () => {
+  "canonicalIpAddress() refuses leading zeros, which some programs read as octal": () => {
     for (const text of ["010.0.0.1", "192.000.2.1"]) assert.equal(canonicalIpAddress(text), undefined, text);
   },
 };

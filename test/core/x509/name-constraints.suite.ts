@@ -49,12 +49,12 @@ function unjudged(base: GeneralName, ...names: GeneralName[]): void {
 const read = (value: Tlv): NameConstraints => readDer(encode(value), readNameConstraints);
 
 export const cases: Cases = {
-  "satisfiesNameConstraints() holds a DNS name to a domain and its subdomains": () => {
+  "satisfiesNameConstraints() compares a DNS name with a domain and its subdomains": () => {
     inside(dns("client.example"), dns("client.example"), dns("a.b.client.example"), dns("CLIENT.Example"));
     outside(dns("client.example"), dns("notclient.example"), dns("client.example.evil"), dns("example"));
     inside(dns(""), dns("anything.example"));
   },
-  "satisfiesNameConstraints() reads a leading dot as subdomains alone": () => {
+  "satisfiesNameConstraints() reads a leading dot as only the subdomains": () => {
     inside(dns(".client.example"), dns("a.client.example"));
     outside(dns(".client.example"), dns("client.example"), dns("notclient.example"));
     inside(email(".client.example"), email("ops@mail.client.example"));
@@ -62,19 +62,19 @@ export const cases: Cases = {
     inside(uri(".client.example"), uri("https://a.client.example/x"));
     outside(uri(".client.example"), uri("https://client.example/x"));
   },
-  "satisfiesNameConstraints() is not escaped by a DNS name with a trailing dot": () => {
+  "satisfiesNameConstraints() cannot be bypassed with a trailing dot in a DNS name": () => {
     assert.ok(excludes(dns("evil.example"), dns("evil.example.")));
     assert.ok(excludes(email("evil.example"), email("ops@evil.example.")));
     assert.ok(excludes(uri("evil.example"), uri("https://evil.example./x")));
   },
-  "satisfiesNameConstraints() holds an e-mail address to a mailbox or to a host": () => {
+  "satisfiesNameConstraints() compares an e-mail address with a mailbox or a host": () => {
     inside(email("ops@client.example"), email("ops@CLIENT.example"));
     outside(email("ops@client.example"), email("OPS@client.example"), email("other@client.example"));
     inside(email("client.example"), email("any@client.example"), email('"a@b"@client.example'));
     outside(email("client.example"), email("any@mail.client.example"), email("client.example@evil.example"));
     unjudged(email("client.example"), email("client.example"), email("@client.example"));
   },
-  "satisfiesNameConstraints() holds a URI to its host": () => {
+  "satisfiesNameConstraints() compares the host of a URI": () => {
     inside(
       uri("client.example"),
       uri("https://client.example/x"),
@@ -95,10 +95,10 @@ export const cases: Cases = {
       uri("file:///x"),
     );
   },
-  "satisfiesNameConstraints() refuses a URI whose host is an IP address where a constraint speaks of URIs": () => {
+  "satisfiesNameConstraints() refuses a URI whose host is an IP address if there is a constraint on URIs": () => {
     unjudged(uri("client.example"), uri("https://192.0.2.7/"), uri("https://[2001:db8::7]/"));
   },
-  "satisfiesNameConstraints() holds an IP address to a network": () => {
+  "satisfiesNameConstraints() compares an IP address with a network": () => {
     const network = ip(192, 0, 2, 0, 255, 255, 255, 0);
     inside(network, ip(192, 0, 2, 7), ip(192, 0, 2, 255));
     outside(network, ip(192, 0, 3, 7));
@@ -112,25 +112,25 @@ export const cases: Cases = {
       unjudged(base, ip(192, 0, 2, 7));
     }
   },
-  "satisfiesNameConstraints() holds a directory name to a subtree": () => {
+  "satisfiesNameConstraints() compares a directory name with a subtree": () => {
     inside(directory("O=Acme,C=US"), directory("CN=a,O=ACME,C=us"));
     outside(directory("O=Acme,C=US"), directory("CN=a,O=Acme2,C=US"), directory("O=Acme,C=US,DC=x"));
   },
-  "satisfiesNameConstraints() leaves kinds that no constraint speaks of free": () => {
+  "satisfiesNameConstraints() does not restrict kinds for which there is no constraint": () => {
     assert.ok(permits(dns("client.example"), email("any@evil.example"), directory("CN=any"), ip(1, 2, 3, 4)));
     assert.ok(!permits(dns("client.example"), dns("client.example"), dns("evil.example")));
   },
-  "satisfiesNameConstraints() lets an exclusion win over a permission": () => {
+  "satisfiesNameConstraints() prefers an exclusion to a permission": () => {
     const constraints = { permitted: [dns("example")], excluded: [dns("evil.example")] };
     assert.ok(satisfiesNameConstraints([dns("client.example")], constraints));
     assert.ok(!satisfiesNameConstraints([dns("client.example"), dns("a.evil.example")], constraints));
   },
-  "satisfiesNameConstraints() takes one permitted subtree of several": () => {
+  "satisfiesNameConstraints() needs only one of several permitted subtrees": () => {
     const constraints = { permitted: [dns("a.example"), dns("b.example")], excluded: [] };
     assert.ok(satisfiesNameConstraints([dns("a.example"), dns("x.b.example")], constraints));
     assert.ok(!satisfiesNameConstraints([dns("c.example")], constraints));
   },
-  "satisfiesNameConstraints() refuses everything under a constraint of a kind that is not understood": () => {
+  "satisfiesNameConstraints() refuses everything if a constraint has a kind that is not understood": () => {
     const other: GeneralName = { kind: "other", tag: 0 };
     assert.ok(!permits(other, dns("client.example")));
     assert.ok(excludes(other, dns("client.example")));
@@ -170,7 +170,7 @@ export const cases: Cases = {
       assert.ok(!satisfiesNameConstraints([], { permitted: [], excluded: [base] }), JSON.stringify(base));
     }
   },
-  "satisfiesNameConstraints() refuses a name that is none where a constraint speaks of its kind": () => {
+  "satisfiesNameConstraints() refuses a malformed name if there is a constraint of its kind": () => {
     const host = "client.example";
     unjudged(dns(host), ...["", ".", `.${host}`, `a..b.${host}`, `evil.example/.${host}`, `a b.${host}`].map(dns));
     unjudged(dns(host), ...[`*.*.${host}`, `a*.${host}`, `-a.${host}`, `${"a".repeat(64)}.${host}`].map(dns));
@@ -187,11 +187,11 @@ export const cases: Cases = {
     // A constraint of one kind says nothing about names of another kind.
     assert.ok(permits(email(host), dns("a..b"), uri("urn:x"), opaque));
   },
-  "satisfiesNameConstraints() takes a mailbox with quotes that need not be there for the same": () => {
+  "satisfiesNameConstraints() treats a mailbox with unnecessary quotes like the one without": () => {
     inside(email("ops@client.example"), email('"ops"@client.example'), email('"o\\ps"@client.example'));
     outside(email("ops@client.example"), email('"ops."@client.example'));
   },
-  "satisfiesNameConstraints() bounds the octets that are compared, whatever their number": () => {
+  "satisfiesNameConstraints() limits the octets that are compared, for any number of names": () => {
     const long = directory(`CN=${"a".repeat(100_000)}`);
     assert.ok(satisfiesNameConstraints(Array(5).fill(directory("CN=b")), { permitted: [], excluded: [long] }));
     assert.ok(!satisfiesNameConstraints(Array(6).fill(directory("CN=b")), { permitted: [], excluded: [long] }));
@@ -199,7 +199,7 @@ export const cases: Cases = {
     assert.ok(satisfiesNameConstraints(Array(2000).fill(dns("b.example")), { permitted: [], excluded: [host] }));
     assert.ok(!satisfiesNameConstraints(Array(2200).fill(dns("b.example")), { permitted: [], excluded: [host] }));
   },
-  "satisfiesNameConstraints() compares no more than a bounded number of names": () => {
+  "satisfiesNameConstraints() compares only a limited number of names": () => {
     const many = (count: number, value: string) => Array.from({ length: count }, () => dns(value));
     const excluded = { permitted: [], excluded: many(128, "evil.example") };
     assert.ok(satisfiesNameConstraints(many(64, "client.example"), excluded));
@@ -214,7 +214,7 @@ export const cases: Cases = {
       excluded: [dns("b"), dns("c")],
     });
   },
-  "readNameConstraints() refuses an empty value, distances, and parts out of place": () => {
+  "readNameConstraints() refuses an empty value, distances, and parts in the wrong order": () => {
     const base = sequence(tlv(0x82, "a"));
     const distant = (tag: number) => sequence(tlv(0x82, "a"), tlv(tag, [1]));
     const bad = [
@@ -237,7 +237,7 @@ export const cases: Cases = {
     assert.throws(() => read(sequence(tlv(0xa0, []))), SyntaxError);
     assert.throws(() => read(sequence(tlv(0xa1, []))), SyntaxError);
   },
-  "verifyTrust() holds the leaf to the name constraints of its issuer": (fixtures) => {
+  "verifyTrust() applies name constraints of the issuer to the leaf": (fixtures) => {
     const verdict = (leaf: "dnsCaGood" | "dnsCaPlainCommonName") => prove(fixtures, { leaf, intermediates: ["dnsCa"] });
     assert.equal(verdict("dnsCaGood").chainDepth, 2);
     assert.equal(verdict("dnsCaPlainCommonName").chainDepth, 2);
@@ -252,30 +252,30 @@ export const cases: Cases = {
     assert.equal(prove(fixtures, { leaf: "nameCaGood", intermediates: ["nameCa"] }).chainDepth, 2);
     assert.equal(prove(fixtures, { leaf: "evilCaGood", intermediates: ["evilCa"] }).chainDepth, 2);
   },
-  "verifyTrust() holds e-mail addresses in the subject to e-mail constraints": (fixtures) => {
+  "verifyTrust() applies e-mail constraints to e-mail addresses in the subject": (fixtures) => {
     assert.equal(prove(fixtures, { leaf: "emailCaGood", intermediates: ["emailCa"] }).chainDepth, 2);
     refused("name_not_permitted", () => prove(fixtures, { leaf: "emailCaBad", intermediates: ["emailCa"] }));
   },
-  "verifyTrust() holds a common name that is a host name to DNS constraints": (fixtures) => {
+  "verifyTrust() applies DNS constraints to a common name that is a host name": (fixtures) => {
     refused("name_not_permitted", () => prove(fixtures, { leaf: "dnsCaBadCommonName", intermediates: ["dnsCa"] }));
   },
-  "verifyTrust() holds a common name that is an IP address to IP constraints, and to no others": (fixtures) => {
+  "verifyTrust() applies IP constraints, and no others, to a common name that is an IP address": (fixtures) => {
     assert.equal(prove(fixtures, { leaf: "dnsCaAddress", intermediates: ["dnsCa"] }).chainDepth, 2);
     assert.equal(prove(fixtures, { leaf: "ipCaGood", intermediates: ["ipCa"] }).chainDepth, 2);
     for (const leaf of ["ipCaBad", "ipCaBadIpv6"] as const) {
       refused("name_not_permitted", () => prove(fixtures, { leaf, intermediates: ["ipCa"] }));
     }
   },
-  "verifyTrust() holds such a common name to them also beside a permitted DNS name": (fixtures) => {
+  "verifyTrust() applies DNS constraints to a common name even if there is a permitted DNS name": (fixtures) => {
     // A matcher may name the CN of a certificate, even if the certificate has alternative names.
     refused("name_not_permitted", () =>
       prove(fixtures, { leaf: "dnsCaBadCommonNameGoodSan", intermediates: ["dnsCa"] }),
     );
   },
-  "verifyTrust() holds the CAs below an issuer to its name constraints": (fixtures) => {
+  "verifyTrust() applies name constraints of an issuer to the CAs below it": (fixtures) => {
     refused("name_not_permitted", () => prove(fixtures, { leaf: "dnsSubClient", intermediates: ["dnsSub", "dnsCa"] }));
   },
-  "verifyTrust() exempts a CA that an issuer certified for itself, and nothing below it": (fixtures) => {
+  "verifyTrust() exempts a self-issued CA from the constraints, but nothing below it": (fixtures) => {
     const intermediates = ["selfCaNew", "selfCa"] as const;
     assert.equal(prove(fixtures, { leaf: "selfCaNewClient", intermediates }).chainDepth, 3);
   },

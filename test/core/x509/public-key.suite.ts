@@ -42,7 +42,7 @@ const KEYS = [
 ].map(fromHex);
 
 export const cases: Cases = {
-  "readPublicKey() takes curves by their names, with a point that is not compressed": () => {
+  "readPublicKey() accepts named curves with an uncompressed point": () => {
     for (const [curve, size] of Object.entries(CURVES)) {
       const named = [EC, oid(curve)];
       assert.ok(isPlain(named, point(size)), curve);
@@ -57,7 +57,7 @@ export const cases: Cases = {
       assert.throws(() => isPlain([EC, ...parameters], point(65)), { message: "the curve of the key is not named" });
     }
   },
-  "readPublicKey() takes RSA with NULL, of odd numbers": () => {
+  "readPublicKey() accepts RSA with NULL and odd numbers": () => {
     assert.ok(isPlain([RSA, NULL], rsaKey(3, 5)));
     for (const [modulus, exponent] of [
       [2, 5],
@@ -75,24 +75,24 @@ export const cases: Cases = {
     ])
       assert.throws(() => isPlain([RSA, NULL], key), SyntaxError);
   },
-  "readPublicKey() takes Ed25519 without parameters, in 32 octets": () => {
+  "readPublicKey() accepts Ed25519 without parameters, in 32 octets": () => {
     const [key = octets()] = KEYS;
     assert.ok(isPlain([ED25519], key));
     assert.ok(!isPlain([ED25519, NULL], key));
     assert.ok(!isPlain([ED25519], key.subarray(1)) && !isPlain([ED25519], [...key, 7]) && !isPlain([ED25519], []));
     assert.ok(!isPlain([ED25519], octets(1)));
   },
-  "readPublicKey() knows no other kind of key": () => {
+  "readPublicKey() accepts no other kind of key": () => {
     const [key = octets()] = KEYS;
     assert.ok(!isPlain([X25519], key) && !isPlain([oid("1.2.3")], key) && !isPlain([oid("1.2.3"), NULL], rsaKey(3, 5)));
   },
-  "isPublicPoint() takes keys, whatever the sign of x": () => {
+  "isPublicPoint() accepts keys with either sign of x": () => {
     for (const key of KEYS) {
       assert.ok(isPublicPoint(key) && isPublicPoint(key.with(31, (key[31] as number) ^ 0x80)));
       assert.ok(!isLowOrderPoint(key));
     }
   },
-  "isPublicPoint() refuses points of low order, which everybody can sign for": () => {
+  "isPublicPoint() refuses points of low order, with which everybody can sign": () => {
     const low = [octets(0), octets(1), nearModulus(0), nearModulus(1), nearModulus(2), ...ORDER_EIGHT];
     for (const point of low) {
       for (const sign of [0, 0x80]) {
@@ -105,7 +105,7 @@ export const cases: Cases = {
       }
     }
   },
-  "isPublicPoint() refuses what is no point, no number of the field, or of another length": () => {
+  "isPublicPoint() refuses values that are not a point, exceed the field, or have another length": () => {
     // About half of the small numbers are the y of a point.
     const points = [3, 4, 5, 6, 9, 10, 14, 15, 16, 18];
     for (let y = 2; y <= 18; y += 1) assert.equal(isPublicPoint(octets(y)), points.includes(y), `${y}`);
@@ -117,7 +117,7 @@ export const cases: Cases = {
     for (const other of [key.subarray(1), Uint8Array.of(...key, 0), Uint8Array.of()]) assert.ok(!isPublicPoint(other));
     assert.ok(isLowOrderPoint(Uint8Array.of()));
   },
-  "canMatch() looks whether an Ed25519 key is a point, and takes others as they are": ({ certificates }) => {
+  "canMatch() checks that an Ed25519 key is a point, and accepts other keys unchecked": ({ certificates }) => {
     const ed25519 = (octets: Uint8Array) =>
       createPublicKey({
         key: { kty: "OKP", crv: "Ed25519", x: Buffer.from(octets).toString("base64url") },
