@@ -56,7 +56,7 @@ async function decideByExplaining(asked: Asked): Promise<Decision[]> {
   );
 }
 
-/** Refused everywhere, but with different codes: BoringSSL at the edge cannot read a key on this curve. */
+/** These certificates are refused everywhere, but with different codes: BoringSSL at the edge cannot read a key on this curve. */
 const BY_LIBRARY: ReadonlySet<string> = new Set(["with a key on secp256k1", "beside a CA on secp256k1"]);
 
 describe("certificates", async () => {

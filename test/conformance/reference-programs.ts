@@ -47,7 +47,10 @@ export async function startReference(
 
 const nameOf = (route: string) => `${route.replaceAll("/", "-").slice(1)}.example.com`;
 
-/** The site of a route, with the anchors of all its senders. If the policy has no depth, it has the depth of the guides. */
+/**
+ * Returns the site of a route, with the anchors of all its senders. If the policy has no depth, the site has the depth of the
+ * guides.
+ */
 function siteOf({ anchors, senders, routes }: PolicyDocument, route: string, directory: string): Site {
   const trusts = (routes[route]?.senders ?? []).map((sender) => senders[sender]?.trust);
   const names = new Set(trusts.flatMap((trust) => trust?.anchors ?? []));

@@ -49,8 +49,8 @@ const NOT_CARRIED: Readonly<Record<string, string>> = {
 };
 
 /**
- * Refused everywhere, but with different codes. BoringSSL at the edge cannot read a key on this curve, and OpenSSL can. TLS 1.3 has no
- * signature for it, so a client sends no certificate.
+ * These certificates are refused everywhere, but with different codes. BoringSSL at the edge cannot read a key on this curve, and
+ * OpenSSL can. TLS 1.3 has no signature for this curve, so a client sends no certificate.
  */
 const BY_LIBRARY: Readonly<Record<string, readonly string[]>> = {
   "with a key on secp256k1": ["certificate_malformed", "algorithm_not_accepted", "no_certificate"],

@@ -68,7 +68,7 @@ export const LIBRARY_STRICTER: readonly Difference[] = [
   ],
 ];
 
-/** Serial numbers of entries, in hex with a sign. Our reader does not find them in its list. */
+/** Serial numbers of entries, in hex with a sign. The list of our reader has no entry for them. */
 export const MATCHES_NONE: readonly Difference[] = [
   [
     /^-/,

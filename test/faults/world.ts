@@ -138,7 +138,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return times;
     },
 
-    /** Returns the number of events whose key another event with other bytes also has. */
+    /** Returns the number of events that share their key with an event with other bytes. */
     async conflicts(): Promise<number> {
       return (await readAll(inbox)).filter(({ hasConflict }) => hasConflict).length;
     },

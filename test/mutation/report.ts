@@ -68,7 +68,7 @@ function textBetween(lines: readonly string[], start: Position, end: Position): 
 }
 
 export interface Judgement {
-  /** `file: noticed of all`, one for each file. */
+  /** One text `file: noticed of all` for each file. */
   readonly summary: readonly string[];
   readonly problems: readonly string[];
 }

@@ -8,8 +8,8 @@ const BEFORE_SURROGATES = 0xd800;
 const SURROGATES = 0x800;
 
 /**
- * Any character, like the unit "binary" of fc.string(). fc.string() first builds a table of all of Unicode, which takes seconds and
- * 100 MB in each process.
+ * Any character, like the unit "binary" of fc.string(). With that unit, fc.string() first builds a table of all of Unicode, which
+ * takes seconds and 100 MB in each process.
  */
 export const character = fc.integer({ min: 0, max: 0x10ffff - SURROGATES }).map(
   (index) => String.fromCodePoint(index < BEFORE_SURROGATES ? index : index + SURROGATES),

@@ -36,7 +36,7 @@ async function runAlone([name = "", ...args]: readonly string[], environment: Re
   return { code: process.exitCode as number, ...printed };
 }
 
-/** Removes the listeners that the command adds. A program of its own would keep them until its end. */
+/** Removes the listeners that the command adds. A separate process would keep them until it ends. */
 function keepListeners(stack: DisposableStack): void {
   const emitters = [
     [process, ["SIGINT", "SIGTERM", "SIGHUP"]],

@@ -16,7 +16,7 @@ export async function buildBundle(
   policyFile = join(ROOT, "policy.json"),
 ): Promise<string> {
   const directory = temporaryDirectory(stack);
-  // Removes the check before the build: it takes a second, and some tests build policies that would fail it.
+  // Removes the policy check before the build. The check takes a second, and some tests build policies that would fail it.
   const moved = readFileSync(WRANGLER_TOML, "utf8")
     .replace(/^\[build\]\n(?:.+\n)*/m, "")
     .replace('main = "worker/', `main = "${ROOT}worker/`)

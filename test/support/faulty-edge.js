@@ -26,7 +26,8 @@ async function crashAfterHalf({ queue, messages }, bindings) {
 
 /**
  * The consumer dies when half of the batch is settled, while other deliveries are in progress. Its acknowledgements up to then
- * count, as on the platform. The simulator drops them if a consumer throws, so this does not throw, but asks for a retry of the rest.
+ * count, as on the platform. If a consumer throws, the simulator drops them. So this function does not throw, but asks for a retry
+ * of the rest.
  */
 async function dieAtHalf({ queue, messages }, bindings) {
   const unsettled = new Set(messages);

@@ -2,7 +2,7 @@
 
 import { createServer } from "node:net";
 
-/** Ports below those that Linux gives to outgoing connections and to servers with port 0, so that none of them takes such a port. */
+/** Linux gives higher ports to outgoing connections and to servers with port 0, so none of them takes one of these ports. */
 const [FIRST, COUNT] = [16_000, 16_000];
 
 /** A port of the loopback that is free now. */

@@ -87,7 +87,7 @@ async function writeChunks(outgoing: ClientRequest, chunks: Chunks): Promise<voi
 export interface RecordedRequest {
   readonly method: string;
   readonly target: string;
-  /** In the order and the spelling in which they were sent. */
+  /** The headers in the order and the spelling in which they were sent. */
   readonly headers: HeaderList;
   readonly body: Buffer;
 }

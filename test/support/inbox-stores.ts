@@ -56,7 +56,7 @@ export function missingPostgres(): string | undefined {
   return "PostgreSQL is not installed";
 }
 
-/** Stores whose PostgreSQL is started for the test file. It writes to the disk as in production. */
+/** The stores for a test file with its own PostgreSQL server. The server writes to the disk as in production. */
 export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
 
 /** The arguments that describeOnStores passes to a test. */

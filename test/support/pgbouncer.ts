@@ -17,8 +17,8 @@ export function missingPgBouncer(): string | undefined {
 }
 
 /**
- * Resolves to the URL of the database through PgBouncer. It has only a few connections to the server, and lends one for a transaction
- * or, with another mode, for a statement.
+ * Resolves to the URL of the database through PgBouncer. PgBouncer has only a few connections to the server. It lends one for a
+ * transaction or, in another mode, for a statement.
  */
 export async function startPgBouncer(
   stack: AsyncDisposableStack,

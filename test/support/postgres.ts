@@ -178,7 +178,7 @@ export function asUnprivileged(command: readonly string[]): readonly string[] {
   return [SETPRIV, ...identity, "--pdeathsig=QUIT", "--", ...command];
 }
 
-/** Makes the user that PostgreSQL runs as the owner of the path, if this process runs as root. */
+/** If this process runs as root, gives the path to the user with which PostgreSQL runs. */
 export function giveAway(path: string): void {
   const owner = unprivilegedUser();
   if (owner !== undefined) chownSync(path, owner.uid, owner.gid);

@@ -38,7 +38,7 @@ const CERTIFICATE_VERIFY = 15;
 const CLIENT_KEY_EXCHANGE = 16;
 const FINISHED = 20;
 const ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 = 0xc02b;
-/** secp256r1 for the key exchange, and further curves of keys: secp384r1, secp521r1, secp256k1. */
+/** secp256r1 is used for the key exchange. The other curves are for keys of certificates: secp384r1, secp521r1, secp256k1. */
 const GROUPS = [23, 24, 25, 22];
 const FATAL = 2;
 const DEADLINE_MILLISECONDS = 20_000;

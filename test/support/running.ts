@@ -81,7 +81,8 @@ export async function startCountersign(
         listeners.delete(look);
         end();
       };
-      // This also runs after the end of the program for every line that was found earlier. Those are no longer in `listeners`.
+      // When the program ends, this runs for every call of line(). Calls that already found their line are no longer in
+      // `listeners`.
       const fail = (why: string) => {
         if (!listeners.has(look)) return;
         settle(() =>

@@ -178,7 +178,7 @@ export const cases: Cases = {
       };
       return new Observer().observe({ ...changed, evidence }, refusal) !== undefined;
     };
-    // The field has a colon before and after each certificate. Between two certificates it has a comma and a space.
+    // In the header fields, a colon is before and after each certificate, and a comma and a space are between two.
     const [leaf, half] = [MAX_CERTIFICATE_FIELD_CHARACTERS - 2, MAX_CHAIN_FIELD_CHARACTERS / 2 - 3];
     assert.deepEqual([isTold(leaf), isTold(leaf + 1)], [true, false]);
     assert.deepEqual([isTold(4, half, half), isTold(4, half, half + 1)], [true, false]);

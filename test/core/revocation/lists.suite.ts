@@ -1,4 +1,4 @@
-// Tests which of many lists applies to a certificate. The lists and certificates have single changed facts.
+// Tests which of many lists applies to a certificate. Each list and certificate has only a few changed facts.
 
 import assert from "node:assert/strict";
 import {

@@ -10,7 +10,7 @@ const STANDARD = ["standard-webhooks", "svix"] as const;
 
 const signatureHeader = (scheme: SignatureSchemeName, value: string) => ({ [EVENTS[scheme].header]: value });
 
-/** Checks that each value of the signature header is refused. An error names the value that is not. */
+/** Checks that each value of the signature header is refused. The error names a value that is not refused. */
 async function malformed(scheme: SignatureSchemeName, ...values: readonly string[]): Promise<void> {
   for (const value of values) {
     const run = attempt(scheme, { headers: signatureHeader(scheme, value) });

@@ -239,7 +239,8 @@ export const cases: Cases = {
       routes: { "/hooks": { senders: [...senders.map(([name]) => name), "deeper"], methods: ["POST"] } },
     });
     let searches = 0;
-    // Each search asks once whether an issuer is denied. The leaf is asked before the first search, but is not a CA.
+    // Each search calls this once for an issuer. The call for the leaf is before the first search. It is not counted, because the
+    // leaf is not a CA.
     const holds = ({ isCa }: Certificate) => {
       if (isCa) searches += 1;
       return false;

@@ -69,8 +69,8 @@ export const cases: Cases = {
       assert.ok(digestsOf(a).includes(b.sha256) && digestsOf(b).includes(a.sha256));
       assert.equal(digestsOf(a), digestsOf(a));
     }
-    // There is a second digest for each curve that the issuer's key may be on. The s of a larger curve is too large for a smaller
-    // curve.
+    // Besides its own digest, there is one for each curve that the issuer's key may be on. The s of a larger curve is too large for
+    // a smaller curve.
     assert.equal(digestsOf(parseCertificate(client)).length, 4);
     assert.equal(digestsOf(parseCertificate(p521RootClient)).length, 2);
   },

@@ -18,7 +18,7 @@ function haveNone(...names: readonly GeneralName[]): void {
   for (const name of names) assert.equal(formOf(name), undefined, JSON.stringify(name));
 }
 
-/** Is true if a name is within this base. Both must be of a form that can be judged. */
+/** Is true if a name is within this base. The test fails if one of the two cannot be judged. */
 function isWithin(base: GeneralName, name: GeneralName): boolean {
   const [subtree, form] = [subtreeOf(base), formOf(name)];
   assert.ok(subtree !== undefined && form !== undefined);
