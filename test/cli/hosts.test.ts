@@ -38,7 +38,7 @@ beforeEach(() => writeFileSync(policyFile, JSON.stringify(POLICY, null, 2)));
 const command = (...args: string[]) => runHere([...args, "--policy", policyFile]);
 const routes = () => JSON.parse(readFileSync(policyFile, "utf8")).routes;
 
-test("policy add makes a route of a host, by --host or by its name, and policy remove takes it out", async () => {
+test("policy add makes a route of a host, by --host or by its name, and policy remove removes it", async () => {
   const add = (...args: string[]) => command("policy", "add", "--sender", "beta", ...args);
   expect(await add("--route", "/new", "--host", HOST)).toMatchObject({ code: 0 });
   expect(await add("--route", ROUTE)).toMatchObject({ code: 0 });
@@ -107,7 +107,7 @@ test("policy try judges a stored event by the route of its host", async () => {
   expect(listed.stdout).not.toMatch(/of-beta/);
 });
 
-test("the check of a deployment misses each host that the edge does not serve", async () => {
+test("the check of a deployment reports each host that the edge does not serve", async () => {
   writeFileSync(file("wrangler.toml"), readFileSync(WRANGLER_TOML, "utf8"));
   const config = await readWranglerFile(file("wrangler.toml"), undefined);
   expect(findDeploymentProblems(compilePolicy(POLICY), config)).toEqual([

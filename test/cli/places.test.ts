@@ -1,5 +1,5 @@
-// Places that a program cannot have: an address that is taken or not this machine's, a directory that is a file. Each is a fault of the
-// operator's, told with the place and what mends it, and without a stack.
+// Places that a program cannot use: an address that is taken or is not this machine's, or a file instead of a directory. Each is an
+// error of the operator. The message names the place and how to fix it, and has no stack.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -85,14 +85,14 @@ describe("origin does not start", () => {
   });
 });
 
-test("a source of lists that is no file is not read: a pipe or a device may have no end", async () => {
+test("a source of lists that is not a file is not read, because a pipe or a device may never end", async () => {
   for (const storage of [readCrlDirectory(file("crls"), "/"), openCrlDirectory(file("crls"), "/")]) {
     await expect(storage.readFile("/dev/zero", {})).rejects.toThrow("it is not a file");
     await expect(storage.readFile(directory, {})).rejects.toThrow("it is not a file");
   }
 });
 
-test("dev names a state that is no directory", async () => {
+test("dev names a state path that is not a directory", async () => {
   await expect(openDevelopmentState(file("text"))).rejects.toMatchObject({
     name: "UsageError",
     message: `cannot make the folder ${file("text")}: a file is there`,
@@ -103,7 +103,7 @@ test("keys new writes to no standard input", async () => {
   await expect(keys.run(["new", "--file", "-"])).rejects.toThrow(/standard input, .*: name a file/);
 });
 
-test("send says of what cannot be sent that nothing was, and not that no answer came", async () => {
+test("send says that nothing was sent if the request is invalid, and not that no response arrived", async () => {
   for (const args of [
     ["--header", "x: \u2603"],
     ["--method", "PO ST"],
@@ -112,7 +112,7 @@ test("send says of what cannot be sent that nothing was, and not that no answer 
   await expect(send.run(["http://127.0.0.1:99999/?token=HUSH"])).rejects.toThrow(/^… is no URL to send to: /);
 });
 
-test("explain goes on without a place for openssl's files", async () => {
+test("explain works without a directory for openssl's files", async () => {
   vi.stubEnv("TMPDIR", file("missing"));
   const question = { leaf: ca.base64, intermediates: [], anchors: [ca.base64], isPartialChain: true, at: 0 };
   expect(await askOpenssl(question)).toMatchObject({

@@ -1,5 +1,5 @@
-// What strangers write, in every command that prints it: a terminal gets nothing that steers it, reorders text, ends a line
-// or is not seen, and JSON still has the same value.
+// Text of strangers in every command that prints it. The output contains no character that controls a terminal, reorders text, ends
+// a line or is invisible. JSON still contains the same value.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -14,9 +14,11 @@ import { type Finished, runCountersign } from "../support/running.ts";
 import { createSenders, subjectOf } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** CSI of C1, an escape sequence, DEL, marks of direction, separators of lines, no width at all, a tag. */
+/**
+ * The C1 control CSI, an escape sequence, DEL, marks of direction, line separators, characters without width, and a tag character.
+ */
 const EVIL = "\u009b2J\u001b[2J\u007f\u202eevil\u202c\u2066\u200f\u061c\u2028\u2029\u200b\ufeff\u{e0041}";
-/** Of these a name may hold; controls it may not. */
+/** The same text without control characters, because a certificate's name must not contain them. */
 const EVIL_NAME = "\u202eevil\u202c\u2066\u200f\u061c\u2028\u2029\u200b\ufeff\u{e0041}";
 const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
@@ -47,13 +49,13 @@ const observed = () =>
     `${logLine({ decision: "observed", verdict: "issuer_unknown", isProven: false, clientCert: `:${named.base64}:` })}\n`,
   );
 
-/** Nothing of it but ends of lines is a character that is not seen. */
+/** Expects that the output contains no invisible characters except line ends. */
 function expectShown({ stdout, stderr }: Finished) {
   expect(stdout).not.toMatch(UNSEEN);
   expect(stderr).not.toMatch(UNSEEN);
 }
 
-describe("what a stranger wrote is shown escaped", () => {
+describe("text of a stranger is escaped", () => {
   test("by policy observed, for people and as JSON (Names that steer terminals)", async () => {
     const text = await runHere(["policy", "observed", observed()]);
     expectShown(text);
@@ -140,14 +142,14 @@ describe("what a stranger wrote is shown escaped", () => {
     ["origin", "--behind-proxy", EVIL, "--socket", EVIL],
     ["dev", "--port", EVIL, "--handler", EVIL],
   ])("by an error that repeats what was typed: %j", async (...args) => {
-    // That there is no such command is told by the program itself.
+    // The program itself reports that a command does not exist, so the real program is started for a single argument.
     const ended = await (args.length === 1 ? runCountersign(args) : runHere(args));
     expect(ended.code).not.toBe(0);
     expectShown(ended);
   });
 });
 
-describe("what a stranger wrote ends no command", () => {
+describe("text of a stranger does not end a command", () => {
   const nested = (depth: number) => `${'{"a":'.repeat(depth)}[1]${"}".repeat(depth)}`;
 
   test.each([5_000, 200_000])("explain reads a log line that is nested %d deep (Deep log line)", async (depth) => {
@@ -160,7 +162,7 @@ describe("what a stranger wrote ends no command", () => {
     }
   });
 
-  test("policy observed passes over a line whose members are nested or unreadable", async () => {
+  test("policy observed skips a line whose members are nested or unreadable", async () => {
     const deep = nested(50_000);
     const line = logLine({ decision: "observed", clientCert: ":AAAA:", certificate: 0 });
     const path = file("odd.jsonl", `${line.replace('"certificate":0', `"certificate":${deep}`)}\n${line}\n`);

@@ -1,4 +1,4 @@
-// Columns for people: how wide texts are, what a terminal gets, and what a file or another program gets.
+// Columns for people: the width of texts, the output for a terminal, and the output for a file or another program.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,8 @@ test("widthOf() agrees with Node's own measure of every character that can be sh
   const output = Object.assign(new PassThrough(), { columns: Number.MAX_SAFE_INTEGER });
   const reader = createInterface({ input: new PassThrough(), output, terminal: true, prompt: "" });
   const line = reader as { line: string; cursor: number };
-  // No width of its own (escaped by every outlet), not assigned, or of a script whose marks Node composes before it measures.
+  // The characters that this test leaves out: characters without their own width (every output escapes them), unassigned
+  // characters, and musical symbols, whose marks Node composes before it measures the width.
   const left = /[\p{Cc}\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{1d15e}-\u{1d1c0}]/u;
   const different: string[] = [];
   for (let code = 0x20; code <= 0x3ffff; code += 1) {
@@ -51,7 +52,7 @@ describe("tabulate()", () => {
     expect(tabulate(rows, file)[0]).toBeInstanceOf(Shown);
   });
 
-  test("escapes what steers a terminal, and measures what is then shown", () => {
+  test("escapes control characters, and measures the escaped text", () => {
     expect(
       linesOf(
         [
@@ -74,7 +75,7 @@ describe("tabulate()", () => {
     expect(uncoloured([[bad("dead"), LONG]], stream)).toEqual(lines);
   });
 
-  test("breaks no word, keeps what is to be pasted in one piece, and keeps an indentation", () => {
+  test("breaks no word and no command that is to be pasted, and keeps an indentation", () => {
     const digest = "a".repeat(64);
     const narrow = terminal(40);
     expect(uncoloured([["sha256", `the ${digest} end`]], narrow)).toEqual([

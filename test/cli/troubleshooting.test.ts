@@ -1,4 +1,4 @@
-// docs/troubleshooting.md, and the tables that it is made of.
+// docs/troubleshooting.md, and the tables from which it is made.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ test("docs/troubleshooting.md is what npm run troubleshooting makes", () => {
   expect(readFileSync(join(ROOT, "docs/troubleshooting.md"), "utf8")).toBe(`${formatTroubleshooting()}\n`);
 });
 
-test("every row of its tables is whole", () => {
+test("every row of its tables is complete", () => {
   const rows = formatTroubleshooting().match(/^\|.*$/gm) ?? [];
   expect(rows.length).toBeGreaterThan(110);
   for (const row of rows) expect(row.split(" | ").length, row).toBeLessThanOrEqual(5);
@@ -25,7 +25,7 @@ test("every word and code that is explained is logged by some program", () => {
   );
   const source = files.map((file) => readFileSync(join(ROOT, file), "utf8")).join("\n");
   const words = [...Object.keys(DECISIONS), ...Object.keys(OPERATIONAL_CODES)];
-  // A table has them as members, everything else as texts.
+  // In a table, a word is the name of a member. Everywhere else it is a quoted text.
   const isLogged = (word: string) =>
     source.includes(`"${word}"`) || new RegExp(`^  ${word}: \\[$|^  ${word}: \\[\\d`, "m").test(source);
   expect(words.filter((word) => !isLogged(word))).toEqual([]);

@@ -1,4 +1,5 @@
-// An option that would have no effect is an error that names it, in every command. What is read is what may be given.
+// In every command, an option that would have no effect is an error that names the option. A command accepts only options that it
+// reads.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +16,7 @@ beforeEach(() => void vi.spyOn(process.stdout, "write").mockReturnValue(true));
 const directory = temporaryDirectory(stack);
 const file = (name: string) => join(directory, name);
 
-/** Runs a command as cli/main.ts does. @returns its exit code, or throws what would be told */
+/** Runs a command as cli/main.ts does. @returns its exit code @throws the error that cli/main.ts would print */
 async function countersign([name = "", ...args]: readonly string[]): Promise<number> {
   const command = await loadCommand(name);
   return await command.run([...args]);
@@ -23,7 +24,7 @@ async function countersign([name = "", ...args]: readonly string[]): Promise<num
 
 const SOCKET = ["--behind-proxy", "nginx", "--socket", "/run/nowhere/x.sock"];
 
-test("a URL that is more than a place is refused, without what may be a secret in it", async () => {
+test("a URL with credentials, a path or a query is refused, and the message contains no secret", async () => {
   for (const url of ["https://u:HUSH@h.example", "https://h.example/x?HUSH", "http://h.example?HUSH", "HUSH:HUSH@h"]) {
     const told = await countersign(["dev", "--origin", url]).catch((error: Error) => error.message);
     expect(told).toMatch(/^--origin .*: https:\/\/HOST without a path/);
@@ -84,7 +85,7 @@ describe("policy add", () => {
     countersign(["policy", "add", "--policy", file(policy), ...args, "--json"]);
   const routes = (policy: string) => JSON.parse(readFileSync(file(policy), "utf8")).routes;
 
-  test("--mode takes the place of the preset's mode, both ways, and of a route that is there", async () => {
+  test("--mode replaces the mode of a preset, either way, and the mode of an existing route", async () => {
     expect(await add("a.json", "--preset", "slack", "--mode", "enforce")).toBe(0);
     expect(routes("a.json")["/hooks/slack"].mode).toBe("enforce");
     expect(await add("b.json", "--preset", "pagerduty", "--mode", "observe")).toBe(0);
@@ -93,7 +94,7 @@ describe("policy add", () => {
     expect(routes("b.json")["/hooks/pagerduty"].mode).toBe("enforce");
   });
 
-  test("a name that every object has by nature is refused, and nothing is written", async () => {
+  test("a name that every JavaScript object has is refused, and nothing is written", async () => {
     const ca = file("ca.pem");
     for (const name of ["__proto__", "constructor", "toString"]) {
       await expect(add("d.json", "--anchor", `${name}=${ca}`)).rejects.toThrow(`--anchor ${name}: every JavaScript`);
@@ -107,14 +108,14 @@ describe("policy add", () => {
     expect(existsSync(file("d.json"))).toBe(false);
   });
 
-  test("a sender that is there and gets nothing is refused", async () => {
+  test("an existing sender to which nothing is added is refused", async () => {
     const parts = ["--anchor", `ca=${file("ca.pem")}`, "--sender", "partner", "--certificate", file("client.pem")];
     expect(await add("c.json", ...parts, "--match", "key", "--route", "/hooks/partner")).toBe(0);
     await expect(add("c.json", "--sender", "partner")).rejects.toThrow("--sender partner has no effect");
   });
 });
 
-test("the program says so on one line", async () => {
+test("the program prints the error on one line", async () => {
   const { code, stdout, stderr } = await runCountersign(["origin", "--tls", "--jwks", "x"]);
   expect({ code, stdout, stderr }).toEqual({
     code: 2,

@@ -1,4 +1,4 @@
-// What a wrangler file lacks of what the policy needs, told before a deployment.
+// What the policy needs, but a wrangler file lacks. The check reports it before a deployment.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ const directory = temporaryDirectory(stack);
 const file = (name: string) => join(directory, name);
 
 const TOML = readFileSync(WRANGLER_TOML, "utf8");
-/** With everything that wrangler.toml holds as comments. */
+/** wrangler.toml with all the settings that it contains as comments. */
 const WHOLE = TOML.replace(/^# (?=\[\[|[A-Za-z_]+ = )/gm, "");
 
 const { policy: plain, root } = await createSenders();
@@ -37,13 +37,13 @@ async function problemsOf(text: string, policy: object = plain): Promise<string[
 }
 
 describe("finds", () => {
-  test("nothing in wrangler.toml as it is, nor with all that a policy may need", async () => {
+  test("nothing in wrangler.toml unchanged, nor with everything that a policy may need", async () => {
     expect(await problemsOf(TOML)).toEqual([]);
     const named = WHOLE.replace('required = ["SIGNING_KEYS"]', 'required = ["SIGNING_KEYS", "HUB_SECRET"]');
     expect(await problemsOf(named, demanding)).toEqual([]);
   });
 
-  test("every secret and binding of the policy that is not there", async () => {
+  test("every secret and binding of the policy that is missing", async () => {
     expect(await problemsOf(TOML, demanding)).toEqual([
       expect.stringMatching(/^\/secrets\/required: lacks HUB_SECRET/),
       expect.stringMatching(/^\/CRLS: a KV namespace/),
@@ -67,7 +67,7 @@ describe("finds", () => {
     expect(await problemsOf(TOML.replace(from, to))).toEqual([expect.stringMatching(problem)]);
   });
 
-  test("a secret in clear", async () => {
+  test("a secret in plain text", async () => {
     const text = TOML.replace("\n[vars]", '\n[vars]\nHUB_SECRET = "hush"');
     const problems = await problemsOf(text, { ...plain, senders: { ...plain.senders, signing } });
     expect(problems).toContainEqual(
@@ -88,7 +88,7 @@ describe("finds", () => {
   });
 });
 
-test("policy check --edge --wrangler fails for them", async () => {
+test("policy check --edge --wrangler fails for such problems", async () => {
   writeFileSync(file("policy.json"), JSON.stringify({ ...plain, senders: { ...plain.senders, signing } }));
   writeFileSync(file("wrangler.toml"), TOML);
   const printed = vi.spyOn(console, "log").mockReturnValue();

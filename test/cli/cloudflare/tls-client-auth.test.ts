@@ -1,4 +1,4 @@
-// The `tlsClientAuth` that the local front makes, held against openssl's printing of the same certificate.
+// Compares the `tlsClientAuth` that the local front makes with what openssl prints about the same certificate.
 
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
@@ -31,7 +31,7 @@ describe("emulateTlsClientAuth()", () => {
   const fields = emulate(client, [issuer]);
 
   it("prints names as RFC 2253 and in the one-line form", () => {
-    // OpenSSL escapes "/" in its one-line form; the platform's documented form does not.
+    // OpenSSL escapes "/" in its one-line form. The platform's documented form does not.
     expect(fields.certSubjectDNRFC2253).toBe(openssl("-subject", "-nameopt", "RFC2253"));
     expect(fields.certIssuerDNRFC2253).toBe(openssl("-issuer", "-nameopt", "RFC2253"));
     expect(fields.certSubjectDN).toBe(fields.certSubjectDNRFC2253);

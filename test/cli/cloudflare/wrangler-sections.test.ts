@@ -1,4 +1,4 @@
-// The sections that wrangler.toml and the template hold as comments: each deploys alone, and all of them together.
+// wrangler.toml and the template hold some sections as comments. Each section can be deployed alone, and all of them together.
 
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const stack = new AsyncDisposableStack();
 const directory = temporaryDirectory(stack);
 afterAll(() => stack.disposeAsync());
 
-/** A worker of nothing: whether ours can be built is asked elsewhere. */
+/** An empty worker, because other tests check that the real worker can be built. */
 writeFileSync(join(directory, "index.js"), "export default { fetch: () => new Response() };");
 
 const TOML = readFileSync(WRANGLER_TOML, "utf8")
@@ -24,7 +24,7 @@ const JSONC = readFileSync(join(ROOT, "template/wrangler.jsonc"), "utf8")
   .replace(/^ *"build": \{[^}]*\},/m, "")
   .replace('"src/index.ts"', '"index.js"');
 
-/** Of a comment the lines that are settings, with what explains one of them in further lines. */
+/** Matches those lines of a comment that are settings, and further lines that explain a setting. */
 const TOML_SECTION = /(?:^# (?:\[\[|[A-Za-z_]+ = ).*\n(?:^# {4,}#.*\n)*)+/gm;
 const JSONC_SECTION = /(?:^ *\/\/ +["{}\]].*\n)+/gm;
 
@@ -37,13 +37,13 @@ function write(name: string, text: string): string {
   return file;
 }
 
-/** What a deployment of the file would do, and everything that is said of it. */
+/** Returns what a deployment of the file would do, with all warnings and errors. */
 async function deployDry(config: string): Promise<string> {
   const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
   const args = [wrangler, "deploy", "--dry-run", "--config", config];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
     cwd: directory,
-    // A test of `dev` before this one may have asked for less.
+    // An earlier test of `dev` may have set WRANGLER_LOG to a lower level.
     env: { ...process.env, WRANGLER_LOG: "log" },
   });
   return stdout + stderr;

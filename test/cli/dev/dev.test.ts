@@ -1,4 +1,4 @@
-// The local system over real TLS, with curl and openssl as clients.
+// The local system with real TLS. curl and openssl are the clients.
 
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { runHere } from "../../support/command.ts";
 import { runInbox } from "../../support/inbox-stores.ts";
 import { curl, type Running, run, startCountersign } from "../../support/running.ts";
 
-/** Some seconds where nothing else runs. */
+/** On an idle machine, a fresh start takes some seconds. */
 const FRESH_START_MILLISECONDS = 30_000;
 const BODY = '{"event":"hello"}';
 
@@ -83,7 +83,7 @@ describe("countersign dev", () => {
     expect(answer.body).not.toMatch(/Sender|Customer|development|sender\.test/);
   });
 
-  it("keeps what the edge refuses, with the certificate that the client presented, for explain", async () => {
+  it("keeps refusals of the edge with the presented certificate, for explain", async () => {
     const answer = await curl(url, [...asClient("wrong-ca"), "--json", BODY]);
     const inbox = join(directory, "inbox.sqlite");
     const id = String(answer.problem["decision"]);
@@ -174,7 +174,7 @@ describe("countersign dev", () => {
     expect(stdout).toMatch(/Acceptable client certificate CA names\n.*CN = Development root CA/);
   });
 
-  it("publishes the public keys alone", async () => {
+  it("publishes only the public keys", async () => {
     const answer = await curl(dev.ready["jwks"] ?? "", anonymous());
     const { keys } = JSON.parse(answer.body) as { keys: Record<string, unknown>[] };
     expect(keys.map((key) => Object.keys(key).sort())).toEqual([["alg", "crv", "kid", "kty", "use", "x", "y"]]);

@@ -1,4 +1,4 @@
-// npm start -- --once, and the commands on their own, as the README has them.
+// npm start -- --once, and the single commands, as the README describes them.
 
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -117,7 +117,7 @@ describe("countersign origin", () => {
     for (const option of ["--issuer", "--audience", "--jwks", "absent.json"]) expect(stderr).toContain(option);
   });
 
-  it("ends at a signal though a client has sent half a request", async () => {
+  it("ends at a signal, even if a client has sent half a request", async () => {
     await runHere(["keys", "new", "--file", file("half.json")]);
     writeFileSync(file("half-jwks.json"), (await runHere(["keys", "jwks", "--file", file("half.json")])).stdout);
     const settings = ["--issuer", "https://edge.test", "--audience", "here", "--jwks", file("half-jwks.json")];
@@ -131,7 +131,7 @@ describe("countersign origin", () => {
     await closed;
   });
 
-  it("serves an edge of its own, taking the keys from the edge's URL, across a stop and start", async () => {
+  it("serves its own edge with keys from the edge's URL, also after a restart", async () => {
     const state = file("pair");
     const port = String(await freePort());
     const dev = await startCountersign(["dev", "--port", port, "--state", state, "--origin", "http://127.0.0.1:9"]);
@@ -153,7 +153,7 @@ describe("countersign origin", () => {
       "--port",
       "0",
     ] as string[];
-    // The origin starts before its edge: it fetches the keys when it first needs them.
+    // The origin starts before its edge. This works, because the origin fetches the keys only when it first needs them.
     const origin = await startCountersign(["origin", ...settings], { NODE_EXTRA_CA_CERTS: serverCa ?? "" });
     const edge = await startCountersign([
       "dev",

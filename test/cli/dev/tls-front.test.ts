@@ -1,4 +1,4 @@
-// The front of `countersign dev`: whoever does not get as far as a request has a line too.
+// The front of `countersign dev` also logs connections that end before a request was sent.
 
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -10,7 +10,7 @@ import type { LogLine } from "../../../core/log-line.ts";
 test.each<readonly [string, string, RegExp]>([
   ["plain HTTP", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", /begins with http:\/\/ where https:\/\/ belongs/],
   ["not TLS", "PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n", /PROXY protocol/],
-])("the front of dev tells of what comes to its port: %s", async (cause, text, why) => {
+])("the front of dev logs what arrives at its port: %s", async (cause, text, why) => {
   const { pem: certificate, keyPem: key } = await issueCertificate({
     subject: [{ CN: ["localhost"] }],
     extendedKeyUsage: [SERVER_AUTH],

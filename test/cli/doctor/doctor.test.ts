@@ -1,4 +1,4 @@
-// countersign doctor against endpoints that are broken on purpose, one fault at a time: it names exactly that fault.
+// countersign doctor checks endpoints that are broken on purpose, with one fault at a time. It must name exactly this fault.
 
 import { X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -57,7 +57,7 @@ const answer =
   (_, response) =>
     void response.writeHead(status, headers).end();
 
-test("a right endpoint has nothing wrong, and takes the sender's event", async () => {
+test("a correct endpoint has no fault, and accepts the sender's event", async () => {
   const port = await startEndpoint(stack, world);
   const reports = await examineEndpoint(subjectAt(port, world, { identity: pairOf(world.senders.acme) }));
   expect(reports.flatMap(({ findings }) => findings)).toEqual([]);
@@ -92,7 +92,7 @@ test.each(["request", "require"] as const)(
   },
 );
 
-/** Of the server: what is broken, and what is found. */
+/** Faults of the server's certificate: the name of the fault, the expected findings, and a function that makes the fault. */
 const SERVER_FAULTS: readonly (readonly [string, readonly string[], (given: World) => Promise<Faults>])[] = [
   [
     "has expired",
@@ -150,7 +150,7 @@ test.each(SERVER_FAULTS)("the server's certificate %s", async (_, expected, brea
   expect(await codesOf(subjectAt(port, world))).toEqual(expected);
 });
 
-test("an intermediate that is sent is enough", async () => {
+test("an intermediate that the server sends is enough", async () => {
   const intermediate = await issueIntermediate(world);
   const port = await startEndpoint(stack, world, {
     server: await issueServer(world, {}, intermediate),
@@ -159,7 +159,7 @@ test("an intermediate that is sent is enough", async () => {
   expect(await codesOf(subjectAt(port, world))).toEqual([]);
 });
 
-/** Of the handshake and the answers. */
+/** Faults of the handshake and of the responses. */
 const ENDPOINT_FAULTS: readonly (readonly [string, readonly string[], (given: World) => Faults])[] = [
   ["asks for no certificate", ["certificate_not_requested"], () => ({ isAsking: false })],
   ["names another CA", ["ca_name_missing"], ({ serverCa }) => ({ named: [serverCa.pem] })],
@@ -202,7 +202,7 @@ test.each(ENDPOINT_FAULTS)("an endpoint that %s", async (_, expected, breakIt) =
   expect(await codesOf(subjectAt(port, world))).toEqual(expected);
 });
 
-test("the handshake is read at an address as well, where no name is asked for", async () => {
+test("the handshake is also read at an address, without a server name", async () => {
   const port = await startEndpoint(stack, world);
   const handshake = await observeHandshake({ host: "127.0.0.1", port, serverName: "" });
   expect(handshake?.has("CertificateRequest")).toBe(true);
@@ -219,7 +219,7 @@ test("a stranger that is accepted, although a certificate is needed", async () =
   expect(await codesOf(subjectAt(port, world))).toEqual(["stranger_accepted", "other_host_accepted"]);
 });
 
-test("nothing is asked of a server that is not there, does not speak TLS, or has no name", async () => {
+test("no request is sent to a server that does not answer, does not speak TLS, or has no known name", async () => {
   expect(await codesOf(subjectAt(CLOSED_PORT, world))).toEqual(["no_connection"]);
   expect(await codesOf(subjectAt(await startPlain(stack, answer(200)), world))).toEqual(["not_tls"]);
   const subject = subjectAt(443, world, { url: new URL("https://countersign-doctor.invalid/hooks/acme") });
@@ -255,7 +255,7 @@ test("another address reaches the same code", async () => {
   expect(await at(CLOSED_PORT)).toEqual([]);
 });
 
-test("the origin takes what no edge has signed", async () => {
+test("the origin accepts a request that no edge has signed", async () => {
   const at = async (origin: number) =>
     codesIn(await checkOrigin(subjectAt(CLOSED_PORT, world, { options: { origin: `http://127.0.0.1:${origin}` } })));
   expect(await at(await startPlain(stack, answer(200)))).toEqual(["origin_open"]);
@@ -265,7 +265,7 @@ test("the origin takes what no edge has signed", async () => {
   expect(await at(await startPlain(stack, (_, response) => refuse(response, "assertion-refused")))).toEqual([]);
 });
 
-test("the published keys are missing, no set, private, or others than the origin's", async () => {
+test("the published keys are missing, not a key set, private, or different from the origin's", async () => {
   const [one, two] = [await newSigningKey(), await newSigningKey()];
   const publish =
     (text: string): RequestListener =>
@@ -313,7 +313,7 @@ test("an anchor or the given certificate ends soon, or has ended", async () => {
   expect(await expiryOf({ identity: pairOf(short) })).toEqual(["ends_soon"]);
 });
 
-test("edge and origin have two policies, by the origin's last accepted event", async () => {
+test("edge and origin have different policies, according to the origin's last accepted event", async () => {
   const file = join(temporaryDirectory(stack), "log.jsonl");
   const codes = async (...lines: object[]) => {
     writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
@@ -324,7 +324,7 @@ test("edge and origin have two policies, by the origin's last accepted event", a
   expect(await codes(drifted, { decision: "accepted", id: "2" })).toEqual(["no_connection"]);
 });
 
-test("the command prints each check, its finding and the remedy, and its exit code is of the worst", async () => {
+test("the command prints each check, its finding and the remedy, and its exit code tells the worst one", async () => {
   const folder = temporaryDirectory(stack);
   const write = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);
@@ -356,7 +356,7 @@ test("the command prints each check, its finding and the remedy, and its exit co
   expect(await runCountersign(["doctor", "http://localhost/"])).toMatchObject({ code: 2, stdout: "" });
 });
 
-test("of several faults each is named once, in the order of the checks", async () => {
+test("several faults are each named once, in the order of the checks", async () => {
   const open = await startPlain(stack, answer(200));
   const port = await startEndpoint(stack, world);
   const options = {

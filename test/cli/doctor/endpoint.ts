@@ -1,4 +1,5 @@
-// A receiver of events for doctor to look at, which is right unless a test breaks it: TLS with a client certificate, one host.
+// A receiver of events that doctor checks. It uses TLS, asks for a client certificate, and serves one host. It is correct unless a
+// test breaks it.
 
 import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
@@ -15,7 +16,7 @@ import { createSenders, type Senders } from "../../support/senders.ts";
 const PATH = "/hooks/acme";
 const CLIENT_NAME = "localhost";
 
-/** What all endpoints of a suite have in common. */
+/** Senders, policy and server CA of all endpoints of a suite. */
 export interface World {
   readonly senders: Senders;
   readonly policy: Policy;
@@ -46,11 +47,11 @@ export function issueServer(
 
 export interface Faults {
   readonly server?: Identity;
-  /** Behind the server's own. */
+  /** The certificates that the server sends after its own certificate. */
   readonly intermediates?: readonly Identity[];
   readonly tls?: Partial<SecureContextOptions>;
   readonly isAsking?: boolean;
-  /** PEM of the CAs that are named. */
+  /** The CAs, in PEM, that the server names when it asks for a certificate. */
   readonly named?: readonly string[];
   readonly servesEveryName?: boolean;
   readonly respond?: RequestListener;
@@ -61,7 +62,7 @@ export function refuse(response: ServerResponse, problem: Problem): void {
   response.end(JSON.stringify({ type: `urn:countersign:problem:${problem}` }));
 }
 
-/** What a right receiver answers: to the sender's certificate 202. */
+/** Answers as a correct receiver does: 202 if the client presents the sender's certificate, and otherwise a refusal. */
 const respondRightly =
   (port: () => number): RequestListener =>
   (request, response) => {
@@ -74,7 +75,7 @@ const respondRightly =
     response.writeHead(202).end();
   };
 
-/** Starts it on the loopback address; it ends with the stack. @returns its port */
+/** Starts the endpoint on the loopback address. It stops when the stack is disposed. @returns its port */
 export async function startEndpoint(stack: AsyncDisposableStack, world: World, faults: Faults = {}): Promise<number> {
   const {
     server: own = await issueServer(world),
@@ -105,7 +106,7 @@ export async function startEndpoint(stack: AsyncDisposableStack, world: World, f
   return port;
 }
 
-/** The same over plain HTTP. */
+/** Starts a server with plain HTTP on the loopback address. @returns its port */
 export async function startPlain(stack: AsyncDisposableStack, respond: RequestListener): Promise<number> {
   return await listen(stack, createHttpServer(respond));
 }
@@ -120,7 +121,7 @@ export async function listen(stack: AsyncDisposableStack, server: Server): Promi
   return (server.address() as AddressInfo).port;
 }
 
-/** Nothing listens on it. */
+/** A port on which no program listens. */
 export const CLOSED_PORT = 1;
 
 export function subjectAt(

@@ -1,4 +1,4 @@
-// countersign doctor --wrangler: the files that come with the project leave nothing open, and each setting that does is named.
+// countersign doctor --wrangler. The files of this project leave nothing open. Each setting that leaves something open is named.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ test.each([WRANGLER_TOML, join(ROOT, "template/wrangler.jsonc")])("%s leaves not
 const HOST = "hooks.example.com";
 const domain = { pattern: HOST, custom_domain: true };
 
-/** What is added to a right configuration, and what is found. */
+/** A change of a correct configuration, and the expected findings. */
 const FAULTS: readonly (readonly [Partial<WranglerConfig>, readonly string[]])[] = [
   [{}, []],
   [{ workers_dev: true }, ["workers_dev_open"]],
@@ -54,7 +54,7 @@ test.each(FAULTS)("a configuration with %j", (fault, expected) => {
   expect(codesOf({ ...right, ...fault })).toEqual(expected);
 });
 
-test("the command reads the file of an environment, without a URL, and says why wrangler refuses another", async () => {
+test("the command reads the file of an environment, without a URL, and says why wrangler refuses a malformed file", async () => {
   const file = join(directory, "wrangler.jsonc");
   const common = { name: "edge", main: "index.js", compatibility_date: "2026-10-01", preview_urls: false };
   writeFileSync(join(directory, "index.js"), "");

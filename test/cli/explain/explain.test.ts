@@ -35,7 +35,7 @@ interface Ran {
   readonly json: Json;
 }
 
-/** Runs it twice: for people, and for machines. */
+/** Runs the command twice: with text output for people, and with --json. */
 async function explain(args: readonly string[], secrets: Record<string, string> = {}, input = ""): Promise<Ran> {
   const given = ["explain", "--policy", file("policy.json"), ...args];
   const go = (...more: string[]) =>
@@ -172,7 +172,7 @@ describe("a certificate and a request", () => {
     expect(text).toContain("as of 2029-01-01T00:00:00Z");
   });
 
-  test("on no route: those that are written alike", async () => {
+  test("on no route: the routes with a similar path", async () => {
     const { code, json } = await explain(certified("/hooks/Acme"));
     expect([code, json.code, json.route.path, json.route.nearest[0]]).toEqual([
       1,
@@ -193,7 +193,7 @@ describe("a certificate and a request", () => {
     expect(json).toMatchObject({ code: "body_too_large", decidedBy: { rule: "/routes/~1hooks~1acme/maxBodyBytes" } });
   });
 
-  test("under trust in Cloudflare's verdict: undecided without it, and refused elsewhere", async () => {
+  test("under trust in Cloudflare's verdict: undecided without the verdict, and refused without the edge", async () => {
     const unknown = await explain(["--certificate", file("strange.pem"), "--route", "/hooks/platform"]);
     expect([unknown.code, unknown.json.verdict]).toEqual([2, "undecided"]);
     expect(unknown.json.why).toContain("--platform");
@@ -250,7 +250,7 @@ describe("revocation lists", () => {
   });
 });
 
-test("a list of a URL is fetched only when that is asked for", async () => {
+test("a list with a URL is fetched only with --fetch-crls", async () => {
   const list = await issueCrl({}, root);
   const url = await listen(stack, (_, answer) => answer.end(list));
   const policy = {
@@ -275,7 +275,7 @@ test("a list of a URL is fetched only when that is asked for", async () => {
   expect(fetched.json.ways.map(({ verdict }) => verdict)).toEqual(Array(4).fill("accepted"));
 });
 
-test("without the program openssl, its cross-check and Cloudflare's verdict are said not to be asked", async () => {
+test("without the program openssl, explain says that openssl's and Cloudflare's verdicts are missing", async () => {
   const { json, code } = await explain(certified("/hooks/acme"), { PATH: directory });
   expect(code).toBe(0);
   expect(json.platform).toMatchObject({ from: "assumed" });
@@ -299,7 +299,7 @@ describe("signatures and credentials", () => {
     expect(json.senders[0]?.signature).toMatchObject({ keys: ["DOCUSIGN_KEY"], headers: ["x-docusign-signature-1"] });
   });
 
-  test("a key that lost its last =: the hint", async () => {
+  test("a key without its last =: the hint", async () => {
     const whole = SECRETS.DOCUSIGN_KEY;
     const { code, json, text } = await explain(signed(signature(BODY, whole)), { DOCUSIGN_KEY: whole.slice(0, -1) });
     expect([code, json.code]).toEqual([1, "signature_mismatch"]);
@@ -307,7 +307,7 @@ describe("signatures and credentials", () => {
     expect(text).toContain("key 0 with = at its end");
   });
 
-  test("a secret that is not set, or a body that is not given, leaves it undecided", async () => {
+  test("a secret that is not set, or a body that is not given, leaves the verdict undecided", async () => {
     const unset = await explain(signed(signature(BODY, SECRETS.DOCUSIGN_KEY)));
     expect([unset.code, unset.json.verdict]).toEqual([2, "undecided"]);
     expect(unset.text).toContain("cannot be checked: secret DOCUSIGN_KEY is not set");

@@ -1,4 +1,4 @@
-// countersign explain on what is recorded: an event in an inbox, a decision in a log.
+// countersign explain with recorded data: an event in an inbox, or a decision in a log.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ let root: Identity;
 let acme: Identity;
 let beta: Identity;
 let policy: PolicyDocument;
-/** The id of an event that is stored, and of a decision that is logged. */
+/** `stored` is the id of a stored event. `refused` is the id of a refused request in the log. */
 let stored: string;
 let refused: string;
 
@@ -63,7 +63,7 @@ beforeAll(async () => {
   );
 });
 
-/** One event to an origin of its own, which logs into `lines`. */
+/** Sends one event to a new origin, which logs into `lines`. */
 function sendTo(
   identity: Identity,
   accept: ReturnType<typeof openSqliteInbox>["accept"],
@@ -115,7 +115,7 @@ describe("a stored event", () => {
     expect(text).toContain("by the policy of now:\nACCEPTED");
   });
 
-  test("may be refused by the policy of now", async () => {
+  test("may be refused by the current policy", async () => {
     const changed = { ...policy, deny: [{ serial: acme.certificate.serialNumber, issuer: "CN=Root" }] };
     writeFileSync(file("changed.json"), JSON.stringify(changed));
     const args = ["--event", stored, "--inbox", file("inbox.sqlite"), "--policy", file("changed.json")];
@@ -126,7 +126,7 @@ describe("a stored event", () => {
     expect(text).toContain("DENIED");
   });
 
-  test("that is not there, or in no inbox, is a fault of the user", async () => {
+  test("that does not exist, or is not in an inbox, is an error of the user", async () => {
     const { code, stderr } = await explain("--event", "none", "--inbox", file("inbox.sqlite"));
     expect([code, stderr]).toEqual([2, expect.stringContaining('holds no event "none"')]);
     expect((await explain("--event", "none", "--inbox", file("policy.json"))).code).toBe(2);
@@ -134,7 +134,7 @@ describe("a stored event", () => {
 });
 
 describe("a decision in a log", () => {
-  test("of an observed route is asked again with the certificate that the log holds", async () => {
+  test("of an observed route is judged again with the certificate in the log", async () => {
     const { code, json, text } = await explain("--decision", refused, "--log", file("origin.log"));
     expect(code).toBe(1);
     expect(json.recorded).toMatchObject({ verdict: "refused", code: "sender_not_allowed", lacking: [] });
@@ -145,7 +145,7 @@ describe("a decision in a log", () => {
     expect(text).not.toContain("clientCert");
   });
 
-  test("is undecided where the log lacks what a factor needs", async () => {
+  test("is undecided if the log lacks what a factor needs", async () => {
     const { code, json } = await explain("--decision", stored, "--log", file("origin.log"));
     expect([code, json.verdict, json.recorded.verdict]).toEqual([2, "undecided", "accepted"]);
     expect(json.why).toContain("the log holds no credentials");
@@ -176,7 +176,7 @@ describe("a decision in a log", () => {
     });
   });
 
-  test("of Cloudflare's verdict is asked again with that verdict", async () => {
+  test("about Cloudflare's verdict is judged again with that verdict", async () => {
     const asked = { id: "1", route: "/hooks/*", verdict: "FAILED:odd" };
     const line = { decision: "refused", code: "platform_disagrees", ...asked } as const;
     writeFileSync(file("platform.log"), formatLogLine(line));
@@ -185,7 +185,7 @@ describe("a decision in a log", () => {
     expect(json).toMatchObject({ code: "platform_disagrees", platform: { verified: "FAILED:odd", from: "stated" } });
   });
 
-  test("without its certificate says what was decided, and what is lacking", async () => {
+  test("without its certificate: explain says what was decided, and what is missing", async () => {
     const line = lines.find(withoutCertificate) as LogLine;
     const input = `${JSON.stringify(tail(line))}\n`;
     const args = [
@@ -217,7 +217,7 @@ describe("a decision in a log", () => {
     });
   });
 
-  test("finds its certificate in the inbox, if an event came with it", async () => {
+  test("gets its certificate from the inbox, if an event has the same certificate", async () => {
     const line = lines.find(({ decision, id }) => decision === "accepted" && id === stored) as LogLine;
     writeFileSync(file("accepted.log"), `${formatLogLine(line)}\n`);
     const { json } = await explain(
@@ -232,7 +232,7 @@ describe("a decision in a log", () => {
     expect(json.certificate?.leaf?.subject).toBe("CN=acme");
   });
 
-  test("that is not there, or in a file that is not, is a fault of the user", async () => {
+  test("that does not exist, or is in a missing file, is an error of the user", async () => {
     const missing = await explain("--decision", "none", "--log", file("origin.log"));
     expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('holds no decision "none"')]);
     const fileless = await explain("--decision", "none", "--log", file("missing.log"));

@@ -1,5 +1,5 @@
-// What people have in the place of a certificate, a key or a set of keys: every form that leaves no doubt is taken, and of the rest the
-// message names the file, what it holds and what mends it.
+// Files that people give as a certificate, a key or a set of keys. Every unambiguous form is accepted. For any other file, the
+// message names the file, says what it contains, and how to fix it.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
@@ -44,7 +44,7 @@ beforeAll(() => {
   write("client.key", keyPem);
   write("other.key", other.keyPem);
   write("ca.pem", ca.pem);
-  // Harmless.
+  // These files can be read, although some contain more than a certificate or key.
   write("client.der", der);
   write("two.der", Buffer.concat([der, Buffer.from(ca.base64, "base64")]));
   write("windows.pem", `\ufeff${pem.replaceAll("\n", "\r\n")}`);
@@ -65,7 +65,7 @@ beforeAll(() => {
     write(`escaped-${name}.pem`, pem.replaceAll("\n", `${slash}n`));
     write(`escaped-${name}.key`, `"${keyPem.replaceAll("\n", `${slash}r${slash}n`)}"`);
   }
-  // Not.
+  // From these files, no certificate or no key can be read.
   openssl("pkcs12", "-export", "-in", "client.pem", "-inkey", "client.key", "-passout", "pass:x", "-out", "client.p12");
   openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-out", "client.p7b");
   openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-outform", "DER", "-out", "client.p7c");
@@ -135,13 +135,13 @@ const NO_CERTIFICATES: readonly (readonly [name: string, what: RegExp, mend: Reg
   ["missing.pem", /cannot read/, /there is no such file/],
 ];
 
-/** Runs a command as the program does; what it throws is what it tells. */
+/** Runs a command as the program does. The program would print the error that this function throws. */
 async function countersign(...[name = "", ...args]: readonly string[]): Promise<number> {
   const command = await loadCommand(name);
   return await command.run([...args]);
 }
 
-/** The options that take certificates. Nothing is sent, and nothing is there to send to. */
+/** The options that accept certificates. Nothing is sent, because no server listens at the address. */
 const OPTIONS: readonly (readonly [option: string, run: (given: string) => Promise<number>])[] = [
   [
     "send --certificate",
@@ -160,7 +160,7 @@ const OPTIONS: readonly (readonly [option: string, run: (given: string) => Promi
   ["explain --certificate", (given) => countersign("explain", "--route", "/", "--certificate", given)],
 ];
 
-describe.each(OPTIONS)("%s says what is in the place of a certificate:", (_, run) => {
+describe.each(OPTIONS)("%s says what the file contains instead of a certificate:", (_, run) => {
   test.each(NO_CERTIFICATES)("%s", async (name, what, mend) => {
     const told = await run(file(name)).then(
       () => "nothing",
@@ -173,12 +173,12 @@ describe.each(OPTIONS)("%s says what is in the place of a certificate:", (_, run
   });
 });
 
-describe("explain takes what stands for a certificate as it is, and says what is wrong with it:", () => {
+describe("explain judges a malformed certificate unchanged, and says that it is malformed:", () => {
   const der = Buffer.from(client.base64, "base64");
   const pem = (bytes: Buffer) =>
     `-----BEGIN CERTIFICATE-----\n${bytes.toString("base64")}\n-----END CERTIFICATE-----\n`;
   const inner = Buffer.from(der);
-  // A length within it that is longer than its parent.
+  // A length inside the certificate exceeds the length of the value around it.
   inner[5] = 0xff;
   test.each<readonly [string, string | Uint8Array]>([
     ["its DER breaks off", pem(der.subarray(0, 200))],
@@ -196,7 +196,7 @@ describe("explain takes what stands for a certificate as it is, and says what is
   });
 });
 
-test("the command that mends a file can be pasted, whatever the file is called", () => {
+test("the command that converts a file can be pasted, whatever the name of the file is", () => {
   const mend = (name: string, content: string | Uint8Array) => {
     write(name, content);
     try {
@@ -220,7 +220,7 @@ test("the command that mends a file can be pasted, whatever the file is called",
   }
 });
 
-test("a file that is too large is named, and not read whole", async () => {
+test("a file that is too large is named, and not read completely", async () => {
   expect(() => readCertificates("/dev/zero")).toThrow(/cannot read \/dev\/zero: it is larger than 16 MiB/);
   truncateSync(file("empty.pem"), 16 * 1024 * 1024);
   expect(() => readCertificates(file("empty.pem"))).toThrow(/neither PEM nor DER/);
@@ -240,7 +240,7 @@ test("a file that is too large is named, and not read whole", async () => {
   }
 });
 
-test("a key with a passphrase is opened by a file that holds it", () => {
+test("a key with a passphrase is opened with a file that contains the passphrase", () => {
   openssl("pkcs8", "-topk8", "-in", "client.key", "-outform", "DER", "-passout", "pass:x", "-out", "locked.der");
   write("x", "x\n");
   write("y", "y\n");
@@ -257,7 +257,7 @@ test("a key with a passphrase is opened by a file that holds it", () => {
   expect(readPrivateKey(file("client.key"), file("x")).type).toBe("private");
 });
 
-test("line ends that a variable or JSON left escaped are taken for what they are", () => {
+test("line ends that a variable or JSON has escaped are read as line ends", () => {
   for (const name of ["once", "twice"]) {
     expect(readPair(file(`escaped-${name}.pem`), file(`escaped-${name}.key`))).toEqual(
       readPair(file("client.pem"), file("client.key")),
@@ -274,13 +274,13 @@ test.each<readonly [string, RegExp]>([
   ["public.pem", /a public key/],
   ["empty.pem", /empty/],
   ["utf16.pem", /UTF-16/],
-])("what is no private key is named: %s", (name, told) => {
+])("a file that is not a private key is named: %s", (name, told) => {
   expect(() => readPrivateKey(file(name))).toThrow(told);
   expect(() => readPrivateKey(file(name))).toThrow(file(name));
 });
 
 describe("a pair", () => {
-  test("of a client that would be refused is told before it is sent", async () => {
+  test("of a client that would be refused is reported before it is sent", async () => {
     const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
     const old = await issueCertificate({ subject: [{ CN: ["x"] }], extendedKeyUsage: [SERVER_AUTH], ...past }, ca);
     write("old.pem", old.pem);
@@ -295,14 +295,14 @@ describe("a pair", () => {
     told.mockRestore();
   });
 
-  test("of two different pairs is a fault of the files, before anything is sent", async () => {
+  test("with a key of another certificate is reported before anything is sent", async () => {
     const parts = ["--certificate", file("client.pem"), "--key", file("other.key")];
     await expect(countersign("send", "https://127.0.0.1:9/", ...parts)).rejects.toThrow(
       /other\.key: the key is not that/,
     );
   });
 
-  test("in one file, or with its CA first, or for clients alone", () => {
+  test("may be in one file, but not begin with its CA, and a server's may not be for clients only", () => {
     expect(readPair(file("all.pem"), file("all.pem")).chain).toHaveLength(2);
     write("ca-first.pem", ca.pem + client.pem);
     expect(() => readPair(file("ca-first.pem"), file("client.key"))).toThrow(/begins with .*Partner CA.* is number 2/);
@@ -321,7 +321,7 @@ describe("a pair", () => {
     expect(() => readServerPair(file("clients.pem"), file("client.key"))).toThrow(/clients\.pem: .*not for servers/);
   });
 
-  test("without the issuer behind it is told at the start, and a whole one is not", () => {
+  test("without its issuer is reported at the start, and a complete one is not", () => {
     const told = vi.spyOn(console, "error").mockReturnValue();
     openssl("req", "-new", "-key", "client.key", "-subj", "/CN=localhost", "-out", "server.csr");
     write("ca.key", ca.keyPem);
@@ -367,7 +367,7 @@ describe("policy add", () => {
     expect(policy.senders.bank.trust.anchors).toEqual(["bank", "bank-2"]);
   });
 
-  test("accepts each certificate of a sender in a file, and says which are of no use", async () => {
+  test("accepts each certificate of a sender in a file, and names those that would be refused", async () => {
     const past = { notBefore: new Date(Date.now() - 2_000_000), notAfter: new Date(Date.now() - 1_000_000) };
     const subject = [{ CN: ["old.partner.example"] }];
     const old = await issueCertificate({ subject, ...past }, ca);
@@ -409,7 +409,7 @@ describe("policy add", () => {
     expect(String(written.mock.calls.at(-1))).toMatch(/next steps[\s\S]*\/anchors\/old: expired on/);
   });
 
-  test("takes no CA for a sender, and no sender for a CA", () => {
+  test("refuses a CA as a sender, and a sender as a CA", () => {
     write("download.pem", ca.pem + client.pem);
     expect(() => readSenderCertificates(file("download.pem"))).toThrow(/begins with a CA certificate.*number 2/);
     expect(() => readSenderCertificates(file("ca.pem"))).toThrow(/a CA is no sender/);
@@ -418,7 +418,7 @@ describe("policy add", () => {
 });
 
 describe("JSON", () => {
-  test("may begin with a byte order mark; what is no JSON is named", () => {
+  test("may begin with a byte order mark, and a file that is not JSON is named", () => {
     write("mark.json", '\ufeff{"a":1}');
     expect(readJson(file("mark.json"))).toEqual({ a: 1 });
     write("utf16.json", Buffer.from('\ufeff{"a":1}', "utf16le"));
@@ -427,7 +427,7 @@ describe("JSON", () => {
     expect(() => readJson(file("page.html"))).toThrow(/holds an HTML page/);
   });
 
-  test("private keys in the public place, and the reverse, are named without being shown", async () => {
+  test("private keys instead of public keys, and the reverse, are named without being shown", async () => {
     await countersign("keys", "new", "--file", file("keys.json"));
     const { keys } = JSON.parse(readFileSync(file("keys.json"), "utf8"));
     const text = () => String(readPublicKeySet(file("keys.json")));

@@ -1,5 +1,5 @@
-// What people have in the place of a policy, a set of keys, a log or a module: the message names the file, what it holds and what
-// mends it, at whichever option it was given.
+// Files that are not the expected policy, set of keys, log or module. The message names the file. It says what the file contains
+// and how to fix it. This holds for every option that takes a file.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const POLICY = {
   routes: { "/hooks": { senders: ["partner"], methods: ["POST"] } },
 };
 
-/** Runs a command as the program does; what it throws is what it tells. */
+/** Runs a command as the program does. Returns its end, or the error that the program would print. */
 async function tellOf(...[name = "", ...args]: readonly string[]): Promise<string> {
   const command = await loadCommand(name);
   return await command.run([...args]).then(
@@ -102,7 +102,7 @@ describe.each<readonly [string, (given: string) => readonly string[], noObject: 
     /holds null and .*keys new made/,
     /holds an object/,
   ],
-])("%s says what is in the place of its JSON:", (_, ask, noObject, other) => {
+])("%s says what the file contains instead of the expected JSON:", (_, ask, noObject, other) => {
   test.each([...NO_JSON, ["null.json", noObject] as const, ["other.json", other] as const])(
     "%s",
     async (name, what) => {
@@ -117,14 +117,14 @@ describe.each<readonly [string, (given: string) => readonly string[], noObject: 
 test.each([
   ["policy.json", /policy\.json holds a policy and no set of keys/],
   ["list.json", /list\.json holds a list and no set of keys/],
-])("a set of keys is no %s", async (name, what) => {
+])("%s is not a set of keys", async (name, what) => {
   expect(await tellOf("keys", "jwks", "--file", file(name))).toMatch(what);
 });
 
 describe.each<readonly [string, (given: string) => readonly string[]]>([
   ["policy observed", (given) => ["policy", "observed", given]],
   ["explain --log", (given) => ["explain", "--policy", file("policy.json"), "--decision", "0123", "--log", given]],
-])("%s says what is no log:", (_, ask) => {
+])("%s says what a file contains that is not a log:", (_, ask) => {
   test.each<readonly [string, string | Uint8Array, RegExp]>([
     ["rotated.log.gz", gzipSync(LOG), /rotated\.log\.gz is no text, but a compressed archive: unpack it .*gzip -dc/],
     ["a.pem", ca.pem, /a\.pem is no log, but holds a certificate/],
@@ -135,7 +135,7 @@ describe.each<readonly [string, (given: string) => readonly string[]]>([
   });
 
   test.each(["", "origin ready at http://127.0.0.1:8080\n", LOG, `0${LOG}`])(
-    "and takes %j for one",
+    "and accepts %j as a log",
     async (content) => {
       write("origin.log", content);
       expect(await tellOf(...ask(file("origin.log")))).not.toMatch(/is no (?:log|text)/);
@@ -143,7 +143,7 @@ describe.each<readonly [string, (given: string) => readonly string[]]>([
   );
 });
 
-describe.concurrent("origin --handler says what is no module:", () => {
+describe.concurrent("origin --handler says why a file is not a module:", () => {
   test.each<readonly [string, string, RegExp]>([
     ["handler.pem", ca.pem, /it is no \.js, \.mjs or \.ts module$/],
     ["faulty.cjs", "const a = ;", /faulty\.cjs:1\n.*SyntaxError/s],
@@ -173,7 +173,7 @@ function startWith(handler: string) {
   return runCountersign(["origin", ...EDGE, ...files]);
 }
 
-test("origin --signing-keys says what is no set of keys", async () => {
+test("origin --signing-keys says why a file is not a set of keys", async () => {
   const settings = { upstream: "http://127.0.0.1:9", "origin-issuer": "https://origin.example" };
   await expect(loadTarget({ ...settings, "signing-keys": file("policy.json") })).rejects.toThrow(
     /policy\.json holds a policy and no set of keys: give the file that countersign keys new made/,
@@ -189,7 +189,7 @@ test.each<readonly [string, string, RegExp]>([
   ["two certificates", `${ca.pem}\n${ca.pem}`, /but 2 × certificate → give each a name of its own/],
   ["a key", ca.keyPem, /but a private key → put the certificate of the CA there/],
   ["its half", ca.pem.slice(0, 200), /but something cut off/],
-])("policy check says what is in the place of an anchor: %s", async (_, anchor, what) => {
+])("policy check says what is given instead of an anchor: %s", async (_, anchor, what) => {
   const told = vi.spyOn(console, "error").mockReturnValue();
   for (const root of [
     anchor,

@@ -1,4 +1,4 @@
-// A JSON text is changed where its value changes, and nowhere else.
+// A changed value changes a JSON text only at its place. The rest of the text stays the same.
 
 import { expect, test } from "vitest";
 import { rewriteJson } from "../../../cli/files/json-edit.ts";
@@ -45,7 +45,7 @@ test.each<readonly [string, (value: Document) => void, string, string]>([
   expect(changed(change)).toBe(TEXT.replace(before, () => after));
 });
 
-test("what is too long for its line begins one of its own, and closes on one", () => {
+test("a value that is too long for its line gets its own lines", () => {
   const long = "x".repeat(120);
   const lines = changed(({ a }) => void Object.assign(a, { three: { long, list: [1] } })).split("\n");
   expect(lines.slice(1, 7)).toEqual([
@@ -58,7 +58,7 @@ test("what is too long for its line begins one of its own, and closes on one", (
   ]);
 });
 
-test("line ends stay those of the file", () => {
+test("the line ends of the file are kept", () => {
   const text = TEXT.replaceAll("\n", "\r\n");
   expect(changed(({ b }) => void b.push({ long: "x".repeat(120), z: 1 }), text).replaceAll("\r\n", "")).not.toMatch(
     /[\r\n]/,

@@ -1,4 +1,4 @@
-// Who can read what the commands write, and what they do not write to.
+// Who can read the files that the commands write, and which files the commands do not write to.
 
 import {
   chmodSync,
@@ -36,12 +36,12 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** The same program under a process id that is known before: that of the shell. */
+/** Runs `prepare` in a shell, and then the program in the same process. So `prepare` knows the process id of the program. */
 const runAs = (prepare: string, ...args: string[]) =>
   run("bash", ["-c", `${prepare}; exec "$0" cli/main.ts "$@"`, process.execPath, ...args]);
 
 describe("keys new", () => {
-  test("writes a file that is its owner's alone, whatever the umask is", async () => {
+  test("writes a file that only its owner can read, whatever the umask is", async () => {
     expect(await runCountersign(["keys", "new", "--file", file("keys.json")])).toMatchObject({ code: 0 });
     expect(modeOf("keys.json")).toBe(0o600);
     expect(readdirSync(folder)).toEqual(["keys.json"]);
@@ -65,7 +65,7 @@ describe("keys new", () => {
   });
 });
 
-test("policy add opens no policy that its owner had closed to others", async () => {
+test("policy add does not make a policy readable that its owner had closed to others", async () => {
   const { pem } = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
   writeFileSync(file("root.pem"), pem);
   for (const mode of [0o644, 0o640, 0o600]) {
@@ -77,7 +77,7 @@ test("policy add opens no policy that its owner had closed to others", async () 
   }
 });
 
-describe("a link in the place of a file", () => {
+describe("a link instead of a file", () => {
   const add = () =>
     runCountersign(["policy", "add", "--policy", file("policy.json"), "--anchor", `other=${file("root.pem")}`]);
   beforeEach(async () => {
@@ -86,7 +86,7 @@ describe("a link in the place of a file", () => {
     mkdirSync(file("shared"));
   });
 
-  test("stays, and the file that it leads to is replaced, with its mode", async () => {
+  test("stays, and its target is replaced, with the same mode", async () => {
     writeFileSync(file("shared/real.json"), readFileSync("policy.json"), { mode: 0o640 });
     symlinkSync("shared/real.json", file("second"));
     symlinkSync("second", file("policy.json"));
@@ -105,7 +105,7 @@ describe("a link in the place of a file", () => {
     expect(modeOf("shared/keys.json")).toBe(0o600);
   });
 
-  test("is not followed to nothing, in a circle, or to what is no file", () => {
+  test("is not followed if its target is missing, the link itself, or not a file", () => {
     for (const [target, why] of [
       ["nowhere", /cannot write .*: it is a link to .*nowhere, which is not there/],
       ["keys.json", /cannot write .*: its links lead in a circle/],
@@ -128,7 +128,7 @@ describe("a link in the place of a file", () => {
   });
 });
 
-test("a revocation list is kept for its owner alone", async () => {
+test("only the owner can read a kept revocation list", async () => {
   const storage = openCrlDirectory(file("crls"), folder);
   await storage.write("https://ca.example.com/list.crl", Buffer.from("list"));
   const [name = ""] = readdirSync(file("crls"));
@@ -144,7 +144,7 @@ describe("the file of observed certificates", () => {
   });
   const linesKept = () => readFileSync(file("observed.jsonl"), "utf8").trim().split("\n");
 
-  test("has a share for each route, and one of its own for what nothing proves", () => {
+  test("has a limit for each route, and a separate one for unproven certificates", () => {
     for (let start = 0; start < 3; start += 1) {
       const log = openLog(file("inbox.sqlite"), () => {});
       for (let n = 0; n < 200; n += 1) log(lineOf(start * 200 + n, false));
@@ -155,7 +155,7 @@ describe("the file of observed certificates", () => {
     expect(modeOf("observed.jsonl")).toBe(0o600);
   });
 
-  test("is taken from others, and is no link to another file", () => {
+  test("is closed to others, and is not written through a link", () => {
     writeFileSync(file("observed.jsonl"), "", { mode: 0o666 });
     openLog(file("inbox.sqlite"), () => {})(lineOf(1, true));
     expect(modeOf("observed.jsonl")).toBe(0o600);

@@ -1,4 +1,4 @@
-// Which events countersign inbox list and export mean, and what an export holds, through the program and on both stores.
+// Which events countersign inbox list and export select, and what an export contains. Tests the program with both stores.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ describeOnStores("countersign inbox", (given) => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   const idsOf = (text: string) => linesOf(text).map(({ id }) => id);
 
-  /** One an hour. */
+  /** Stores one event each hour. */
   async function storeSix(): Promise<void> {
     const parts: Readonly<Record<string, Partial<DeliveryParts>>> = {
       a: { sender: "other" },
@@ -57,7 +57,7 @@ describeOnStores("countersign inbox", (given) => {
     await accept("g", { target: "/hooks/acmes", eventKey: '["k"]', body: "conflict" });
   }
 
-  test("list and export mean the same events by every filter, and by all of them together", async () => {
+  test("list and export select the same events with every filter, and with all filters together", async () => {
     await storeSix();
     const cases: readonly (readonly [readonly string[], string])[] = [
       [[], "abcdefhg"],
@@ -88,7 +88,7 @@ describeOnStores("countersign inbox", (given) => {
       const listed = (await inbox.events(filter)).map(({ id }) => id);
       const paged = (await inbox.page(filter)).events.map(({ id }) => id);
       expect([args, listed.reverse().join(""), paged.join("")]).toEqual([args, ids, ids]);
-      // A start of the program takes longer than all else here.
+      // A start of the program takes longer than everything else here, so only some cases start it.
       if (index % 4 !== 1) continue;
       const exported = await command("export", ...args);
       expect([exported.code, exported.stderr, idsOf(exported.stdout).join("")]).toEqual([0, "", ids]);
@@ -100,8 +100,8 @@ describeOnStores("countersign inbox", (given) => {
     }
   });
 
-  test("finds by time among many, also where a clock was set for a while", async () => {
-    // In one transaction each.
+  test("finds events by time among many, even if the clock was wrong for a while", async () => {
+    // Accepts one event after the other, so that each is stored in its own transaction, with its own time.
     const many = async (first: number, last: number) => {
       for (let n = first; n < last; n += 1) {
         now = START + n;
@@ -158,7 +158,7 @@ describeOnStores("countersign inbox", (given) => {
     expect(gone).not.toHaveProperty("bodyBase64");
 
     await Promise.all(Array.from({ length: 600 }, (_, n) => accept(`n${String(n).padStart(3, "0")}`)));
-    // Larger than a page may be.
+    // These two events are larger than a page may be.
     for (const id of ["large1", "large2"]) await accept(id, { body: id.repeat(1_000_000) });
     const all = linesOf((await command("export")).stdout);
     expect(all.length).toBe(605);
@@ -169,7 +169,7 @@ describeOnStores("countersign inbox", (given) => {
     ]);
   });
 
-  test("ends quietly when who reads an export has enough", async () => {
+  test("ends without an error when the reader of an export closes the pipe", async () => {
     for (let n = 0; n < 30; n += 1) await accept(`e${n}`, { body: "x".repeat(30_000) });
     const program = `"${process.execPath}" cli/main.ts inbox export --inbox "$1" | head -n 1`;
     const { inbox: place, environment } = onCommandLine(given.location);
@@ -180,7 +180,7 @@ describeOnStores("countersign inbox", (given) => {
   });
 });
 
-describe("filters that mean nothing are refused in one sentence", () => {
+describe("filters without a meaning are refused in one sentence", () => {
   test.each<readonly [readonly string[], RegExp]>([
     [["--since", "yesterday"], /--since yesterday is no time: a day like 2026-11-30/],
     [["--since", "2026-02-30"], /is no time/],

@@ -1,4 +1,4 @@
-// countersign inbox, as an operator runs it beside a running dispatcher.
+// countersign inbox, as an operator runs it while a dispatcher runs.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ const linesOf = (text: string) =>
     .filter(Boolean)
     .map((line) => JSON.parse(line));
 
-/** One done, one dead, one waiting. */
+/** Stores three events: one is done, one is dead, and one waits. */
 async function storeThree(): Promise<void> {
   for (const id of ["good", "bad", "later"]) await store(inbox, id, id === "bad" ? { sender: "other" } : {});
   const [good, bad] = await inbox.work.claim(2, 60_000);
@@ -37,7 +37,7 @@ async function storeThree(): Promise<void> {
 }
 
 describe("list", () => {
-  test("shows state, sender, attempts and reason, the newest first, and steers no terminal", async () => {
+  test("shows state, sender, attempts and reason, newest first, and with escaped control characters", async () => {
     await storeThree();
     const { code, stdout } = await command("list");
     expect(code).toBe(0);
@@ -74,7 +74,7 @@ describe("list", () => {
   });
 });
 
-test("show tells all of one event, and --body gives its bytes alone", async () => {
+test("show prints everything about one event, and --body prints only its bytes", async () => {
   const body = Uint8Array.from({ length: 512 }, (_, index) => index);
   const { formatContentDigest } = await import("../../../core/delivery/delivery.ts");
   await store(inbox, "one", { body, contentDigest: formatContentDigest(body), headers: [["x-a", "b\u0007"]] });
@@ -93,7 +93,7 @@ test("show tells all of one event, and --body gives its bytes alone", async () =
   expect(await command("show", "none")).toMatchObject({ code: 2, stderr: expect.stringMatching(/no event "none"/) });
 });
 
-test("show tells of each attempt, and of what operators did", async () => {
+test("show prints each attempt, and each action of an operator", async () => {
   const statuses = [503, 410, 200];
   const { lines } = dispatch(stack, file, () => new Response(null, { status: statuses.shift() ?? 500 }));
   await store(inbox, "a");
@@ -143,7 +143,7 @@ test("retry makes a dead event due while an origin runs, and drop ends one witho
   expect(await stateOf(inbox, "a")).toBe("done");
 });
 
-test("an inbox that is not there is not made, and what is no inbox is left alone", async () => {
+test("a missing inbox is not created, and a file that is not an inbox is not changed", async () => {
   const other = join(temporaryDirectory(stack), "other.sqlite");
   for (const action of [["list"], ["show", "x"], ["retry", "x"], ["drop", "x"]]) {
     expect(await runHere(["inbox", ...action, "--inbox", other])).toMatchObject({ code: 2 });

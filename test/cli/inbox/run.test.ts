@@ -1,4 +1,5 @@
-// countersign inbox run, as an operator runs it beside a dispatcher, on both stores: what was done is handled again, in order, and recorded.
+// countersign inbox run, as an operator runs it while a dispatcher runs, with both stores. Done events are handled again, in order,
+// and each rerun is recorded.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
@@ -19,7 +20,7 @@ describeOnStores("countersign inbox run", (given) => {
 
   const command = (...args: string[]) => runInbox(given.location, "run", ...args);
   const claim = () => inbox.work.claim(99, 60_000);
-  /** Stored a minute apart, and handled in this order. */
+  /** Stores events one minute apart, and handles them in this order. */
   async function handle(...names: readonly string[]): Promise<void> {
     for (const name of names) {
       const [id = "", orderKey] = name.split(":");
@@ -31,7 +32,7 @@ describeOnStores("countersign inbox run", (given) => {
   const statesOf = async () =>
     (await inbox.events({ limit: 99 })).reverse().map(({ id, state, reruns }) => `${id} ${state} ${reruns}`);
 
-  test("hands what a filter means to the handler again, in order, and records it", async () => {
+  test("hands the events of a filter to the handler again, in order, and records it", async () => {
     await handle("a", "b:o", "c:o", "d", "e:o");
     await store(inbox, "waiting");
     const asked = await command("--since", "2026-11-01T00:01Z");
@@ -57,7 +58,7 @@ describeOnStores("countersign inbox run", (given) => {
     expect(await inbox.event("a")).toMatchObject({ reruns: 0 });
   });
 
-  test("takes ids, tells which are not done, and says --json what it did", async () => {
+  test("accepts ids, says which are not done, and prints with --json what it did", async () => {
     await handle("a", "b");
     await store(inbox, "waiting");
     const { code, stdout, stderr } = await command("a", "waiting", "nothing", "--yes", "--json");
@@ -73,7 +74,7 @@ describeOnStores("countersign inbox run", (given) => {
     });
   });
 
-  test("never puts an event behind a later one of its order key", async () => {
+  test("never handles an event after a later event with the same order key", async () => {
     await handle("a:o", "b:o", "x:other", "c:o");
     const refused = async (...args: string[]) => {
       const { code, stdout, stderr } = await command(...args, "--yes");
@@ -84,7 +85,7 @@ describeOnStores("countersign inbox run", (given) => {
     expect(await refused("a", "b")).toMatch(/\(c\)/);
     expect(await refused("--until", "2026-11-01T00:02Z")).toMatch(/\(c\)/);
     expect(await statesOf()).toEqual(["a done 0", "b done 0", "x done 0", "c done 0"]);
-    // Of another key, or of another sender, nothing is later.
+    // An event of another order key, or of another sender, is not a later event.
     await store(inbox, "other sender", { sender: "other", orderKey: "o" } as never);
     for (const lease of await claim()) await inbox.work.complete(lease);
 
@@ -100,7 +101,7 @@ describeOnStores("countersign inbox run", (given) => {
     await store(inbox, "e", { orderKey: "o" });
     await inbox.drop("e", "not wanted");
     await store(inbox, "f", { orderKey: "o" });
-    // Dead and dropped ones were not handled; one that waits comes after.
+    // The later events d (dead) and e (dropped) were not handled, and f still waits. So the order is kept.
     expect(await command("c", "b", "--yes")).toMatchObject({ code: 0 });
     now = Date.now() + 1_000;
     const order: string[] = [];
@@ -113,7 +114,7 @@ describeOnStores("countersign inbox run", (given) => {
     expect(order).toEqual(["b", "c", "f"]);
   });
 
-  test("leaves out what was erased or dropped, but for an id that is named", async () => {
+  test("leaves out erased and dropped events, except a dropped one whose id is named", async () => {
     await handle("a", "b");
     now += 1_000;
     await inbox.prune({ bodySeconds: 30, eventSeconds: 9_999 });
@@ -133,7 +134,7 @@ describeOnStores("countersign inbox run", (given) => {
     expect(await statesOf()).toEqual(["a done 0", "b done 0", "c waiting 1", "d waiting 1"]);
   });
 
-  test("asks on a terminal, and takes only yes for it", async () => {
+  test("asks on a terminal, and accepts only yes", async () => {
     await handle("a");
     const answer = (text: string) => {
       const program = `"${process.execPath}" cli/main.ts inbox run a --inbox '${given.location}'`;
@@ -150,7 +151,7 @@ describeOnStores("countersign inbox run", (given) => {
     expect(await statesOf()).toEqual(["a waiting 1"]);
   });
 
-  test("refuses in one sentence what means nothing", async () => {
+  test("refuses arguments without a meaning in one sentence", async () => {
     for (const [args, told] of [
       [[], /name the ids of events, or what is meant by --since/],
       [["a", "--since", "1d"], /takes ids or filters, not both/],

@@ -1,4 +1,4 @@
-// countersign init: what it writes, and what it leaves alone.
+// countersign init: which files it writes, and which files it does not change.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -53,7 +53,7 @@ describe("writes", () => {
     expect(policy.$schema).toBe("./node_modules/countersign/policy.schema.json");
   });
 
-  test("into a package.json what it lacks", async () => {
+  test("into an existing package.json only what it lacks", async () => {
     mkdirSync(folder);
     const own = { name: "mine", type: "module", scripts: { dev: "mine" }, dependencies: { countersign: "file:c.tgz" } };
     writeFileSync(file("package.json"), JSON.stringify(own));
@@ -70,7 +70,7 @@ describe("writes", () => {
 });
 
 describe("writes nothing", () => {
-  test("where it would overwrite, and lists what", async () => {
+  test("if it would overwrite files, and lists these files", async () => {
     mkdirSync(join(folder, "src"), { recursive: true });
     for (const name of ["policy.json", "src/index.ts", "other.txt"]) writeFileSync(file(name), "mine");
     const { code, stderr } = await init();
@@ -94,7 +94,7 @@ describe("writes nothing", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test("beside a package.json that is no object", async () => {
+  test("if package.json is not an object", async () => {
     mkdirSync(folder);
     writeFileSync(file("package.json"), "[]");
     expect(await init()).toMatchObject({ code: 2, stderr: expect.stringContaining("is no JSON object") });
@@ -105,7 +105,7 @@ describe("writes nothing", () => {
 describe("the template", () => {
   const template = (name: string) => readFileSync(join(ROOT, "template", name), "utf8");
 
-  test("is what is written, for who takes the folder as it is", async () => {
+  test("is the same as what init writes without options", async () => {
     await init();
     for (const name of [
       ".gitignore",
@@ -172,7 +172,8 @@ describe("compiles under its own tsconfig.json", () => {
   ])("in mode %s", async (mode, program) => {
     await init("--mode", mode);
     symlinkSync(join(modules, "node_modules"), file("node_modules"));
-    // What it is made of is read: a copy that asks for another name is what does not compile, and nothing else.
+    // Proves that the compiler reads the program. The copy imports a module that does not exist, so the copy must be the only file
+    // that does not compile.
     mkdirSync(file("src"), { recursive: true });
     writeFileSync(file("src/copy.ts"), read(program).replace('from "countersign', 'from "countersign/none'));
     const told = await compile("-p", folder).catch((error: Error) => error.message);

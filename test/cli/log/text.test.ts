@@ -1,10 +1,10 @@
-// What people see of a decision while a system runs.
+// How a decision is shown to people while a system runs.
 
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { formatDecision } from "../../../cli/log/text.ts";
 
-test("formatDecision() escapes what steers a terminal or reorders text", () => {
+test("formatDecision() escapes control characters, and characters that reorder text", () => {
   const line = {
     decision: "refused",
     code: "sender_not_allowed",

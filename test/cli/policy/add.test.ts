@@ -1,4 +1,4 @@
-// countersign policy add --certificate: what the policy would say of the certificate, before it is written.
+// countersign policy add --certificate judges the certificate with the new policy before it writes this policy.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -57,7 +57,7 @@ test.each<readonly [string, () => Promise<Identity> | Identity, RegExp]>([
     () => below,
     /no anchor of the sender is CN=Intermediate: .*behind the sender's/,
   ],
-])("%s is not written, unless it is insisted on", async (_, issue, told) => {
+])("%s is not written, except with --anyway", async (_, issue, told) => {
   const { pem } = await issue();
   const refused = await add(pem);
   expect([refused.code, refused.written]).toEqual([2, undefined]);
@@ -72,7 +72,7 @@ test.each<readonly [string, () => Promise<Identity> | Identity, RegExp]>([
   ]);
 });
 
-test("one whose issuer may be an intermediate CA of the anchor's organisation is written, with what the sender has to present", async () => {
+test("one whose issuer may be an intermediate CA of the anchor's organisation is written, with a note about what the sender must present", async () => {
   const organization = { O: ["Acme"] };
   const anchor = await issueCertificate({ subject: [organization, { CN: ["Acme Root"] }], ca: {} });
   const issuing = await issueCertificate({ subject: [organization, { CN: ["Acme Issuing"] }], ca: {} }, anchor);
@@ -85,7 +85,7 @@ test("one whose issuer may be an intermediate CA of the anchor's organisation is
   expect(written.senders.acme.certificates).toHaveLength(1);
 });
 
-test("a CA is no sender, also where the sender's own comes after it, and whoever insists", async () => {
+test("a CA is not accepted as a sender, not even before the sender's certificate or with --anyway", async () => {
   for (const options of [[], ["--anyway"]]) {
     const alone = await add(root.pem, ...options);
     expect([alone.code, alone.written]).toEqual([2, undefined]);
@@ -96,7 +96,7 @@ test("a CA is no sender, also where the sender's own comes after it, and whoever
   }
 });
 
-test("what will be accepted is written without a word, and what waits for its day with one", async () => {
+test("a certificate that is accepted is written without a note, and one that is not yet valid with a note", async () => {
   for (const pem of [good.pem, below.pem + intermediate.pem]) {
     const { code, stdout, written } = await add(pem);
     expect(code).toBe(0);
@@ -119,7 +119,7 @@ test("a certificate that is denied is not written, and the entry is named", asyn
   expect(stderr).toMatch(/certificate_denied\) → it is denied by \/deny\/0: .*policy remove --deny NUMBER/);
 });
 
-test("a revocation list that is here is looked at, and one that is not stops nothing", async () => {
+test("an available revocation list is checked, and a missing one does not prevent the change", async () => {
   const { code } = await add(good.pem);
   expect(code).toBe(0);
   const document = JSON.parse(readFileSync(policyFile, "utf8"));
@@ -136,7 +136,7 @@ test("a revocation list that is here is looked at, and one that is not stops not
   expect(revoked.stderr).toMatch(/\(certificate_revoked\) → ask the sender/);
 });
 
-/** OpenSSL is the CA. */
+/** Revokes the certificate. OpenSSL writes the revocation list to root.crl. */
 function revoke({ base64, pem }: Identity): void {
   writeFileSync(file("root.key"), root.keyPem);
   writeFileSync(file("revoked.pem"), pem);

@@ -1,4 +1,4 @@
-// countersign policy deny: the entry that it writes holds, and the rest of the file stays as it was.
+// countersign policy deny. The entry that it writes is effective, and the rest of the file stays the same.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ beforeAll(async () => {
   renewed = await issueCertificate({ subject: [{ CN: ["client"] }], keys: leaf.keys }, issuing);
 });
 
-/** A policy as somebody wrote it. */
+/** Returns the text of a policy that somebody formatted by hand. */
 const textOf = (deny = "") => `{
     "anchors": { "root": ${JSON.stringify(root.pem)} },
     "senders": { "one":   { "certificates": [{ "subject": { "CN": "client" } }], "trust": { "anchors": ["root"] } } },
@@ -48,7 +48,7 @@ async function deny({ pem }: Identity, text: string, ...options: string[]) {
   return { ...finished, written, denies: (base64: string) => list.holds(parseCertificate(base64)) };
 }
 
-test("denies a sender's key, in whatever certificate, and leaves the file as it is written", async () => {
+test("denies a sender's key in every certificate, and keeps the format of the file", async () => {
   const { code, stdout, written, denies } = await deny(leaf, textOf());
   const entry = `{ "spkiSha256": "${parseCertificate(leaf.base64).spkiSha256}" }`;
   expect(written).toBe(textOf(`,\n    "deny": [${entry}]`));
@@ -67,7 +67,7 @@ test("denies a sender's key, in whatever certificate, and leaves the file as it 
   expect([check.code, check.stderr]).toEqual([0, ""]);
 });
 
-test("denies one certificate by serial number and issuer, after the entries that are there", async () => {
+test("denies one certificate by serial number and issuer, after the existing entries", async () => {
   const first = `{ "spkiSha256": "${"ab".repeat(32)}" }`;
   const { written, denies, stdout } = await deny(
     leaf,
@@ -86,7 +86,7 @@ test("denies one certificate by serial number and issuer, after the entries that
   expect(denies(withOtherSignature(leaf.base64))).toBe(true);
 });
 
-test("denies a CA by whatever other CA it was certified", async () => {
+test("denies a CA, whichever other CA certified it", async () => {
   const { denies } = await deny(issuing, textOf());
   expect([issuing, issuingByOther].map(({ base64 }) => denies(base64))).toEqual([true, true]);
 });

@@ -1,4 +1,4 @@
-// countersign policy expiring, as a user runs it, over a real policy, inbox and certificate.
+// countersign policy expiring, as a user runs it, with a real policy, inbox and certificate.
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -89,7 +89,7 @@ test("lists sender, listener and window, soonest first, with pointer and remedy,
   expect(await expiring(...args, "--within", "10")).toMatchObject({ code: 0 });
 });
 
-test("ends with 0 when what ends is replaced already", async () => {
+test("ends with 0 when a replacement is already in use", async () => {
   const policy = writePolicy();
   const [old, next] = await Promise.all(
     [40, 400].map((days) => issueCertificate({ subject: [{ CN: ["acme"] }], notAfter: inDays(days) }, root)),

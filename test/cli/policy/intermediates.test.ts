@@ -1,4 +1,4 @@
-// Intermediates of a policy on the command line: added, shown, explained, and taken out again.
+// Intermediates of a policy on the command line. They are added, shown, explained and removed.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ afterEach(() => {
   return stack.disposeAsync();
 });
 
-test("are what a sender needs that leaves its own out, and go again", async () => {
+test("make a sender accepted that does not send its intermediate, and can be removed", async () => {
   const sender = ["--anchor", `root=${file("root.pem")}`, "--sender", "acme", "--certificate", file("client.pem")];
   const route = ["--route", "/hooks/acme"];
   await expect(policy("add", ...sender, ...route)).rejects.toThrow(/issuer_unknown.*--intermediate NAME=FILE/s);
@@ -55,7 +55,7 @@ test("are what a sender needs that leaves its own out, and go again", async () =
   expect(read()).not.toHaveProperty("intermediates");
 });
 
-test("are not NAME=FILE of anything but a CA", async () => {
+test("must be NAME=FILE with a CA certificate", async () => {
   await expect(policy("add", "--intermediate", file("issuing.pem"))).rejects.toThrow(
     /--intermediate .* is not NAME=FILE/,
   );

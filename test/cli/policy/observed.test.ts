@@ -1,5 +1,5 @@
-// From "Docusign will call us" to an enforced route: observe, paste, enforce, as the README has it, with a certificate
-// whose subject is nowhere in the policy beforehand.
+// From "Docusign will call us" to an enforced route: observe, paste, enforce, as the README describes it. The policy does not know
+// the subject of the sender's certificate beforehand.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,7 +58,10 @@ function send(url: string, client: string | undefined, ...args: string[]) {
 }
 const SIGNED = ["--sign", "docusign:DOCUSIGN_HMAC_KEY"];
 
-/** The way of an operator; `start` runs the system on the policy, and it reloads or is started again. */
+/**
+ * Does what an operator does. `start` starts the system with the policy. `applies` resolves when the changed policy is in force,
+ * after a reload or a restart.
+ */
 async function observePasteEnforce(
   name: string,
   observations: string,
@@ -67,7 +70,7 @@ async function observePasteEnforce(
   expect((await add(name, "--preset", "docusign", "--anchor", `trial=${file("root.pem")}`)).code).toBe(0);
   const { program, url, applies } = await start();
 
-  // They are told of in the order in which they were seen: the sender first.
+  // Observed certificates are listed in the order in which they were first seen. So the sender sends first.
   expect((await send(url, "sender", ...SIGNED)).status).toBe(403);
   const others = [send(url, "sender", ...SIGNED), send(url, "stranger", ...SIGNED), send(url, undefined)];
   expect((await Promise.all(others)).map(({ status }) => status)).toEqual([403, 403, 403]);
@@ -102,7 +105,7 @@ async function observePasteEnforce(
 }
 
 describe("observe, paste, enforce", () => {
-  it("leads from the preset to an enforced route of an origin on its own", async () => {
+  it("leads from the preset to an enforced route of an origin without an edge", async () => {
     const args = ["--certificate", file("state/server.pem"), "--key", file("state/server.key")];
     const inbox = ["--inbox", file("origin/inbox.sqlite"), "--policy", policyOf("own"), "--port", "0"];
     mkdirSync(file("origin"));
@@ -119,7 +122,7 @@ describe("observe, paste, enforce", () => {
     });
   });
 
-  it("leads there through the edge as well", async () => {
+  it("leads to the same result through the edge", async () => {
     await observePasteEnforce("edge", file("state/observed.jsonl"), async () => {
       const start = async () => {
         const args = ["dev", "--port", "0", "--state", file("state"), "--policy", policyOf("edge")];
@@ -143,7 +146,7 @@ describe("observe, paste, enforce", () => {
     expect(JSON.parse(await observed(file("tail.json"), "--json")).observed).toHaveLength(1);
   });
 
-  it("gives a line to paste, with the sender of the route where it has one", async () => {
+  it("gives a line to paste, with the sender of the route if it has one", async () => {
     const args = ["policy", "observed", file("state/observed.jsonl"), "--policy", policyOf("edge")];
     const { code, stdout } = await runHere(args);
     expect(code).toBe(0);

@@ -30,7 +30,7 @@ describe("countersign policy presets", () => {
       expect(text.stdout.replaceAll(/ {2,}/g, "  ")).toContain(`${name}  ${title}\n`);
   });
 
-  it("says of one what it accepts, what it needs, and what is not known", async () => {
+  it("says what one preset accepts, what it needs, and what is not known", async () => {
     const { code, stdout } = await runHere(["policy", "presets", "docusign"]);
     expect(code).toBe(0);
     for (const part of [
@@ -44,7 +44,7 @@ describe("countersign policy presets", () => {
       expect(stdout).toContain(text);
   });
 
-  it("says as JSON where each anchor comes from", async () => {
+  it("says in JSON where each anchor comes from", async () => {
     const { stdout } = await runHere(["policy", "presets", "meta", "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({
       name: "meta",
@@ -56,7 +56,7 @@ describe("countersign policy presets", () => {
     expect(new Set(anchors.map(({ from }) => from))).toEqual(new Set(["node"]));
   });
 
-  it("names those there are for one that there is not", async () => {
+  it("lists the existing presets if one does not exist", async () => {
     const { code, stderr } = await runHere(["policy", "presets", "github"]);
     expect(code).toBe(2);
     expect(stderr).toContain('no preset "github": there are docusign, docusign-demo, meta');
@@ -82,7 +82,7 @@ describe("countersign policy add --preset", () => {
     expect((await runHere(["policy", "check", "--policy", file("new.json")])).code).toBe(0);
   });
 
-  it("adds to a policy that is there, under another name and path, and uses its anchor", async () => {
+  it("adds to an existing policy, under another name and path, and uses its anchor", async () => {
     writeFileSync(file("repository.json"), readFileSync("policy.json"));
     const before = read("repository.json");
     const args = ["--preset", "workfront", "--sender", "adobe", "--route", "/in/adobe", "--json"];
@@ -117,7 +117,7 @@ describe("countersign policy add --preset", () => {
     expect(readFileSync(file("changed.json"), "utf8")).toBe(before);
   });
 
-  it("keeps the settings of a route that is there, and says so", async () => {
+  it("keeps the settings of an existing route, and says so", async () => {
     await add("shared.json", "--preset", "pagerduty", "--route", "/hooks");
     const { stdout } = await add(
       "shared.json",
@@ -169,7 +169,7 @@ describe("countersign policy add --preset with files", () => {
     expect(existsSync(file("wrong.json"))).toBe(false);
   });
 
-  it("refuses to use an anchor of the policy that has the name and is another certificate", async () => {
+  it("refuses to use an anchor of the policy with the same name and another certificate", async () => {
     await add(
       "taken.json",
       "--anchor",
@@ -205,7 +205,7 @@ describe("countersign policy add --preset with files", () => {
     expect(certificates[2]).toHaveProperty("spkiSha256");
   });
 
-  it("asks for the CA of a private one, observes without a certificate and enforces with one", async () => {
+  it("requires the CA of a private preset, observes without a certificate and enforces with one", async () => {
     const missing = await add("private.json", "--preset", "private-ca", "--sender", "partner");
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain("brings no anchor");

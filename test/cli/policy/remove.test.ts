@@ -1,4 +1,4 @@
-// countersign policy remove, through the program: what goes, what goes with it, and what is refused.
+// countersign policy remove, through the program: what it removes, which other parts it removes with it, and what it refuses.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const root = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
 const other = await issueCertificate({ subject: [{ CN: ["Other"] }], ca: {} });
 const digest = "ab".repeat(32);
 
-/** As somebody wrote it, one part a line. */
+/** A policy that somebody formatted by hand, with one part in each line. */
 const TEXT = `{
   "senders": {
     "one": { "certificates": [{ "subject": { "CN": "a" } },  { "subject": { "CN": "b" } }], "trust": { "anchors": ["root","other"] } },
@@ -40,7 +40,7 @@ async function remove(...options: string[]) {
 const without = (...parts: readonly string[]) => parts.reduce((text, part) => text.replace(part, ""), TEXT);
 const TWO = '\n    "two": { "signature": { "scheme": "github", "secrets": ["TWO"] } },';
 
-test("takes out a sender with its name on every route, and shows it", async () => {
+test("removes a sender and its name on every route, and shows the change", async () => {
   const { code, stdout, written } = await remove("--sender", "two");
   expect(code).toBe(0);
   expect(written).toBe(without(TWO, ', "two"', ', "shadow": ["two"]'));
@@ -63,7 +63,7 @@ test.each<readonly [string, readonly string[], readonly string[]]>([
       ',\n    "/only":  { "senders": ["three"], "methods": ["POST"], "shadow": ["two"] }',
     ],
   ],
-])("takes out %s and nothing else", async (_, options, parts) => {
+])("removes %s and nothing else", async (_, options, parts) => {
   const tried = await remove(...options, "--dry-run", "--json");
   expect(JSON.parse(tried.stdout)).toMatchObject({ written: false, changes: expect.arrayContaining([]) });
   expect(tried.written).toBe(TEXT);
@@ -72,7 +72,7 @@ test.each<readonly [string, readonly string[], readonly string[]]>([
   expect(written).toBe(without(...parts));
 });
 
-test("says what is of no use afterwards", async () => {
+test("names parts that are unused afterwards", async () => {
   const { stdout } = await remove("--route", "/only");
   expect(stdout).toMatch(/\/senders\/three: no route names it → .*remove it/);
 });
@@ -114,7 +114,7 @@ test.each<readonly [string, readonly string[], readonly RegExp[]]>([
   expect(written).toBe(TEXT);
 });
 
-test("a part that has not the form to be changed is named, in every command that changes a policy", async () => {
+test("a malformed part that cannot be changed is named, in every command that changes a policy", async () => {
   writeFileSync(
     policyFile,
     '{ "anchors": 1, "senders": { "a": 1 }, "routes": { "/x": { "senders": "a" } }, "deny": {} }',
@@ -132,7 +132,7 @@ test("a part that has not the form to be changed is named, in every command that
   }
 });
 
-test("the policy of the checkout is changed by who names it alone", async () => {
+test("the policy of the checkout is changed only if it is named", async () => {
   const before = readFileSync("policy.json", "utf8");
   for (const args of [
     ["add", "--preset", "slack"],

@@ -1,4 +1,4 @@
-// countersign policy show: everything that a policy says of who is accepted, in words and as JSON.
+// countersign policy show prints everything that a policy says about who is accepted, in words and as JSON.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -57,7 +57,7 @@ const show = (...options: string[]) =>
 
 describe("in words", async () => {
   const { code, stdout } = await show();
-  /** The part of one route, sender or CA. */
+  /** Returns the part about one route, sender or CA. */
   const part = (begin: string) => stdout.split(/\n\n/).find((text) => text.startsWith(begin)) ?? "";
 
   test("has the file, the digest, and no secret", () => {
@@ -136,7 +136,7 @@ describe("in words", async () => {
     for (const line of lines) expect(part(begin)).toContain(line);
   });
 
-  test("shows the whole of it escaped, each text within its line", () => {
+  test("escapes everything, and keeps each text within its line", () => {
     expect(stdout).not.toMatch(/\u202e/);
     expect(stdout).not.toMatch(/^second/m);
   });

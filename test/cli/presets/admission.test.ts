@@ -1,4 +1,4 @@
-// Whom the presets admit: the subjects that the senders' own files have, and none that is near to them.
+// Which subjects the presets admit: the subjects in the senders' own files, and no similar subject.
 
 import { describe, expect, it } from "vitest";
 import type { Identity } from "../../../cli/dev/authority.ts";
@@ -22,7 +22,7 @@ const WORKFRONT = {
   O: "Adobe Inc.",
   CN: "*.prod.eventsubscriptions.workfront.com",
 };
-/** Somebody else's certificate of the same public CA. */
+/** A certificate of another customer of the same public CA. */
 const CUSTOMER = { C: "US", O: "Another Customer, Inc.", CN: "webhooks.customer.example" };
 
 function issue(authority: Authority, subject: Subject, dns: readonly string[] = []): Promise<Identity> {
@@ -130,7 +130,7 @@ describe("dialogflow", () => {
     expect(judge(policy, old, gts, OLD_ENDS)).toBe("sender_not_allowed");
   });
 
-  it("accepts the new certificate before and after that", async () => {
+  it("accepts the new certificate before and after that date", async () => {
     const client = await issue(sslCom, { CN: "Google LLC" });
     for (const now of [OLD_ENDS - 1, OLD_ENDS, OLD_ENDS + 86_400]) {
       expect(judge(policy, client, sslCom, now)).toBe("admitted");
@@ -151,7 +151,7 @@ describe("presets of private CAs", async () => {
     expect(await verdict(policy, authority, { CN: `${META.CN}.evil.example` })).toBe("sender_not_allowed");
   });
 
-  it("docusign refuses a proven certificate until one is accepted", async () => {
+  it("docusign refuses a proven certificate until an entry accepts it", async () => {
     const policy = policyBelow(presetDocument("docusign"), { digicert });
     expect(await verdict(policy, digicert, { O: "DocuSign, Inc.", CN: "anything" })).toBe("sender_not_allowed");
   });

@@ -1,4 +1,4 @@
-// The presets as data: whole, sound once written, and true to the roots that Node ships.
+// The presets as data. Each is complete and makes a sound policy. Its public roots are those that Node ships.
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import { findPublicRoot } from "../../../cli/policy/root-store.ts";
@@ -7,7 +7,7 @@ import { compilePolicy } from "../../../core/policy/compile.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { anchorOption, makeAuthority, presetDocument } from "./world.ts";
 
-/** The anchors that have to be given as files. */
+/** The anchors that an operator must give as files. */
 const PRIVATE_ANCHORS: Readonly<Record<string, string>> = {
   meta: "meta-outbound-api-ca-2025-12",
   "private-ca": "partner-ca",
@@ -23,7 +23,7 @@ async function write(name: string) {
 }
 
 describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
-  it("compiles into a policy that says all of it", async () => {
+  it("compiles into a policy with all members of the preset", async () => {
     const document = await write(name);
     const policy = compilePolicy(JSON.parse(JSON.stringify(document)));
     const [sender] = policy.senders;
@@ -35,13 +35,13 @@ describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
     expect(document.senders[name]?.about).toMatchObject({ preset: name, checked: preset.checked });
   });
 
-  it("has its public roots in Node's store, with the subjects that it says", () => {
+  it("has its public roots in Node's store, with the subjects that the preset names", () => {
     for (const source of Object.values(preset.anchors)) {
       if ("subject" in source) expect(findPublicRoot(source.sha256)?.subjectText).toBe(source.subject);
     }
   });
 
-  it("has a source for each of its anchors and a word on each of its secrets", () => {
+  it("has a source for each anchor and a description of each secret", () => {
     expect(Object.keys(preset.anchors)).toEqual(preset.sender.trust?.anchors);
     expect(Object.keys(preset.secrets)).toEqual(preset.sender.signature?.secrets ?? []);
   });
@@ -63,7 +63,7 @@ it.each(["docusign", "docusign-demo"])("%s accepts no certificate, because no su
   expect(PRESETS[name]?.route).toEqual({ methods: ["POST"], maxBodyBytes: 25 * 1024 * 1024, mode: "observe" });
 });
 
-it("the roots that public-roots.ts says Node lacks are not there", async () => {
+it("the roots that public-roots.ts says Node lacks are really missing", async () => {
   const { rootCertificates } = await import("node:tls");
   const { X509Certificate } = await import("node:crypto");
   const subjects = rootCertificates.map((pem) => new X509Certificate(pem).subject);

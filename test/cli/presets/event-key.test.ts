@@ -1,4 +1,4 @@
-// What Docusign's preset calls one event: the same in a retry, whose bytes differ, and different for everything else.
+// What Docusign's preset treats as the same event: a retry, although its bytes differ, and nothing else.
 
 import { expect, it } from "vitest";
 import { docusign } from "../../../cli/presets/docusign.ts";
@@ -20,7 +20,7 @@ function keyOf(event: object): string | undefined {
 
 const key = keyOf(EVENT);
 
-it("is the same in a retry, and whether the configuration's id is a number or a text", () => {
+it("is the same in a retry, and for a configuration id as a number or as a text", () => {
   expect(key).toBeDefined();
   expect(keyOf({ ...EVENT, retryCount: 1 })).toBe(key);
   expect(keyOf({ ...EVENT, configurationId: "22028153" })).toBe(key);
@@ -36,7 +36,7 @@ it.each<[string, object]>([
   expect(keyOf({ ...EVENT, ...change })).not.toBe(key);
 });
 
-it("is there for events without an envelope, and absent for XML", () => {
+it("exists for events without an envelope, and not for XML", () => {
   const template = keyOf({ ...EVENT, event: "template-created", data: { templateId: "t" } });
   expect(template).toBeDefined();
   expect(template).not.toBe(key);

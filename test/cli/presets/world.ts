@@ -1,4 +1,4 @@
-// Presets below test authorities that have the names of the real ones, so that the subjects of real senders can be tried.
+// Puts test authorities with the names of the real ones below the presets, so that subjects of real senders can be tested.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ const WINDOW = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Date
 /** Public CAs put both purposes into the certificates that webhook senders use. */
 const PUBLIC_PURPOSES = { extendedKeyUsage: [SERVER_AUTH, CLIENT_AUTH] };
 
-/** A root, an issuing CA below it, and what certifies clients. */
+/** A root, an issuing CA below the root, and a function that issues client certificates. */
 export interface Authority {
   readonly root: Identity;
   readonly issuing: Identity;
@@ -42,7 +42,7 @@ export function anchorOption(directory: string, name: string, { root }: Authorit
   return `${name}=${file}`;
 }
 
-/** What the preset makes of an empty policy. */
+/** Returns what the preset adds to an empty policy. */
 export function presetDocument(preset: string, addition: Partial<PresetAddition> = {}): PolicyDraft {
   const document: PolicyDraft = { anchors: {}, senders: {}, routes: {} };
   const nothing = {
@@ -57,7 +57,7 @@ export function presetDocument(preset: string, addition: Partial<PresetAddition>
   return document;
 }
 
-/** The preset's policy with the test roots in the place of its anchors: those whose name starts so. */
+/** Returns the preset's policy, in which a test root replaces each anchor whose name starts with a key of `authorities`. */
 export function policyBelow(document: PolicyDraft, authorities: Readonly<Record<string, Authority>>): Policy {
   const anchors = Object.keys(document.anchors).flatMap((name) => {
     const [, authority] = Object.entries(authorities).find(([start]) => name.startsWith(start)) ?? [];
@@ -66,7 +66,10 @@ export function policyBelow(document: PolicyDraft, authorities: Readonly<Record<
   return compilePolicy({ ...document, anchors: { ...document.anchors, ...Object.fromEntries(anchors) } });
 }
 
-/** `admitted`, or the code of the refusal, for a client that sends its issuing CA along. The signature is not looked at. */
+/**
+ * Returns `admitted` or the code of the refusal, for a client that also sends its issuing CA. Signatures of requests are not
+ * checked.
+ */
 export function judge(policy: Policy, client: Identity, { issuing }: Authority, now: number): string {
   const { senders, deny } = policy;
   const presented = { leaf: client.base64, intermediates: [issuing.base64], platform: undefined };

@@ -1,4 +1,4 @@
-// policy check as operators and builds run it, and the same check where a policy comes into force.
+// policy check, as operators and builds run it, and the same check when a policy comes into force.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 type Sender = Record<string, unknown>;
 
-/** The text of a policy of one sender, with more in it. */
+/** Returns the text of a policy with one sender. `more` replaces members of the policy. */
 function policyText(sender: Sender = {}, more: object = {}): string {
   const one = { certificates: [{ subject: { CN: "a" } }], trust: { anchors: ["root"] }, ...sender };
   const policy = {
@@ -57,7 +57,7 @@ interface Result {
 }
 const resultOf = ({ stdout }: Finished) => JSON.parse(stdout) as Result;
 
-/** Each finding as `severity pointer`. */
+/** Returns each finding as `severity pointer`. */
 async function placesIn(text: string): Promise<{ code: number; places: string[] }> {
   const finished = await check(text, "--json");
   const { findings } = resultOf(finished);
@@ -101,7 +101,7 @@ describe("countersign policy check", () => {
     expect(code).toBe(2);
   });
 
-  it("names every member that is written twice, at its line, and the rest of what is wrong", async () => {
+  it("names every member that is written twice, at its line, and every other problem", async () => {
     const text = `{
   "anchors": {},
   "senders": {
@@ -118,7 +118,8 @@ describe("countersign policy check", () => {
       ["/senders/a/signature/secrets", 4, 65],
       ["/senders/a", 5, 5],
       ["/routes/~1x", 9, 5],
-      // Of two the first is found again: it is the last that counts, and either may be the one to mend.
+      // Two routes have this pointer. The problem is in the last one, which counts, but its line is found in the first one. That is
+      // enough, because the operator must change one of the two routes.
       ["/routes/~1x/senders/0", 8, expect.any(Number)],
     ]);
   });
@@ -155,7 +156,7 @@ describe("countersign policy check", () => {
     });
   });
 
-  it("calls no policy sound for a way in that does not start with it, and says why", async () => {
+  it("names the modes that do not start with a policy, and says why", async () => {
     const signed = { senders: { one: { signature: { scheme: "github", secrets: ["KEY"] } } }, anchors: {} };
     const listed = { anchors: { root: { certificate: root, crls: { sources: ["ca.crl"], freshness: "prefer" } } } };
     const inFront = { senders: { one: { certificates: [now], trust: { platform: true } } }, anchors: {} };
@@ -181,7 +182,7 @@ describe("countersign policy check", () => {
     expect((await check(policyText())).stdout).toMatch(/policy\.json is sound: 1 route\(s\), digest [0-9a-f]{64}\n$/);
   });
 
-  it("says what a policy needs where it runs", async () => {
+  it("says what a policy needs on the edge and at the origin", async () => {
     const sender = { signature: { scheme: "github", secrets: ["KEY"] }, trust: { anchors: ["root"], platform: true } };
     const route = { senders: ["one"], methods: ["POST"] };
     const routes = { "/a": { ...route, answer: "handler" }, "/b": { ...route, delivery: "queue" } };
@@ -197,7 +198,7 @@ describe("countersign policy check", () => {
     expect(stdout).not.toContain("HUSH");
   });
 
-  it("asks more of the policy of an edge", async () => {
+  it("requires more of the policy of an edge", async () => {
     const crls = { sources: ["ca.crl"], freshness: "require" };
     const text = policyText({}, { anchors: { root: { certificate: root, crls } } });
     expect((await check(text)).code).toBe(0);
@@ -235,14 +236,14 @@ describe("every command that reads a policy", () => {
     expect(stderr).not.toMatch(/HUSH|user:/);
   });
 
-  it("origin: a contradiction stops the start, what time brought about is told and does not", async () => {
+  it("origin: a contradiction prevents the start, and a date in the past only causes a warning", async () => {
     const start = (text: string) => runHere([...origin, "--policy", fileOf(text)]);
     const now = { subject: { CN: "a" } };
     const contradiction = await start(policyText({ certificates: [now, now] }));
     expect(contradiction.stderr).toMatch(
       /- \S+\.json: \/senders\/one\/certificates\/1: repeats .* → remove one of them/,
     );
-    // Without --jwks it does not start either, and says so alone.
+    // Without --jwks this origin does not start either. The error names only --jwks, so the dates did not prevent the start.
     const overdue = await start(
       policyText({ certificates: [{ ...now, until: date(-2) }] }, { anchors: { root: expired } }),
     );
@@ -254,7 +255,7 @@ describe("every command that reads a policy", () => {
 });
 
 describe("wrangler's build", () => {
-  /** The project as it is, but for its policy. */
+  /** Makes a copy of this project with another policy. */
   function projectWith(policy: string): string {
     const project = join(directory, `project-${readdirSync(directory).length}`);
     mkdirSync(project);
@@ -269,7 +270,7 @@ describe("wrangler's build", () => {
       ["-c", `cd '${project}' && node node_modules/wrangler/bin/wrangler.js deploy --dry-run --outdir out`],
       "",
       {
-        // Local edges of other test files let it say only errors.
+        // Local edges in other test files set WRANGLER_LOG so that wrangler prints only errors.
         WRANGLER_LOG: "log",
       },
     );
@@ -279,7 +280,7 @@ describe("wrangler's build", () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/policy\.json is sound[\s\S]*gzip/) });
   });
 
-  it("fails with the findings of any other", async () => {
+  it("fails with the findings of a policy that is not sound", async () => {
     const { code, stdout, stderr } = await build(projectWith(policyText({}, { anchors: { root: expired } })));
     expect(code).not.toBe(0);
     expect(stdout + stderr).toMatch(

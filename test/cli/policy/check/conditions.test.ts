@@ -1,4 +1,5 @@
-// What entries of `certificates` ask for, compared: which say the same, and which accept all that others do.
+// Compares the conditions of entries of `certificates`: which entries are equal, and which accept everything that another entry
+// accepts.
 
 import assert from "node:assert/strict";
 import {
@@ -21,7 +22,7 @@ const isSame = (a: Entry, b: Entry) => keyOf(factsOf(a)) === keyOf(factsOf(b));
 const DIGEST = "AB".repeat(32);
 const colons = DIGEST.toLowerCase().match(/../g)?.join(":") ?? "";
 
-/** Which of these entries accept whatever the other one does. */
+/** Returns the indexes of the `others` that accept every certificate that `entry` accepts. */
 function impliedBy(entry: Entry, ...others: readonly Entry[]): number[] {
   const facts = others.map(factsOf);
   return new MatcherIndex(facts)
@@ -30,7 +31,7 @@ function impliedBy(entry: Entry, ...others: readonly Entry[]): number[] {
     .sort();
 }
 
-/** The windows of two days of January 2027, the second not included. */
+/** Returns the facts of an entry with a window in January 2027. `from` and `until` are days. `until` is not included. */
 const window = (from?: number, until?: number) =>
   factsOf({
     sha256: DIGEST,
@@ -39,13 +40,13 @@ const window = (from?: number, until?: number) =>
   });
 
 const cases: Cases = {
-  "compiles() is false of what is no matcher, and hides no other fault": () => {
+  "compiles() returns false for a malformed matcher, and does not hide other errors": () => {
     assert.equal(compiles({ subject: { CN: "a" } }), true);
     const bad: readonly Entry[] = [{ subject: "/CN=a" }, { subject: { XX: "a" } }, { san: { ip: ["x"] } }];
     for (const entry of bad) assert.equal(compiles(entry), false);
     assert.throws(() => compiles(undefined as never), TypeError);
   },
-  "entries say the same in whatever spelling": () => {
+  "entries are equal in different spellings": () => {
     const pairs: readonly (readonly [Entry, Entry])[] = [
       [{ subject: { CN: "a", O: "b" } }, { subject: { o: "b", "2.5.4.3": ["a"] } }],
       [{ subject: "CN=a,O=b" }, { subject: "cn=a,2.5.4.10=b" }],
@@ -63,7 +64,7 @@ const cases: Cases = {
     ];
     for (const [a, b] of pairs) assert.ok(isSame(a, b), JSON.stringify([a, b]));
   },
-  "entries that ask for different things do not say the same": () => {
+  "entries with different conditions are not equal": () => {
     const entries: readonly Entry[] = [
       { subject: { CN: "a" } },
       { subject: { CN: "A" } },
@@ -91,16 +92,16 @@ const cases: Cases = {
     assert.deepEqual(impliedBy(narrow, wide, other, narrow, { san: { dns: ["d"] } }), [0, 2, 3]);
     assert.deepEqual(impliedBy(wide, narrow, other), []);
     assert.deepEqual(impliedBy({ ...narrow, issuer: { CN: "i" } }, wide, { san: { dns: ["d"] } }, narrow), [0, 1, 2]);
-    // Windows are not compared: both are found under one condition.
+    // Windows are not compared here. Both entries have the same conditions without their windows, so both are found.
     assert.deepEqual(impliedBy(narrow, { ...wide, from: "2027-01-01" }, { ...wide, until: "2028-01-01" }), [0, 1]);
   },
-  "a whole name says what each of its attributes is, and nothing of the other name": () => {
+  "a whole name determines each of its attributes, and nothing about the other name": () => {
     const whole = { subject: "CN=a,OU=y,OU=x" };
     assert.deepEqual(impliedBy(whole, { subject: { CN: "a" } }, { subject: { OU: ["x", "y"] } }, whole), [0, 1, 2]);
     assert.deepEqual(impliedBy(whole, { subject: { OU: ["x"] } }, { issuer: { CN: "a" }, sha256: DIGEST }), []);
     const issuer = { issuer: "CN=a", sha256: DIGEST };
     assert.deepEqual(impliedBy(issuer, { subject: { CN: "a" } }, { issuer: { CN: "a" }, sha256: DIGEST }), [1]);
-    // Attributes do not say what the whole name is, and a value that is no text equals none.
+    // Attributes do not determine the whole name. A value that is not text is not equal to any text.
     assert.deepEqual(impliedBy({ subject: { CN: "a" } }, { subject: "CN=a" }), []);
     assert.deepEqual(impliedBy({ subject: "CN=#1e020061" }, { subject: { CN: "a" } }, { subject: { CN: "null" } }), []);
   },

@@ -1,4 +1,4 @@
-// All of a policy in one go: no problem hides another, and each says what to do.
+// Examines a whole policy at once. No problem hides another problem, and each finding says what to do.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -27,7 +27,7 @@ import type { Json } from "../../../support/scenes/policy.ts";
 const TRUST = [...ONE, "trust"];
 const DIGEST = "0".repeat(64);
 
-/** One of each problem of form, and of each that the compiler finds. */
+/** Changes that together cause every problem of form, and every problem that the compiler finds. */
 const FAULTS: readonly Change[] = [
   [["anchors"], 1],
   [["anchors", "a b"], "x"],
@@ -107,7 +107,7 @@ const FAULTS: readonly Change[] = [
   [["$schema"], 1],
 ];
 
-/** CA certificates of which each cannot anchor anything, for a reason of its own. */
+/** Makes changes with CA certificates that cannot be anchors, each for a different reason. */
 const anchorFaults = (fixtures: Fixtures): Change[] =>
   (["direct", "noCertSignCa", "namelessRoot", "weakRoot", "pointlessRoot"] as const).map((name) => [
     ["anchors", "root"],
@@ -120,7 +120,7 @@ const QUEUED_ORDER: readonly Change[] = [
 ];
 
 const cases: Cases = {
-  "examinePolicy() tells what the compiler tells, and knows every code": (fixtures) => {
+  "examinePolicy() reports what the compiler reports, and knows every code": (fixtures) => {
     const met = new Set<string | undefined>(["source_is_file"]);
     const faults = [...FAULTS, ...anchorFaults(fixtures)].map((change) => [change]);
     for (const changes of [...faults, QUEUED_ORDER]) {
@@ -251,7 +251,7 @@ const cases: Cases = {
       ].sort(),
     );
   },
-  "examinePolicy() concludes nothing from the rest of a trust that names an anchor which is not there": (fixtures) => {
+  "examinePolicy() concludes nothing from a trust that names a missing anchor": (fixtures) => {
     const issuer: Change = [[...ENTRY, "issuer"], { CN: "Nobody" }];
     const direct: Change = [[...TRUST, "maxChainDepth"], 1];
     const found = (...names: string[]) =>
@@ -263,7 +263,7 @@ const cases: Cases = {
     const platform: Change[] = [ONE, TWO].map((sender) => [[...sender, "trust"], { platform: true }]);
     assert.deepEqual(findingsOf(spoiled(fixtures, [...platform, [["anchors"], {}]]), fixtures.now), []);
   },
-  "examinePolicy() finds what is wrong beside a part that is malformed, and nothing that follows from that": (
+  "examinePolicy() finds other faults next to a malformed part, and none that only follow from this part": (
     fixtures,
   ) => {
     const found = (changes: readonly Change[], ...expected: readonly string[]) =>
@@ -300,9 +300,7 @@ const cases: Cases = {
     found([[["extra"], 1], nobody], "error /extra", noSender);
     found([[["$schema"], 1], nobody], "error /$schema", noSender);
   },
-  "examinePolicy() finds what is wrong beside the only sender or the only route, when that is malformed": (
-    fixtures,
-  ) => {
+  "examinePolicy() finds other faults if the only sender or the only route is malformed": (fixtures) => {
     const found = (changes: readonly Change[], ...expected: readonly string[]) =>
       assert.deepEqual(placesIn(findingsOf(spoiled(fixtures, changes), fixtures.now)).sort(), [...expected].sort());
     const alone: Change[] = [
@@ -326,7 +324,7 @@ const cases: Cases = {
     found([[ROUTE, 1], lost], "error /routes/~1hooks", noAnchor);
     found([[[...ROUTE, "methods", 0], 1], lost], "error /routes/~1hooks/methods/0", noAnchor);
   },
-  "examinePolicy() keeps the places of entries beside one that is malformed": (fixtures) => {
+  "examinePolicy() keeps the places of entries next to a malformed entry": (fixtures) => {
     const entries: Json[] = [
       { subject: { CN: "a" } },
       { subject: { CN: 1 } },
@@ -343,7 +341,7 @@ const cases: Cases = {
       "warning /senders/one/certificates/5/from (time)",
     ]);
   },
-  "examinePolicy() says what the form of a document must be, where it has none": (fixtures) => {
+  "examinePolicy() reports the form of a malformed document": (fixtures) => {
     for (const [document, ...expected] of [
       [undefined, "error /"],
       [7, "error /"],
@@ -355,7 +353,7 @@ const cases: Cases = {
       assert.deepEqual(placesIn(examinePolicy(document, fixtures.now).findings).sort(), expected);
     }
   },
-  "readPolicyForm() tells of every member that nobody knows, and of names that every object has": (fixtures) => {
+  "readPolicyForm() reports every unknown member, and names that every object has": (fixtures) => {
     const told = (changes: readonly Change[]) =>
       readPolicyForm(spoiled(fixtures, changes)).problems.map(({ at, code }) => `${at.join(" ")}: ${code}`);
     assert.deepEqual(
@@ -370,13 +368,13 @@ const cases: Cases = {
     for (const name of ["one", "proto", ""]) assert.ok(!isNatural(name), name);
     assert.deepEqual(told([]), []);
   },
-  "examinePolicy() hides no fault of the compiler": (fixtures) => {
+  "examinePolicy() does not hide an error in the compiler": (fixtures) => {
     const broken = () => {
       throw new RangeError("ours");
     };
     assert.throws(() => examinePolicy({}, fixtures.now, broken), RangeError);
   },
-  "examinePolicy() takes any document, and finds an error in each that does not compile": (fixtures) => {
+  "examinePolicy() accepts any document, and finds an error in each that does not compile": (fixtures) => {
     const places: Change[0][] = [["anchors"], ["senders"], ONE, TRUST, ENTRY, ["routes"], ROUTE];
     const value = fc.oneof(fc.jsonValue(), fc.constantFrom(undefined, null, {}, [], [{}], ["one"], { one: {} }));
     fc.assert(
@@ -391,7 +389,7 @@ const cases: Cases = {
       assert.ok(examinePolicy(document, fixtures.now).findings.length > 0);
     }
   },
-  "examinePolicy() finds no error in what is made of sound parts": (fixtures) => {
+  "examinePolicy() finds no error in a policy that consists of sound parts": (fixtures) => {
     const word = fc.stringMatching(/^[a-z]{1,8}$/);
     const window = fc.constantFrom({}, { from: "2026-01-01" }, { until: "2029-01-01" });
     const matcher = fc.oneof(
@@ -429,7 +427,7 @@ const cases: Cases = {
               },
             ]),
           ),
-          // Each on a route of its own: beside one another, senders may well contradict themselves.
+          // Each sender has its own route, because several senders on one route may contradict each other.
           routes: Object.fromEntries(list.map(([name]) => [`/${name}`, { senders: [name], methods: ["POST"] }])),
         };
         const errors = findingsOf(document as never, fixtures.now).filter(({ severity }) => severity === "error");

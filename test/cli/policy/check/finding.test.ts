@@ -1,4 +1,4 @@
-// What an operator reads of each thing that is wrong with a policy: the place, the problem, and what to do about it.
+// What an operator reads about each fault of a policy: the place, the problem, and what to do.
 
 import assert from "node:assert/strict";
 import { errorAt, formatFinding, isFatal, overdueAt, warningAt } from "../../../../cli/policy/check/finding.ts";
@@ -47,7 +47,7 @@ const signedAlone = (sender: readonly string[], secret = "KEY"): Change[] => [
 ];
 
 const cases: Cases = {
-  "of a problem, in one line, and whether a program starts with it": () => {
+  "about a problem, in one line, and whether a program starts with it": () => {
     const at = ["senders", "a/b"];
     const [error, warning] = [errorAt(at, "is odd", "mend it"), warningAt(at, "is odd", "mend it")];
     const overdue = overdueAt(at, "is odd", "mend it", "error");

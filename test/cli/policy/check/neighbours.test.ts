@@ -1,4 +1,4 @@
-// Senders beside one another on a route, and routes that contradict themselves.
+// Senders on the same route, and routes that contradict themselves.
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../../../core/x509/certificate.ts";
@@ -41,7 +41,7 @@ const cases: Cases = {
     const never = "error /senders/two/certificates/0";
     expectFindings(fixtures, [same], never);
     expectFindings(fixtures, [narrow], never);
-    // The special case first, then the rest: so it is meant.
+    // Here the narrow entry comes first, so both senders can be chosen. An operator may intend this order.
     expectFindings(fixtures, [narrow, order]);
     expectFindings(fixtures, [same, order], "error /senders/one/certificates/0");
     expectFindings(fixtures, [same, set(ONE, "signature", SIGNATURE), set(TWO, "signature", SIGNATURE)], never);
@@ -51,9 +51,7 @@ const cases: Cases = {
       "error /senders/two/signature",
     );
   },
-  "inspectPolicy() warns of bodies that are hashed with the keys of many senders, which anybody can ask for": (
-    fixtures,
-  ) => {
+  "inspectPolicy() warns if a request of a stranger is hashed with the keys of many senders": (fixtures) => {
     const MIB = 1024 * 1024;
     const keys = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}_${index}`);
     const limit = (bytes: number): Change => [[...ROUTE, "maxBodyBytes"], bytes];
@@ -70,7 +68,8 @@ const cases: Cases = {
     expectFindings(fixtures, [...signing(1, 1), limit(8 * MIB + 1)], warning);
     const [{ problem } = { problem: "" }] = findingsOf(spoiled(fixtures, [...signing(8, 9)]), fixtures.now);
     assert.match(problem, /up to 1 MiB, which is hashed with 17 keys of 2 senders that only sign: 17 MiB of work/);
-    // One sender's own keys are a rotation, and a certificate comes before them.
+    // There is no warning for one sender with many keys, because these are keys of a rotation. There is none for a sender with a
+    // certificate, because the certificate is checked before a body is hashed.
     const large = { scheme: "github", secrets: keys(20, "A") };
     expectFindings(fixtures, [
       ...signedAlone(ONE, large),
@@ -79,12 +78,12 @@ const cases: Cases = {
       [["anchors"], {}],
     ]);
     expectFindings(fixtures, [...signedAlone(ONE, large), set(TWO, "signature", { ...large, secrets: keys(20, "B") })]);
-    // An account selects its keys.
+    // A request selects the keys of one account, so only the largest account of this sender counts.
     const accounts = { a: keys(7, "C"), b: keys(9, "D") };
     const selected = [...signing(8, 1), set(TWO, "signature", { scheme: "docusign", secrets: keys(3, "B"), accounts })];
     expectFindings(fixtures, selected, warning);
   },
-  "inspectPolicy() lets senders share certificates that something else tells apart": (fixtures) => {
+  "inspectPolicy() lets senders share certificates if something else distinguishes the senders": (fixtures) => {
     const other = { ...SIGNATURE, secrets: ["OTHER"] };
     expectFindings(fixtures, [same, set(ONE, "signature", SIGNATURE), set(TWO, "signature", other)]);
     expectFindings(fixtures, [same, set(ONE, "basic", BASIC), set(TWO, "basic", { ...BASIC, username: "v" })]);
@@ -104,7 +103,7 @@ const cases: Cases = {
       [[...ROUTE, "senders"], ["one"]],
     ]);
   },
-  "inspectPolicy() names a factor that another sender makes void, in either order": (fixtures) => {
+  "inspectPolicy() names a factor that another sender makes useless, in either order": (fixtures) => {
     for (const first of [[], [order]] as Change[][]) {
       expectFindings(fixtures, [...first, same, set(ONE, "signature", SIGNATURE)], "error /senders/one/signature");
       expectFindings(fixtures, [...first, same, set(ONE, "basic", BASIC)], "error /senders/one/basic");
@@ -114,9 +113,9 @@ const cases: Cases = {
         "error /senders/one/basic",
         "error /senders/one/signature",
       );
-      // What the stronger one accepts is part of what the weaker one accepts.
+      // The weaker sender accepts every certificate that the stronger sender accepts.
       expectFindings(fixtures, [...first, narrow, set(TWO, "signature", SIGNATURE)], "error /senders/two/signature");
-      // The weaker one accepts some of it: an exception that somebody meant.
+      // The weaker sender accepts only some of these certificates. An operator may intend this exception.
       expectFindings(fixtures, [...first, narrow, set(ONE, "signature", SIGNATURE)], "warning /senders/one/signature");
       expectFindings(
         fixtures,
@@ -125,7 +124,7 @@ const cases: Cases = {
       );
     }
   },
-  "inspectPolicy() sees no void factor where one request cannot pass as both": (fixtures) => {
+  "inspectPolicy() sees no useless factor if no request can pass as both senders": (fixtures) => {
     const other = { ...SIGNATURE, secrets: ["OTHER"] };
     expectFindings(fixtures, [set(ONE, "signature", SIGNATURE)]);
     expectFindings(fixtures, [...signedAlone(TWO, other), set(ONE, "signature", SIGNATURE)]);
@@ -142,7 +141,7 @@ const cases: Cases = {
       "warning /senders/one/certificates/0/from (time)",
     );
   },
-  "inspectPolicy() sees a void factor wherever a request can pass as both": (fixtures) => {
+  "inspectPolicy() sees a useless factor if a request can pass as both senders": (fixtures) => {
     const stranger: Change = [["anchors", "stranger"], anchorOf(fixtures, "stranger")];
     const anchors = (sender: readonly string[], ...names: string[]): Change => [[...sender, "trust", "anchors"], names];
     const platform = (sender: readonly string[]): Change => [[...sender, "trust"], { platform: true }];
@@ -164,7 +163,7 @@ const cases: Cases = {
     const other = [{ username: "u", secret: "OTHER" }];
     expectFindings(fixtures, [same, signed, basicOf(ONE, "u"), set(TWO, "basic", other)]);
   },
-  "inspectPolicy() sees void certificates where one secret signs for both": (fixtures) => {
+  "inspectPolicy() sees useless certificates if one secret signs for both senders": (fixtures) => {
     const voidCertificates = "error /senders/one/certificates";
     const signs = (strong: Json, weak: Json, ...expected: string[]) =>
       expectFindings(fixtures, [...signedAlone(TWO, weak), set(ONE, "signature", strong)], ...expected);
@@ -176,7 +175,7 @@ const cases: Cases = {
     signs(accounts, { scheme: "docusign", secrets: ["A"] }, voidCertificates);
     signs({ scheme: "docusign", secrets: ["A"] }, accounts, voidCertificates);
   },
-  "inspectPolicy() sees a sender that is never chosen where the first accepts all that it does": (fixtures) => {
+  "inspectPolicy() sees a sender that is never chosen if the first sender accepts the same requests": (fixtures) => {
     const stranger: Change = [["anchors", "stranger"], anchorOf(fixtures, "stranger")];
     const never = "error /senders/two/certificates/0";
     const trusts = (one: Json, two: Json, ...expected: string[]) =>
@@ -198,7 +197,7 @@ const cases: Cases = {
     several(named("stranger", "root"), root, never);
     several(root, named("root", "stranger"));
   },
-  "inspectPolicy() sees no sender that is never chosen where a secret of its own may have signed": (fixtures) => {
+  "inspectPolicy() sees that a sender can be chosen if it has its own secret": (fixtures) => {
     const never = "error /senders/two/certificates/0";
     const signs = (one: Json, two: Json, ...expected: string[]) =>
       expectFindings(fixtures, [same, set(ONE, "signature", one), set(TWO, "signature", two)], ...expected);
@@ -217,7 +216,7 @@ const cases: Cases = {
     names(["u"], ["u", "v"]);
     names(["u"], ["v"]);
   },
-  "inspectPolicy() judges each two of several senders": (fixtures) => {
+  "inspectPolicy() compares every pair of senders": (fixtures) => {
     const three: Change[] = [
       [["senders", "three"], { certificates: [{ subject: { CN: "two.example" } }], trust: { anchors: ["root"] } }],
       [
@@ -227,7 +226,7 @@ const cases: Cases = {
     ];
     expectFindings(fixtures, three, "error /senders/three/certificates/0");
   },
-  "examinePolicy() concludes nothing of senders whose trust names an anchor that is not there": (fixtures) => {
+  "examinePolicy() concludes nothing about senders whose trust names a missing anchor": (fixtures) => {
     for (const sender of [ONE, TWO]) {
       const lost: Change = [
         [...sender, "trust", "anchors"],
@@ -243,7 +242,9 @@ const cases: Cases = {
       }
     }
   },
-  "inspectPolicy() tells once of two senders that meet on several routes, and on which they do": (fixtures) => {
+  "inspectPolicy() reports two senders once, even if they share several routes, and names the first route": (
+    fixtures,
+  ) => {
     const again: Change = [["routes", "/again"], { senders: ["one", "two"], methods: ["POST"] }];
     expectFindings(fixtures, [same, again], "error /senders/two/certificates/0");
     const [finding] = findingsOf(spoiled(fixtures, [same, again]), fixtures.now);
@@ -253,11 +254,11 @@ const cases: Cases = {
     const shadow = (...names: string[]): Change => [[...ROUTE, "shadow"], names];
     expectFindings(fixtures, [shadow("one", "two")], "error /routes/~1hooks/shadow");
     expectFindings(fixtures, [shadow("two", "one")], "error /routes/~1hooks/shadow");
-    // One more or one less: what such a list is for.
+    // The shadow list has one sender more or one less than the route. Such a difference is the purpose of a shadow list.
     expectFindings(fixtures, [shadow("one")]);
     expectFindings(fixtures, [[[...ROUTE, "senders"], ["one"]], shadow("one", "two")]);
   },
-  "inspectPolicy() names what lists of a route say twice": (fixtures) => {
+  "inspectPolicy() names values that a list of a route contains twice": (fixtures) => {
     expectFindings(
       fixtures,
       [
@@ -279,7 +280,7 @@ const cases: Cases = {
       "error /routes/~1hooks/headers/1",
     );
   },
-  "inspectPolicy() takes every method of HTTP that reaches a route, and refuses those that do not": (fixtures) => {
+  "inspectPolicy() accepts every HTTP method that reaches a route, and refuses the others": (fixtures) => {
     const methods = (...names: string[]): Change => [[...ROUTE, "methods"], names];
     expectFindings(fixtures, [methods("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")]);
     const places = [0, 1, 2].map((index) => `error /routes/~1hooks/methods/${index}`);
@@ -308,7 +309,7 @@ const cases: Cases = {
       expectFindings(fixtures, [[["routes", path], route]], ...(severity === "" ? [] : [`${severity} ${place}`]));
     }
   },
-  "inspectPolicy() names routes of different senders that some routers take for one another": (fixtures) => {
+  "inspectPolicy() names routes of different senders that some routers confuse": (fixtures) => {
     const route = (...senders: string[]) => ({ senders, methods: ["POST"] });
     const withRoutes = (routes: Record<string, Json>): Change => [["routes"], routes];
     const both = ["error /routes/~1a", "error /routes/~1A~1"];
@@ -335,7 +336,9 @@ const cases: Cases = {
       "error /senders/one/signature/accounts/abc-1",
     );
   },
-  "inspectPolicy() names denied serial numbers that are too long, and what is denied twice or in vain": (fixtures) => {
+  "inspectPolicy() names denied serial numbers that are too long, and entries that deny twice or without effect": (
+    fixtures,
+  ) => {
     const issuer = "CN=x";
     const digest = "ab".repeat(32);
     expectFindings(
@@ -364,7 +367,7 @@ const cases: Cases = {
       "warning /deny/0/sha256",
     );
   },
-  "inspectPolicy() names a denied issuer that can be nobody's": (fixtures) => {
+  "inspectPolicy() names a denied issuer that no CA can have": (fixtures) => {
     const serial = "0a1b2c";
     const names = (issuer: string, ...places: string[]) =>
       expectFindings(fixtures, [[["deny"], [{ serial, issuer }]]], ...places);
@@ -375,7 +378,7 @@ const cases: Cases = {
     names("O=Countersign Tests,CN=Root,C=US", nobody);
     names("CN=Root", nobody);
     names("CN=Root,OU=PKI,O=Countersign Tests,C=US", nobody);
-    // An intermediate CA may have any name, but none that begins with its CN.
+    // An intermediate CA may have any name, unless the encoded name begins with a CN. In the text of such a name, the CN is last.
     names("CN=Other,O=Somebody,C=US");
     names("C=US,O=Somebody,CN=Other", nobody);
     names("DC=com,CN=Other", nobody);
@@ -387,7 +390,7 @@ const cases: Cases = {
     const intermediate: Change = [["anchors", "root"], anchorOf(fixtures, "intermediate")];
     expectFindings(fixtures, [intermediate, [["deny"], [{ serial: ofCa, issuer: subjectText }]]], nobody);
   },
-  "inspectPolicy() takes a denied issuer for one that may issue, where nothing says that it does not": (fixtures) => {
+  "inspectPolicy() accepts a denied issuer unless the policy shows that it cannot issue": (fixtures) => {
     const denies = (serial: string, issuer: string, changes: readonly Change[], ...places: string[]) =>
       expectFindings(fixtures, [...changes, [["deny"], [{ serial, issuer }]]], ...places);
     const nobody = "warning /deny/0/issuer";
@@ -419,7 +422,7 @@ const cases: Cases = {
     expectFindings(fixtures, [...other, [["deny"], [{ sha256: own.sha256 }]]], "warning /anchors/root");
     for (const serial of ["a2345678901234567890123", "12345678901234567890a"]) denies(serial, own.subjectText, []);
   },
-  "inspectPolicy() names a denied serial number or digest that can be nobody's": (fixtures) => {
+  "inspectPolicy() names a denied serial number or digest that no certificate can have": (fixtures) => {
     const denies = (entry: Record<string, string>, ...places: string[]) =>
       expectFindings(fixtures, [[["deny"], [entry]]], ...places);
     const issuer = "CN=Root,O=Countersign Tests,C=US";
@@ -433,9 +436,7 @@ const cases: Cases = {
     denies({ sha256: ofNothing }, "warning /deny/0/sha256");
     denies({ spkiSha256: "ab".repeat(32) });
   },
-  "inspectPolicy() names what is denied in a policy without certificates, and the same name in two spellings": (
-    fixtures,
-  ) => {
+  "inspectPolicy() names denials in a policy without certificates, and one name in two spellings": (fixtures) => {
     const signed = (secret: string) => ({ signature: { scheme: "github", secrets: [secret] } });
     expectFindings(
       fixtures,

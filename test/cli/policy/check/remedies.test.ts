@@ -1,4 +1,4 @@
-// What to do about each problem that schema and compiler find, by its code and its place.
+// What to do about each problem that schema and compiler find, according to its code and its place.
 
 import assert from "node:assert/strict";
 import { parsePlace, toFinding } from "../../../../cli/policy/check/remedies.ts";
@@ -8,7 +8,7 @@ import { POLICY_PROBLEMS, type PolicyProblemCode } from "../../../../core/policy
 import { runInNode } from "../../../support/in-node.ts";
 import type { Cases } from "../../../support/scenes/certificates.ts";
 
-/** A code and a JSON pointer, whose numbers are places in lists. */
+/** Makes a problem from a code and a JSON pointer. Numbers in the pointer are indexes of lists. */
 function problemAt(text: string): PolicyProblem {
   const [code, pointer = "/"] = text.split(" ");
   const at = parsePlace(pointer).map((member) => (/^\d+$/.test(member) ? Number(member) : member));
@@ -197,14 +197,14 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ],
 ];
 
-/** What is read of a schema of Valibot. */
+/** The members of a Valibot schema that this test reads. */
 interface Node {
   readonly message?: unknown;
   readonly pipe?: readonly Node[];
   readonly [part: string]: unknown;
 }
 
-/** Every message of the schema and of what it is made of. */
+/** Returns every code in a schema and in its parts. */
 function codesOf(node: unknown, seen = new Set<unknown>()): string[] {
   if (typeof node !== "object" || node === null || seen.has(node)) return [];
   seen.add(node);
@@ -221,7 +221,7 @@ const cases: Cases = {
       [],
     );
   },
-  "toFinding() says where and what, in words and as a code": () => {
+  "toFinding() gives the place and the problem, in words and as a code": () => {
     assert.deepEqual(toFinding({ at: ["anchors", "a/b"], code: "not_ca", detail: "CN=100% & $&" }), {
       pointer: "/anchors/a~1b",
       problem: "CN=100% & $& is not a CA certificate",
@@ -231,12 +231,12 @@ const cases: Cases = {
       code: "not_ca",
     });
   },
-  "toFinding() names what is known beside an unknown member": () => {
+  "toFinding() lists the known members for an unknown one": () => {
     assert.ok(remedyFor("unknown_member /routes/~1a/x").startsWith("remove it, or write one of senders, methods, "));
     assert.match(remedyFor("unknown_member /senders/one/certificates/0/san/x"), /one of dns, email, uri, ip$/);
     assert.match(remedyFor("unknown_member /anchors/root/crls/x"), /one of sources, freshness$/);
   },
-  "each code of the policy's form has words": () => {
+  "each code of the policy's form has a text": () => {
     const codes = codesOf(PolicySchema);
     assert.ok(codes.length > 20);
     assert.deepEqual(

@@ -19,7 +19,7 @@ import {
 
 const AT = "/senders/one/certificates/0";
 
-/** One value of the first entry, beside what it has, and the findings in its place. */
+/** A change that gives the first entry these alternative names. The other members of the entry stay. */
 const withSan = (san: Record<string, string[]>): Change => [[...ENTRY, "san"], san];
 
 const windows = (...entries: { CN?: string; from?: string; until?: string }[]): Change => [
@@ -56,7 +56,9 @@ const cases: Cases = {
     );
     expectFindings(fixtures, [[[...ENTRY, "subject"], { CN: "a", cn: "b" }]], `error ${AT}/subject/cn`);
   },
-  "inspectPolicy() warns of values that no certificate should hold, and takes those that they may": (fixtures) => {
+  "inspectPolicy() warns of values that no certificate should hold, and accepts those that one may hold": (
+    fixtures,
+  ) => {
     expectFindings(fixtures, [[[...ENTRY, "subject", "C"], "USA"]], `warning ${AT}/subject/C`);
     expectFindings(fixtures, [[[...ENTRY, "subject"], "CN=a,C=USA"]], `warning ${AT}/subject`);
     expectFindings(fixtures, [[[...ENTRY, "subject", "CN"], "a".repeat(65)]], `warning ${AT}/subject/CN`);
@@ -131,24 +133,26 @@ const cases: Cases = {
     const direct: Change = [[...ONE, "trust", "maxChainDepth"], 1];
     expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], issuer]], `error ${AT}/issuer`);
     expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], "CN=Intermediate,C=US"]], `error ${AT}/issuer`);
-    // Names chain whatever their case: the issuer is written as the certificate has it.
+    // When a path is built, names are compared without regard to case. So the issuer in a certificate may differ from the anchor's
+    // name in case, and these entries can match.
     for (const own of [{ CN: "Root" }, "cn=ROOT,o=countersign tests,c=US"])
       expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], own]]);
     const limited: Change = [["anchors", "root"], anchorOf(fixtures, "limited")];
     expectFindings(fixtures, [limited, [[...ENTRY, "issuer"], issuer]], `error ${AT}/issuer`);
   },
-  "inspectPolicy() names an entry outside of what the anchors certify": (fixtures) => {
+  "inspectPolicy() names an entry that no anchor can certify": (fixtures) => {
     const constrained: Change = [["anchors", "root"], anchorOf(fixtures, "dnsCa")];
     expectFindings(fixtures, [constrained, withSan({ dns: ["x.client.example"] })]);
     expectFindings(fixtures, [constrained, withSan({ dns: ["evil.example"] })], `error ${AT}`);
     expectFindings(fixtures, [[[...ENTRY, "from"], "2031-01-01"]], `warning ${AT}/from`, `warning ${AT}/from (time)`);
-    // A window before the anchor's own is over, and nothing more: the CA certificate was renewed since.
+    // This window ended before the anchor began. The only finding is that it has ended, because the CA certificate may have been
+    // renewed since.
     expectFindings(fixtures, [[[...ENTRY, "until"], "2025-01-01"]], "error /senders/one/certificates (time)");
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     expectFindings(fixtures, [[ENTRY, { sha256: sha256.toUpperCase() }]], `error ${AT}/sha256`);
     expectFindings(fixtures, [[ENTRY, { spkiSha256 }]], `warning ${AT}/spkiSha256`);
   },
-  "inspectPolicy() names entries that repeat one another, or that say less than another": (fixtures) => {
+  "inspectPolicy() names entries that repeat another entry, or accept less than another entry": (fixtures) => {
     const entries = (...list: object[]): Change => [[...ONE, "certificates"], list as never];
     const [wide, narrow] = [{ subject: { CN: "a" } }, { subject: { CN: "a", O: "o" } }];
     expectFindings(fixtures, [entries(wide, { subject: { cn: "a" } })], "error /senders/one/certificates/1");
@@ -192,7 +196,7 @@ const cases: Cases = {
     const { sha256 } = parseCertificate(fixtures.certificates.root);
     expectFindings(fixtures, [[["deny"], [{ sha256 }]]], "warning /anchors/root");
   },
-  "inspectPolicy() names an anchor out of date, as an error where nothing else proves a sender": (fixtures) => {
+  "inspectPolicy() names an anchor out of date, as an error if nothing else proves a sender": (fixtures) => {
     const short = [["anchors", "root"], anchorOf(fixtures, "shortRoot")] as const;
     const at = (date: string, changes: readonly Change[]) =>
       placesIn(findingsOf(spoiled(fixtures, changes), Date.parse(date) / 1000));
@@ -208,7 +212,7 @@ const cases: Cases = {
     for (const date of ["2026-05-31", "2027-06-02"])
       assert.deepEqual(at(date, beside), ["warning /anchors/root (time)"]);
   },
-  "inspectPolicy() names an anchor whose revocation lists another one passes by": (fixtures) => {
+  "inspectPolicy() names an anchor whose revocation lists another anchor of the same CA avoids": (fixtures) => {
     const crls = (freshness: string) => ({ sources: ["https://crl.example/a.crl"], freshness });
     const both = (first: string | undefined, second: string | undefined): Change[] => [
       ...(
@@ -268,7 +272,7 @@ const cases: Cases = {
       `error ${later}`,
     );
   },
-  "inspectPolicy() takes the end of a window for the first instant without it": (fixtures) => {
+  "inspectPolicy() treats the end of a window as the first instant outside the window": (fixtures) => {
     const [ended, later] = [`warning ${AT}/until (time)`, "error /senders/one/certificates/1/from (time)"];
     expectFindings(fixtures, [windows({ until: "2027-01-01" }, { from: "2027-01-01" })], ended);
     expectFindings(fixtures, [windows({ until: "2027-01-01" }, { from: "2027-02-01" })], ended, later);
@@ -282,9 +286,7 @@ const cases: Cases = {
     const long = { from: "2026-01-01", until: "2028-01-01" };
     expectFindings(fixtures, [windows(long, within, { CN: "c", from: "2028-01-01" })]);
   },
-  "inspectPolicy() takes certificates of one name for one another's successors, whatever their digests are": (
-    fixtures,
-  ) => {
+  "inspectPolicy() treats certificates with the same name as successors, whatever their digests are": (fixtures) => {
     const certificate = (digit: string, window: object) => ({
       subject: { CN: "one.example" },
       sha256: digit.repeat(64),
@@ -314,7 +316,7 @@ const cases: Cases = {
     expectFindings(fixtures, [named, [[...ENTRY, "subject"], "CN=a,O=Somebody"]], `error ${AT}`);
     expectFindings(fixtures, [named, [[...ENTRY, "subject"], { CN: "a", O: "Somebody" }]]);
   },
-  "inspectPolicy() names a gap of one name among others, and none between two names": (fixtures) => {
+  "inspectPolicy() names a gap between windows of the same name, and none between two names": (fixtures) => {
     const always = { CN: "other" };
     expectFindings(
       fixtures,
@@ -323,7 +325,7 @@ const cases: Cases = {
     );
     expectFindings(fixtures, [windows({ until: "2028-01-01" }, { CN: "b", from: "2028-02-01" }, always)]);
   },
-  "inspectPolicy() tells of a gap which dates it has, and who ends before it": (fixtures) => {
+  "inspectPolicy() names the dates of a gap, and the entry that ends before it": (fixtures) => {
     const change = windows({ until: "2028-01-01" }, { from: "2028-02-01T12:00:00Z" });
     const [gap] = findingsOf(spoiled(fixtures, [change]), fixtures.now);
     assert.match(gap?.problem ?? "", /2028-01-01T00:00:00Z .*certificates\/0\) until 2028-02-01T12:00:00Z$/);

@@ -1,4 +1,4 @@
-// countersign policy try: what a changed policy would have said of what an origin stored, through the program.
+// countersign policy try, through the program: how a changed policy would judge what an origin stored.
 
 import { createHmac } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -42,7 +42,7 @@ const POLICY: PolicyDocument = {
   },
 };
 
-/** One event to an origin of its own, which stores it, and keeps what it observes beside the inbox. */
+/** Sends one event to a new origin. The origin stores the event, and writes what it observes next to the inbox. */
 async function send(
   accept: ReturnType<typeof openSqliteInbox>["accept"],
   log: (line: LogLine) => void,
@@ -106,7 +106,7 @@ async function attempt(
 
 const told = ({ json }: Told) => json.differences.map(({ what, kind, target }) => `${what} ${kind} ${target}`);
 
-/** Typed access for a test that knows what is there. */
+/** Returns the policy with types that let a test change members which it knows to exist. */
 const of = (policy: PolicyDocument) =>
   policy as unknown as {
     senders: Record<string, Record<string, unknown>>;
@@ -115,7 +115,7 @@ const of = (policy: PolicyDocument) =>
   };
 
 describe("a changed policy", () => {
-  test("says the same where nothing of it matters", async () => {
+  test("gives the same verdicts if the change does not matter", async () => {
     const result = await attempt(
       (policy) => void Object.assign(of(policy).routes["/acme"] ?? {}, { maxBodyBytes: 5000 }),
     );
@@ -181,7 +181,7 @@ describe("a changed policy", () => {
     expect(result.text).toMatch(/today sender_not_allowed: .*, then accepted as beta/);
   });
 
-  test("that takes an event for another sender's says so", async () => {
+  test("that accepts an event as another sender's says so", async () => {
     const result = await attempt((policy) => {
       const { senders, routes } = of(policy);
       senders["first"] = { signature: { scheme: "github", secrets: ["KEY"] } };
@@ -193,10 +193,10 @@ describe("a changed policy", () => {
   });
 });
 
-describe("what is not there", () => {
+describe("data that is not stored", () => {
   const none = {} as typeof ENVIRONMENT;
 
-  test("is taken as it passed where its rule is the same, and counted", async () => {
+  test("keeps its earlier verdict if its rule is the same, and is counted", async () => {
     const result = await attempt(() => {}, [], none);
     expect(result.code).toBe(0);
     expect(result.json).toMatchObject({ events: 2, certificates: 2, same: 4, differences: [] });
@@ -205,7 +205,7 @@ describe("what is not there", () => {
     );
   });
 
-  test("is no verdict where its rule has changed, and ends with 2", async () => {
+  test("has no verdict if its rule has changed, and the command ends with 2", async () => {
     const secrets = await attempt(
       (policy) =>
         void Object.assign(of(policy).senders["signed"] ?? {}, { signature: { scheme: "github", secrets: ["NEW"] } }),
@@ -222,7 +222,7 @@ describe("what is not there", () => {
     expect(basic.text).toContain("credentials are not stored");
   });
 
-  test("is told of an erased body where it matters", async () => {
+  test("includes an erased body, which is reported if it matters", async () => {
     mkdirSync(file("erased"));
     copyFileSync(file("inbox.sqlite"), file("erased/inbox.sqlite"));
     const database = new DatabaseSync(file("erased/inbox.sqlite"));
@@ -239,7 +239,7 @@ describe("what is not there", () => {
   });
 });
 
-test("--last bounds the events, and --log gives certificates alone", async () => {
+test("--last limits the events, and --log reads only certificates", async () => {
   expect((await attempt(() => {}, ["--last", "1"])).json).toMatchObject({ events: 1, certificates: 2 });
   const args = ["policy", "try", file("changed.json"), "--policy", file("policy.json"), "--json"];
   const { stdout } = await runHere([...args, "--log", file("observed.jsonl")], ENVIRONMENT);
@@ -259,7 +259,7 @@ test.each<readonly [readonly string[], RegExp]>([
   [["policy.json", "--log", "/nowhere/log"], /cannot read \/nowhere\/log/],
   [["/nowhere/policy.json"], /cannot read \/nowhere\/policy.json/],
   [["package.json"], /package\.json: \d+ problems/],
-])("%j is told in a sentence", async (args, fault) => {
+])("%j is refused in one sentence", async (args, fault) => {
   const { code, stdout, stderr } = await runHere(["policy", "try", ...args]);
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(fault);
