@@ -1,4 +1,4 @@
-// The middleware in a user's own app, on Node and on workerd: the handler gets the delivery, or does not run.
+// The middleware in a user's own app, on Node and on workerd. Either the handler gets the delivery, or it does not run.
 
 import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
@@ -114,7 +114,7 @@ describe("authenticate in a user's app on Node", () => {
     expect(lines.all.at(-1)).toMatchObject({ decision: "accepted", sender: ACME });
   });
 
-  test("waits for an accept that takes its time, and refuses with it", async () => {
+  test("waits for a slow accept, and refuses if it refuses", async () => {
     const app = new Hono<AuthenticatedEnv>();
     const accept = async () => {
       await Promise.resolve();
@@ -129,12 +129,12 @@ describe("authenticate in a user's app on Node", () => {
   });
 });
 
-describe("a guard stands on a route of the policy", () => {
+describe("a guard protects a route of the policy", () => {
   interface App {
     request(url: string, init: RequestInit): Response | Promise<Response>;
   }
 
-  /** The answer to an honest request, the code of its line, and what was accepted. */
+  /** Sends an honest request. Returns its response, the code of its log line, and the number of accepted events. */
   async function ask(build: (guard: typeof authenticate) => App, target: string) {
     const routes = Object.fromEntries(
       ["/hooks/acme", "/hooks/acme/*", "/hooks/%C3%A4", "/api/hooks", "/*"].map((path) => [
@@ -183,7 +183,7 @@ describe("a guard stands on a route of the policy", () => {
     expect(await ask(build, target)).toMatchObject({ status: 200, text: `handler of ${path}`, accepted: 1 });
   });
 
-  test("below the path of an app that it belongs to", async () => {
+  test("in an app that is mounted below a path", async () => {
     const build = (guard: typeof authenticate) =>
       new Hono().route(
         "/api",
@@ -192,7 +192,7 @@ describe("a guard stands on a route of the policy", () => {
     expect(await ask(build, "/api/hooks")).toMatchObject({ status: 200, text: "in" });
   });
 
-  test("or says that it stands for every route", async () => {
+  test("or is declared for every route", async () => {
     const build = (guard: typeof authenticate) => new Hono().all("*", guard(EVERY), (c) => c.text("any"));
     for (const target of ["/hooks/acme", "/hooks/acme/1", "/other"])
       expect(await ask(build, target)).toMatchObject({ status: 200, text: "any", accepted: 1 });
@@ -217,7 +217,7 @@ describe("a guard stands on a route of the policy", () => {
     ["on a pattern", "/hooks/acme", at("/hooks/:name"), "/hooks/:name", "/hooks/acme"],
     ["on a path, of a router that reads no slash at the end", "/hooks/acme/", loose, "/hooks/acme", "/hooks/acme/*"],
     ["on a path that is no route", "/hooks/other", at("/hooks/other"), "/hooks/other", "/*"],
-  ])("and refuses what is on another: %s", async (_, target, build, guard, policy) => {
+  ])("and refuses a request for another route: %s", async (_, target, build, guard, policy) => {
     const asked = await ask(build, target);
     expect(asked).toMatchObject({ status: 404, accepted: 0, code: "route_mismatch", line: { guard, policy } });
     expect(asked.text).not.toMatch(/reached|handler/);

@@ -1,4 +1,4 @@
-// Compiled, never run: a route without the guard has no delivery to read.
+// This file is compiled, but never run. A route without the guard has no delivery that it could read.
 
 import { Hono } from "hono";
 import type { Delivery } from "../../core/delivery/delivery.ts";

@@ -1,4 +1,4 @@
-// Why something failed, told from what was thrown.
+// Tells why something failed, from the error that was thrown.
 
 import assert from "node:assert/strict";
 import { describeCauses } from "../../core/failure-chain.ts";
@@ -8,7 +8,7 @@ import type { Cases } from "../support/scenes/certificates.ts";
 const failure = (code: string, message = "") => Object.assign(new Error(message), { code });
 const SSL = (reason: string) => `00:error:0A00010B:SSL routines:ssl3_get_record:${reason}:../ssl/record.c:355:`;
 
-/** By what the meaning begins with: the codes that have it. */
+/** The error codes for each meaning. The key is the beginning of the meaning's text. */
 const CODES: Readonly<Record<string, readonly string[]>> = {
   "nothing listens at this address and port": ["ECONNREFUSED"],
   "DNS does not know the host name, or does not answer": ["ENOTFOUND", "EAI_AGAIN"],

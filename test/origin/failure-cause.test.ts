@@ -1,4 +1,5 @@
-// Why a request had no answer is said by everything that asks another host. The hosts are real, and each fails in its way.
+// Everything that sends a request to another host says why it got no response. The hosts are real, and each fails in a different
+// way.
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -94,13 +95,13 @@ test("a redirect of the edge's keys is named, with what to do", async () => {
   await expect(findKey("kid")).rejects.toMatchObject({ details: { cause } });
 });
 
-test("a name with several addresses tells of each, and of nothing twice", async () => {
+test("the cause for a name with several addresses names each address, and nothing twice", async () => {
   const { port } = new URL(urls["refuses"] as string);
   const thrown = await fetch(`http://localhost:${port}/`).catch((error: unknown) => error);
   expect(describeCause(thrown)).toMatch(/^ECONNREFUSED.*127\.0\.0\.1.* \(nothing listens at this address and port\)$/);
 });
 
-test("a deadline that passed is told as one, and anything that was thrown has a text", async () => {
+test("a passed deadline is described as such, and every thrown value has a text", async () => {
   const silent = await open("http", createServer());
   const late = await fetch(silent, { signal: AbortSignal.timeout(50) }).catch((error: unknown) => error);
   expect(describeCause(late)).toMatch(/\(no answer in time: /);

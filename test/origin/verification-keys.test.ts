@@ -1,4 +1,5 @@
-// Keys that the origin fetches: cached, fetched again when needed, kept when the edge is away. Only the clock is not real.
+// Keys that the origin fetches. They are cached, fetched again when needed, and kept while the edge does not answer. Only the clock
+// is fake.
 
 import type { RequestListener, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
@@ -44,14 +45,14 @@ beforeEach(async () => {
 afterEach(() => stack.disposeAsync());
 
 describe("fetchedKeys", () => {
-  test("fetches once for many look-ups, also at once", async () => {
+  test("fetches once for many look-ups, also simultaneous ones", async () => {
     const found = await Promise.all(Array.from({ length: 10 }, () => findKey(keys[0].kid)));
     expect(found.every((key) => key?.type === "public")).toBe(true);
     expect(await findKey(keys[0].kid)).toBe(found[0]);
     expect(fetches).toBe(1);
   });
 
-  test("tells of the URL without its query", async () => {
+  test("reports the URL without its query", async () => {
     fail(500);
     const withQuery = fetchedKeys(`${url}/a?token=HUSH`, { onError: (reason) => errors.push(reason) });
     const refusal = await Promise.resolve(withQuery("x")).catch((error: unknown) => error);
@@ -89,7 +90,7 @@ describe("fetchedKeys", () => {
     expect(fetches).toBe(2);
   });
 
-  test("keeps the last good set while the edge is away, and takes the next one", async () => {
+  test("keeps the last good set while the edge does not answer, and uses the next one", async () => {
     await findKey(keys[0].kid);
     serve = (incoming) => incoming.socket.destroy();
     milliseconds += 60 * MINUTE;
@@ -116,7 +117,7 @@ describe("fetchedKeys", () => {
     const hung: ServerResponse[] = [];
     const hang = () => (serve = (_, outgoing) => void hung.push(outgoing));
     const isAsked = () => expect.poll(() => hung).not.toEqual([]);
-    /** What is still open after a moment, in which a look-up that waits for nobody is long done. */
+    /** Returns true if the look-up is still open after a moment. A look-up that does not wait is complete much earlier. */
     const isWaiting = (lookUp: unknown) =>
       Promise.race([lookUp, delay(100, "waiting")]).then((end) => end === "waiting");
 
@@ -144,7 +145,7 @@ describe("fetchedKeys", () => {
       await isAsked();
     });
 
-    test("a set that is too old holds up who finds it so, and after one failure nobody", async () => {
+    test("the first look-up that finds the set too old waits, but after one failure no look-up waits", async () => {
       milliseconds += 11 * MINUTE;
       const first = findKey(keys[0].kid);
       await isAsked();
@@ -157,7 +158,7 @@ describe("fetchedKeys", () => {
       await isAsked();
     });
 
-    test("of a hundred that wait, the next one is refused at once", async () => {
+    test("if a hundred look-ups wait, the next one is refused at once", async () => {
       milliseconds += 6 * SECOND;
       const waiting = Promise.allSettled(Array.from({ length: 100 }, (_, i) => findKey(`nobody-${i}`)));
       await isAsked();
@@ -188,7 +189,7 @@ describe("fetchedKeys", () => {
     ["behind a redirect", () => (serve = (_, outgoing) => outgoing.writeHead(302, { location: "/other" }).end()), /./],
   ];
 
-  test.each(bad)("takes no set %s, and keeps what it has", async (_, change, reason) => {
+  test.each(bad)("refuses a set %s, and keeps the old set", async (_, change, reason) => {
     await findKey(keys[0].kid);
     change();
     milliseconds += 6 * SECOND;

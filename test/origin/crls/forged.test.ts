@@ -1,5 +1,6 @@
-// Lists that somebody else gave in the place of a source, of an authority that the policy does not hold: they go when he goes, and
-// never take the place of what was proven. At an origin over restarts, and at an edge over isolates.
+// A forger replaces the revocation list of a source by a list of a CA that the policy does not contain. When the forger stops, the
+// genuine list must be used again. A forged list must never replace a proven list. Tested at an origin after restarts, and at an
+// edge in new isolates.
 
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -82,7 +83,7 @@ describe("an origin", () => {
     return store;
   }
 
-  /** What it tells of an event of each of the two. */
+  /** Sends one event with each of the two certificates. Returns the code or the decision in each log line. */
   async function decide({ lists }: CrlStore): Promise<readonly unknown[]> {
     const origin = await startTestOrigin(own, { policy, keys: [publicJwk(key)], lists });
     const told: unknown[] = [];
@@ -101,7 +102,7 @@ describe("an origin", () => {
   const RIGHT = ["accepted", "certificate_revoked"];
   const NONE = ["revocation_unknown", "revocation_unknown"];
 
-  test("keeps no list of the future, not even as the first, and takes the genuine one afterwards", async () => {
+  test("keeps no list that is not yet valid, not even as the first, and accepts the genuine one afterwards", async () => {
     server.lists.set("issuing", await forged(AHEAD));
     const first = await open();
     expect(lines.at(-1)).toMatchObject({ code: "revocation_list_missing", why: "the list is not yet valid" });
@@ -138,7 +139,7 @@ describe("an origin", () => {
     }
   });
 
-  test("asks once a day for all of a list whose validators may be another's", async () => {
+  test("requests a list once a day without its validators, because they may be those of a forged list", async () => {
     const list = await genuine();
     server.lists.set("issuing", await genuine({ thisUpdate: minutes(-120), revoked: [] }));
     const first = await open();
@@ -157,14 +158,14 @@ describe("an origin", () => {
     expect(await decide(store)).toEqual(RIGHT);
   });
 
-  test("is not held up by the file that an earlier version kept of a forged list", async () => {
+  test("accepts the genuine list although an earlier version kept a forged one in a file", async () => {
     const storage = openCrlDirectory(join(directory, "crls"), directory);
     await storage.write(server.url("issuing"), await forged(AHEAD));
     server.lists.set("issuing", await genuine());
     expect(await decide(await open())).toEqual(RIGHT);
   });
 
-  test("loads the file that an earlier version kept of a genuine list", async () => {
+  test("loads a genuine list that an earlier version kept in a file", async () => {
     const storage = openCrlDirectory(join(directory, "crls"), directory);
     await storage.write(server.url("issuing"), await genuine());
     server.lists.set("issuing", 503);
@@ -189,7 +190,7 @@ describe("an origin", () => {
       expect(await decide(again)).toEqual(RIGHT);
       again.close();
     }
-    // Nor is an older one of its own taken, and a newer one is.
+    // An older list of the genuine CA is refused, and a newer one is accepted.
     server.lists.set("issuing", await genuine({ thisUpdate: minutes(-120), revoked: [] }));
     const older = await open();
     expect(lines.at(-1)).toMatchObject({ why: expect.stringMatching(/older than the one kept/) });
@@ -199,7 +200,7 @@ describe("an origin", () => {
     expect(await decide(older)).toEqual(["accepted", "accepted"]);
   });
 
-  test("takes a damaged file of authorities for none", async () => {
+  test("treats a damaged file of authorities as missing", async () => {
     const name = createHash("sha256").update(AUTHORITIES_KEY).digest("hex").slice(0, 32);
     openCrlDirectory(join(directory, "crls"), directory);
     writeFileSync(join(directory, "crls", `${name}.crl`), Buffer.from("300330003000", "hex"));
@@ -235,7 +236,7 @@ describe("an edge", () => {
     return lists;
   };
 
-  /** What the lists say of each of the two. */
+  /** Returns what the lists say about each of the two certificates. */
   function judge(lists: RevocationLists): readonly string[] {
     const rule = { sources: [], freshness: "require" } as const;
     return [below, revoked].map((leaf) => {
@@ -252,7 +253,7 @@ describe("an edge", () => {
   const RIGHT = ["good", "certificate_revoked"];
   const NONE = ["revocation_unknown", "revocation_unknown"];
 
-  test("takes the genuine list afterwards, whatever dates the forged one had", async () => {
+  test("accepts the genuine list afterwards, whatever dates the forged one had", async () => {
     for (const request of [AHEAD, {}]) {
       stored.clear();
       server.lists.set("issuing", await forged(request));
@@ -280,7 +281,7 @@ describe("an edge", () => {
     }
   });
 
-  test("asks once a day for all of a list whose validators may be another's, and writes then when it was asked", async () => {
+  test("requests a list once a day without its validators, and then stores the time of that request", async () => {
     const rootOf = () => server.answers.filter(({ name }) => name === "root").map(({ status }) => status);
     let at = now();
     const run = () =>
@@ -297,7 +298,7 @@ describe("an edge", () => {
     expect(rootOf()).toEqual([200, 304, 200, 304, 304]);
   });
 
-  test("is not held up by the value that an earlier version kept of a forged list", async () => {
+  test("accepts the genuine list although an earlier version kept a forged one as a value", async () => {
     const bytes = await forged(AHEAD);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     stored.set(server.url("issuing"), { bytes, metadata: { sha256, condition: {} } });

@@ -1,4 +1,5 @@
-// Revocation lists at the origin: from files and URLs, kept on disk over restarts, never replaced by worse ones.
+// Revocation lists at the origin. They come from files and URLs, are kept on disk for a restart, and are never replaced by worse
+// lists.
 
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -58,7 +59,7 @@ async function openStore(policy: PolicyDocument): Promise<CrlStore> {
 const startOrigin = (policy: PolicyDocument, { lists }: CrlStore): Promise<TestOrigin> =>
   startTestOrigin(own, { policy, keys: [publicJwk(key)], lists });
 
-/** What the origin tells of one event: the code of its refusal, the doubt that it let pass, or `accepted`. */
+/** Sends one event. `told` is the code of its refusal, or the doubt with which it was accepted, or `accepted`. */
 async function decide(
   origin: TestOrigin,
   policy: PolicyDocument,
@@ -76,7 +77,7 @@ const REVOKED = { status: 403, told: "certificate_revoked" };
 const UNKNOWN = { status: 503, told: "revocation_unknown" };
 
 describe("an origin whose lists come from a URL", () => {
-  test("judges each request by the list of now", async () => {
+  test("judges each request by the current list", async () => {
     const policy = policyWith(server.url("root"));
     server.lists.set("root", await issue());
     const store = await openStore(policy);
@@ -96,7 +97,7 @@ describe("an origin whose lists come from a URL", () => {
     ]);
   });
 
-  test("refuses while there is none, and takes the first that comes", async () => {
+  test("refuses while there is no list, and accepts the first one", async () => {
     const policy = policyWith(server.url("root"));
     const store = await openStore(policy);
     expect(store.lacking()).toEqual([server.url("root")]);
@@ -108,7 +109,7 @@ describe("an origin whose lists come from a URL", () => {
     expect(await decide(origin, policy)).toEqual(ACCEPTED);
   });
 
-  test("lets pass and tells what is missing, where lists are only preferred", async () => {
+  test("accepts and logs what is missing if lists are only preferred", async () => {
     const policy = policyWith(server.url("root"), "prefer");
     const origin = await startOrigin(policy, await openStore(policy));
     expect(await decide(origin, policy)).toMatchObject({
@@ -127,14 +128,14 @@ describe("an origin whose lists come from a URL", () => {
     expect(lines.at(-1)).toMatchObject({ decision: "failed", crl: server.url("root"), why: /503/ });
   });
 
-  test("tells of it without the query of its URL", async () => {
+  test("logs a source without the query of its URL", async () => {
     const source = `${server.url("root")}?token=HUSH`;
     await openStore(policyWith(source));
     expect(lines.at(-1)).toMatchObject({ decision: "failed", crl: `${server.url("root")}?…` });
     expect(JSON.stringify(lines)).not.toContain("HUSH");
   });
 
-  test("survives a restart while nobody listens at the source", async () => {
+  test("survives a restart while the source refuses connections", async () => {
     const gone = `${await refusingUrl()}/root`;
     const policy = policyWith(gone);
     const storage = openCrlDirectory(join(directory, "crls"), directory);
@@ -169,7 +170,7 @@ describe("an origin whose lists come from a URL", () => {
     expect(server.answers.map(({ status }) => status)).toEqual([200, 304]);
   });
 
-  test("takes a damaged copy on disk for none", async () => {
+  test("treats a damaged copy on disk as missing", async () => {
     const policy = policyWith(server.url("root"));
     server.lists.set("root", await issue());
     (await openStore(policy)).close();
@@ -180,7 +181,7 @@ describe("an origin whose lists come from a URL", () => {
     expect(lines.map(({ decision }) => decision)).toEqual(["updated", "failed", "updated"]);
   });
 
-  test("judges the copy on disk by the policy of now", async () => {
+  test("judges the copy on disk by the current policy", async () => {
     const stranger = await createSenders();
     server.lists.set("root", await issue());
     (await openStore(policyWith(server.url("root")))).close();
@@ -222,7 +223,7 @@ describe("a CA that has two keys under one name", () => {
     writeFileSync(join(directory, "all.crl"), lists.map(pem).join(""));
   };
 
-  test("signs its lists with the new one: nobody below the old one is refused where lists are only preferred", async () => {
+  test("signs its lists with the new one: certificates below the old one are accepted if lists are only preferred", async () => {
     const policy = policyWith("all.crl", "prefer");
     await writeLists({ revoked: [newLeaf.certificate.serialNumber] });
     const origin = await startOrigin(policy, await openStore(policy));
@@ -233,7 +234,7 @@ describe("a CA that has two keys under one name", () => {
     expect(await decide(origin, policy, newLeaf, [now])).toEqual(REVOKED);
   });
 
-  test("and its lists count below the old one where a certificate of the new one is an anchor of the sender", async () => {
+  test("and its lists are valid below the old one if a certificate of the new one is an anchor of the sender", async () => {
     const base = policyWith("all.crl");
     const [root] = Object.keys(base.anchors) as [string];
     const crls = { sources: ["all.crl"], freshness: "require" as const };
@@ -255,7 +256,7 @@ describe("a CA that has two keys under one name", () => {
     expect(await decide(origin, policy, oldLeaf, [before])).toEqual(REVOKED);
   });
 
-  test("its list counts below the new one where the policy holds the certificate of the old one alone", async () => {
+  test("its list is valid below the new one if the policy has only the certificate of the old one", async () => {
     const base = policyWith("all.crl");
     const policy = { ...base, anchors: { ...base.anchors, lists: before.pem } } as PolicyDocument;
     await writeLists();
@@ -265,7 +266,7 @@ describe("a CA that has two keys under one name", () => {
   });
 });
 
-test("a list that holds a negative serial number holds the others as well", async () => {
+test("a list with a negative serial number is also valid for its other serial numbers", async () => {
   const policy = policyWith("root.crl");
   writeFileSync(
     join(directory, "root.crl"),
@@ -373,7 +374,7 @@ describe("a source of several lists", () => {
     },
   );
 
-  test("goes on with the good ones, and tells the one that is broken", async () => {
+  test("uses the good ones, and logs the broken one", async () => {
     const policy = policyWith("both.crl");
     const [first = "", second = ""] = both.map(pem);
     writeFileSync(join(directory, "both.crl"), first.slice(0, 200) + second);
@@ -387,7 +388,7 @@ describe("a source of several lists", () => {
     expect(await decideBelow(origin, policy)).toEqual(UNKNOWN);
   });
 
-  test("is told by what it holds where it holds no list", async () => {
+  test("is logged with its contents if it has no list", async () => {
     const policy = policyWith("root.crl");
     const utf16 = Buffer.from(both.map(pem).join(""), "utf16le");
     const others: readonly (readonly [content: string | Uint8Array, why: RegExp])[] = [
@@ -427,7 +428,7 @@ describe("an origin whose lists come from a file", () => {
     expect(await decide(origin, policy)).toEqual(REVOKED);
   });
 
-  test("goes on with what it read before the file was gone or broken", async () => {
+  test("keeps the list that it read before the file was removed or damaged", async () => {
     const policy = policyWith("root.crl");
     const file = join(directory, "root.crl");
     writeFileSync(file, await issue());
@@ -441,13 +442,13 @@ describe("an origin whose lists come from a file", () => {
     expect(await decide(origin, policy)).toEqual(ACCEPTED);
   });
 
-  test("tells a file that is not there", async () => {
+  test("logs that a file does not exist", async () => {
     await openStore(policyWith("absent.crl"));
     expect(lines).toMatchObject([{ decision: "failed", crl: "absent.crl", why: expect.stringMatching(/ENOENT/) }]);
   });
 });
 
-test("authenticate() does not start without lists where the policy names them", () => {
+test("authenticate() does not start without lists if the policy names them", () => {
   const options = { issuer: "i", audience: "a", accept() {}, log() {}, findKey: () => undefined };
   expect(() => authenticate({ ...options, policy: compilePolicy(policyWith("root.crl")) })).toThrow(
     /lists: is missing/,

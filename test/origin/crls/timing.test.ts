@@ -1,4 +1,4 @@
-// When lists are read again: by an isolate from KV, by an origin from its sources. Only the clock is not real.
+// When lists are read again: by an isolate from KV, and by an origin from its sources. Only the clock is fake.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCrl } from "../../../cli/dev/authority.ts";
@@ -65,7 +65,7 @@ describe("an isolate", () => {
     return numberOf(lists);
   };
 
-  test("waits for its first lists, and reads none for a minute", async () => {
+  test("waits for its first lists, and does not read again for a minute", async () => {
     stored = await issue(1);
     expect(await Promise.all([listsAt(NOW), listsAt(NOW), listsAt(NOW)])).toEqual([1n, 1n, 1n]);
     stored = await issue(2);
@@ -73,7 +73,7 @@ describe("an isolate", () => {
     expect(reads).toBe(1);
   });
 
-  test("reads again after a minute beside the request, and parses only what changed", async () => {
+  test("reads again after a minute, in parallel with the request, and parses only what changed", async () => {
     stored = await issue(1);
     await listsAt(NOW);
     expect(await listsAt(NOW + 61)).toBe(1n);
@@ -86,14 +86,14 @@ describe("an isolate", () => {
     expect([reads, cancelled]).toEqual([3, 1]);
   });
 
-  test("reads again before the request after five minutes", async () => {
+  test("after five minutes, reads again before it answers the request", async () => {
     stored = await issue(1);
     await listsAt(NOW);
     stored = await issue(2);
     expect(await listsAt(NOW + 301)).toBe(2n);
   });
 
-  test("goes on with what it has while KV fails, and tries again at once", async () => {
+  test("keeps its lists while KV fails, and tries again at once", async () => {
     stored = await issue(1);
     await listsAt(NOW);
     stored = new Error("KV is away");
@@ -112,7 +112,7 @@ describe("an isolate", () => {
     expect(await listsAt(NOW + 301)).toBe(2n);
   });
 
-  test("gives up a reading whose request was cut off", async () => {
+  test("abandons a read that never ends", async () => {
     vi.useFakeTimers();
     try {
       const never = { ...namespace, getWithMetadata: () => new Promise(() => {}) } as unknown as CrlNamespace;
@@ -124,7 +124,7 @@ describe("an isolate", () => {
       const first = listsAt(NOW);
       await vi.advanceTimersByTimeAsync(10_000);
       expect(await first).toBeUndefined();
-      // Nobody waits a second time for what one has waited for in vain.
+      // The first request waited in vain for this read, so the second request does not wait for it.
       expect(await listsAt(NOW + 11)).toBeUndefined();
       current = namespace;
       stored = await issue(1);
@@ -135,7 +135,7 @@ describe("an isolate", () => {
   });
 });
 
-test("a source that KV does not give keeps back none of the lists that were read before it", async () => {
+test("a source that KV does not return does not delay the lists that were read before it", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     const [name] = Object.keys(senders.policy.anchors) as [string];
@@ -181,7 +181,7 @@ describe("an origin", () => {
     vi.useRealTimers();
   });
 
-  /** Seconds from the start at which the source was asked, over so many hours. */
+  /** Returns when the source was asked in this number of hours, in seconds from the start. */
   async function fetchesOver(hours: number): Promise<number[]> {
     const store = await openCrlStore({
       policy,
@@ -203,7 +203,7 @@ describe("an origin", () => {
     expect(await fetchesOver(3)).toEqual([0, 3600, 7200, 10_800]);
   });
 
-  test("asks sooner when the list ends sooner, each time in half of what is left", async () => {
+  test("asks sooner when the list ends sooner, each time after half of the remaining time", async () => {
     served = await issue(1, 1600);
     expect((await fetchesOver(1)).slice(0, 5)).toEqual([0, 800, 1200, 1400, 1500]);
   });
@@ -214,7 +214,7 @@ describe("an origin", () => {
     expect(lines[0]).toMatchObject({ decision: "failed", why: "away" });
   });
 
-  test("asks nothing more once it is closed", async () => {
+  test("does not ask after it is closed", async () => {
     served = await issue(1);
     await fetchesOver(1);
     close();
@@ -222,7 +222,7 @@ describe("an origin", () => {
     expect(fetches).toHaveLength(2);
   });
 
-  test("spreads what it asks by a fifth", async () => {
+  test("varies the time of each request by a fifth", async () => {
     served = await issue(1);
     const store = await openCrlStore({
       policy,

@@ -1,4 +1,4 @@
-// Attempts on a real inbox file: retries, deadlines, ends, order, and what happens around a stop.
+// Attempts with a real inbox file: retries, deadlines, outcomes, order, and what happens around a stop.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Dispatcher } from "../../../origin/dispatch/dispatcher.ts";
@@ -21,7 +21,10 @@ afterEach(() => {
   return stack.disposeAsync();
 });
 
-/** Time that passes as the test says: with the machine's own, a moment in which the process does not run may be the end of a lease. */
+/**
+ * Replaces the timers and the clock, so that the test controls the time. With real time, a lease could end while this process is
+ * not scheduled.
+ */
 function pretendTime(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"] });
 }
@@ -29,7 +32,7 @@ function pretendTime(): void {
 async function pass(milliseconds: number): Promise<void> {
   for (let passed = 0; passed < milliseconds; passed += 1) {
     await vi.advanceTimersByTimeAsync(1);
-    // A write is committed some turns of the event loop after it was asked for.
+    // A write is committed a few turns of the event loop after it was requested.
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -78,7 +81,7 @@ describe("an event", () => {
     expect(await stateOf(inbox, "one")).toBe("done");
   });
 
-  test("is dead after the last attempt, with the reason, and the ones beside it are done", async () => {
+  test("is dead after the last attempt, with the reason, and the other events are done", async () => {
     for (const id of ["a", "poison", "b", "c"]) await store(inbox, id);
     const { lines } = dispatch(stack, file, ({ id }) => id === "poison" && Promise.reject(new Error("bad")), {
       maxAttempts: 3,
@@ -91,7 +94,7 @@ describe("an event", () => {
       attempts: 3,
       reason: "Error: bad (the last of 3 attempts)",
     });
-    // Nobody else waited for the poison.
+    // No other event waited until the poison event was dead.
     expect(lines.all.findIndex(({ id }) => id === "c")).toBeLessThan(
       lines.all.findIndex(({ decision }) => decision === "dead"),
     );
@@ -109,7 +112,7 @@ describe("an event", () => {
     expect(await lines.of("two")).toMatchObject({ decision: "dead", attempt: 1 });
   });
 
-  test("waits until the time that its handler names, which is bounded", async () => {
+  test("waits until the time that its handler names, up to a limit", async () => {
     await store(inbox, "one");
     await store(inbox, "far");
     const hour = Date.now() + 3_600_000;
@@ -127,7 +130,7 @@ describe("an event", () => {
     ["at once", () => "0"],
     ["in a second", () => "1"],
     ["in what is no time", () => "1.5"],
-  ])("whose Retry-After is %s waits as without one", async (_, retryAfter) => {
+  ])("whose Retry-After is %s waits as if there were none", async (_, retryAfter) => {
     await store(inbox, "one");
     const start = Date.now();
     const handler = () => new Response(null, { status: 503, headers: { "retry-after": retryAfter() } });
@@ -137,11 +140,11 @@ describe("an event", () => {
     const { lines } = dispatch(stack, file, handler, limits);
     const { dueAt, attempt } = await lines.with({ decision: "retrying" });
     expect(attempt).toBe(1);
-    // Half of the longest wait, or, where a time is named, half of it as jitter.
+    // With this random number, the event waits half of the longest wait, whether Retry-After is usable or not.
     expect(Date.parse(String(dueAt)) - start).toBeGreaterThan(29_000);
   });
 
-  test("whose handler throws what has no text, or leads astray who reads it, is attempted again", async () => {
+  test("whose handler throws a value without a text, or one that throws when it is read, is attempted again", async () => {
     const astray = {
       get message(): string {
         throw new Error("no");
@@ -208,7 +211,7 @@ test("a handler that is late sees its signal and is attempted again; one that fi
   expect(aborted.sort()).toEqual(["late 1 TimeoutError", "obedient 1 TimeoutError"]);
 });
 
-test("bodies under way are bounded, but for the last one that was begun", async () => {
+test("the bodies of running attempts are limited, except for the last one that was started", async () => {
   const ids = Array.from({ length: 12 }, (_, index) => `event-${index}`);
   for (const id of ids) await store(inbox, id, deliveryOf({ id, sender: SENDER, body: "x".repeat(100) }));
   let running = 0;
@@ -222,11 +225,11 @@ test("bodies under way are bounded, but for the last one that was begun", async 
   const { lines } = dispatch(stack, file, handler, { bodyBytes: 250 });
   await expect.poll(() => idsIn(inbox, "done")).toHaveLength(ids.length);
   expect([2, 3]).toContain(Math.max(...most));
-  // A line comes after its outcome is stored.
+  // The log line is written after the outcome is stored.
   await expect.poll(() => lines.all).toHaveLength(ids.length);
 });
 
-test("what ends while others run is followed by one claim for several, where a claim takes long", async () => {
+test("if claims are slow, one claim replaces several attempts that have ended", async () => {
   const ids = Array.from({ length: 48 }, (_, index) => `event-${index}`);
   for (const id of ids) await store(inbox, id);
   let claims = 0;
@@ -247,7 +250,7 @@ test("what ends while others run is followed by one claim for several, where a c
   dispatcher.start();
   await pass(2_000);
   expect(await idsIn(inbox, "done")).toHaveLength(ids.length);
-  // Six for all; eleven where each first end brings one for its place alone.
+  // Six claims are enough. Eleven claims are made if the first of several ends causes a claim for only one event.
   expect(claims).toBeLessThan(9);
   await dispatcher.stop();
 });
@@ -271,7 +274,7 @@ test("an attempt that is longer than its lease keeps it", async () => {
   expect([...first.lines.all, ...second.lines.all]).toMatchObject([{ decision: "dispatched", attempt: 1 }]);
 });
 
-test("several dispatchers on one file never run one event twice at a time, and handle each once", async () => {
+test("several dispatchers on one file never run an event twice at the same time, and handle each once", async () => {
   const ids = Array.from({ length: 60 }, (_, index) => `event-${String(index).padStart(2, "0")}`);
   for (const id of ids) await store(inbox, id);
   const intervals: { id: string; from: number; to: number }[] = [];
@@ -338,7 +341,7 @@ describe("a stop", () => {
     expect(await idsIn(inbox, "leased")).toEqual([]);
   });
 
-  test("gives back what does not end in time, uncounted and due at once", async () => {
+  test("releases an attempt that does not end in time, does not count it, and makes the event due at once", async () => {
     await store(inbox, "stuck");
     const signals: AbortSignal[] = [];
     const { dispatcher, lines } = dispatch(stack, file, (_, { signal }) => {
@@ -357,7 +360,7 @@ describe("a stop", () => {
   });
 });
 
-test("an attempt whose lease is lost stores nothing, and the one that took it does", async () => {
+test("an attempt whose lease is lost stores nothing, and the attempt with the new lease does", async () => {
   await store(inbox, "one");
   let now = Date.now();
   const ended: string[] = [];
@@ -374,7 +377,7 @@ test("an attempt whose lease is lost stores nothing, and the one that took it do
     { leaseMilliseconds: 3_000 },
   );
   await expect.poll(() => stateOf(inbox, "one")).toBe("leased");
-  // The clock of the other jumps ahead: to it the lease has run out.
+  // The other dispatcher's clock jumps ahead, so for this dispatcher the lease has expired.
   now += 3_600_000;
   const other = dispatch(
     stack,
@@ -388,7 +391,7 @@ test("an attempt whose lease is lost stores nothing, and the one that took it do
   expect(await inbox.event("one")).toMatchObject({ state: "done", attempts: 2 });
 });
 
-test("a clock that is set ahead and back delays nothing for long and runs no event twice at a time", async () => {
+test("a clock that is set ahead and back delays no event for long, and runs no event twice at the same time", async () => {
   let offset = 0;
   const clock = () => Date.now() + offset;
   const running = new Map<string, number>();

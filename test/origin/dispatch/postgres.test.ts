@@ -1,4 +1,4 @@
-// Dispatch from a database that several origins share.
+// Several origins dispatch events from one database that they share.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Inbox } from "../../../origin/inbox/inbox.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-test("several origins handle each event once, in order where asked, and a poison blocks nobody", async () => {
+test("several origins handle each event once, in order if requested, and a poison event blocks no other event", async () => {
   const free = Array.from({ length: 60 }, (_, index) => `free-${index}`);
   const ordered = Array.from({ length: 10 }, (_, index) => `ordered-${index}`);
   for (const id of [...free, "poison", ...ordered]) {
@@ -33,7 +33,7 @@ test("several origins handle each event once, in order where asked, and a poison
     running.add(id);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
     running.delete(id);
-    // PostgreSQL keeps no U+0000 in a text.
+    // PostgreSQL cannot store U+0000 in a text.
     if (id === "poison") throw new Error("bad\u0000\ud800");
     handled.push(id);
   };
@@ -50,8 +50,8 @@ test("several origins handle each event once, in order where asked, and a poison
   expect(await idsIn(inbox, "dead")).toEqual([]);
 });
 
-test("an event whose outcome meets a database that is away is handled once", async () => {
-  // Of its own: nobody else takes the event.
+test("an event is handled once if the database is down when its outcome is stored", async () => {
+  // A separate database, so that no other origin takes the event.
   const own = await openInbox(await server.createDatabase());
   await store(own, "outage");
   let handled = 0;
@@ -59,11 +59,11 @@ test("an event whose outcome meets a database that is away is handled once", asy
     handled += 1;
     await server.stop();
   };
-  // A server takes its time to stop.
+  // A server needs some time to stop, so the limits are long.
   const limits = { leaseMilliseconds: 60_000, deadlineMilliseconds: 30_000 };
   const { lines } = dispatchFrom(stack, own, handler, limits);
   await lines.with({ code: "outcome_not_stored", id: "outage" });
-  // Time for more tries, which are not logged.
+  // Waits for further attempts to store the outcome. These are not logged.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   await server.start();
   expect(await lines.with({ decision: "dispatched", id: "outage" })).toMatchObject({ attempt: 1 });

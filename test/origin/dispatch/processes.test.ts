@@ -1,4 +1,4 @@
-// Several processes on one inbox file, some of which are killed.
+// Several processes use one inbox file. Some of them are killed.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** From attempt number `holding` on it ends none before it is asked to stop. */
+/** Starts a process. From attempt number `holding` on, the process does not end an attempt until it gets the signal to stop. */
 function startProcess(name: string, holding = ""): ChildProcess {
   const child = spawn(process.execPath, [PROGRAM, file, name, holding], { stdio: ["ignore", "pipe", "inherit"] });
   stack.defer(async () => {
@@ -41,7 +41,7 @@ function startProcess(name: string, holding = ""): ChildProcess {
     await once(child, "exit");
   });
   createInterface({ input: child.stdout }).on("line", (text) => {
-    // The last line of a process that is killed may be cut.
+    // If a process is killed, its last line may be incomplete.
     try {
       lines.push(JSON.parse(text) as Line);
     } catch {}
@@ -49,7 +49,7 @@ function startProcess(name: string, holding = ""): ChildProcess {
   return child;
 }
 
-/** Stores events, so that some always wait, until something came to pass. */
+/** Stores events until the condition is true, so that there are always events that wait. */
 async function storeUntil(ids: string[], condition: () => boolean): Promise<void> {
   const storeMissing = async () => {
     for (let missing = 20 - (await idsIn(inbox, "waiting")).length; missing > 0; missing -= 1) {
@@ -62,13 +62,14 @@ async function storeUntil(ids: string[], condition: () => boolean): Promise<void
   await expect.poll(storeMissing, { interval: 10 }).toBe(true);
 }
 
-test("what killed processes held is handled by the others: each event at least once, none lost, none twice at a time", async () => {
+test("other processes handle the events of killed ones: each at least once, none lost, none twice at a time", async () => {
   const ids: string[] = [];
   let survivor = startProcess("p0");
   for (let round = 1; round <= 3; round += 1) {
     const victim = survivor;
     survivor = startProcess(`p${round}`);
-    // It runs beside the other for a while, however long its start takes, and dies with attempts under way.
+    // Both processes run at the same time for a while, even if the new one starts slowly. The old one is killed during its
+    // attempts.
     await storeUntil(
       ids,
       () => lines.filter(({ name, ends }) => name === `p${round}` && ends !== undefined).length >= 3,
@@ -79,7 +80,7 @@ test("what killed processes held is handled by the others: each event at least o
   }
   await expect.poll(() => idsIn(inbox, "done")).toHaveLength(ids.length);
   await expect.poll(() => new Set(lines.flatMap(({ ends }) => ends ?? [])).size).toBe(ids.length);
-  // An attempt that a kill cut has no end; any other of its event begins after it, and after the lease.
+  // An attempt that was killed has no end. The next attempt of the same event begins after the lease has expired.
   for (const id of ids) {
     const own = lines
       .filter(({ begins, ends }) => begins === id || ends === id)
@@ -91,21 +92,22 @@ test("what killed processes held is handled by the others: each event at least o
       else expect(next.name).toBe(line.name);
     }
   }
-  // What a kill cut is on record, and so is what came after it.
+  // The killed attempts are recorded, and so are the attempts after them.
   const histories = await Promise.all(ids.map(async (id) => (await inbox.attempts(id))?.records ?? []));
   const outcomes = histories.map((records) => records.map((record) => "outcome" in record && record.outcome));
   expect(outcomes.filter((each) => each.includes("abandoned")).length).toBeGreaterThan(0);
   for (const each of outcomes) expect(each.at(-1)).toBe("done");
 });
 
-test("a stopped process gives back or ends what it holds, and another goes on at once", async () => {
+test("a stopped process releases or ends its attempts, and another one continues at once", async () => {
   const ids = Array.from({ length: 30 }, (_, index) => `event-${index}`);
   for (const id of ids) await store(inbox, id);
-  // However late it is asked to stop, it has not handled them all.
+  // From its fourth attempt on, this process waits for the signal. So it has not handled all events, even if the signal arrives
+  // late.
   const first = startProcess("first", "4");
   await expect.poll(() => lines.some(({ ends }) => ends !== undefined), { interval: 10 }).toBe(true);
   first.kill("SIGTERM");
-  // Not "exit": output may still arrive after it.
+  // Waits for "close", because output may still arrive after "exit".
   expect((await once(first, "close"))[0]).toBe(0);
   expect(await idsIn(inbox, "leased")).toEqual([]);
   const handled = await idsIn(inbox, "done");
@@ -115,6 +117,6 @@ test("a stopped process gives back or ends what it holds, and another goes on at
   await expect.poll(() => idsIn(inbox, "done")).toHaveLength(ids.length);
   second.kill("SIGTERM");
   await once(second, "close");
-  // None was handled twice: the first process left no outcome unstored.
+  // No event was handled twice, because the first process stored all its outcomes.
   expect(lines.filter(({ ends }) => ends !== undefined)).toHaveLength(ids.length);
 });

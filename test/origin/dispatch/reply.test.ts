@@ -1,4 +1,4 @@
-// Senders that wait for the handler's answer: SOAP through the deployed edge, and on the origin's own listener.
+// Senders that wait for the handler's response: SOAP through the deployed edge, and at the origin's own listener.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -51,7 +51,7 @@ describe("through the edge", () => {
   let document: PolicyDocument;
   let key: PrivateJwk;
   let usual: Place;
-  /** Waits for a handler for a moment only, which on a slow machine is too short for one that answers. */
+  /** This server waits only 300 ms for a handler. On a slow machine, this is too short even for a handler that answers. */
   let hasty: Place;
   let handler: Handler;
   const lines = new LogLines();
@@ -80,7 +80,7 @@ describe("through the edge", () => {
       handler: (...given) => handler(...given),
       limits: { answerDeadlineMilliseconds, firstRetryMilliseconds: 60_000 },
       log,
-      // Every retry as late as it can be: the answers are the first attempt's.
+      // Every retry is as late as possible, so that each response comes from the first attempt.
       random: () => 0.99,
     });
     const answers = new HandlerReplies({ policy: () => policy, inbox, dispatcher, log });
@@ -121,7 +121,7 @@ describe("through the edge", () => {
     expect(await last()).toMatchObject({ state: "done", attempts: 1 });
   });
 
-  test("a handler without an answer is answered for with 200; one that is accepted first with 202", async () => {
+  test("an event whose handler has no answer gets 200, and one that is only accepted gets 202", async () => {
     handler = () => undefined;
     const id = JSON.parse((await send()).text).event;
     expect(await usual.inbox.event(id)).toMatchObject({ state: "done" });
@@ -129,7 +129,7 @@ describe("through the edge", () => {
     expect(other.status).toBe(202);
   });
 
-  test("a SOAP fault passes as it is, and the event waits for its retry", async () => {
+  test("a SOAP fault is returned unchanged, and the event waits for its retry", async () => {
     handler = () => new Response("<fault/>", { status: 500, headers: { "content-type": SOAP, "retry-after": "7" } });
     expect(await send()).toEqual({ status: 500, type: SOAP, retryAfter: "7", text: "<fault/>" });
     expect(await last()).toMatchObject({ state: "waiting", attempts: 1, reason: "answered 500" });
@@ -187,7 +187,7 @@ describe("through the edge", () => {
     },
   );
 
-  test("an attempt whose lease another process took: the sender is told to come again", async () => {
+  test("if another process took the lease of an attempt, the sender is told to retry", async () => {
     handler = () => {
       const database = new DatabaseSync(usual.inboxFile);
       database.exec("UPDATE work SET token = 'of another' WHERE state = 'leased'");
@@ -212,7 +212,7 @@ describe("through the edge", () => {
     expect(handled).toBe(1);
   });
 
-  test("an event behind an earlier one of its order is not handled before it", async () => {
+  test("an event is not handled before an earlier event with the same order key", async () => {
     handler = () => Promise.reject(new Error("not yet"));
     expect((await send([["X-Order", "o-1"]])).status).toBe(502);
     let handled = 0;
@@ -261,7 +261,7 @@ describe("on the origin's own listener", () => {
     const id = JSON.parse(body.toString()).event;
     expect(await origin.line({ decision: "retrying", id })).toMatchObject({ attempt: 1, reason: "Error: once more" });
     const { stdout } = await runHere(["inbox", "list", "--inbox", files.inbox, "--state", "done", "--json"]);
-    // The other one may be done by now: its second attempt begins at any moment within five seconds.
+    // The seventh event may already be done, because its second attempt begins at a random time within five seconds.
     const answered = stdout
       .trim()
       .split("\n")
@@ -328,7 +328,7 @@ describe("on the origin's own listener", () => {
     expect(alone.stderr).toMatch(/--origin-issuer: for --upstream, which is not given/);
   });
 
-  test("a stop ends a process whose module holds something open, after its events are given back", async () => {
+  test("a stop ends a process whose module keeps a timer running, after its events are released", async () => {
     const files = await writeTlsFiles(stack);
     const module = writeModule(`
       setInterval(() => {}, 1_000);

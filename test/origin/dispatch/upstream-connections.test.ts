@@ -1,4 +1,4 @@
-// How an upstream is reached that has a private CA, or no TLS on a private network.
+// How an origin reaches an upstream that has a private CA, or that has no TLS on a private network.
 
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -54,7 +54,7 @@ async function startServer() {
 }
 
 describe("an upstream with a CA of its own", () => {
-  test("is reached by that CA, of now, on a connection that is kept", async () => {
+  test("is reached with the current CA, on a connection that is kept", async () => {
     const { authority, ports, url } = await startServer();
     const other = await issueCertificate({ subject: [{ CN: ["Another CA"] }], ca: {} });
     let ca = authority.pem;
@@ -69,12 +69,12 @@ describe("an upstream with a CA of its own", () => {
     await expect(send(url, request(""))).rejects.toThrow(/unable to verify|unable to get/);
   });
 
-  test("is not reached by the public ones", async () => {
+  test("is not reached with the public CAs", async () => {
     const { url } = await startServer();
     await expect(fetchUpstream(() => undefined)(url, request(""))).rejects.toThrow(/unable to verify|unable to get/);
   });
 
-  test("is followed to no other place, and its empty answers end", async () => {
+  test("is not followed to another address, and its empty answers end", async () => {
     const { authority, url } = await startServer();
     const send = fetchUpstream(() => authority.pem);
     expect((await send(`${url}/elsewhere`, request(""))).status).toBe(302);
@@ -82,7 +82,7 @@ describe("an upstream with a CA of its own", () => {
     expect([none.status, none.body]).toEqual([204, null]);
   });
 
-  test("is given up when the attempt's time is over", async () => {
+  test("is aborted when the attempt's time is over", async () => {
     const url = await listen(stack, () => {});
     const signal = AbortSignal.timeout(100);
     await expect(fetchUpstream(() => undefined)(url, { ...request(""), signal })).rejects.toThrow(/abort/i);
@@ -122,7 +122,7 @@ describe("plain HTTP", () => {
     for (const address of addresses) expect(expected).toContain(address);
   });
 
-  test("a name that leads beyond is not connected to, and one that leads nowhere neither", async () => {
+  test("a name with a public address is refused, and so is a name without an address", async () => {
     const lookUp = (name: string) =>
       new Promise((resolve, reject) => {
         lookUpPrivate(name, { all: true }, (error, found) => (error ? reject(error) : resolve(found)));

@@ -1,4 +1,5 @@
-// Events to a program behind HTTP: one that verifies them with our middleware, one in another language, and ones that misbehave.
+// Events that are sent to a program over HTTP: a program with our middleware, a program in another language, and upstreams that
+// misbehave.
 
 import { spawn } from "node:child_process";
 import { hash } from "node:crypto";
@@ -42,7 +43,7 @@ describe("an origin with --upstream", () => {
   let edgeKey: PrivateJwk;
   let ownKeysFile: string;
 
-  /** Behind an edge that the test plays, as a process. */
+  /** Starts an origin as a process. The test plays the edge in front of this origin. */
   async function startOrigin(upstream: string, ...more: string[]): Promise<Running> {
     const directory = temporaryDirectory(stack);
     const file = (name: string, document: unknown) => {
@@ -73,7 +74,8 @@ describe("an origin with --upstream", () => {
 
   test("is accepted by our own middleware in front of the user's app, which gets the event's id and attempt", async () => {
     const lines = new LogLines();
-    // Every attempt has an assertion of its own. An inbox would know the event again, and answer without the handler.
+    // Every attempt has its own assertion. An inbox would recognise the event and answer without the handler, so this test uses no
+    // inbox.
     const used = new Set<string>();
     const accept = (_: unknown, { issuer, jti }: AssertionId) => {
       if (used.has(`${issuer} ${jti}`)) throw new Refusal("replayed");
@@ -102,12 +104,12 @@ describe("an origin with --upstream", () => {
       const attempt = c.req.header("countersign-attempt");
       const text = Buffer.from(body).toString();
       seen.push({ id, sender, sha256: certificate?.sha256, body: text, request, headers, attempt });
-      // The first attempt fails, so that the second shows a fresh assertion.
+      // The first attempt fails, so that there is a second one with a new assertion.
       return c.body(null, seen.length === 1 ? 503 : 204);
     });
     const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
     stack.defer(() => server.close());
-    // Through our own fetch: the other tests go through the runtime's.
+    // This option makes the origin use our own fetch function. The other tests use that of the runtime.
     const running = await startOrigin(server.url, "--upstream-audience", "user-app", "--upstream-unencrypted");
     jwks = `${running.ready["origin"]}/.well-known/jwks.json`;
     const body = '{"größe":"\u0000"}';
@@ -117,7 +119,7 @@ describe("an origin with --upstream", () => {
     expect(await running.line({ decision: "dispatched", id })).toMatchObject({ attempt: 2, sender: ACME });
     const request = { method: "POST", target: "/hooks/acme/a?b=%C3%BC&c", contentType: "application/json" };
     const sha256 = sha256Of(senders);
-    // Not what the origin's fetch() writes by itself: accept, user-agent.
+    // The origin's fetch() adds headers, for example accept and user-agent. They must not be among the delivered headers.
     const headers = [["content-type", "application/json"], ...signedHeaders];
     expect(seen).toEqual(["1", "2"].map((attempt) => ({ id, sender: ACME, sha256, body, request, headers, attempt })));
   });
@@ -189,7 +191,7 @@ describe("an upstream that misbehaves", () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  test("by refusing connections, resetting them, or talking nonsense is asked again later", async () => {
+  test("by refusing connections, resetting them, or sending garbage is asked again later", async () => {
     expect(await attemptAt(await refusingUrl())).toMatchObject({
       decision: "retrying",
       reason: expect.stringMatching(
@@ -253,12 +255,12 @@ describe("an upstream that misbehaves", () => {
     const busy = await listen(stack, (__, response) => response.writeHead(429, { "retry-after": value }).end());
     const attempt = await attemptAt(busy);
     expect(attempt).toMatchObject({ decision: "retrying", reason: "answered 429" });
-    // The first wait is jitter on top of it.
+    // Up to the first wait is added as jitter.
     expect(attempt.due).toBeGreaterThan(start + wait - 3_000);
     expect(attempt.due).toBeLessThanOrEqual(Date.now() + wait + 60_000);
   });
 
-  test("with 410 it ends the event", async () => {
+  test("with 410 ends the event", async () => {
     const gone = await listen(stack, (_, response) => response.writeHead(410).end());
     expect(await attemptAt(gone)).toMatchObject({ decision: "dead", reason: "answered 410 Gone", state: "dead" });
   });

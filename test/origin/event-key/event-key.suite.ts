@@ -1,4 +1,4 @@
-// The keys of events: what is read, and how long it may be.
+// The keys of events: from where a key is read, and how long it may be.
 
 import assert from "node:assert/strict";
 import { MAX_EVENT_KEY_CHARACTERS, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../../core/wire.ts";
@@ -9,31 +9,31 @@ const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)
 const keyOf = (id: string) => readEventKey({ pointers: ["/id"] }, [], bytes({ id })).key;
 
 export const cases: Cases = {
-  "readEventKey() keeps a long key as its digest, which differs where the key does": () => {
+  "readEventKey() keeps a long key as its digest, and different keys have different digests": () => {
     const longest = "x".repeat(MAX_EVENT_KEY_CHARACTERS - 4);
     assert.equal(keyOf(longest), JSON.stringify([longest]));
     const [first, second] = [keyOf(`${longest}a`), keyOf(`${longest}b`)];
     assert.match(first ?? "", /^"sha-256 [0-9a-f]{64}"$/);
     assert.notEqual(first, second);
     assert.equal(first, keyOf(`${longest}a`));
-    // A list is never the text of a digest.
+    // A key is a JSON list, and a digest is a JSON text. So an id with the text of a digest never gets the same key as a digest.
     assert.notEqual(keyOf(JSON.parse(first as string)), first);
   },
-  "readEventKey() reads a header, and says why there is no key where it is missing or empty": () => {
+  "readEventKey() reads a header, and says why there is no key if it is missing or empty": () => {
     const rule = { header: "webhook-id" };
     assert.equal(readEventKey(rule, [["webhook-id", "msg_1"]], bytes({})).key, '["msg_1"]');
     const none = { problem: "there is no header webhook-id, or it is empty" };
     assert.deepEqual(readEventKey(rule, [["webhook-id", ""]], bytes({})), none);
     assert.deepEqual(readEventKey(rule, [], bytes({})), none);
   },
-  "readEventKey() takes the header that is named, whatever stands before it": () => {
+  "readEventKey() reads the named header, whichever headers come before it": () => {
     const headers = [
       ["content-type", "application/json"],
       ["webhook-id", "msg_2"],
     ] as const;
     assert.deepEqual(readEventKey({ header: "webhook-id" }, headers, bytes({})), { key: '["msg_2"]' });
   },
-  "readEventKey() reads several members, of which one is enough": () => {
+  "readEventKey() reads several members, and one of them is enough": () => {
     const read = (body: unknown) => readEventKey({ pointers: ["/a", "/b/c"] }, [], bytes(body));
     assert.equal(read({ a: "x", b: { c: 7 } }).key, '["x","7"]');
     assert.equal(read({ a: "x" }).key, '["x",null]');
@@ -41,10 +41,10 @@ export const cases: Cases = {
     const problem = "the body has no text, number or boolean at /a, /b/c";
     for (const body of [{}, { a: "" }, { a: "", b: { c: "" } }, { b: 1 }]) assert.deepEqual(read(body), { problem });
   },
-  "readEventKey() hides no fault of ours": () => {
+  "readEventKey() does not hide a programming error": () => {
     assert.throws(() => readEventKey({ header: "a" }, undefined as never, bytes({})), TypeError);
   },
-  "readEventKeys() reads the keys that a sender's policy names, and says of each why it is not there": () => {
+  "readEventKeys() reads the keys that a sender's policy names, and says why a key is missing": () => {
     const [eventKey, orderKey] = [{ header: "webhook-id" }, { pointers: ["/id"] }];
     const read = (rules: Parameters<typeof readEventKeys>[0], body: unknown = {}) =>
       readEventKeys(rules, [["webhook-id", "msg_1"]], bytes(body));

@@ -1,4 +1,4 @@
-// Values at JSON pointers without the document: the same as JSON.parse would give.
+// Reads values at JSON pointers without parsing the whole document. The result must be the same as with JSON.parse.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -9,7 +9,7 @@ import type { Cases } from "../../support/scenes/certificates.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** Texts at paths, or "no JSON". */
+/** Returns the texts at these paths, or "no JSON". */
 function read(text: string, paths: readonly (readonly string[])[]): unknown {
   try {
     return readPointers(bytesOf(text), paths);
@@ -56,7 +56,7 @@ const scalars = fc.oneof(
   fc.constantFrom('"\\u0000"', '"\\ud800"', '"\\"\\\\\\/\\b"', '"字🦊"'),
   fc.json({ maxDepth: 0 }),
 );
-/** Objects with members of one name, and names in other spellings, which no serialiser writes. */
+/** Objects in which a name occurs twice, or in different spellings. No serialiser writes such objects. */
 const { documents } = fc.letrec<{ documents: string }>((tie) => ({
   documents: fc.oneof(
     { maxDepth: 4 },
@@ -143,7 +143,7 @@ export const cases: Cases = {
     }
     assert.throws(() => readPointers(bytesOf("[1"), []), { message: "the body is not JSON: see its octet 2" });
   },
-  "readPointers() reads a value of 64 KiB with its quotes, and none that is longer": () => {
+  "readPointers() reads a value of 64 KiB including its quotes, and no longer value": () => {
     const value = (octets: number) => `{"a":"${"x".repeat(octets - 2)}","b":"${"y".repeat(MAX_KEYED_VALUE_BYTES)}"}`;
     assert.equal((read(value(MAX_KEYED_VALUE_BYTES), [["a"]]) as string[])[0]?.length, MAX_KEYED_VALUE_BYTES - 2);
     assert.equal(read(value(MAX_KEYED_VALUE_BYTES + 1), [["a"]]), "no JSON");
@@ -154,15 +154,15 @@ export const cases: Cases = {
     assert.deepEqual(read(nested(MAX_KEYED_DEPTH), [["a"]]), [undefined]);
     assert.equal(read(nested(MAX_KEYED_DEPTH + 1), [["a"]]), "no JSON");
   },
-  "readPointers() counts a name that is written with escapes as so many values": () => {
+  "readPointers() counts a name with escapes as several values": () => {
     const names = (count: number) => `{${Array(count).fill('"\\u0061":1').join()}}`;
     const most = Math.floor(MAX_KEYED_VALUES / 21);
     assert.deepEqual(read(names(most - 1), [["a"]]), ["1"]);
     assert.equal(read(names(most + 1), [["a"]]), "no JSON");
-    // Nobody compares them where no path leads.
+    // Without a path, no name has to be compared, so there is no limit.
     assert.deepEqual(read(names(most + 1), []), []);
   },
-  "readPointers() takes the last of members of one name, however it is spelt, and nothing of those before": () => {
+  "readPointers() reads the last member with a name, in every spelling, and nothing from earlier ones": () => {
     const path = [["a", "b"]];
     assert.deepEqual(read('{"a":{"b":1},"a":{"b":2}}', path), ["2"]);
     assert.deepEqual(read('{"a":{"b":1},"\\u0061":{"b":2}}', path), ["2"]);

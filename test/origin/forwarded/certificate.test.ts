@@ -13,7 +13,7 @@ let second: Identity;
 beforeAll(async () => {
   second = await issueCertificate({ subject: [{ CN: ["second"] }], ca: {} });
   first = await issueCertificate({ subject: [{ CN: ["first"] }], ca: {} }, second);
-  // The base64 of each leaf has a plus, so that damage to a plus is noticed.
+  // The base64 of each leaf contains a plus, so that a test notices a damaged plus.
   const withPlus = async (subject: string): Promise<Identity> => {
     const made = await issueCertificate({ subject: [{ CN: [subject] }] }, first);
     return made.base64.includes("+") ? made : withPlus(subject);
@@ -22,7 +22,7 @@ beforeAll(async () => {
   other = await withPlus("other");
 });
 
-/** The refusal of these fields in this format, with its details for the operator. */
+/** Returns the refusal of these fields in this format, with its details for the operator. */
 function refusalOf(format: string, fields: Fields, header?: string) {
   try {
     readForwardedCertificate(new Headers(fields), forwardedFormat(format, header));
@@ -35,7 +35,7 @@ function refusalOf(format: string, fields: Fields, header?: string) {
 
 type Fields = Readonly<Record<string, string>>;
 
-/** The certificates that are read, in base64 with the leaf first, or the code of the refusal. */
+/** Returns the certificates that are read, in base64 with the leaf first, or the code of the refusal. */
 function read(format: string, fields: Fields | Headers): string[] | string {
   const headers = fields instanceof Headers ? fields : new Headers(fields);
   try {
@@ -60,7 +60,7 @@ const derOf = (...identities: Identity[]) =>
   Buffer.concat(identities.map(({ certificate }) => Buffer.from(certificate.rawData)));
 const privateKey = () => encodeURIComponent(`${leaf.keyPem.trim()}\n`);
 
-/** For each format, the field with the leaf, and its value. */
+/** For each format, the field that contains the leaf, and its value. */
 const LEAF_FIELDS: Readonly<Record<string, () => [name: string, value: string]>> = {
   rfc9440: () => ["client-cert", `:${leaf.base64}:`],
   nginx: () => ["ssl-client-cert", escaped(leaf)],
@@ -70,7 +70,7 @@ const LEAF_FIELDS: Readonly<Record<string, () => [name: string, value: string]>>
   alb: () => ["x-amzn-mtls-clientcert-leaf", halfEscaped(leaf)],
 };
 
-test("every format has its case here", () => {
+test("every format is tested here", () => {
   expect(Object.keys(LEAF_FIELDS).sort()).toEqual([...FORWARDED_FORMATS].sort());
 });
 

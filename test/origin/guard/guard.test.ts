@@ -1,4 +1,4 @@
-// countersign() in an app of one's own, and createVerifier() without one: what they are given, and what comes back.
+// countersign() in a user's app, and createVerifier() without an app. Tests their options and results.
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -23,7 +23,7 @@ const stack = new AsyncDisposableStack();
 let senders: Senders;
 let event: ForwardedEvent;
 let jwk: PublicJwk;
-/** Options of no trick: everything is given as one would write it. */
+/** Valid options, in the form in which a user would write them. */
 let options: CountersignOptions & { readonly keys: object };
 const lines = new LogLines();
 
@@ -45,7 +45,7 @@ afterAll(() => stack.disposeAsync());
 
 const URL_OF = "https://origin.example.com";
 
-/** As the edge sends it. */
+/** Makes a request as the edge sends it. */
 function honest(changes: Partial<ForwardedEvent> = {}): Request {
   const { target, method = "", headers, body } = forwardedRequest({ ...event, ...changes });
   return new Request(URL_OF + target, { method, headers: headers as [string, string][], body: body as string });
@@ -75,7 +75,7 @@ describe("keys", () => {
     expect(response.status).toBe(201);
   });
 
-  test("that are no point are found when they are looked up, and refuse", async () => {
+  test("that are not a point on the curve are noticed at the look-up, and requests are refused", async () => {
     const app = appWith({ ...options, keys: { keys: [{ ...jwk, x: jwk.y, y: jwk.x }] } });
     expect((await app.request(honest())).status).toBe(500);
     expect(lines.all.at(-1)).toMatchObject({
@@ -160,13 +160,13 @@ describe("a refused request", () => {
     expect(lines.all.at(-1)).toMatchObject({ decision: "refused", id, code: "assertion_wrong_audience" });
   });
 
-  test("is answered by the problem where the app has no onError", async () => {
+  test("is answered by the problem if the app has no onError", async () => {
     const response = await appWith(options).request(forged());
     expect(response.headers.get("www-authenticate")).toBe("Countersign");
     expect(await response.json()).toMatchObject({ type: "urn:countersign:problem:assertion-refused", status: 401 });
   });
 
-  test("may be answered by onRefusal, or left", async () => {
+  test("may be answered by onRefusal, or left to the guard", async () => {
     const app = appWith({
       ...options,
       onRefusal: ({ refusal, id }, c) =>
@@ -190,7 +190,7 @@ describe("accept", () => {
     expect(lines.all.at(-1)).toMatchObject({ code: "replayed", jti: expect.stringMatching(/^[\w-]{22}$/) });
   });
 
-  test("that fails stored nothing: the sender is told to come again, and not why", async () => {
+  test("that fails: the sender is told to retry, and not why", async () => {
     const response = await accepting(async () => {
       await Promise.reject(new Error("no connection to db.internal"));
     });
@@ -202,13 +202,13 @@ describe("accept", () => {
     });
   });
 
-  test("that knows the event answers with its id, and the handler does not run", async () => {
+  test("that recognises the event answers with its id, and the handler does not run", async () => {
     const response = await accepting(() => ({ outcome: "duplicate", of: "first" }));
     expect([response.status, await response.json()]).toEqual([200, { event: "first", duplicate: true }]);
   });
 });
 
-describe("options of a function of the context", () => {
+describe("options that are a function of the context", () => {
   interface Bindings {
     readonly AUDIENCE?: string;
   }
@@ -264,7 +264,7 @@ test("without onDecision each decision is one line of JSON", async () => {
   }
 });
 
-describe("options of no use are one error, at once", () => {
+describe("invalid options are reported in one error, at once", () => {
   const problemsOf = (make: () => unknown): readonly string[] => {
     try {
       make();
@@ -339,7 +339,7 @@ describe("options of no use are one error, at once", () => {
     return { ...senders.policy, anchors: Object.fromEntries(anchors) };
   }
 
-  test("without the edge: the secrets that the policy names", () => {
+  test("without the edge: missing secrets of the policy", () => {
     const { keys, issuer, audience, ...rest } = options as unknown as Record<string, unknown>;
     const acme = senders.policy.senders[ACME];
     const signed = { ...acme, signature: { scheme: "github", secrets: ["ACME_KEY"] } };
@@ -353,7 +353,7 @@ describe("options of no use are one error, at once", () => {
     expect(ask((name: string) => (name === "ACME_KEY" ? "0123456789abcdef" : undefined))).toEqual([]);
   });
 
-  test("of a verifier: the route that it serves", () => {
+  test("of a verifier: the route, which it needs", () => {
     const ask = (changes: object) => problemsOf(() => createVerifier({ ...options, ...changes } as never));
     const missing =
       "/route: is missing: the policy's route that your code serves, or servesEveryRoute: true for all of them";
@@ -371,7 +371,7 @@ describe("options of no use are one error, at once", () => {
 });
 
 describe("createVerifier", () => {
-  /** What a guard says, and what a verifier says, of the same request. */
+  /** Sends the same request to a guard and to a verifier. Returns the results and log lines of both. */
   async function both(make: () => Request) {
     const accept = () => undefined;
     const app = appWith({ ...options, accept });
@@ -390,7 +390,7 @@ describe("createVerifier", () => {
     expect(new TextDecoder().decode(delivery.body)).toBe('{"n":1}');
   });
 
-  test("tells of an event that is there already", async () => {
+  test("reports an event that is already stored", async () => {
     const accept = () => ({ outcome: "duplicate", of: "first" }) as const;
     const verifier = createVerifier({ ...options, accept, servesEveryRoute: true });
     expect(await verifier.verify(honest())).toMatchObject({ duplicateOf: "first", delivery: { sender: ACME } });
@@ -405,7 +405,7 @@ describe("createVerifier", () => {
     const { response, line, verdict, other } = await both(make);
     expect(verdict).toBeInstanceOf(RefusedError);
     const answer = (verdict as RefusedError).getResponse();
-    // The decision id is of each request.
+    // Each request has its own decision id, so the ids are not compared.
     const plain = async (one: Response) => ({ ...((await one.json()) as object), decision: undefined });
     expect([answer.status, await plain(answer)]).toEqual([response.status, await plain(response)]);
     expect(Object.fromEntries(answer.headers)).toEqual(Object.fromEntries(response.headers));
@@ -420,13 +420,13 @@ describe("createVerifier", () => {
     );
   });
 
-  test("refuses what is on another route than its own", async () => {
+  test("refuses a request for another route", async () => {
     const verifier = createVerifier({ ...options, route: "/hooks/acme/*" });
     await expect(verifier.verify(honest())).rejects.toMatchObject({ refusal: { code: "route_mismatch" }, status: 404 });
     expect((await verifier.verify(honest({ target: "/hooks/acme/1" }))).delivery.request.target).toBe("/hooks/acme/1");
   });
 
-  test("says so where the body was read before, as the guard does", async () => {
+  test("reports that the body was already read, as the guard does", async () => {
     const problems = [expect.stringContaining("the body was read before the guard had it")];
     const request = honest();
     await request.text();

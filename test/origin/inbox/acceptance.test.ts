@@ -1,4 +1,5 @@
-// Acceptance is one committed insert: each event once, whoever brings it again and however many at once. On every store.
+// Acceptance is one committed insert. Each event is stored once, whoever sends it again and however many copies arrive at the same
+// time. Tested on every store.
 
 import { beforeEach, expect, test } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
@@ -46,7 +47,7 @@ describeOnStores("accept()", (given) => {
     expect(row).not.toHaveProperty("body");
   });
 
-  test("refuses the same assertion again, of one issuer", async () => {
+  test("refuses the same assertion again if the issuer is the same", async () => {
     await accept({ id: "a" }, { jti: "j" });
     expect(await accept({ id: "a" }, { jti: "j" }).catch(codeOf)).toBe("replayed");
     expect(await accept({ id: "b" }, { jti: "j" }).catch(codeOf)).toBe("replayed");
@@ -57,17 +58,17 @@ describeOnStores("accept()", (given) => {
     expect((await inbox.event("a"))?.duplicates).toBe(0);
   });
 
-  test("knows an event that its edge delivers again under another assertion", async () => {
+  test("recognises an event that its edge delivers again under another assertion", async () => {
     await accept({ id: "a" }, { jti: "1" });
     expect(await accept({ id: "a" }, { jti: "2" })).toEqual({ outcome: "duplicate", of: "a" });
     expect(await accept({ id: "a" }, { jti: "3" })).toEqual({ outcome: "duplicate", of: "a" });
-    // The assertion that brought a duplicate is used up as well.
+    // The assertion of a duplicate is used up too.
     expect(await accept({ id: "a" }, { jti: "2" }).catch(codeOf)).toBe("replayed");
     expect(await inbox.event("a")).toMatchObject({ duplicates: 2, state: "waiting" });
     expect(await inbox.count()).toBe(1);
   });
 
-  test("knows an event that its sender sends again, by key and bytes, also after it was handled", async () => {
+  test("recognises an event that its sender sends again, by key and bytes, also after it was handled", async () => {
     const event = { eventKey: '["evt_1"]', body: "{}" };
     await accept({ id: "a", ...event });
     expect(await accept({ id: "b", ...event })).toEqual({ outcome: "duplicate", of: "a" });
@@ -84,7 +85,7 @@ describeOnStores("accept()", (given) => {
     expect(await inbox.count()).toBe(2);
   });
 
-  test("keeps other bytes under the same key, and flags all of them", async () => {
+  test("keeps other bytes under the same key, and flags all these events as conflicts", async () => {
     const eventKey = '["evt_1"]';
     await accept({ id: "a", eventKey, body: "1" });
     expect(await accept({ id: "b", eventKey, body: "2" })).toEqual({ outcome: "stored", conflictsWith: "a" });
@@ -101,7 +102,7 @@ describeOnStores("accept()", (given) => {
     expect(await inbox.work.claim(9, 1000)).toHaveLength(4);
   });
 
-  test("takes the same key and bytes with another method, path or query for another event, each once", async () => {
+  test("treats the same key and bytes with another method, path or query as another event", async () => {
     const event = { eventKey: '["evt_1"]', body: '{"id":1}' };
     const requests = [
       { method: "PUT", target: "/items/1" },
@@ -127,7 +128,7 @@ describeOnStores("accept()", (given) => {
     expect(await inbox.work.claim(99, 1000)).toHaveLength(7);
   });
 
-  test("flags conflicts of one moment", async () => {
+  test("flags conflicts that arrive at the same time", async () => {
     const others = await openTestInbox(given.stack, given.location);
     const eventKey = '["evt_1"]';
     const arrivals = Array.from({ length: 20 }, (_, n) =>
@@ -139,11 +140,11 @@ describeOnStores("accept()", (given) => {
   });
 
   test.each<[string, (n: number) => [Partial<DeliveryParts> & { id: string }, { jti?: string }], unknown]>([
-    ["the sender's key", (n) => [{ id: `e${n}`, eventKey: '["k"]', body: "{}" }, {}], "duplicate"],
-    ["the edge's id", (n) => [{ id: "e" }, { jti: `j${n}` }], "duplicate"],
-    ["the edge's id, at other targets", (n) => [{ id: "e", target: `/${n}` }, { jti: `j${n}` }], "duplicate"],
-    ["the assertion", (n) => [{ id: `e${n}` }, { jti: "j" }], "replayed"],
-  ])("stores one of twenty at once, the same by %s, on two connections", async (_name, make, other) => {
+    ["key of the sender", (n) => [{ id: `e${n}`, eventKey: '["k"]', body: "{}" }, {}], "duplicate"],
+    ["id of the edge", (n) => [{ id: "e" }, { jti: `j${n}` }], "duplicate"],
+    ["id of the edge, and other targets", (n) => [{ id: "e", target: `/${n}` }, { jti: `j${n}` }], "duplicate"],
+    ["assertion", (n) => [{ id: `e${n}` }, { jti: "j" }], "replayed"],
+  ])("stores one of twenty simultaneous events with the same %s, on two connections", async (_name, make, other) => {
     const others = await openTestInbox(given.stack, given.location);
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
@@ -158,13 +159,13 @@ describeOnStores("accept()", (given) => {
     expect(stored?.duplicates).toBe(other === "duplicate" ? 19 : 0);
   });
 
-  test("stores every one of a thousand at once", async () => {
+  test("stores each of a thousand simultaneous events", async () => {
     const outcomes = await Promise.all(Array.from({ length: 1000 }, (_, n) => accept({ id: `e${n}` })));
     expect(outcomes.every(({ outcome }) => outcome === "stored")).toBe(true);
     expect(await inbox.count()).toBe(1000);
   });
 
-  test("takes what others would choke on: long keys, odd texts, no body", async () => {
+  test("accepts unusual events: long keys, strange characters, no body", async () => {
     const odd = "\u{1f600}'\"\\ %$1; -- \ud800";
     await accept({
       id: "a",
@@ -178,7 +179,7 @@ describeOnStores("accept()", (given) => {
     expect(await inbox.count()).toBe(2);
   });
 
-  test("fails one event alone that cannot be stored, not those beside it", async () => {
+  test("refuses only the event that cannot be stored, not the others of the same batch", async () => {
     const bad = { ...deliveryOf({ id: "bad", sender: "acme" }), policyDigest: null } as never;
     const outcomes = await Promise.all([
       accept({ id: "a" }).then(({ outcome }) => outcome),
@@ -189,7 +190,7 @@ describeOnStores("accept()", (given) => {
     expect((await states()).sort()).toEqual(["a waiting", "b waiting"]);
   });
 
-  test("refuses more than may wait, and takes the next one after that", async () => {
+  test("refuses events when too many wait, and accepts the next one after that", async () => {
     const outcomes = await Promise.all(
       Array.from({ length: 5000 }, (_, n) => accept({ id: `e${n}` }).then(({ outcome }) => outcome, codeOf)),
     );
@@ -199,7 +200,7 @@ describeOnStores("accept()", (given) => {
     expect(await accept({ id: "after" })).toEqual({ outcome: "stored" });
   });
 
-  test("refuses everything once it is closed, after what waited is stored", async () => {
+  test("refuses everything after it is closed, but first stores the events that wait", async () => {
     const waiting = accept({ id: "a" });
     await inbox.close();
     expect(await waiting).toEqual({ outcome: "stored" });

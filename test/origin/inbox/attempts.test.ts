@@ -1,4 +1,5 @@
-// The record of attempts: what each brought, what operators did, and what is kept of a long history. On every store.
+// The records of attempts: the outcome of each attempt, the actions of operators, and the part of a long history that is kept.
+// Tested on every store.
 
 import { beforeEach, expect, test } from "vitest";
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../../core/wire.ts";
@@ -30,7 +31,7 @@ describeOnStores("the record of attempts", (given) => {
     return lease;
   };
   const recordsOf = async (id: string) => (await inbox.attempts(id))?.records;
-  /** As a reader of another process sees it. */
+  /** Reads the records through a separate reader, as another process would. */
   const readElsewhere = async (id: string) => {
     const reader = await openInboxReader(given.location);
     return await reader.attempts(id).finally(() => reader.close());
@@ -41,7 +42,7 @@ describeOnStores("the record of attempts", (given) => {
     ...rest,
   });
 
-  test("tells of each attempt when it began and ended, what it brought, and when the next was due", async () => {
+  test("records when each attempt began and ended, its outcome, and when the next one was due", async () => {
     await open();
     await accept("a");
     expect(await inbox.attempts("a")).toEqual({ records: [], leftOut: 0 });
@@ -68,7 +69,7 @@ describeOnStores("the record of attempts", (given) => {
     expect(await readElsewhere("a")).toEqual({ records: expected, leftOut: 0 });
   });
 
-  test("tells of a handler without a response, of death and of a stop", async () => {
+  test("records a handler without a response, a dead event and a stop", async () => {
     await open();
     for (const id of ["done", "dead", "released", "unused"]) await accept(id);
     const [done, dead, released, unused] = (await claim()) as [Lease, Lease, Lease, Lease];
@@ -83,13 +84,13 @@ describeOnStores("the record of attempts", (given) => {
     ]);
     expect(await recordsOf("released")).toEqual([attempt(1, START, { outcome: "released", endedAt: now })]);
     expect(await recordsOf("unused")).toEqual([]);
-    // It did not count, so the next one has its number.
+    // The released attempt did not count, so the next attempt has the same number.
     const again = (await claim()).find(({ event }) => event.id === "released") as Lease;
     await inbox.work.complete(again);
     expect((await recordsOf("released"))?.map((record) => "number" in record && record.number)).toEqual([1, 1]);
   });
 
-  test("says which attempts left no outcome, once each, and drops the outcome that comes too late", async () => {
+  test("says which attempts left no outcome, once each, and drops an outcome that arrives too late", async () => {
     await open();
     for (const id of ["a", "b"]) await accept(id);
     const [late] = (await claim()) as [Lease];
@@ -101,7 +102,8 @@ describeOnStores("the record of attempts", (given) => {
     await inbox.work.complete(taken);
     const second = now;
     now += LEASE + 1;
-    // From the third on those that left no outcome begin one after the other: what is put off is recorded all the same.
+    // After two attempts without an outcome, such events are attempted one after the other. The abandoned attempt of an event that
+    // is put off must still be recorded.
     await claim();
     expect(await recordsOf("b")).toEqual([
       abandoned,
@@ -111,7 +113,7 @@ describeOnStores("the record of attempts", (given) => {
     expect(await recordsOf("a")).toMatchObject([abandoned, { number: 2, outcome: "done" }]);
   });
 
-  test("says so of each event of an order key whose attempt was abandoned", async () => {
+  test("records an abandoned attempt of an event with an order key", async () => {
     await open();
     for (const id of ["a", "b"]) await accept(id, { orderKey: "o" });
     const lease = await claimOne();
@@ -129,7 +131,7 @@ describeOnStores("the record of attempts", (given) => {
     expect(await recordsOf("b")).toEqual([]);
   });
 
-  test("tells what operators did: retry, drop and run", async () => {
+  test("records what operators did: retry, drop and run", async () => {
     await open();
     for (const id of ["a", "b"]) await accept(id);
     const [a, b] = (await claim()) as [Lease, Lease];
@@ -162,7 +164,7 @@ describeOnStores("the record of attempts", (given) => {
     ]);
   });
 
-  test("keeps of a long history the first and the latest, and how many are between", async () => {
+  test("keeps the first and the latest records of a long history, and the number of those between", async () => {
     await open();
     await accept("a");
     const all = MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS + 7;
@@ -177,7 +179,7 @@ describeOnStores("the record of attempts", (given) => {
       ...Array.from({ length: MAX_FIRST_ATTEMPTS }, (_, index) => index + 1),
       ...Array.from({ length: MAX_LATEST_ATTEMPTS }, (_, index) => all - MAX_LATEST_ATTEMPTS + index + 1),
     ]);
-    // Running it again counts too.
+    // A rerun is counted too.
     await inbox.work.complete(await claimOne());
     for (let run = 0; run < 60; run += 1) {
       await inbox.rerun({ ids: ["a"], isTrial: false });
@@ -188,7 +190,7 @@ describeOnStores("the record of attempts", (given) => {
     expect(long?.records).toHaveLength(MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS + 1);
   });
 
-  test("ends with its event", async () => {
+  test("is deleted with its event", async () => {
     await open();
     await accept("a");
     await inbox.work.retry(await claimOne(), 0, "no");
@@ -196,18 +198,18 @@ describeOnStores("the record of attempts", (given) => {
     now += 1_000;
     while ((await inbox.prune({ bodySeconds: 0, eventSeconds: 0 })) > 0);
     expect(await inbox.attempts("a")).toBeUndefined();
-    // Fails if the row of the first attempt is still there.
+    // This insert fails if the row of the first attempt still exists.
     await changeByHand(given.location, [
       "INSERT INTO attempt (sequence, place, outcome) VALUES (1, 1, 'retry')",
       "DELETE FROM attempt",
     ]);
-    // In a file the sequence is used again.
+    // SQLite uses the sequence number again.
     await accept("b");
     await inbox.work.retry(await claimOne(), 0, "no");
     expect((await recordsOf("b"))?.[0]).toMatchObject({ number: 1, outcome: "retry", beganAt: now });
   });
 
-  test("says of an event whose row is damaged why it is dead", async () => {
+  test("says why an event with a damaged row is dead", async () => {
     await open();
     await accept("a");
     await changeByHand(given.location, ["UPDATE event SET headers = '['"]);

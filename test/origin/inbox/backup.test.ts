@@ -1,4 +1,5 @@
-// countersign inbox backup and restore, as an operator runs them: from either store into either store, with all that tells replays.
+// countersign inbox backup and restore, as an operator runs them, from each store into each store. A backup contains everything
+// that is needed to recognise replays.
 
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +28,7 @@ const accept = async (inbox: Inbox, id: string, parts: Partial<DeliveryParts> = 
   }
 };
 
-/** One event in each state, and of all that protects from a second time one. */
+/** Stores one event in each state, and one row in every table that protects against replays. */
 async function fill(location: string): Promise<void> {
   const identity = await issueCertificate({ subject: [{ CN: ["acme.example"] }] });
   let now = START;
@@ -65,12 +66,12 @@ const refusal = (at: number): RefusedRequest => ({
   certificate: { sha256: "00", der: "AAAA", intermediates: ["BBBB"] },
 });
 
-/** As it is restored. */
+/** Returns a row as it is after a restore: an event with a lease is due at once. */
 const withoutLease = (row: Row) => (row["state"] === "leased" ? { ...row, due_at: row["changed_at"] } : row);
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** All rows of a backup. */
+/** Returns all rows of a backup. */
 function rowsOf(file: string): [string, Row[]][] {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
@@ -113,7 +114,7 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
     });
     afterEach(() => stack.disposeAsync());
 
-    test("is the same inbox: rows, replays, duplicates, conflicts, order, work, and what comes next", async () => {
+    test("is the same inbox: rows, replays, duplicates, conflicts, order, work and new events", async () => {
       const [source, target] = [await from.newLocation(stack), await to.newLocation(stack)];
       await fill(source);
       const folder = temporaryDirectory(stack);
@@ -146,9 +147,9 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       expect((await inbox.event("erased"))?.body).toBeUndefined();
       expect(await accept(inbox, "next", { orderKey: "o" })).toEqual({ outcome: "stored" });
       const claimed = (await inbox.work.claim(9, 30_000)).map(({ event }) => event.id);
-      // Second and next wait for first.
+      // The events second and next wait for the event first.
       expect(claimed.sort()).toEqual(["conflict", "first", "leased"]);
-      // Who held its lease works on another inbox: nothing was stored of that attempt.
+      // The process that held this lease works with the other inbox. The outcome of its attempt is not known here.
       expect((await inbox.attempts("leased"))?.records).toMatchObject([
         { number: 1, outcome: "abandoned", endedAt: undefined },
         { number: 2, outcome: "running" },
@@ -163,7 +164,7 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       expect((await inbox.refusals.stock()).refusals).toBe(2);
     });
 
-    test("hands out at once what was leased when the backup was taken", async () => {
+    test("leases an event at once that was leased when the backup was made", async () => {
       const [source, target] = [await from.newLocation(stack), await to.newLocation(stack)];
       const old = await openTestInbox(stack, source);
       await accept(old, "held");
@@ -181,7 +182,7 @@ describeOnStores("an inbox", (given) => {
   const backup = (...args: string[]) => runInbox(given.location, "backup", ...args);
   const restore = (...args: string[]) => runInbox(given.location, "restore", ...args);
 
-  test("that holds anything is not restored into, and a file that is there is not overwritten", async () => {
+  test("that is not empty is not restored into, and an existing file is not overwritten", async () => {
     const folder = temporaryDirectory(given.stack);
     const file = join(folder, "a.backup");
     const inbox = await openTestInbox(given.stack, given.location);
@@ -199,7 +200,7 @@ describeOnStores("an inbox", (given) => {
     expect(readdirSync(folder)).toEqual(["a.backup"]);
   });
 
-  test("that an origin has open and that is empty is filled, and the origin sees it", async () => {
+  test("that is empty and open in an origin is filled, and the origin sees the events", async () => {
     const folder = temporaryDirectory(given.stack);
     const [source, file] = [join(folder, "source.sqlite"), join(folder, "a.backup")];
     const other = await openTestInbox(given.stack, source);

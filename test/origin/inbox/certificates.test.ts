@@ -1,4 +1,4 @@
-// A sender with more certificates than anybody looks at: the latest are read and kept, and no more. On every store.
+// A sender with more certificates than anybody would look at. Only the latest ones are read and kept. Tested on every store.
 
 import { beforeEach, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
@@ -26,7 +26,10 @@ describeOnStores("certificates of a sender with many", (given) => {
     });
   });
 
-  /** What an event came with, seconds ago. Intermediates that are no JSON cannot be read. */
+  /**
+   * Inserts certificates that were last seen this number of seconds ago. A row whose intermediates are not JSON cannot be read, so
+   * a test notices if it is read.
+   */
   const insert = (count: number, seconds: number, intermediates = "'[]'") =>
     changeByHand(
       given.location,
@@ -44,7 +47,7 @@ describeOnStores("certificates of a sender with many", (given) => {
   };
   const hashes = async () => (await inbox.certificates()).map(({ sha256 }) => sha256);
 
-  test("are not all read for a new one, nor to see what ends", async () => {
+  test("are not all read when a new one arrives, or when expiry is checked", async () => {
     await insert(MAX_WATCHED_CERTIFICATES, 10);
     await insert(30, 1_000, "'this is not read'");
     await accept("a");
@@ -56,11 +59,12 @@ describeOnStores("certificates of a sender with many", (given) => {
     expect(await inbox.latestCertificates(["unknown"])).toEqual([]);
   });
 
-  test("are erased when none of their events is left, but for the latest", async () => {
+  test("are erased when none of their events is left, except for the latest", async () => {
     await insert(MANY, 3 * DAY);
     await accept("a");
     await insert(5, 40 * DAY);
-    // Of events that are still there, a day's difference of clocks included.
+    // The certificates of 3 days ago may belong to this event of 4 days ago, so they are kept. The check allows for clocks that
+    // differ by a day.
     await inbox.accept(deliveryOf({ id: "b", sender: "beta" }), { issuer: "direct", jti: "b", expires: 0 });
     await changeByHand(given.location, [`UPDATE event SET accepted_at = ${now - 4 * DAY}`]);
     await prune();
@@ -75,7 +79,7 @@ describeOnStores("certificates of a sender with many", (given) => {
     expect(left).not.toContain(`${3 * DAY} ${MAX_WATCHED_CERTIFICATES - 1}`);
   });
 
-  test("are all kept of a sender with fewer, however old", async () => {
+  test("are all kept if a sender has few, however old they are", async () => {
     await insert(MAX_WATCHED_CERTIFICATES, 400 * DAY);
     await prune();
     expect(await hashes()).toHaveLength(MAX_WATCHED_CERTIFICATES);

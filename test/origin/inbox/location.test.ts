@@ -1,4 +1,4 @@
-// Where an inbox may be, what its start says when it cannot be there, and who can read it. No message holds a password.
+// Where an inbox may be, what an origin says if the place is wrong, and who can read the inbox. No message contains a password.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -88,7 +88,7 @@ describe("a location that is neither a path nor a URL of PostgreSQL", () => {
     }
   });
 
-  test("is no path that only looks unusual", async () => {
+  test("does not include a path that only looks unusual", async () => {
     const folder = temporaryDirectory(stack);
     for (const name of ["a=b.sqlite", "me@host.sqlite", "ü b.sqlite"]) {
       expect(await (await openTestInbox(stack, join(folder, name))).count()).toBe(0);
@@ -108,7 +108,7 @@ describe("the file of an inbox", () => {
     expect(notices).toEqual([]);
   });
 
-  test("is taken from others where it was open to them, and the start says so once", async () => {
+  test("is closed if others could read it, and the start says so once", async () => {
     const file = join(temporaryDirectory(stack), "inbox.sqlite");
     const first = await openTestInbox(stack, file);
     await accept(first, "a");
@@ -127,7 +127,7 @@ describe("the file of an inbox", () => {
     expect(notices).toEqual([`${file} could be read by others on this machine: its mode is now 600`]);
   });
 
-  test("is named when it cannot be used, and why", async () => {
+  test("is named with the reason if it cannot be used", async () => {
     const folder = temporaryDirectory(stack);
     const file = join(folder, "inbox.sqlite");
     const missing = join(folder, "missing", "inbox.sqlite");
@@ -155,7 +155,7 @@ describe.skipIf(missingPostgres())("a database", () => {
   let server: PostgresServer;
   let url: string;
   let ca: string;
-  /** The same server by an address that is not this machine's own to the product. */
+  /** The URL of the same server at an address that the program does not treat as this machine. */
   const beyond = () => url.replace("127.0.0.1", "0.0.0.0");
 
   beforeAll(async () => {
@@ -172,7 +172,7 @@ describe.skipIf(missingPostgres())("a database", () => {
       authority,
     );
     ca = join(temporaryDirectory(servers), "ca.pem");
-    // As files come from Windows.
+    // Has a byte order mark and line ends as on Windows.
     writeFileSync(ca, `\ufeffthe CA\r\n${authority.pem.replaceAll("\n", "\r\n")}`);
     writeFileSync(`${ca}.der`, Buffer.from(authority.base64, "base64"));
     writeFileSync(`${ca}.key`, authority.keyPem);
@@ -193,7 +193,7 @@ describe.skipIf(missingPostgres())("a database", () => {
     return rows.map(({ ssl }) => ssl as boolean);
   };
 
-  test("beyond this machine is reached by TLS with a CA that is known, or not at all", async () => {
+  test("beyond this machine is reached only by TLS with a known CA", async () => {
     for (const end of ["", "?sslmode=require", "?sslmode=prefer", "?ssl=true"]) {
       const message = await failureOf(beyond() + end);
       expect(message).toContain("sslrootcert=FILE");
@@ -210,7 +210,7 @@ describe.skipIf(missingPostgres())("a database", () => {
     await openTestInbox(stack, `${beyond()}?sslrootcert=${encodeURIComponent(`${ca}.der`)}`);
   });
 
-  test("says what is in the place of its CA or key, and how to mend it", async () => {
+  test("is refused with a wrong file as CA or key, and the message says what it contains and how to fix it", async () => {
     const query = (parameter: string, name: string) => `${url}?${parameter}=${encodeURIComponent(name)}`;
     expect(await failureOf(query("sslrootcert", `${ca}.key`))).toContain("holds no certificate, but a private key: ");
     const pair = (cert: string, key: string) =>
@@ -220,7 +220,7 @@ describe.skipIf(missingPostgres())("a database", () => {
     expect(await failureOf(query("sslkey", `${ca}.key`))).toContain("sslcert and sslkey go together");
   });
 
-  test("beyond this machine goes without TLS only where its URL says so, and the start repeats it", async () => {
+  test("beyond this machine is used without TLS only if its URL says so, and the start repeats it", async () => {
     const notices: string[] = [];
     const inbox = await openTestInbox(stack, `${beyond()}?sslmode=disable`, { onNotice: (text) => notices.push(text) });
     await accept(inbox, "a");
@@ -240,7 +240,7 @@ describe.skipIf(missingPostgres())("a database", () => {
     expect(await failureOf(`${url}?${parameter}`)).toContain(reason);
   });
 
-  test("takes its password from a file, at each connection anew, and shows it to nobody", async () => {
+  test("reads its password from a file for each connection, and never prints it", async () => {
     const file = join(temporaryDirectory(stack), "password");
     const role = `rotated_${new URL(url).pathname.slice(1)}`;
     const setPassword = (password: string) =>
@@ -275,11 +275,11 @@ describe.skipIf(missingPostgres())("a database", () => {
     expect(await failureOf(open)).toMatch(/it is given twice, by the variable PGPASSWORD and by PGPASSWORD_FILE/);
   });
 
-  test("in another place than its URL's host says is judged by that place", async () => {
+  test("is judged by the `host` parameter of its URL if there is one", async () => {
     expect(await failureOf(`${url}?host=0.0.0.0`)).toContain("sslrootcert=FILE");
   });
 
-  test("on this machine needs no TLS, and warns of nothing", async () => {
+  test("on this machine needs no TLS, and causes no warning", async () => {
     const warnings: string[] = [];
     const onWarning = ({ message }: Error) => warnings.push(message);
     process.on("warning", onWarning);
@@ -295,7 +295,7 @@ describe.skipIf(missingPostgres())("a database", () => {
   });
 
   describe.skipIf(missingPgBouncer())("behind PgBouncer", () => {
-    test("is an inbox like any other, though each transaction has another session", async () => {
+    test("works like any other inbox, although each transaction may use another session", async () => {
       const pooled = await startPgBouncer(stack, url);
       const notices: string[] = [];
       const options = { onNotice: (text: string) => notices.push(text) };
@@ -317,13 +317,13 @@ describe.skipIf(missingPostgres())("a database", () => {
       const reader = await openInboxReader(pooled);
       stack.defer(() => reader.close());
       expect((await reader.events({ limit: 999 })).every(({ state }) => state === "done")).toBe(true);
-      // The sessions are others' as well.
+      // Other programs use the same sessions, so the search path of a session must not change.
       expect(await withClient(pooled, async (client) => (await client.query("SHOW search_path")).rows)).toEqual([
         { search_path: '"$user", public' },
       ]);
     });
 
-    test("is refused with the reason when that gives a session for one statement alone", async () => {
+    test("is refused with the reason if PgBouncer gives a session only for one statement", async () => {
       const pooled = await startPgBouncer(stack, url, { mode: "statement" });
       expect(await failureOf(pooled)).toMatch(/statement pooling.*a pooler answers: give a direct address/);
     });

@@ -1,5 +1,6 @@
-// A file on a network file system is refused, in every command that would change it, and `--anyway` insists. None can be mounted here without
-// a server and the kernel's driver: a library in front of the C library gives the number that such a file system has.
+// Every command that would change an inbox file refuses a file on a network file system, except with `--anyway`. A test cannot
+// mount such a file system without a server and the kernel's driver. So a library that is loaded before the C library reports the
+// number of such a file system.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
@@ -40,18 +41,18 @@ function buildLibrary(): string | undefined {
 }
 const library = buildLibrary();
 
-/** As on a file system of this number. */
+/** Runs the program as if its files were on a file system with this number. */
 const runOn = (type: string, args: readonly string[]): Promise<Finished> =>
   runCountersign(args, "", { LD_PRELOAD: library ?? "", STATFS_TYPE: type });
 
-test("a file system is known by its number, with a sign or without", () => {
+test("a file system is recognised by its number, signed or unsigned", () => {
   expect(nameNetwork(0x6969)).toBe("NFS");
   expect([nameNetwork(0xff534d42), nameNetwork(0xff534d42 | 0)]).toEqual(["CIFS", "CIFS"]);
   for (const local of [0xef53, 0x01021994, 0x58465342, 0x9123683e, 0x794c7630, 0x65735546])
     expect(nameNetwork(local)).toBeUndefined();
 });
 
-test("the disk of this machine is one, also for what is not there yet", () => {
+test("the disk of this machine is local, also for a file that does not exist yet", () => {
   expect(requireLocalDisk(join(temporaryDirectory(stack), "inbox.sqlite"))).toBeUndefined();
 });
 
@@ -67,12 +68,12 @@ describe.skipIf(library === undefined)("an inbox file", () => {
     return file;
   }
 
-  test("on NFS or SMB is not made and not changed, but by whoever insists", async () => {
+  test("on NFS or SMB is not created and not changed, except with --anyway", async () => {
     const folder = temporaryDirectory(stack);
     const missing = join(temporaryDirectory(stack), "inbox.sqlite");
     const file = await makeInbox(folder);
     const backup = join(folder, "a.backup");
-    // Reading it is no danger to it.
+    // Reading the file is safe.
     expect(await runOn("6969", ["inbox", "list", "--inbox", file])).toMatchObject({ code: 0, stderr: "" });
     expect(await runOn("6969", ["inbox", "backup", backup, "--inbox", file])).toMatchObject({ code: 0 });
     for (const args of [
@@ -119,7 +120,7 @@ describe.skipIf(library === undefined)("an inbox file", () => {
     expect(stderr).toMatch(REFUSED);
   });
 
-  test("on FUSE is told of, and used", async () => {
+  test("on FUSE is reported, and used", async () => {
     const file = await makeInbox(temporaryDirectory(stack));
     const { code, stderr } = await runOn("65735546", ["inbox", "drop", "a", "--inbox", file]);
     expect(code).toBe(0);
@@ -127,7 +128,7 @@ describe.skipIf(library === undefined)("an inbox file", () => {
   });
 });
 
-test("an inbox that is not there is named by its whole path, and the one in the folder where npm was started is told", async () => {
+test("the message about a missing inbox has its whole path, and names an inbox in the folder in which npm was started", async () => {
   const folder = temporaryDirectory(stack);
   const name = "elsewhere.sqlite";
   const none = await runCountersign(["inbox", "list", "--inbox", name], "", { INIT_CWD: folder });

@@ -1,5 +1,5 @@
-// Order keys under anything that can happen to their events, in any order: of one key never two at once, and in the end one process
-// that goes on handles everything soon. On every store.
+// Order keys, while anything that is possible happens to their events, in any order. Two events with the same key never run at the
+// same time. At the end, one remaining process handles all events soon. Tested on every store.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -8,7 +8,10 @@ import { deliveryOf } from "../../support/inbox.ts";
 import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 
 const LEASE = 30_000;
-/** Longer than a lease and what waits for an order: what is not handled by then waits for nobody. */
+/**
+ * Longer than a lease and the longest wait for an earlier event. An event that is not handled within this time waits for nothing,
+ * so it has stalled.
+ */
 const SOON = 5 * 60_000;
 const RUNS = { SQLite: 200, PostgreSQL: 8 };
 
@@ -30,7 +33,7 @@ const ACTIONS = [
   ...["die", "retryNow", "retryNow", "drop", "wait", "wait", "wait"],
 ] as const;
 
-/** `pick` says which event, which key, how many or how long. */
+/** A step of the model. `pick` selects an event or a key, or is a number or a time. */
 const step = fc.record({ action: fc.constantFrom(...ACTIONS), pick: fc.nat(1_000_000) });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -65,7 +68,7 @@ class Model {
     if (action === "release") await work.release([held]);
   }
 
-  /** Everybody is gone but one, which claims whatever is due. */
+  /** Only one process remains. It claims everything that is due. */
   async drain(): Promise<void> {
     const end = this.#time.now + SOON;
     for (let due = await this.#inbox.work.nextDueIn(); due !== undefined; due = await this.#inbox.work.nextDueIn()) {
@@ -83,7 +86,7 @@ class Model {
 
   async #accept(pick: number): Promise<void> {
     const id = `${this.#name} ${this.#keys.size}`;
-    // One in five has no key, the others share two.
+    // One event in five has no key. The others share two keys.
     const orderKey = pick % 5 === 0 ? undefined : `${this.#name} key ${pick % 2}`;
     this.#keys.set(id, orderKey ?? id);
     const delivery = deliveryOf({ id, sender: "acme", ...(orderKey !== undefined && { orderKey }) });

@@ -1,4 +1,5 @@
-// Whatever fails in an inbox says which inbox it is, and no password: the line that it ends in has nothing else beside it. On every store.
+// Every error of an inbox names the inbox, because the log line that contains the error does not. It never contains a password.
+// Tested on every store.
 
 import { expect, test } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
@@ -12,7 +13,7 @@ import { PASSWORD } from "../../support/postgres.ts";
 const RETENTION = { bodySeconds: 0, eventSeconds: 0 };
 
 describeOnStores("an inbox whose tables are gone", (given) => {
-  test("is named by each thing that fails", async () => {
+  test("is named in every error", async () => {
     const inbox = await openTestInbox(given.stack, given.location);
     const reader = await openInboxReader(given.location);
     given.stack.defer(() => reader.close());

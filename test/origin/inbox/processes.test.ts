@@ -1,4 +1,4 @@
-// Processes that share an inbox, and such that are killed while they write to it. On every store.
+// Processes that share an inbox, and processes that are killed while they write to it. Tested on every store.
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,11 +17,11 @@ describeOnStores("processes", (given) => {
     given.stack.defer(() => void child.kill("SIGKILL"));
     const chunks: string[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(String(chunk)));
-    // A line that is cut off was not told.
+    // An incomplete line does not count as a report of a stored event.
     return { child, lines: () => chunks.join("").split("\n").slice(0, -1) };
   }
 
-  test("that are killed at any moment leave each event whole, and all that they told of", async () => {
+  test("that are killed at any moment leave only complete events, and all that they reported", async () => {
     const told: string[] = [];
     for (let round = 0; round < 4; round += 1) {
       const { child, lines } = start("stream", String(round));
@@ -38,7 +38,8 @@ describeOnStores("processes", (given) => {
     expect(told.length).toBeGreaterThan(4);
     expect(stored.filter(({ state, bodyBytes, id }) => state !== "waiting" || bodyBytes !== id.length)).toEqual([]);
     expect(ids.size).toBe(stored.length);
-    // A server may still commit what a killed process had sent: of what was read here each is handed out, once.
+    // A server may still commit events that a killed process had sent. So only the events that were read above must be leased, each
+    // once.
     const leased: string[] = [];
     for (let found = 1; found > 0; ) {
       const leases = await inbox.work.claim(1000, 60_000);
@@ -49,7 +50,7 @@ describeOnStores("processes", (given) => {
     expect([...ids].filter((id) => !leased.includes(id))).toEqual([]);
   });
 
-  test("that begin at once on an empty one and are sent the same store each event once", async () => {
+  test("that start at the same time with an empty inbox and the same events store each event once", async () => {
     const writers = Array.from({ length: 3 }, (_, n) => start("same", `writer ${n}`));
     await Promise.all(writers.map(({ child }) => once(child.stdout, "data")));
     for (const { child } of writers) child.stdin.write("go\n");

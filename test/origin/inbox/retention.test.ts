@@ -1,4 +1,5 @@
-// What is finished is erased when its time is over: the body first, the facts later, nothing before its end. On every store.
+// A finished event is erased after some time: first its body, and later the rest. An unfinished event is never erased. Tested on
+// every store.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/accept.ts";
@@ -33,7 +34,7 @@ describeOnStores("prune()", (given) => {
   const bodies = async () =>
     (await inbox.events({ limit: 99 })).map(({ id, state, bodyBytes }) => `${id} ${state} ${bodyBytes}`).sort();
 
-  test("erases the bodies of what succeeded, keeps facts and what was not handled, and deletes at last", async () => {
+  test("erases the bodies of handled events, keeps their facts and the unhandled events, and deletes later", async () => {
     for (const id of ["done", "dead", "waiting"]) await accept(id, { body: "12345" });
     const [done, dead, waiting] = (await inbox.work.claim(3, 1000)) as [Lease, Lease, Lease];
     await inbox.work.complete(done);
@@ -46,19 +47,19 @@ describeOnStores("prune()", (given) => {
     expect(await bodies()).toEqual(["dead dead 5", "done done 0", "waiting waiting 5"]);
     expect((await inbox.event("done"))?.body).toBeUndefined();
     expect(await inbox.event("done")).toMatchObject({ contentDigest: done.event.contentDigest, state: "done" });
-    // Known again by its digest.
+    // The event is recognised by the digest of its body.
     expect(await accept("again", { eventKey: '["done"]', body: "12345" })).toEqual({
       outcome: "duplicate",
       of: "done",
     });
     now += 335 * DAY;
-    // Both events, and the assertion that brought the one again.
+    // Deletes both events, and the assertion of the duplicate.
     expect(await pruneAll()).toBe(3);
     expect(await bodies()).toEqual(["waiting waiting 5"]);
     expect(await accept("done", { body: "12345" })).toEqual({ outcome: "stored" });
   });
 
-  test("keeps what tells a replay as long as its assertion could count, and the ids that a queue could bring again", async () => {
+  test("keeps ids of assertions while these are valid, and ids of events that a queue could deliver again", async () => {
     const soon = { bodySeconds: 0, eventSeconds: 0 };
     const erase = async () => {
       for (const lease of await inbox.work.claim(9, 1000)) await inbox.work.complete(lease);
@@ -70,7 +71,8 @@ describeOnStores("prune()", (given) => {
     expect(await accept("a", {}, "2")).toEqual({ outcome: "duplicate", of: "a" });
     await erase();
     const codeOf = (error: unknown) => (error as { code?: unknown }).code;
-    // What brought the event, and what brought it once more; also many of them at one moment, and beside a genuine one.
+    // Sends again the assertion that brought the event and the one that brought the duplicate, several at the same time, together
+    // with a genuine event.
     for (const round of ["at once", "again"]) {
       const outcomes = await Promise.all([
         ...["1", "2", "1"].map((jti) => accept("a", {}, jti).catch(codeOf)),
@@ -87,24 +89,24 @@ describeOnStores("prune()", (given) => {
     );
     expect(await accept("a", {}, "3").catch(codeOf)).toBe("replayed");
     expect(await inbox.count()).toBe(0);
-    // Nothing is kept for ever.
+    // These ids are deleted too, after some more days.
     now += 3 * DAY;
     while ((await inbox.prune(soon)) > 0);
     expect(await accept("a", {}, "5")).toEqual({ outcome: "stored" });
   });
 
-  test("keeps no id of what came without an assertion", async () => {
+  test("keeps no id of an event without an assertion", async () => {
     const direct = { issuer: "direct", jti: "a", expires: now };
     await inbox.accept(deliveryOf({ id: "a", sender: "acme" }), direct);
     await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
     now += 1;
-    // The event, and nothing that would have to be erased later.
+    // Deletes the event, and leaves no row that would have to be deleted later.
     expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(1);
     now += 40 * DAY;
     expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(0);
   });
 
-  test("counts from the end, not from acceptance, and a later end anew", async () => {
+  test("counts from the end of an event, not from its acceptance, and again from a later end", async () => {
     await accept("a");
     now += 100 * DAY;
     const [lease] = (await inbox.work.claim(1, 1000)) as [Lease];
@@ -118,7 +120,7 @@ describeOnStores("prune()", (given) => {
     expect((await inbox.event("a"))?.body).toBeDefined();
   });
 
-  test("changes a bounded number of rows at a time, and lets acceptances pass", async () => {
+  test("changes a bounded number of rows at a time, and does not block acceptance", async () => {
     const count = 3 * MAX_ERASED_EVENTS + 7;
     await Promise.all(Array.from({ length: count }, (_, n) => accept(`e${n}`)));
     const leases = await inbox.work.claim(count, 1000);
@@ -132,7 +134,7 @@ describeOnStores("prune()", (given) => {
     expect(steps).toEqual([MAX_ERASED_EVENTS, MAX_ERASED_EVENTS, MAX_ERASED_EVENTS, 7, 0]);
   });
 
-  test("goes on by a timer until everything old is erased, and tells of errors", async () => {
+  test("continues by a timer until everything old is erased, and reports errors", async () => {
     await Promise.all(Array.from({ length: 150 }, (_, n) => accept(`e${n}`)));
     for (const lease of await inbox.work.claim(150, 1000)) await inbox.work.complete(lease);
     now += 366 * DAY;

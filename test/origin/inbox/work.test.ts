@@ -1,4 +1,5 @@
-// Handing out work: each event to one holder at a time, in order where an order is asked for, whatever the clock does. On every store.
+// Leases events: each event has one holder at a time, events with an order key keep their order, and clock changes do no harm.
+// Tested on every store.
 
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/accept.ts";
@@ -33,7 +34,7 @@ describeOnStores("the work queue", (given) => {
     return lease;
   };
 
-  test("leases what is due, the oldest first, as often as it is asked for and no more", async () => {
+  test("leases at most the requested number of due events, the oldest first", async () => {
     for (const id of ["a", "b", "c"]) await accept(id);
     const leases = await claim(2);
     expect(leases).toMatchObject([
@@ -46,7 +47,7 @@ describeOnStores("the work queue", (given) => {
     expect(await inbox.event("a")).toMatchObject({ state: "leased", attempts: 1, dueAt: now + 30 * SECOND });
   });
 
-  test("leases as many as fit into so many bytes, and at least one", async () => {
+  test("leases as many events as fit into the given bytes, but at least one", async () => {
     for (const id of ["a", "b", "c", "d"]) await accept(id, { body: "x".repeat(100) });
     expect(idsOf(await inbox.work.claim(9, 60_000, 250))).toEqual(["a", "b"]);
     expect(idsOf(await inbox.work.claim(9, 60_000, 1))).toEqual(["c"]);
@@ -69,7 +70,7 @@ describeOnStores("the work queue", (given) => {
     expect(idsOf(await claim())).toEqual(["e"]);
   });
 
-  test("gives out one at a time of those that left no outcome twice: one of them may end its process", async () => {
+  test("leases one at a time of the events without an outcome in two attempts, because one may crash its process", async () => {
     for (const id of ["a", "b", "c", "d"]) await accept(id);
     for (const attempt of [1, 2]) {
       expect((await claim()).map((lease) => lease.attempt)).toEqual(Array(4).fill(attempt));
@@ -85,7 +86,7 @@ describeOnStores("the work queue", (given) => {
     expect(later).toEqual([["b"], ["c"], ["d"], []]);
   });
 
-  test("buries what can no longer be read, shows it, and goes on with the others", async () => {
+  test("buries unreadable events, shows them, and continues with the others", async () => {
     for (const id of ["gone", "unreadable", "good"]) await accept(id);
     await changeByHand(given.location, [
       "DELETE FROM event WHERE id = 'gone'",
@@ -134,7 +135,7 @@ describeOnStores("the work queue", (given) => {
     expect(await inbox.events({ state: "dead", limit: 9 })).toMatchObject([{ id: "b", attempts: 1 }]);
   });
 
-  test("comes again when a retry is due, with the reason and the next attempt's number", async () => {
+  test("leases an event again when its retry is due, with the reason and the next attempt's number", async () => {
     await accept("a");
     expect(await inbox.work.retry(await claimOne(), 5 * SECOND, "503")).toBe(true);
     expect(await inbox.event("a")).toMatchObject({ state: "waiting", reason: "503", dueAt: now + 5 * SECOND });
@@ -144,7 +145,7 @@ describeOnStores("the work queue", (given) => {
     expect(await claim()).toMatchObject([{ attempt: 2, event: { id: "a" } }]);
   });
 
-  test("gives a lease that ran out to another, and nothing to its outdated holder", async () => {
+  test("gives an expired lease to another holder, and refuses the old holder", async () => {
     await accept("a");
     const outdated = await claimOne();
     now += 30 * SECOND;
@@ -160,7 +161,7 @@ describeOnStores("the work queue", (given) => {
     expect(await other.work.complete(lease)).toBe(true);
   });
 
-  test("leaves an event to its holder that extends in time, or is late while nobody took it", async () => {
+  test("leaves an event to a holder that extends in time, or that is late while nobody else took the event", async () => {
     await accept("a");
     const lease = await claimOne();
     now += 20 * SECOND;
@@ -171,14 +172,14 @@ describeOnStores("the work queue", (given) => {
     expect(await inbox.work.complete(lease)).toBe(true);
   });
 
-  test("takes leases back unused", async () => {
+  test("releases an unused lease", async () => {
     await accept("a");
     await inbox.work.release([await claimOne()]);
     expect(await inbox.event("a")).toMatchObject({ state: "waiting", attempts: 0 });
     expect(await claimOne()).toMatchObject({ attempt: 1 });
   });
 
-  test("leases each event once among claims of one moment", async () => {
+  test("leases each event once in simultaneous claims", async () => {
     for (let n = 0; n < 40; n += 1) await accept(`e${n}`, n % 2 === 0 ? {} : { orderKey: `k${n % 3}` });
     const others = [inbox, await open(), await open()];
     const leases = await Promise.all(Array.from({ length: 12 }, (_, n) => claim(7, others[n % 3])));
@@ -186,14 +187,14 @@ describeOnStores("the work queue", (given) => {
     expect(new Set(ids).size).toBe(ids.length);
     const rest = idsOf(await claim(100));
     expect(new Set([...ids, ...rest]).size).toBe(ids.length + rest.length);
-    // Without a key all, of each key one.
+    // All 20 events without a key are leased, and one event for each of the 3 keys.
     expect(ids.length + rest.length).toBe(20 + 3);
   });
 
   describe("with an order key", () => {
     const orderKey = '["envelope 1"]';
 
-    test("hands out one at a time, in the order of acceptance", async () => {
+    test("leases one at a time, in the order of acceptance", async () => {
       for (const id of ["a", "b", "c"]) await accept(id, { orderKey });
       await accept("other", { orderKey: '["envelope 2"]' });
       await accept("of another sender", { orderKey, sender: "beta" });
@@ -203,7 +204,7 @@ describeOnStores("the work queue", (given) => {
       expect(await inbox.work.complete(a)).toBe(true);
       const b = await claimOne();
       expect([b.event.id, await claim()]).toEqual(["b", []]);
-      // Neither a retry nor a lease that ran out lets the next one pass.
+      // The next event must not pass while this one waits for a retry, or after its lease has expired.
       expect(await inbox.work.retry(b, HOUR, "503")).toBe(true);
       now += HOUR - 1;
       expect(await claim()).not.toContainEqual(
@@ -224,7 +225,7 @@ describeOnStores("the work queue", (given) => {
       expect(await inbox.work.nextDueIn()).toBe(30 * SECOND);
     });
 
-    test("is not blocked for ever by a dead one that is tried again beside one that died with its process", async () => {
+    test("is not blocked for ever if a dead event is retried while the process of a later one has died", async () => {
       await accept("a", { orderKey });
       await inbox.work.bury(await claimOne(), "broken");
       await accept("b", { orderKey });
@@ -246,7 +247,7 @@ describeOnStores("the work queue", (given) => {
     test.each<[string, (lease: Lease) => Promise<unknown>]>([
       ["is to be tried again", (lease) => inbox.work.retry(lease, HOUR, "503")],
       ["is given back", (lease) => inbox.work.release([lease])],
-    ])("goes on with one that was tried again by hand as soon as the later one %s", async (_, end) => {
+    ])("continues with an event that was retried by hand as soon as the later one %s", async (_, end) => {
       await accept("a", { orderKey });
       await inbox.work.bury(await claimOne(), "broken");
       await accept("b", { orderKey });
@@ -257,7 +258,7 @@ describeOnStores("the work queue", (given) => {
       expect(idsOf(await claim())).toEqual(["a"]);
     });
 
-    test("leaves the wait of a retry alone when a later one is dropped", async () => {
+    test("does not change the wait of a retry when a later event is dropped", async () => {
       await accept("a", { orderKey });
       await accept("b", { orderKey });
       await inbox.work.retry(await claimOne(), HOUR, "503");
@@ -268,18 +269,18 @@ describeOnStores("the work queue", (given) => {
       expect(idsOf(await claim())).toEqual(["a"]);
     });
 
-    test("is not held up by a thousand that wait for one", async () => {
+    test("does not delay other events if a thousand events wait for one", async () => {
       await Promise.all(Array.from({ length: 1500 }, (_, n) => accept(`e${n}`, { orderKey })));
       await accept("free");
       const first = await claimOne();
-      // Two claims look at all that are put off; from then on they are not looked at again.
+      // Two claims look at all events that are put off. Later claims do not look at these events again.
       const found = [...(await claim()), ...(await claim())];
       expect(idsOf(found)).toEqual(["free"]);
       expect(await inbox.work.complete(first)).toBe(true);
       expect((await claim()).length).toBe(1);
     });
 
-    test("leaves a dead one that is tried again until a later one has ended, and then puts it first", async () => {
+    test("leases a dead event that is retried only after the later one has ended, and then first", async () => {
       for (const id of ["a", "b", "c"]) await accept(id, { orderKey });
       expect(await inbox.work.bury(await claimOne(), "no")).toBe(true);
       const b = await claimOne();
@@ -290,7 +291,7 @@ describeOnStores("the work queue", (given) => {
       expect(await claim()).toEqual([]);
     });
 
-    test("goes on after a drop", async () => {
+    test("continues after a drop", async () => {
       for (const id of ["a", "b"]) await accept(id, { orderKey });
       expect(await inbox.work.retry(await claimOne(), HOUR, "503")).toBe(true);
       expect(await claim()).toEqual([]);
@@ -310,7 +311,7 @@ describeOnStores("the work queue", (given) => {
       expect("lease" in accepted && (await inbox.work.complete(accepted.lease))).toBe(true);
     });
 
-    test("knows duplicates, and leaves what has to wait for an earlier one", async () => {
+    test("recognises duplicates, and does not lease an event that must wait for an earlier one", async () => {
       const parts = { eventKey: "k", body: "{}", orderKey: "o" };
       await acceptLeased("a", parts);
       expect(await acceptLeased("b", parts)).toEqual({ outcome: "duplicate", of: "a" });
@@ -318,7 +319,7 @@ describeOnStores("the work queue", (given) => {
       expect(await claim()).toEqual([]);
     });
 
-    test("leases one of an order key among twenty at once", async () => {
+    test("leases one of twenty simultaneous events with the same order key", async () => {
       const others = await open();
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, (_, n) => acceptLeased(`e${n}`, { orderKey: "o" }, n % 2 === 0 ? inbox : others)),
@@ -329,7 +330,7 @@ describeOnStores("the work queue", (given) => {
   });
 
   describe("by hand", () => {
-    test("retryNow() puts a dead or a waiting one first", async () => {
+    test("retryNow() puts a dead or a waiting event first", async () => {
       for (const id of ["a", "b", "c"]) await accept(id);
       const [a, b] = (await claim(2)) as [Lease, Lease];
       await inbox.work.bury(b, "no");
@@ -338,7 +339,7 @@ describeOnStores("the work queue", (given) => {
         false,
         false,
       ]);
-      // The one that was dead begins anew: otherwise it would be at the end of its attempts at once.
+      // The dead event starts again with attempt 1. Otherwise it would have no attempts left.
       expect(await claim()).toMatchObject([
         { attempt: 1, event: { id: "b" } },
         { attempt: 1, event: { id: "c" } },
@@ -349,7 +350,7 @@ describeOnStores("the work queue", (given) => {
       expect(await claim()).toMatchObject([{ attempt: 2, event: { id: "a" } }, { event: { id: "d" } }]);
     });
 
-    test("drop() makes a waiting or a dead one done", async () => {
+    test("drop() makes a waiting or a dead event done", async () => {
       await accept("a");
       await accept("b");
       const lease = await claimOne();
@@ -361,7 +362,7 @@ describeOnStores("the work queue", (given) => {
   });
 
   describe("when the clock is set", () => {
-    test("back, hands out what is due, and again what was to be tried again, neither late nor at once", async () => {
+    test("back, leases what is due, and retried events neither too late nor at once", async () => {
       for (const id of ["waits", "is retried", "is leased"]) await accept(id);
       const leases = await claim(3);
       await inbox.work.release(leases.slice(0, 1));
@@ -370,7 +371,8 @@ describeOnStores("the work queue", (given) => {
       expect(idsOf(await claim())).toEqual(["waits"]);
       now += 29 * SECOND;
       expect(await claim()).toEqual([]);
-      // Its holder is not disturbed by the clock; when he is gone, the lease runs out as long after as it was given for.
+      // The clock change does not disturb the holder of the lease. If the holder is gone, the lease still expires after its full
+      // length.
       now += 2 * SECOND;
       expect((await claim()).map(({ event }) => event.id).sort()).toEqual(["is leased", "waits"]);
       expect(await inbox.work.complete(leases[2] as Lease)).toBe(false);
@@ -378,7 +380,7 @@ describeOnStores("the work queue", (given) => {
       expect(idsOf(await claim())).toContain("is retried");
     });
 
-    test("back before a restart, hands out everything as well", async () => {
+    test("back before a restart, also leases everything", async () => {
       await accept("a");
       await inbox.close();
       now -= 1000 * HOUR;
@@ -386,7 +388,7 @@ describeOnStores("the work queue", (given) => {
       expect(idsOf(await claim())).toEqual(["a"]);
     });
 
-    test("forth, ends an event once", async () => {
+    test("ahead, ends an event once", async () => {
       await accept("a");
       const first = await claimOne();
       now += 1000 * HOUR;
@@ -395,7 +397,7 @@ describeOnStores("the work queue", (given) => {
       expect(await claim()).toEqual([]);
     });
 
-    test("by less than hosts differ, changes nothing", async () => {
+    test("by less than the difference between hosts, changes nothing", async () => {
       await accept("a");
       const lease = await claimOne();
       now -= 30 * SECOND;

@@ -1,4 +1,4 @@
-// The end of an HTTP server: what it has begun is answered, whatever else its connections do.
+// The end of an HTTP server. Every request that has begun is answered, whatever other connections do.
 
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
@@ -29,7 +29,7 @@ async function start() {
 
 const REQUEST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
 
-test("requests sent one behind the other on a connection are all answered, and the last answer ends it", async () => {
+test("pipelined requests on a connection are all answered, and the last answer ends the connection", async () => {
   const { answers, close, open, begun } = await start();
   const socket = await open();
   const received = text(socket);
@@ -42,7 +42,7 @@ test("requests sent one behind the other on a connection are all answered, and t
   expect(statuses).toEqual(["HTTP/1.1 202", "HTTP/1.1 202", expect.stringMatching(/connection: close/i)]);
 });
 
-test("a connection without a request, and one whose request was answered, hold nothing open", async () => {
+test("a connection without a request, and one whose request was answered, do not delay the end", async () => {
   const { answers, close, open, begun } = await start();
   const silent = await open();
   const answered = await open();

@@ -25,7 +25,7 @@ import { createWorld, startOrigin, type World } from "../../system/proxy/world.t
 
 const stack = new AsyncDisposableStack();
 let world: World;
-/** The fields with the sender's certificate, as a proxy sends them. */
+/** The fields that contain the sender's certificate, as a proxy sends them. */
 let fields: [string, string][];
 beforeAll(async () => {
   world = await createWorld();
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Sends a POST. `code` is the code of the problem. */
+/** Sends a POST. `code` in the result is the code of the problem document. */
 async function send(options: RequestOptions, headers: readonly (readonly [string, string])[] = fields) {
   const outgoing = (options.socketPath === undefined ? requestTls : requestHttp)({
     method: "POST",

@@ -1,4 +1,4 @@
-// A secret comes from one place: a variable, a file that one names, or the directory of a service's credentials.
+// A secret comes from exactly one place: a variable, a file that a variable names, or the directory of a service's credentials.
 
 import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 describe("a secret is read", () => {
-  test("from a variable, as it stands", () => {
+  test("from a variable, unchanged", () => {
     vi.stubEnv("ACME_KEY", `${TEXT}\n`);
     expect(readSecret("ACME_KEY")).toBe(`${TEXT}\n`);
     expect(secretFile("ACME_KEY")).toBeUndefined();
@@ -43,7 +43,7 @@ describe("a secret is read", () => {
     expect(secretFile("ACME_KEY")).toBe(at("secret"));
   });
 
-  test("with the blanks at its ends: they may be its own", () => {
+  test("with blanks at its ends, which may belong to it", () => {
     vi.stubEnv("ACME_KEY_FILE", write(` ${TEXT} \n`));
     expect(readSecret("ACME_KEY")).toBe(` ${TEXT} `);
   });
@@ -57,7 +57,7 @@ describe("a secret is read", () => {
     expect(readSecret("../x/ACME_KEY")).toBeUndefined();
   });
 
-  test("anew each time, also of a file behind a link", () => {
+  test("again each time, also through a link", () => {
     mkdirSync(at("..1"));
     write(TEXT, "..1/secret");
     symlinkSync("..1/secret", at("link"));
@@ -69,7 +69,7 @@ describe("a secret is read", () => {
   });
 });
 
-describe("no secret comes of", () => {
+describe("no secret is read from", () => {
   test.each<[string, () => string, RegExp]>([
     ["an empty name", () => "", /^ACME_KEY_FILE: it is empty, and names no file$/],
     ["a file that is not there", () => at("absent"), /^ACME_KEY_FILE: cannot read .*absent: there is no such file$/],

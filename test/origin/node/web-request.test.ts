@@ -1,4 +1,4 @@
-// toWebRequest: what a server of Node's own hands to a verifier, and what is refused because it cannot be handed over as it came.
+// toWebRequest: what a Node server passes to a verifier, and which requests are refused because they cannot be passed on unchanged.
 
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,7 +19,7 @@ const lines = new LogLines();
 let event: ForwardedEvent;
 let url: string;
 let verifier: Verifier;
-/** What stands before the verifier. */
+/** A function that runs before the verifier. */
 let before: (incoming: IncomingMessage) => unknown = () => undefined;
 
 beforeAll(async () => {
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** What every server here does with a request. */
+/** Handles a request as every server in this file does. */
 async function answerTo(incoming: IncomingMessage): Promise<[status: number, answer: object]> {
   try {
     const { delivery } = await verifier.verify(toWebRequest(incoming));
@@ -52,7 +52,7 @@ async function answerTo(incoming: IncomingMessage): Promise<[status: number, ans
   }
 }
 
-test("Fastify, whose parsers of bodies are taken out", async () => {
+test("Fastify, without its body parsers", async () => {
   const app = fastify();
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request: unknown, _payload: unknown, done: (error: null) => void) => done(null));
@@ -78,7 +78,7 @@ test("method, target, headers and body come as they were sent", async () => {
   });
 });
 
-test("also of a method without a body", async () => {
+test("also for a method without a body", async () => {
   const answer = await exchange({ url, ...forwardedRequest({ ...event, method: "GET", body: "" }) });
   expect(JSON.parse(answer.body.toString())).toMatchObject({ sender: ACME, bytes: 0, request: { method: "GET" } });
 });
@@ -95,7 +95,7 @@ test.each<[string, Partial<Parameters<typeof exchange>[0]>, string]>([
   expect(lines.all.at(-1)).toMatchObject({ decision: "refused", code });
 });
 
-test("refuses a body that somebody read before, and says so", async () => {
+test("refuses a body that was already read, and says so", async () => {
   before = async (incoming) => {
     for await (const _ of incoming);
   };

@@ -1,4 +1,5 @@
-// Each assertion once, where an app keeps no inbox: in SQLite and PostgreSQL, and in workerd in D1 and in a Durable Object.
+// Each assertion is accepted once in an app without an inbox: in SQLite and PostgreSQL, and in workerd with D1 and with a Durable
+// Object.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -56,7 +57,7 @@ async function takesEachOnce(send: Send, path: string): Promise<void> {
   expect(await statusOf(send, path, first)).toBe(201);
   expect(await statusOf(send, path, first)).toBe(409);
   expect(await statusOf(send, path, forwarded(path))).toBe(201);
-  // However many come at once.
+  // This also holds for many simultaneous requests.
   const same = forwarded(path);
   const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(send, path, same)));
   expect(statuses.toSorted()).toEqual([201, ...Array(19).fill(409)]);
@@ -73,10 +74,13 @@ function sendTo(accept: AcceptDelivery): Send {
 }
 
 const TWO_DAYS_AGO = Math.floor(Date.now() / 1000) - 2 * 86_400;
-/** Of so many inserts one is followed by a prune: that none is would happen once in three million. */
+/**
+ * On average, one in a hundred inserts is followed by a prune. With this number of inserts, the probability that none is followed by one is one
+ * in three million.
+ */
 const MANY = Array.from({ length: 1_500 }, (_, index) => `id-${index}`);
 
-/** Inserts a hundred after the other, until what was inserted before is forgotten. */
+/** Inserts a hundred ids at a time, until the ids that were inserted before are forgotten. */
 async function insertUntil(
   isForgotten: () => Promise<boolean>,
   insert: (ids: readonly string[]) => Promise<unknown>,
@@ -103,7 +107,7 @@ describe("onceInSqlite", () => {
     await takesEachOnce(sendTo(open()), "/hooks/acme");
   });
 
-  test("acknowledges nothing that the handler failed: the same event under a new assertion runs it again", async () => {
+  test("acknowledges no event whose handler failed: with a new assertion, the handler runs again", async () => {
     let runs = 0;
     const app = new Hono();
     app.post("/hooks/acme", countersign({ ...guarding, accept: open(), onDecision: lines.push }), (c) => {
@@ -126,7 +130,7 @@ describe("onceInSqlite", () => {
     expect([answer.status, await answer.json(), runs]).toEqual([201, { id: txn }, 2]);
   });
 
-  test("of two processes too, and after a restart", async () => {
+  test("accepts each assertion once in two processes, and after a restart", async () => {
     const [one, other] = [sendTo(open()), sendTo(open())];
     const same = forwarded("/hooks/acme");
     expect(await statusOf(one, "/hooks/acme", same)).toBe(201);
@@ -159,7 +163,7 @@ describe.skipIf(findPostgres() === undefined)("onceInPostgres", () => {
     expect(rows).toEqual(Array(3).fill({ issuer: ISSUER, later: true }));
   });
 
-  test("makes one table, of many processes that begin at once", async () => {
+  test("creates one table if many processes start at the same time", async () => {
     await pool.query("DROP TABLE countersign_accepted");
     const ids = await Promise.allSettled(
       MANY.slice(0, 30).map((jti) => onceInPostgres(pool)({} as never, { issuer: ISSUER, jti, expires: TWO_DAYS_AGO })),
@@ -187,7 +191,7 @@ describe.skipIf(findPostgres() === undefined)("onceInPostgres", () => {
     );
   });
 
-  test("lets nothing pass while the database cannot be reached", async () => {
+  test("accepts nothing while the database cannot be reached", async () => {
     const away = new pg.Pool({ connectionString: "postgres://user@127.0.0.1:1/none" });
     stack.defer(() => away.end());
     expect(await statusOf(sendTo(onceInPostgres(away)), "/hooks/acme", forwarded("/hooks/acme"))).toBe(503);
@@ -198,7 +202,7 @@ describe.skipIf(findPostgres() === undefined)("onceInPostgres", () => {
   });
 });
 
-/** As docs/hono.md has it. */
+/** The configuration of the Durable Object in docs/hono.md. */
 const [OBJECT] = Array.from(
   readFileSync(join(ROOT, "docs/hono.md"), "utf8").matchAll(/^```jsonc\n(\{\n {2}"durable_objects".*?)^```$/gms),
   ([, text = ""]) => JSON.parse(text) as object,
@@ -263,7 +267,7 @@ describe("in workerd", () => {
   });
 });
 
-test("what is no store is told when it is passed", () => {
+test("a value that is not a store is refused when it is passed", () => {
   expect(() => onceInPostgres(undefined as never)).toThrow("nothing is passed: pass a Pool of the package pg");
   expect(() => onceInD1({} as never)).toThrow("this is something else: pass the binding of a D1 database");
   expect(() => onceInDurableObject(null as never)).toThrow("nothing is passed: pass the binding of OnceObject");

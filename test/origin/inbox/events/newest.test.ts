@@ -1,4 +1,5 @@
-// The newest events in pages, how many were accepted when, and whether anything changed: what a console asks. On every store.
+// What a console asks an inbox: the newest events in pages, how many events were accepted in a time, and whether anything changed.
+// Tested on every store.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox, NewestQuery } from "../../../../origin/inbox/inbox.ts";
@@ -19,7 +20,7 @@ describeOnStores("newest", (given) => {
   const accept = (id: string, parts: Partial<DeliveryParts> = {}) =>
     inbox.accept(deliveryOf({ id, sender: "acme", ...parts }), { issuer: "edge", jti: id, expires: now + 60 });
 
-  /** The ids of all pages, a page as a text. */
+  /** Returns the ids of all pages. Each page is one text. */
   async function pagesOf(query: NewestQuery): Promise<string[]> {
     const pages: string[] = [];
     for (let before: number | undefined; pages.length < 50; ) {
@@ -68,7 +69,7 @@ describeOnStores("newest", (given) => {
     expect(JSON.stringify(event)).not.toMatch(/secret|certificate|headers/);
   });
 
-  test("are counted by the time of acceptance and by what became of them", async () => {
+  test("are counted by the time of acceptance and by their state", async () => {
     await accept("before");
     now = START + HOUR;
     for (const id of ["a", "b", "c"]) await accept(id);
@@ -87,7 +88,7 @@ describeOnStores("newest", (given) => {
     ]);
   });
 
-  test("another pulse follows an acceptance, an attempt, an end and what an operator does", async () => {
+  test("the pulse changes after an acceptance, an attempt, an end and an action of an operator", async () => {
     const pulses = [await inbox.pulse()];
     const beat = async () => pulses.push(await inbox.pulse());
     await accept("a");

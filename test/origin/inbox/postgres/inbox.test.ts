@@ -1,4 +1,4 @@
-// What only a server can meet: it goes away and comes back, others hold its locks, and its URL holds a password.
+// What can only happen with a server: it stops and starts again, others hold its locks, and its URL contains a password.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Refusal } from "../../../../core/refusal.ts";
@@ -10,7 +10,7 @@ import { deliveryOf } from "../../../support/inbox.ts";
 import { missingPostgres, openTestInbox } from "../../../support/inbox-stores.ts";
 import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../../support/postgres.ts";
 
-/** The commit of whatever makes an event done waits while somebody holds the lock 42. */
+/** Delays the commit of each transaction that makes an event done, while another session holds the advisory lock 42. */
 const HOLD_COMMITS = `
   CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';
   CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON countersign.work DEFERRABLE INITIALLY DEFERRED
@@ -43,7 +43,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     );
   const query = (text: string) => withClient(url, async (client) => (await client.query(text)).rows);
 
-  test("keeps what it told of when the server is killed, refuses meanwhile, and recovers by itself", async () => {
+  test("keeps what it acknowledged when the server is killed, refuses meanwhile, and recovers by itself", async () => {
     const inbox = await openTestInbox(stack, url);
     const before = await Promise.all(Array.from({ length: 50 }, (_, n) => outcomeOf(inbox, `before ${n}`)));
     expect(before).toEqual(Array(50).fill("stored"));
@@ -53,7 +53,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     await expect(inbox.work.claim(1, 1000)).rejects.toThrow();
     await server.start();
     expect(await outcomeOf(inbox, "after")).toBe("stored");
-    // Some of them are stored only now, by the server that came back.
+    // Some of these events are stored only now, after the server has started again.
     const outcomes = await during;
     const ids = new Set((await inbox.events({ limit: 1000 })).map(({ id }) => id));
     const told = outcomes.flatMap((outcome, n) => (outcome === "stored" ? [`during ${n}`] : []));
@@ -61,7 +61,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     expect(ids.has("down")).toBe(false);
   });
 
-  test("takes the same event again as a new one when retention deletes the first at that moment, once for one assertion", async () => {
+  test("stores an event again if retention deletes the first one at that moment, once for each assertion", async () => {
     const inbox = await openTestInbox(stack, url);
     for (const times of [1, 2]) {
       const key = `key ${times}`;
@@ -72,7 +72,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       await acceptKey(`first ${times}`);
       const outcomes = await withClient(url, async (holder) => {
         await holder.query("BEGIN; LOCK TABLE countersign.deleted_event IN ACCESS EXCLUSIVE MODE");
-        // In turn, for they shall not share a batch.
+        // The requests are sent one after the other, so that they are in different batches.
         const again = Array.from({ length: times }, (_, n) =>
           new Promise((resolve) => setTimeout(resolve, n * 50)).then(() => acceptKey(`again ${times}`)),
         );
@@ -85,7 +85,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
           one.status === "fulfilled" ? (one.value as Acceptance).outcome : (one.reason as { code?: unknown }).code,
         );
       });
-      // Who is rolled back to look again lets the other go first.
+      // The transaction that is rolled back tries again, so the other transaction is first.
       expect(outcomes.toSorted()).toEqual(["replayed", "stored"].slice(-times));
     }
   });
@@ -100,7 +100,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     expect(await inbox.count()).toBe(2);
   });
 
-  test("stores one by one what shares a batch with a victim of a deadlock or a bad row", async () => {
+  test("stores events one by one if one event of their batch cannot be stored", async () => {
     const inbox = await openTestInbox(stack, url);
     await query("ALTER TABLE countersign.event ADD CHECK (id <> 'bad')");
     const outcomes = await Promise.all(["a", "bad", "b"].map((id) => outcomeOf(inbox, id)));
@@ -110,7 +110,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
   test.each<[string, (inbox: Inbox, lease: Lease) => Promise<boolean>]>([
     ["ends", (inbox, lease) => inbox.work.complete(lease)],
     ["is dropped", async (inbox, lease) => (await inbox.work.bury(lease, "no")) && inbox.drop("first", "by hand")],
-  ])("puts off no event between the moment that the one before it in order %s and its commit", async (_, end) => {
+  ])("does not put off an event while the commit is pending in which the event before it %s", async (_, end) => {
     const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
     await acceptInOrder(inbox, "first");
     const [lease] = (await inbox.work.claim(1, 60_000)) as [Lease];
@@ -121,7 +121,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted";
       await expect.poll(() => query(waits)).toHaveLength(1);
       expect(await acceptInOrder(other, "second")).toEqual({ outcome: "stored" });
-      // Whoever put it off now would find nobody to wake it.
+      // A claim that put the second event off now would leave it waiting forever, because the pending transaction does not see it.
       expect(await other.work.claim(1, 60_000)).toEqual([]);
       await holder.query("SELECT pg_advisory_unlock(42)");
       expect(await ended).toBe(true);
@@ -129,7 +129,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     expect((await other.work.claim(1, 60_000)).map(({ event }) => event.id)).toEqual(["second"]);
   });
 
-  test("tells by the server's clock when a lease runs out, whatever the origins' clocks say", async () => {
+  test("decides by the server's clock when a lease expires, whatever the origins' clocks say", async () => {
     const inbox = await openTestInbox(stack, url);
     await accept(inbox, "a");
     const { now } = Date;
@@ -140,7 +140,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     for (const apart of [3_600_000, -3_600_000]) {
       clock.mockImplementation(() => now() + apart);
       const other = await openTestInbox(stack, url);
-      // Also of one whose own clock is set while it runs.
+      // The second inbox was opened before its clock changed.
       for (const one of [other, inbox]) {
         expect(await one.work.claim(1, 30_000)).toEqual([]);
         expect(Math.abs(((await one.work.nextDueIn()) ?? 0) - lease)).toBeLessThan(60_000);
@@ -154,7 +154,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     }
   });
 
-  test("keeps nothing waiting that another origin stored by the clock as it was before it went back", async () => {
+  test("does not delay an event that another origin stored with the time from before the clock was set back", async () => {
     let now = Date.now();
     const inbox = await openTestInbox(stack, url, { clock: () => now });
     await inbox.work.claim(1, 30_000);
@@ -166,7 +166,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     await expect.poll(() => inbox.work.claim(1, 30_000)).toHaveLength(1);
   });
 
-  test("hands out events of an order key while senders send more of it", async () => {
+  test("leases events of an order key while senders send more of them", async () => {
     const [inbox, other] = [await openTestInbox(stack, url), await openTestInbox(stack, url)];
     let isOver = false;
     let sent = 0;
@@ -175,7 +175,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     };
     const senders = [inbox, other].flatMap((origin) => Array.from({ length: 4 }, () => send(origin)));
     let handled = 0;
-    // A machine that is busy with other things takes longer.
+    // On a busy machine this takes longer.
     const end = Date.now() + 60_000;
     while (handled <= 20 && Date.now() < end) {
       for (const lease of await inbox.work.claim(1, 30_000)) {
@@ -202,7 +202,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     expect(await query("SELECT setting FROM countersign.seen")).toEqual([{ setting: "on" }]);
   });
 
-  test("sees what others committed, whatever isolation is the database's default", async () => {
+  test("sees what others committed, whatever the database's default isolation is", async () => {
     await query(
       "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database()); END $$",
     );
@@ -210,7 +210,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     const acceptAs = (origin: Inbox, id: string, eventKey: string, body: string) =>
       origin.accept(deliveryOf({ id, sender: "acme", eventKey, body }), { issuer: "direct", jti: id, expires: 0 });
     const outcomes: Acceptance[] = [];
-    // In turn: what shares a batch is tried again one by one after a fault.
+    // The rounds run one after the other. In one batch, an error would make the inbox store the events one by one, so the race
+    // would not be tested.
     for (let n = 0; n < 50; n += 1) {
       const differ = [acceptAs(inbox, `a ${n}`, `differ ${n}`, "a"), acceptAs(other, `b ${n}`, `differ ${n}`, "b")];
       outcomes.push(...((await Promise.all(differ)) as Acceptance[]));
@@ -223,7 +224,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     expect(events.filter(({ duplicates }) => duplicates === 1)).toHaveLength(50);
   });
 
-  test("may be used by a role that may make nothing, once it is there", async () => {
+  test("can be used by a role that may not create tables, after the tables exist", async () => {
     await openTestInbox(stack, url);
     await query(`
       CREATE ROLE worker LOGIN PASSWORD 'worker';
@@ -238,13 +239,13 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     expect(await inbox.work.complete(lease)).toBe(true);
   });
 
-  test("is made once by origins that start at the same time", async () => {
+  test("is created once by origins that start at the same time", async () => {
     const inboxes = await Promise.all(Array.from({ length: 6 }, () => openTestInbox(stack, url)));
     expect(await Promise.all(inboxes.map((inbox) => inbox.count()))).toEqual(Array(6).fill(0));
     expect(await query("SELECT version FROM countersign.version")).toEqual([{ version: 10 }]);
   });
 
-  test("of a newer version is refused and left as it is; a reader refuses what is none", async () => {
+  test("of a newer version is refused and not changed, and a reader refuses a database without an inbox", async () => {
     await expect(openInboxReader(url)).rejects.toThrow(/holds no inbox: start an origin on it once/);
     await (await openInbox(url)).close();
     await query("UPDATE countersign.version SET version = 11");

@@ -1,4 +1,4 @@
-// What holds for a connection of the inbox's own, and for one that a pooler lends for a transaction.
+// The rules of a connection that belongs to the inbox, and of a session that a pooler lends for one transaction.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answersPooler, openPool, type PostgresPool } from "../../../../origin/inbox/postgres/pool.ts";
@@ -12,7 +12,7 @@ const RULES = `
   SELECT current_setting('search_path') AS path, current_setting('synchronous_commit') AS commits,
          current_setting('transaction_isolation') AS isolation, current_setting('transaction_read_only') AS "readOnly",
          current_setting('statement_timeout') AS statement, current_setting('plan_cache_mode') AS plans, current_setting('idle_in_transaction_session_timeout') AS idle`;
-/** What a database may say otherwise. */
+/** Defaults of a database that differ from the rules of the inbox. */
 const DEFAULTS = [
   "synchronous_commit TO off",
   "default_transaction_isolation TO serializable",
@@ -27,7 +27,10 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
     stack.defer(() => pool.close());
     return pool;
   };
-  /** Of the statements that its one session keeps: those of other programs have other names. */
+  /**
+   * Returns the prepared statements of the pool's only session. Statements of other programs have other names, so they are left
+   * out.
+   */
   const preparedBy = async (pool: PostgresPool) =>
     (await pool.query("SELECT statement FROM pg_prepared_statements WHERE name LIKE 'countersign%'")).rows;
 
@@ -41,7 +44,7 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
   });
   afterAll(() => stack.disposeAsync());
 
-  test("is told apart from the pool of a pooler", async () => {
+  test("is distinguished from the pool of a pooler", async () => {
     expect(await answersPooler(readPostgresUrl(urls.direct))).toBe(false);
     expect(await answersPooler(readPostgresUrl(urls.pooled))).toBe(true);
   });
@@ -74,13 +77,13 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
     expect(await preparedBy(lent)).toEqual([]);
   });
 
-  test("uses no session that a pooler lends since: its rules would be lost", async () => {
+  test("refuses a pooler that has replaced the database, because its sessions would lose the rules", async () => {
     await expect(open("pooled", false).query("SELECT 1")).rejects.toThrow(
       /pooler answers at the address where the database itself answered/,
     );
   });
 
-  test("has on the way at once what is asked at once, and rolls back all of it when one fails", async () => {
+  test("sends simultaneous statements at once, and rolls back all of them if one fails", async () => {
     const pool = open("direct", false);
     await pool.query("CREATE TABLE public.kept (n int PRIMARY KEY)");
     const insert = (client: Pick<PostgresPool, "query">, n: number) =>

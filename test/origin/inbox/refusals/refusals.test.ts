@@ -1,4 +1,5 @@
-// Refused requests beside the events: what is kept, for how long, who gives way to whom, and how it is read. On every store.
+// Refused requests in an inbox: which are kept, for how long, which are deleted first, and how they are read. Tested on every
+// store.
 
 import fc from "fast-check";
 import { beforeEach, expect, test, vi } from "vitest";
@@ -36,7 +37,7 @@ function refused(parts: Partial<RefusedRequest> & { readonly at: number }): Refu
 
 const record = (recorder: RefusalRecorder, one: RefusedRequest) => recorder.add(one, () => one);
 
-/** A row of a share and its part, as the oldest comes first. */
+/** Rows in the order of their age, the oldest first. Each has the number of its share and of a part of this share. */
 type Shape = readonly { readonly share: number; readonly part: number; readonly size: number }[];
 
 const shape: fc.Arbitrary<Shape> = fc.array(
@@ -44,7 +45,7 @@ const shape: fc.Arbitrary<Shape> = fc.array(
   { maxLength: 60 },
 );
 
-/** The rows of the shape that stay, by giveWay() on rows in memory, `most` of which go. */
+/** Returns the rows that giveWay() keeps. It runs on these rows in memory, and deletes at most `most` rows. */
 function kept(rows: Shape, limit: number, most = Number.POSITIVE_INFINITY): Shape {
   const stored = rows.map(({ share, part, size }, time) => ({ ...{ name: `${share} ${part}`, amount: size }, time }));
   const parts = [...new Set(stored.map(({ name }) => name))].map((name) => {
@@ -72,7 +73,10 @@ const sizesBy = (rows: Shape, name: (row: Shape[number]) => string) =>
 const rowsOf = (share: number, part: number, count: number) =>
   Array.from({ length: count }, () => ({ ...{ share, part }, size: 1 }));
 
-/** Of what gave way, nothing else is larger than it was before its last row went. A row has a size of at most 3. */
+/**
+ * Expects that only the largest shares or parts lost rows. Before its last row was deleted, each of them was at least as large as
+ * every other one is now. A row has a size of at most 3.
+ */
 function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
   const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];
   const largest = Math.max(0, ...after.values());
@@ -82,12 +86,12 @@ function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[numb
   }
 }
 
-test("exactly as much gives way as has to, of the largest shares and in them of the largest parts", () => {
+test("only as many rows as necessary are deleted, from the largest parts of the largest shares", () => {
   fc.assert(
     fc.property(shape, fc.nat(70), (rows, limit) => {
       const left = kept(rows, limit);
       expect(sizeOf(left)).toBeLessThanOrEqual(limit);
-      // Of the last row two of three may have been too many.
+      // The last deleted row has a size of up to 3, so up to 2 more than necessary may be deleted.
       expect(sizeOf(left)).toBeGreaterThanOrEqual(Math.min(sizeOf(rows), limit - 2));
       expectLargestGaveWay(rows, left, ({ share }) => `${share}`);
       for (const share of new Set(rows.map((row) => row.share))) {
@@ -99,7 +103,7 @@ test("exactly as much gives way as has to, of the largest shares and in them of 
   );
 });
 
-test("a share of more parts than it has room keeps as many rows as it has room, the newest", () => {
+test("a share with more parts than its limit keeps as many rows as the limit, the newest ones", () => {
   const rows = Array.from({ length: 34 }, (_, part) =>
     Array.from({ length: 30 }, (_, share) => ({ ...{ share, part }, size: 1 })),
   ).flat();
@@ -109,7 +113,7 @@ test("a share of more parts than it has room keeps as many rows as it has room, 
   expect(kept(rows, 1_000, 7)).toHaveLength(1_013);
 });
 
-test("shares give way from the largest on, and parts of a share to each other and to nobody else", () => {
+test("the largest share loses rows first, and within a share the largest part", () => {
   const rows = [...rowsOf(0, 1, 90), ...rowsOf(0, 2, 4), ...rowsOf(1, 1, 40)];
   const after = (limit: number) =>
     Object.fromEntries(sizesBy(kept(rows, limit), ({ share, part }) => `${share} ${part}`));
@@ -162,7 +166,7 @@ describeOnStores("refused requests", (given) => {
     expect(await reader.refusals.find(99)).toBeUndefined();
   });
 
-  test("are found by code, sender, route, decision and time, and by all at once", async () => {
+  test("are found by code, sender, route, decision and time, and by all filters together", async () => {
     const all = Array.from({ length: 60 }, (_, n) =>
       refused({
         at: START + n * 1000,
@@ -195,7 +199,7 @@ describeOnStores("refused requests", (given) => {
     );
   });
 
-  test("are paged without a gap and without one twice, also among those of one moment", async () => {
+  test("are paged without a gap or a repetition, also if they have the same time", async () => {
     await add(Array.from({ length: 25 }, (_, n) => refused({ at: START + Math.floor(n / 10), id: `${n}` })));
     for (const filter of [{}, { code: "certificate_unproven" }, { since: START / 1000 }]) {
       const seen: string[] = [];
@@ -205,14 +209,14 @@ describeOnStores("refused requests", (given) => {
         expect(refusals.length).toBeGreaterThan(0);
         seen.push(...refusals.map(({ id }) => id));
         cursor = next;
-        // What comes later is on none of the further pages.
+        // A refusal that arrives later is on none of the further pages.
         await add([refused({ at: START + 1_000, code: "replayed", id: "later" })]);
       } while (cursor !== undefined);
       expect(seen.filter((id) => id !== "later")).toEqual(Array.from({ length: 25 }, (_, n) => `${24 - n}`));
     }
   });
 
-  test("of a known sender stay while strangers flood, and the number holds", async () => {
+  test("of a known sender are kept while strangers flood, and the limit of rows is kept", async () => {
     const limits = { ...WIDE, refusals: 200 };
     const own = Array.from({ length: 30 }, (_, n) =>
       refused({ at: START + n, sender: "acme", code: "sender_not_allowed" }),
@@ -231,12 +235,12 @@ describeOnStores("refused requests", (given) => {
     }
     expect(await timesOf({ sender: "acme" })).toEqual(own.map(({ at }) => at - START).reverse());
     expect(await timesOf({ code: "unknown_route" })).toEqual([0]);
-    // Of the flood the newest are kept.
+    // The newest refusals of the flood are kept.
     const [newest, second] = await timesOf({ limit: 2 });
     expect([newest, second]).toEqual([1_000 + 40 * 64 - 1, 1_000 + 40 * 64 - 2]);
-    // The level of all shares is a whole number.
+    // All shares are cut to the same whole number of rows, so a few rows fewer than the limit may be left.
     expect((await inbox.refusals.stock()).refusals).toBeGreaterThan(195);
-    // A sender's own flood takes no room of another sender.
+    // A flood from one sender does not delete refusals of another sender.
     for (let batch = 0; batch < 10; batch += 1)
       await add(
         Array.from({ length: 64 }, (_, n) => refused({ at: START + 9_000 + n, sender: "beta" })),
@@ -245,7 +249,7 @@ describeOnStores("refused requests", (given) => {
     expect(await timesOf({ sender: "acme" })).toHaveLength(30);
   });
 
-  test("of a sender's own certificate stay while another certificate of its CA floods", async () => {
+  test("of a sender's own certificate are kept while another certificate of its CA floods", async () => {
     const limits = { ...WIDE, refusals: 200, certificateBytes: 40_000 };
     const near = (at: number, name: string, intermediates = ["BBBB"]) =>
       refused({
@@ -257,7 +261,7 @@ describeOnStores("refused requests", (given) => {
     const own = Array.from({ length: 30 }, (_, n) => near(START + n, "own"));
     await add([...own, refused({ at: START, sender: "beta", code: "sender_not_allowed" })], limits);
     for (let batch = 0; batch < 10; batch += 1) {
-      // Whoever presents a leaf may put any certificates beside it.
+      // A client that presents a leaf may send any other certificates with it.
       const flood = (n: number) => near(START + 1_000 + batch * 64 + n, "other", [`${batch} ${n}`.padEnd(900, "A")]);
       await add(
         Array.from({ length: 64 }, (_, n) => flood(n)),
@@ -267,7 +271,7 @@ describeOnStores("refused requests", (given) => {
     const [first] = (await page({ sender: "acme", until: START / 1000 + 1 })).refusals;
     expect((await inbox.refusals.find(first?.sequence ?? 0))?.certificate).toEqual(certificate("own", 900));
     expect(await timesOf({ sender: "acme", until: START / 1000 + 1 })).toHaveLength(30);
-    // Further certificates share the room of this sender, and of no other.
+    // Further certificates share the space of this sender, and take no space of another sender.
     for (let n = 0; n < 100; n += 1)
       await add([near(START + 9_000 + n, `more ${n} `), near(START + 9_500 + n, "other")], limits);
     const { refusals } = await page({ sender: "acme", limit: 999 });
@@ -282,7 +286,8 @@ describeOnStores("refused requests", (given) => {
     );
     for (let first = 0; first < all.length; first += 40) await add(all.slice(first, first + 40));
     await add(all.map((one) => ({ ...one, at: one.at + 500 })));
-    // Fails if there is another kind: 50 certificates, and the others together.
+    // This insert fails if there are more than 51 kinds: one for each of 50 certificates, and one for all other certificates
+    // together.
     await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 51))", COUNT_KINDS]);
     expect(await timesOf({ sender: "acme", limit: 999 })).toEqual(
       [...all, ...all.map((one) => ({ at: one.at + 500 }))].map(({ at }) => at - START).reverse(),
@@ -293,12 +298,12 @@ describeOnStores("refused requests", (given) => {
   test("have few kinds, however many routes a stranger reaches, and all are found", async () => {
     const all = Array.from({ length: 300 }, (_, n) => refused({ at: START + n, route: `/hooks/${n}` }));
     for (let first = 0; first < all.length; first += 60) await add(all.slice(first, first + 60));
-    // Fails if there is another kind: 100 routes, and the others together.
+    // This insert fails if there are more than 101 kinds: one for each of 100 routes, and one for all other routes together.
     await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 101))", COUNT_KINDS]);
     expect(await timesOf({ limit: 999 })).toEqual(all.map(({ at }) => at - START).reverse());
     expect(await timesOf({ route: "/hooks/99" })).toEqual([99]);
     expect(await timesOf({ route: "", limit: 999 })).toHaveLength(200);
-    // A kind goes with its last refusal, so that others have its place.
+    // A kind is deleted with its last refusal, so that a new kind can replace it.
     while ((await add([], { ...WIDE, refusals: 10 })) > 0);
     await add([refused({ at: START + 999, route: "/hooks/new" })]);
     expect(await timesOf({ route: "/hooks/new" })).toEqual([999]);
@@ -309,7 +314,7 @@ describeOnStores("refused requests", (given) => {
     ]);
   });
 
-  test("of many senders with many certificates are cut to the limit and not below, by number and by bytes", async () => {
+  test("of many senders with many certificates are reduced to the limit and not below, by number and by bytes", async () => {
     const all = Array.from({ length: 34 }, (_, leaf) =>
       Array.from({ length: 10 }, (_, sender) =>
         refused({
@@ -328,7 +333,8 @@ describeOnStores("refused requests", (given) => {
         .reverse(),
     );
     const { bytes } = await inbox.refusals.stock();
-    // Lines and certificates have a size of their own each, and each step ends with at most one row too many deleted.
+    // Lines and certificates have separate limits. Each step may delete up to one row too many, so the result is a little below the
+    // limit.
     const half = { refusals: 333, bytes: bytes / 4, certificateBytes: bytes / 4 };
     const last = refused({ at: START + 900, certificate: certificate("last ") });
     await add([last], half);
@@ -338,7 +344,7 @@ describeOnStores("refused requests", (given) => {
     expect(after).toBeGreaterThan(bytes / 2 - 2_000);
   });
 
-  test("fill no more than their bytes, whatever they hold", async () => {
+  test("never need more than their limit of bytes, whatever they contain", async () => {
     const limits = { refusals: 1_000, bytes: 60_000, certificateBytes: 50_000 };
     const long = (at: number) => {
       const one = refused({ at, certificate: certificate(`stranger ${at} `, 9_000) });
@@ -359,20 +365,20 @@ describeOnStores("refused requests", (given) => {
     expect((await inbox.refusals.find(known?.sequence ?? 0))?.certificate).toEqual(certificate("acme "));
     const kept = await page();
     expect(kept.refusals.length).toBeGreaterThan(5);
-    // A refusal stays when its certificate had to give way, and says which one it was.
+    // If a certificate is deleted, its refusal stays and still has the digest of the certificate.
     const whole = await Promise.all(kept.refusals.map(({ sequence }) => inbox.refusals.find(sequence)));
     expect(whole.some((one) => one?.certificate === undefined && one?.certificateSha256 !== undefined)).toBe(true);
     expect(whole[0]?.certificate).toBeDefined();
   });
 
-  test("keep a certificate once, and count it to the sender that presents it", async () => {
+  test("keep a certificate once, and count it for the sender that presents it", async () => {
     const same = (at: number, sender: string) => refused({ at, sender, certificate: certificate("same", 9_000) });
     await add([same(START, ""), same(START + 1, ""), same(START + 2, "acme")]);
     await add([same(START + 3, "")]);
     expect((await inbox.refusals.stock()).bytes).toBeLessThan(14_000);
     for (const { sequence } of (await page()).refusals)
       expect((await inbox.refusals.find(sequence))?.certificate).toEqual(certificate("same", 9_000));
-    // The other half belongs to strangers, who cannot push it out.
+    // Half of the space is for strangers. So their flood cannot delete the certificate of the known sender.
     const flood = Array.from({ length: 30 }, (_, n) =>
       refused({ at: START + 10 + n, certificate: certificate(`${n} `, 9_000) }),
     );
@@ -381,7 +387,7 @@ describeOnStores("refused requests", (given) => {
     expect((await inbox.refusals.find(known?.sequence ?? 0))?.certificate).toEqual(certificate("same", 9_000));
   });
 
-  test("give way step by step when the limit was lowered", async () => {
+  test("are deleted step by step after the limit was lowered", async () => {
     for (let n = 0; n < 12; n += 1)
       await add(Array.from({ length: 64 }, (_, index) => refused({ at: START + n * 64 + index })));
     let steps = 0;
@@ -406,7 +412,7 @@ describeOnStores("refused requests", (given) => {
     expect(await inbox.refusals.perHour(START / 1000 + 1, START / 1000 + 3_601)).toEqual([counts(1, "replayed", 1)]);
   });
 
-  test("are deleted when they are as old as bodies may be", async () => {
+  test("are deleted at the age at which bodies are erased", async () => {
     await inbox.refusals.add(
       {
         refused: [refused({ at: START, certificate: certificate("old") }), refused({ at: START + DAY * 1000 })],
@@ -446,7 +452,7 @@ describeOnStores("refused requests", (given) => {
     expect(await inbox.refusals.perHour(0, 1)).toEqual([{ hour: 0, code: "replayed", refusals: 300 }]);
   });
 
-  test("are written in the background, and what waited is written at the end", async () => {
+  test("are written in the background, and the rest is written at the end", async () => {
     const lines: LogLine[] = [];
     const recorder = new RefusalRecorder({ store: inbox.refusals, limits: WIDE, log: (line) => lines.push(line) });
     record(recorder, refused({ at: START }));
@@ -460,7 +466,7 @@ describeOnStores("refused requests", (given) => {
     expect(lines).toEqual([]);
   });
 
-  test("tell which senders were accepted, and when", async () => {
+  test("are in an inbox that also tells which senders were accepted, and when", async () => {
     for (const [id, sender] of [
       ["1", "acme"],
       ["2", "beta"],
@@ -477,7 +483,7 @@ describeOnStores("refused requests", (given) => {
   });
 });
 
-test("a flood in memory takes no room from others, and what is dropped is counted", async () => {
+test("a flood in memory does not displace other refusals, and dropped refusals are counted", async () => {
   const written: RefusedRequest[] = [];
   let dropped = 0;
   let counted = 0;
@@ -505,7 +511,7 @@ test("a flood in memory takes no room from others, and what is dropped is counte
   expect(counted).toBe(flood + 5);
 });
 
-test("a store that fails is told of once, what it lost is counted, and the counts by hour wait for it", async () => {
+test("a failing store is reported once, lost refusals are counted, and the counts by hour are stored later", async () => {
   const lines: LogLine[] = [];
   let dropped = 0;
   let isBroken = true;

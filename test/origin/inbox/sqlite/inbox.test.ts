@@ -1,4 +1,4 @@
-// What only a file can meet: a power cut, a full disk, and another writer that holds it.
+// What can only happen with a file: a power cut, a full disk, and another process that holds the file.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -34,11 +34,11 @@ const accept = async (inbox: Inbox, id: string, body = "{}"): Promise<Acceptance
     jti: id,
     expires: 0,
   })) as Acceptance;
-/** At most 5 ms apart; the writer gives up after 5 s. */
+/** The tries are at most 5 ms apart, and the writer gives up after 5 s. So it makes more than this number of tries. */
 const MANY_TRIES = 25;
 const codeOf = (error: unknown) => (error instanceof Refusal ? error.code : error);
 
-/** With the connection that writes, to set it limits. */
+/** Opens an inbox. Also returns the connection that writes, so that a test can set limits on it. */
 async function openWithConnection(options: InboxOptions = {}): Promise<[Inbox, DatabaseSync]> {
   const exec = vi.spyOn(DatabaseSync.prototype, "exec");
   const inbox = await openTestInbox(stack, file, options);
@@ -47,7 +47,7 @@ async function openWithConnection(options: InboxOptions = {}): Promise<[Inbox, D
   return [inbox, connection];
 }
 
-test("a new file that another process begins at the same moment is waited for", async () => {
+test("an origin waits for a new file that another process is just creating", async () => {
   const other = `
     const database = new (require("node:sqlite").DatabaseSync)(${JSON.stringify(file)});
     database.exec("BEGIN IMMEDIATE");
@@ -60,7 +60,7 @@ test("a new file that another process begins at the same moment is waited for", 
   expect((await accept(inbox, "e")).outcome).toBe("stored");
 });
 
-test("acceptances of one moment share a transaction", async () => {
+test("simultaneous acceptances share a transaction", async () => {
   const [inbox, connection] = await openWithConnection();
   const exec = vi.spyOn(connection, "exec");
   await Promise.all(Array.from({ length: 64 }, (_, n) => accept(inbox, `e${n}`)));
@@ -69,10 +69,10 @@ test("acceptances of one moment share a transaction", async () => {
   expect(commits).toBe(1);
 });
 
-test("a power cut leaves what was committed, wherever it cuts the log", async () => {
+test("a power cut keeps everything that was committed, wherever the log ends", async () => {
   const inbox = await openTestInbox(stack, file);
   const log = `${file}-wal`;
-  // Each commit ends where the log ended then: the disk may lose what is behind it, never what is before.
+  // The length of the log after each commit. After a power cut, the disk may lack data behind this position, but not before it.
   const ends: number[] = [];
   for (let n = 0; n < 6; n += 1) {
     await Promise.all([accept(inbox, `${n} a`), accept(inbox, `${n} b`)]);
@@ -90,14 +90,14 @@ test("a power cut leaves what was committed, wherever it cuts the log", async ()
     const committed = ends.filter((end) => end <= cut).length;
     const after = openSqliteInbox(copy);
     const events = await after.events({ limit: 99 });
-    // Both of a shared commit, or neither.
+    // Either both events of a shared commit are there, or neither.
     expect(events.length, `cut at ${cut} of ${whole}`).toBe(2 * committed);
     expect(await accept(after, "next")).toEqual({ outcome: "stored" });
     await after.close();
   }
 });
 
-test("a full disk refuses new events, keeps the old ones, and takes new ones when there is room", async () => {
+test("a full disk refuses new events, keeps the old ones, and accepts new ones when there is space", async () => {
   const [inbox, connection] = await openWithConnection();
   expect(await accept(inbox, "first")).toEqual({ outcome: "stored" });
   const [lease] = (await inbox.work.claim(1, 60_000)) as [Lease];
@@ -113,9 +113,9 @@ test("a full disk refuses new events, keeps the old ones, and takes new ones whe
   expect(await inbox.count()).toBe(2);
 });
 
-test("a full file system refuses new events until there is room again", async ({ skip }) => {
+test("a full file system refuses new events until there is space again", async ({ skip }) => {
   const disk = temporaryDirectory(stack);
-  // Only root may mount, and not in every container.
+  // Only root may mount a file system, and not in every container.
   const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
   if (status !== 0) return skip("a file system of 1 MiB cannot be mounted here");
   stack.defer(() => void spawnSync("umount", [disk]));
@@ -145,20 +145,20 @@ test("what is erased is overwritten in the file", async () => {
   expect(readFileSync(file).includes("nobody shall find")).toBe(false);
 });
 
-test("a file that another process holds for a while is waited for beside the event loop", async () => {
+test("the wait for a file that another process holds does not block the event loop", async () => {
   const [inbox, connection] = await openWithConnection();
   const other = new DatabaseSync(file);
   stack.defer(() => other.close());
   other.exec("BEGIN IMMEDIATE");
   const exec = vi.spyOn(connection, "exec");
   const accepted = accept(inbox, "a");
-  // Each try gives the event loop back at once: had it waited in SQLite, its time would be over before the last of these.
+  // Each try returns to the event loop at once. If the inbox waited inside SQLite, its time would be over after fewer tries.
   await expect.poll(() => exec.mock.calls.length, { interval: 1 }).toBeGreaterThan(MANY_TRIES);
   other.exec("ROLLBACK");
   expect(await accepted).toEqual({ outcome: "stored" });
 });
 
-test("what is erased is gone from the log as well, as soon as nobody reads from it", async () => {
+test("what is erased is also removed from the log, when no reader uses the log", async () => {
   const inbox = await openTestInbox(stack, file);
   await accept(inbox, "a", "a body that nobody shall find ".repeat(400));
   await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
@@ -174,7 +174,7 @@ test("what is erased is gone from the log as well, as soon as nobody reads from 
   expect(isInLog()).toBe(false);
 });
 
-test("a clock that is set forth ends no lease, of whichever process", async () => {
+test("a clock that is set ahead ends no lease of any process", async () => {
   let now = 1_800_000_000_000;
   let monotonic = 0;
   const pass = (milliseconds: number) => {
@@ -204,7 +204,7 @@ describe("a clock that is set while a write waits", () => {
   let monotonic = 0;
   const open = () => openTestInbox(stack, file, { clock: () => now, monotonic: () => monotonic });
 
-  test("is the one that its lease is given by, as other processes see it when the file is theirs", async () => {
+  test("determines the lease, because other processes use the new clock too", async () => {
     const inbox = await open();
     await accept(inbox, "a");
     const claiming = inbox.work.claim(1, 30_000);
@@ -212,7 +212,7 @@ describe("a clock that is set while a write waits", () => {
     expect((await claiming).map(({ until }) => until)).toEqual([now + 30_000]);
   });
 
-  test("is the one that its event is due by, also when a claim came before", async () => {
+  test("determines when the event is due, also after an earlier claim", async () => {
     const inbox = await open();
     await inbox.work.claim(1, 30_000);
     const [claiming, accepting] = [inbox.work.claim(1, 30_000), accept(inbox, "a")];
@@ -221,7 +221,7 @@ describe("a clock that is set while a write waits", () => {
     expect(await inbox.work.claim(1, 30_000)).toHaveLength(1);
   });
 
-  test("ends no lease, though the two clocks are not read at one moment", async () => {
+  test("ends no lease, although the two clocks are not read at the same moment", async () => {
     const [inbox, other] = [await open(), await open()];
     await accept(inbox, "a");
     monotonic += 5;
@@ -233,7 +233,7 @@ describe("a clock that is set while a write waits", () => {
   });
 });
 
-test("a clock that was set back is followed also when the first claim after it failed", async () => {
+test("a clock that was set back is followed even if the first claim after the change failed", async () => {
   let now = 1_800_000_000_000;
   const [inbox, connection] = await openWithConnection({ clock: () => now });
   await accept(inbox, "a");
@@ -245,7 +245,7 @@ test("a clock that was set back is followed also when the first claim after it f
   expect(await inbox.work.claim(1, 30_000)).toHaveLength(1);
 });
 
-test("a file that another program holds refuses new events, and takes them when it lets go", async () => {
+test("a file that another program holds refuses new events, and accepts them when that program releases it", async () => {
   const [inbox, connection] = await openWithConnection();
   connection.exec("PRAGMA busy_timeout = 50");
   const other = new DatabaseSync(file);
@@ -256,7 +256,7 @@ test("a file that another program holds refuses new events, and takes them when 
   expect(await accept(inbox, "a")).toEqual({ outcome: "stored" });
 });
 
-test("an empty file that another process makes an inbox of, between two reads, is an inbox", () => {
+test("an empty file that another process turns into an inbox between two reads is read as an inbox", () => {
   using database = new DatabaseSync(file);
   using other = new DatabaseSync(file);
   let reads = 0;

@@ -1,4 +1,4 @@
-// The line for each handshake that fails or proves nothing: its cause, and who it was.
+// The log line for each handshake that fails or proves nothing. It names the cause and the client.
 
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** The handshake line that a connection causes. The tests of this file run one after the other. */
+/** Returns the handshake line that a connection causes. This needs the tests of this file to run one after the other. */
 async function lineOf(provoke: () => Promise<unknown>): Promise<LogLine> {
   const start = origin.lines.all.length;
   const line = origin.lines.with({ decision: "handshake" }, start);
@@ -153,7 +153,7 @@ describe.each([
   });
 });
 
-test("nothing is logged of a handshake that proved a certificate", async () => {
+test("nothing is logged about a handshake that proved a certificate", async () => {
   const start = origin.lines.all.length;
   expect((await sendOnce(origin.at(A), senders.acme)).status).toBe(202);
   expect(origin.lines.all.slice(start).map(({ decision }) => decision)).toEqual(["accepted"]);
@@ -251,7 +251,7 @@ test("what a peer chose is escaped, in its subject and in its server name (CVE-2
   expect(status).toBe(403);
   expect(await origin.lines.of(problem.decision)).toMatchObject({ code: "certificate_malformed" });
 
-  // OpenSSL finds nothing wrong with such a name: there is a line when it does not know the issuer.
+  // OpenSSL finds no fault in such a name. So a handshake line appears only because OpenSSL does not know the issuer.
   await sendOnce(origin.at(A), await presentedBy(await ca("Stranger")));
   await opensslClient({ ...origin.at(A), name: "\u001b[31m\u202e" }, []);
   const handshakes = () => origin.lines.all.slice(start).filter(({ decision }) => decision === "handshake");

@@ -1,5 +1,5 @@
-// What one client may take of the listener, and what a stop owes to those that are being served. Concurrent: each limit
-// of time is waited for once.
+// What one client may use of the listener, and what the listener still does for its clients after a stop. The tests run
+// concurrently, because each waits for a time limit.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -26,7 +26,7 @@ afterAll(() => stack.disposeAsync());
 const head = (length: number, more = "") =>
   `POST /hooks/acme HTTP/1.1\r\nHost: ${A}\r\nContent-Length: ${length}\r\n${more}\r\n`;
 
-/** A sender's connection that writes what it likes. */
+/** Opens a sender's connection, on which a test can write any octets. */
 async function connectSender(to: TlsFiles = files, server: TlsServer = origin.server): Promise<TLSSocket> {
   const { pem: cert, keyPem: key } = to.senders.acme;
   const socket = await connectTls(stack, server, { cert, key });
@@ -34,7 +34,9 @@ async function connectSender(to: TlsFiles = files, server: TlsServer = origin.se
   return socket;
 }
 
-/** Writes now and then, until the other side has had enough; resolves with its answer and the seconds it took. */
+/**
+ * Writes an octet twice a second until the server closes the connection. Resolves with the response and the seconds that this took.
+ */
 async function drip(socket: TLSSocket, first: string, byte: string) {
   const started = Date.now();
   const answer = text(socket);
@@ -47,11 +49,11 @@ async function drip(socket: TLSSocket, first: string, byte: string) {
   }
 }
 
-/** Seconds: half of what a body may take, and time for a slow machine. */
+/** Half of the time that a body may take, in seconds. It leaves enough time for a slow machine. */
 const SOON_ENOUGH = TLS_DEADLINES.request / 2_000;
 
 describe.concurrent("a listener", () => {
-  test("cuts a handshake that is not finished in ten seconds", async () => {
+  test("closes a handshake that is not finished in ten seconds", async () => {
     const socket = connect(origin.port, "127.0.0.1");
     stack.defer(() => void socket.destroy());
     socket.write(Buffer.from([0x16, 3, 1, 2, 0, 1]));
@@ -62,7 +64,7 @@ describe.concurrent("a listener", () => {
     expect(seconds).toBeLessThan(SOON_ENOUGH);
   });
 
-  test("cuts headers that are not complete in ten seconds, however steadily they drip", async () => {
+  test("closes a connection whose headers are not complete in ten seconds, even if data keeps arriving", async () => {
     const { answer, seconds } = await drip(
       await connectSender(),
       `POST /hooks/acme HTTP/1.1\r\nHost: ${A}\r\nX-A: `,
@@ -103,10 +105,10 @@ describe.concurrent("a listener", () => {
     expect(String(await answered)).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  test("takes a thousand connections, closes those above, and says so once", async () => {
+  test("accepts a thousand connections, closes further ones, and logs that once", async () => {
     const own = new AsyncDisposableStack();
     stack.defer(() => own.disposeAsync());
-    // No connection ends before the last is opened.
+    // The deadlines are long, so that no connection ends before the last one is opened.
     const deadlines = { ...TLS_DEADLINES, handshake: 120_000, headers: 120_000, request: 120_000 };
     const crowded = await startTlsOrigin(own, { policy: files.senders.policy, deadlines });
     const sockets: Socket[] = [];
@@ -120,8 +122,8 @@ describe.concurrent("a listener", () => {
       await once(socket, "connect");
       return socket;
     };
-    // Only 511 connections may wait to be accepted. Further ones are tried again later, and would come after `above`. A handshake
-    // tells that all before it are accepted.
+    // At most 511 connections may wait to be accepted. Further ones would be retried and come after `above`. When a handshake is
+    // complete, all earlier connections have been accepted.
     while (sockets.length < 1_000) {
       await Promise.all(Array.from({ length: 99 }, open));
       sockets.push(await connectSender(files, crowded.at(A)));
@@ -148,7 +150,7 @@ describe.concurrent("SIGTERM", () => {
     return (error as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
   };
 
-  test("answers what is in flight, closes what is idle, takes nothing new, ends with 0", async () => {
+  test("answers requests in progress, closes idle connections, accepts nothing new, ends with 0", async () => {
     const { files, origin, stack: own } = await startOwn();
     const idle = await connectSender(files, origin.server);
     const used = new TlsSender(origin.server, files.senders.acme);
@@ -158,7 +160,7 @@ describe.concurrent("SIGTERM", () => {
     halfHead.write("POST /hooks/acme HTTP/1.1\r\n");
     const inFlight = await connectSender(files, origin.server);
     inFlight.write(`${head(4)}{ `);
-    // Answered on the same process after what was written above has been read.
+    // The same process answers this request after it has read what was written above.
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
 
     const ended = origin.stop();
@@ -200,7 +202,7 @@ describe.concurrent("SIGTERM", () => {
     await underWay;
     const started = Date.now();
     expect(await origin.stop()).toBe(0);
-    // Before its deadline, at which it destroys what is still open.
+    // The stop ended before its deadline, at which it would destroy open connections.
     expect(Date.now() - started).toBeLessThan(20_000);
     for (const code of await Promise.all(senders)) expect(code).toMatch(/^(ECONNREFUSED|ECONNRESET|EPIPE)$/);
     const stored = readEvents(files.inbox).length;

@@ -1,4 +1,5 @@
-// The origin's own TLS listener, in both modes and both versions: who is served, as whom, and under which name.
+// The origin's own TLS listener, in both modes and with both TLS versions. Tests which clients are served, as which sender, and
+// under which host name.
 
 import { X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -31,7 +32,7 @@ beforeAll(async () => {
   senders = await createSenders();
   clients = await issueClients(senders);
   const stranger = await issueCertificate({ subject: subjectOf(`${MARKER} Unused`), ca: {} });
-  // An anchor that only a sender without a route names, and one that nobody does.
+  // The policy has two more anchors. Only a sender without a route uses the first one, and no sender uses the second one.
   const policy = {
     ...senders.policy,
     anchors: { ...senders.policy.anchors, unrouted: stranger.pem, unused: stranger.pem },
@@ -81,7 +82,7 @@ const JUDGED: readonly (readonly [client: string, code: RefusalCode | "accepted"
   ["ca", "certificate_is_ca"],
   ["none", "no_certificate"],
 ];
-/** What OpenSSL verifies: the allowlist is not its business. */
+/** The clients that OpenSSL verifies. OpenSSL does not know the allowlist, so beta is among them. */
 const VERIFIED = new Set(["acme", "below", "beta"]);
 
 describe.each(VERSIONS)("over %s", (version) => {
@@ -156,7 +157,7 @@ describe.each(VERSIONS)("over %s", (version) => {
     expect(await asking.lines.of(answer.problem.decision)).toMatchObject({ code });
   });
 
-  test("takes the Host with a port", async () => {
+  test("accepts the Host with a port", async () => {
     const host = `${A}:${asking.port}`;
     expect((await sendOnce(asking.at(A), clients["acme"], { host }, only(version))).status).toBe(202);
   });
@@ -174,7 +175,7 @@ describe.each(VERSIONS)("over %s", (version) => {
 
 describe("with the policy's intermediates", () => {
   test.each(["request", "require"] as const)(
-    "`%s` takes a client that leaves its own out",
+    "`%s` accepts a client that does not send its intermediate",
     async (clientCertificates) => {
       const policy = { ...senders.policy, intermediates: { issuing: issuing.pem } };
       const origin = await startTlsOrigin(stack, { policy, clientCertificates });
@@ -183,7 +184,7 @@ describe("with the policy's intermediates", () => {
         const { caNames } = await opensslClient(origin.at(A), ["-tls1_3"]);
         expect(caNames).toEqual([`CN=${MARKER} Root,O=${MARKER} Inc`, `CN=${MARKER} Issuing,O=${MARKER} Inc`]);
       }
-      // It is no anchor: what it did not sign is nobody's.
+      // This intermediate is not an anchor. It must not make certificates of a stranger acceptable.
       if (clientCertificates === "require") await sendInVain(origin.at(A), clients["strangers"]);
       else expect((await sendOnce(origin.at(A), clients["strangers"])).status).toBe(403);
     },
@@ -198,7 +199,7 @@ describe("a client that sends its certificate only where its root is listed", ()
     expect(await asking.lines.of(problem.decision)).toMatchObject({ code: "no_certificate" });
   });
 
-  test("is OpenSSL's, when it is told to be strict", async () => {
+  test("exists: OpenSSL's client with -strict", async () => {
     const directory = temporaryDirectory(stack);
     const send = (client: ClientPem, name: string) => {
       const file = join(directory, name);

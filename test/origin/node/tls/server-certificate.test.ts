@@ -1,4 +1,5 @@
-// A listener's own certificate that no client would accept stops the start, with the fault; one that some may accept does not.
+// A listener does not start with a certificate of its own that no client would accept. The message names the fault. It starts with
+// a certificate that some clients may accept.
 
 import "reflect-metadata";
 import { X509Certificate } from "node:crypto";
@@ -21,7 +22,7 @@ const RSA_1024 = {
   publicExponent: new Uint8Array([1, 0, 1]),
   hash: "SHA-256",
 };
-/** An empty list, which is all that is looked for. */
+/** The extension for certificate timestamps, with an empty list. The code only checks that the extension exists. */
 const TIMESTAMPS = new Extension("1.3.6.1.4.1.11129.2.4.2", false, new Uint8Array([4, 2, 0, 0]));
 const SERVER: CertificateRequest = {
   subject: [{ CN: ["hooks.test"] }],
@@ -66,13 +67,13 @@ test.each<[string, Partial<CertificateRequest>, string]>([
   expect(() => createTlsState([{ certificate: server.pem, key: server.keyPem }], [])).toThrow(fault);
 });
 
-test("every fault is told at once", async () => {
+test("every fault is reported at once", async () => {
   const server = await issue({ extendedKeyUsage: [CLIENT_AUTH], extensions: [TIMESTAMPS] });
   expect(faultsOfServer(chainOf(server))).toHaveLength(2);
   expect(faultsOfServer([])).toEqual(["there is no certificate"]);
 });
 
-describe("accepted is", () => {
+describe("the listener accepts", () => {
   test.each<[string, Partial<CertificateRequest>]>([
     ["one of a private CA, whose root may be known", {}],
     ["one for any use", { extendedKeyUsage: ["2.5.29.37.0"] }],
@@ -84,7 +85,7 @@ describe("accepted is", () => {
     expect([...hosts.keys()]).toEqual(["hooks.test"]);
   });
 
-  test("one of a public CA with its intermediate, wherever that stands", async () => {
+  test("one of a public CA with its intermediate, wherever it is in the chain", async () => {
     const server = await issue({ extensions: [TIMESTAMPS] });
     const other = await issueCertificate({ subject: [{ CN: ["Other CA"] }], ca: {} });
     expect(faultsOfServer(chainOf(server, ca))).toEqual([]);

@@ -1,5 +1,5 @@
-// A body that never ends: its connection is cut when the request has had its time, however steadily it drips.
-// With shorter deadlines than an operator's, which nothing but a test can set.
+// A body that never ends. When the time limit of the request is over, the connection is closed, even if data keeps arriving. The
+// deadlines are shorter than those of an operator. Only a test can set them.
 
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
@@ -12,7 +12,7 @@ import { connectTls, sendOnce, TlsSender } from "../../../support/tls-client.ts"
 import { A, startTlsOrigin, type TestTlsOrigin } from "../../../support/tls-origin.ts";
 
 const DEADLINES = { ...TLS_DEADLINES, headers: 5_000, request: 5_000, checkInterval: 100 };
-/** For a slow machine. */
+/** The time that a slow machine may need in addition. */
 const SLACK_MILLISECONDS = 20_000;
 const DRIP_MILLISECONDS = 50;
 const SLOW_SENDERS = 20;
@@ -34,7 +34,7 @@ const connectSender = async (): Promise<TLSSocket> => {
 
 const head = (framing: string) => `POST /hooks/acme HTTP/1.1\r\nHost: ${A}\r\n${framing}\r\n\r\n`;
 
-/** Writes a piece of the body now and then until the other side has had enough. */
+/** Writes a piece of the body again and again until the server closes the connection. */
 async function drip(socket: TLSSocket, framing: string, piece: string) {
   const started = Date.now();
   const answer = text(socket).catch(() => "");
@@ -57,7 +57,7 @@ test("an operator's listener gives a request 60 seconds", () => {
   });
 });
 
-describe.concurrent("a body that drips", () => {
+describe.concurrent("a body that arrives slowly", () => {
   test.each([
     ["of a declared length", "Content-Length: 60000", "a"],
     ["in chunks", "Transfer-Encoding: chunked", "1\r\na\r\n"],
@@ -68,7 +68,7 @@ describe.concurrent("a body that drips", () => {
     expect(milliseconds).toBeLessThan(DEADLINES.request + SLACK_MILLISECONDS);
   });
 
-  test("many of them keep nobody from being served, before the deadline and after", async () => {
+  test("many such bodies prevent no other request, before and after the deadline", async () => {
     const slow = await Promise.all(Array.from({ length: SLOW_SENDERS }, connectSender));
     const cut = slow.map((socket) => drip(socket, "Content-Length: 60000", "a"));
     expect((await sendOnce(origin.at(A), senders.acme)).status).toBe(202);
@@ -77,7 +77,7 @@ describe.concurrent("a body that drips", () => {
     expect((await sendOnce(origin.at(A), senders.acme)).status).toBe(202);
   });
 
-  test("on a connection that carried a request before is cut as well: the time of each request is its own", async () => {
+  test("on a connection that carried a request before is closed too: each request has its own time limit", async () => {
     const sender = new TlsSender(origin.at(A), senders.acme);
     stack.defer(() => sender.close());
     const { status, socket } = await sender.send();
@@ -93,7 +93,7 @@ describe.concurrent("a body that drips", () => {
   });
 });
 
-test("only whole bodies were stored, and each that was cut is in the log", async () => {
+test("only complete bodies were stored, and each incomplete one is in the log", async () => {
   expect(readEvents(origin.inboxFile)).toHaveLength(3);
   const cut = () => origin.lines.all.filter(({ decision }) => decision === "refused").map(({ code }) => code);
   await expect.poll(cut).toEqual(Array(SLOW_SENDERS + 3).fill("body_incomplete"));
