@@ -26,17 +26,14 @@ export type Problem = keyof typeof PROBLEMS;
 
 /** For each code in the log line: the problem in the answer to the sender, and the explanation for the operator. */
 export const REFUSALS = {
-  plain_http: ["https-required", "the request came over plain HTTP: make the route HTTPS only"],
+  plain_http: ["https-required", "the request came over plain HTTP"],
   unknown_host: ["unknown-host", "the host is not in HOSTS: another host name would bypass the mTLS settings"],
   unknown_route: ["not-found", "the path matches no route of the policy"],
   method_not_allowed: ["method-not-allowed", "the route does not list this method"],
-  route_mismatch: [
-    "not-found",
-    "the guard is mounted on another path than the policy's route for this request: see guard and policy",
-  ],
+  route_mismatch: ["not-found", "the guard is on another path than the policy's route: see guard and policy"],
   malformed_target: [
     "malformed-request",
-    "the request target changes when it is normalised, so edge and origin could read it differently",
+    "edge and origin could read the target differently, because a URL parser rewrites it",
   ],
   malformed_host: [
     "malformed-request",
@@ -44,14 +41,8 @@ export const REFUSALS = {
   ],
   malformed_headers: ["malformed-request", "Content-Type is not ASCII, or the headers to forward exceed 16 KiB"],
   body_too_large: ["body-too-large", "the body exceeds maxBodyBytes of the route"],
-  body_in_pieces: [
-    "malformed-request",
-    "the body comes in thousands of tiny chunks: something writes without a buffer",
-  ],
-  bodies_full: [
-    "unavailable",
-    "the bodies in transit of unproven senders are too large together: a flood, or slow uploads",
-  ],
+  body_in_pieces: ["malformed-request", "the body comes in thousands of tiny chunks"],
+  bodies_full: ["unavailable", "the unfinished bodies of unproven senders are too large together"],
   body_incomplete: ["malformed-request", "the connection broke before the body was complete"],
 
   no_client_auth: [
@@ -60,11 +51,11 @@ export const REFUSALS = {
   ],
   no_certificate: [
     "no-client-certificate",
-    "no client certificate: the sender's option is off, mTLS is not enabled for this hostname, or we asked for no CA of the sender's",
+    "no client certificate: the sender's option is off, mTLS is off for this hostname, or the sender's CA was not requested",
   ],
   certificate_elsewhere: [
     "no-client-certificate",
-    "the proxy sent a certificate in another field (found) than this origin reads (expected): compare --certificate-header with it",
+    "the proxy sent a certificate in another field (found) than this origin reads (expected)",
   ],
   certificate_too_large: ["certificate-not-proven", "the certificate or its chain is over 10 KiB or 16 KiB encoded"],
   certificate_malformed: [

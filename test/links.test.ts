@@ -73,3 +73,22 @@ describe("every link has a target", () => {
     expect(faults.filter(([, fault]) => fault !== undefined)).toEqual([]);
   });
 });
+
+test("every source file that a comment names exists", () => {
+  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  const files = listed.trim().split("\n");
+  const isThere = (name: string) => files.some((file) => file === name || file.endsWith(`/${name}`));
+  const unknown = files
+    .filter((file) => file.endsWith(".ts") && !file.startsWith("examples/"))
+    .flatMap((file) => {
+      const comments = readFileSync(join(ROOT, file), "utf8").match(/^\s*(?:\/\/|\/?\*).*$/gm) ?? [];
+      return comments
+        .flatMap((line) => line.match(/(?<![\w.*`{/-])[\w-][\w/-]*\.(?:ts|md)\b/g) ?? [])
+        .map((name) => [file, name]);
+    })
+    .filter(([, name = ""]) => !isThere(name));
+  expect(unknown).toEqual([]);
+});

@@ -1,5 +1,5 @@
 // Everything that a policy says: whom each route admits, what each sender must prove, what is denied and what is only observed.
-// Facts for machines, and for policy-statement-text.ts.
+// Facts for machines, and for statement-text.ts.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";

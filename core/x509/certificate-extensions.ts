@@ -37,6 +37,7 @@ export interface CertificateExtensions {
   readonly unknownCritical: readonly string[];
 }
 
+/** One that is added here may be critical from then on. So add its check first: of a client in verify.ts, of an issuer in issuer.ts. */
 const OID = {
   subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",
@@ -49,12 +50,15 @@ const OID = {
 } as const;
 
 /**
- * This extension is not in `OID`, so it is not understood if it is critical, and the path is refused. A critical extension must be
- * processed, and an anchor may have no revocation lists.
+ * This OID is not in OID. If the extension is critical, it must be processed, even for an anchor without revocation lists. Then
+ * the path is refused.
  */
 const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
-/** certificatePolicies may be critical, because it demands nothing as long as no policy is required (RFC 5280 §6.1.3 d). */
+/**
+ * The extensions that may be critical, because their checks enforce them. certificatePolicies demands nothing as long as no policy
+ * is required (RFC 5280 §6.1.3 d).
+ */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
 /**

@@ -99,7 +99,8 @@ function presentedFor(member: string, certificate: Certificate, now: number): st
     return attribute === undefined ? certificate[`${kind}Text`] : valuesOf(certificate[kind], attribute);
   }
   if (kind === "sha256" || kind === "spkiSha256") return certificate[kind];
-  return formatTime(now);
+  if (member === "from" || member === "until") return formatTime(now);
+  throw new Error(`the member ${member} of an entry is not known here`);
 }
 
 /** The values of an attribute. A value that is not text can match no entry, and is shown as DER. */

@@ -98,7 +98,7 @@ export function readProxiedCertificate(format: ForwardedFormat): CertificateOpti
 /**
  * Option of `countersign` and `createVerifier` behind `serveProxy`: reads the certificate that the proxy forwards, and from no
  * other connection.
- * @param format nginx, apache, haproxy, xfcc and the others of `countersign origin --help`
+ * @param format nginx, apache, haproxy, envoy and the others of `countersign origin --help`
  * @param header the name of the leaf's field, if the operator may choose it (default `ssl-client-cert`); the field of the chain
  * has the same name with `-chain`
  * @throws ConfigurationError

@@ -34,8 +34,12 @@ export function compiles(entry: CertificateMatcherDocument): boolean {
   }
 }
 
-/** The facts of an entry that compiles. */
-export function readMatcherFacts(entry: CertificateMatcherDocument, at: Place): EntryConditions {
+/** The members that readEntryConditions reads. Two entries that differ only in another member would count as a repetition. */
+type ReadMember = "subject" | "issuer" | "san" | "sha256" | "spkiSha256" | "from" | "until";
+type ReadEntry = keyof CertificateMatcherDocument extends ReadMember ? CertificateMatcherDocument : never;
+
+/** Reads an entry that compiles. */
+export function readEntryConditions(entry: ReadEntry, at: Place): EntryConditions {
   const subject = readName("subject", entry.subject);
   const issuer = readName("issuer", entry.issuer);
   const conditions = [...subject.conditions, ...issuer.conditions, ...sanConditions(entry.san ?? {})];

@@ -2,7 +2,7 @@
 
 import type { Policy, Sender } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
-import { compiles, type EntryConditions, keyOf, MatcherIndex, readMatcherFacts } from "./conditions.ts";
+import { compiles, type EntryConditions, keyOf, MatcherIndex, readEntryConditions } from "./conditions.ts";
 import type { Place } from "./finding.ts";
 
 export interface InspectedSender {
@@ -24,7 +24,7 @@ export function readSenders(document: PolicyDocument, policy: Policy): Inspected
     const { certificates = [], trust } = document.senders[name] ?? {};
     const isWhole = sender.certificate?.allowlist.matchers.length === certificates.length;
     const facts = certificates.flatMap((entry, index) =>
-      isWhole || compiles(entry) ? [readMatcherFacts(entry, [...at, "certificates", index])] : [],
+      isWhole || compiles(entry) ? [readEntryConditions(entry, [...at, "certificates", index])] : [],
     );
     const distinct = new Map(facts.toReversed().map((entry) => [keyOf(entry), entry]));
     const hasWholeTrust = (trust?.anchors?.length ?? 0) === (sender.certificate?.trust.anchors.length ?? 0);

@@ -1,4 +1,4 @@
-// What to do about the problems that the schema and the compiler find. policy-words.ts says what is wrong; this is the longer
+// What to do about the problems that the schema and the compiler find. words.ts says what is wrong; this is the longer
 // half, for the command line.
 
 import { formatPointer, type Place, parsePointer } from "../../../core/configuration-error.ts";

@@ -9,7 +9,7 @@ import {
   isWindowWithin,
   keyOf,
   MatcherIndex,
-  readMatcherFacts,
+  readEntryConditions,
 } from "../../../../cli/policy/check/conditions.ts";
 import type { CertificateMatcherDocument } from "../../../../core/policy/schema.ts";
 import { runInNode } from "../../../support/in-node.ts";
@@ -17,7 +17,7 @@ import type { Cases } from "../../../support/scenes/certificates.ts";
 
 type Entry = CertificateMatcherDocument;
 
-const factsOf = (entry: Entry) => readMatcherFacts(entry, ["certificates", 0]);
+const factsOf = (entry: Entry) => readEntryConditions(entry, ["certificates", 0]);
 const isSame = (a: Entry, b: Entry) => keyOf(factsOf(a)) === keyOf(factsOf(b));
 const DIGEST = "AB".repeat(32);
 const colons = DIGEST.toLowerCase().match(/../g)?.join(":") ?? "";
