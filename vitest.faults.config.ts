@@ -1,4 +1,4 @@
-// The long tests: processes that are killed and servers that go away under load. `npm run test:faults`.
+// The long tests, for `npm run test:faults`: processes are killed, and servers become unreachable under load.
 
 import { defineConfig } from "vitest/config";
 
@@ -8,9 +8,9 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
-    // Each test has the machine's two cores for its senders and its origins.
+    // The senders and origins of a test need both cores of the machine.
     maxWorkers: 1,
-    // A test of memory looks at what is still needed.
+    // A test of memory runs the garbage collector, to count only memory that is still needed.
     execArgv: ["--expose-gc"],
     env: { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" },
   },

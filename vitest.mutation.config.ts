@@ -1,4 +1,4 @@
-// The core suites for the mutation tester (stryker.config.json): each suite is a test file of its own.
+// The core suites for the mutation tester (stryker.config.json). Each suite becomes a test file.
 
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ export default defineConfig({
   test: {
     include: ["test/core/**/*.suite.ts", "test/origin/**/*.suite.ts"],
     globalSetup: ["test/mutation/fixtures.ts"],
-    // The first run has every case side by side, on a machine that may do other things beside it.
+    // In the first run, all cases run at the same time, and the machine may do other work too.
     testTimeout: 300_000,
   },
 });

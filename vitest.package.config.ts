@@ -1,4 +1,5 @@
-// The tarball, installed into empty folders and used from there on every runtime. `npm run test:package`; it needs the registry.
+// The tests of the package, for `npm run test:package`. They install it into empty folders and use it on every runtime. They need
+// the registry.
 
 import { defineConfig } from "vitest/config";
 

@@ -19,8 +19,8 @@ import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
 
 /**
- * Returns a function that makes this number of events. Their assertions are valid for a minute. `moreHeaders` is asked for each
- * event; they are signed as the fixture's own.
+ * Returns a function that makes this number of events. Their assertions are valid for a minute. `moreHeaders` is called for each
+ * event. Its headers are signed in addition to the headers of the fixture.
  */
 export async function prepareAssertedEvents(
   { policy, signingKey, leaf, intermediate, headers: always, body }: Fixture,

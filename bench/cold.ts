@@ -1,15 +1,15 @@
-// Measures what an isolate costs until it has answered its first event. A new process is started in each round, with many
-// isolates of one worker.
+// Measures the cost of an isolate until it has answered its first event. Each round starts a new process with many isolates of one
+// worker.
 
 import { type Candidate, OURS, prepareEdge } from "./edge.ts";
 import { type LoadedEvent, sendAll } from "./load.ts";
 import { readCpuMicroseconds } from "./processes.ts";
 import { type Comparison, type Report, type Sample, summarize } from "./report.ts";
 
-/** Enough that the cost of the process itself, and the system's unit of a hundredth of a second, hardly matter. */
+/** With this many isolates, the cost of the process, and the resolution of CPU time (a hundredth of a second), hardly matter. */
 const ISOLATES = 20;
 const SETTLE_MILLISECONDS = 100;
-/** The cost of the platform for any worker. */
+/** Measures the cost that the platform has for any worker. */
 const PLATFORM: Candidate = { name: "pass-through", worker: "pass-through" };
 const CANDIDATES: readonly Candidate[] = [OURS, PLATFORM, { name: "naive signer", worker: "naive" }];
 
@@ -48,7 +48,7 @@ async function measure(start: Start, event: LoadedEvent): Promise<{ evaluation: 
   const began = performance.now();
   const { pid, urls, stop } = await start();
   const evaluation = await readSample(pid, began);
-  // One after the other, because two at a time would wait for each other, and the wait would be counted as work.
+  // Sends one request at a time. Two at a time would wait for each other, and the waiting time would be counted as work.
   for (const url of urls) await sendAll(url, [event], undefined, 1);
   const whole = await readSample(pid, began);
   await stop();

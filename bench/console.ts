@@ -1,4 +1,5 @@
-// Measures the console: acceptance while a page of it is open, the memory of an origin with it, and the list of a million events.
+// Measures three things of the console: how fast an origin accepts events while a console page is open, the memory of an origin
+// with a console, and the time for the list of a million events.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -58,7 +59,7 @@ export async function benchConsole(volume: Volume): Promise<Report[]> {
   return reports;
 }
 
-/** The answers of the list, one after the other, each with its body. */
+/** Measures requests for the lists, one after another. Each response is read with its body. */
 async function measureLists(lists: readonly (readonly [string, Served])[], rounds: number): Promise<Report> {
   const samples = new Map<string, Sample[]>(lists.map(([name]) => [name, []]));
   for (let round = -2; round < rounds; round += 1) {
@@ -76,8 +77,8 @@ async function measureLists(lists: readonly (readonly [string, Served])[], round
 }
 
 /**
- * What a browser does with an open list: it hears of changes, and fetches the page again as often as the page asks for. `close` returns the
- * memory of the origin after each time.
+ * Does what a browser does with an open list: it listens for changes, and fetches the page again as often as the page asks for it.
+ * `close` returns the memory of the origin after each fetch.
  */
 function openPage({ console: url, pid }: Served): { close(): readonly number[] } {
   const end = new AbortController();
@@ -104,7 +105,7 @@ function openPage({ console: url, pid }: Served): { close(): readonly number[] }
   };
 }
 
-/** Resident, in MiB. */
+/** The resident memory of the process, in MiB. */
 function memoryOf(pid: number): number {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Math.round(Number(kilobytes) / 1024);

@@ -1,4 +1,4 @@
-// Builds a worker as for a deployment (`wrangler deploy --dry-run`), and serves it by workerd itself, without wrangler's proxy.
+// Builds a worker as a deployment does (`wrangler deploy --dry-run`), and runs it in workerd itself, without wrangler's proxy.
 
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,16 +21,16 @@ const WRANGLER = join(dirname(require.resolve("wrangler/package.json")), "bin/wr
 const WORKERD = (require("workerd") as { default: string }).default;
 const OFFLINE = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
 
-/** Headers by which a client passes to workerd what the platform would set: request.cf as JSON, and the scheme of the request. */
+/** In these headers, a client sends what the platform would set: request.cf as JSON, and the scheme of the request. */
 export const CF_HEADER = "bench-cf";
 export const PROTO_HEADER = "bench-proto";
 
 export interface WorkerSource {
-  /** Absolute path of the entry module. Default: that of wrangler.toml. */
+  /** The absolute path of the entry module. The default is the module in wrangler.toml. */
   readonly main?: string;
-  /** Names in the code, each with the name that replaces it. */
+  /** The names in the code that are replaced, each with its replacement. */
   readonly define?: Readonly<Record<string, string>>;
-  /** Absolute path of the policy file for the build. */
+  /** The absolute path of the policy file for the build. */
   readonly policyFile: string;
   readonly bindings: Readonly<Record<string, string | readonly string[]>>;
   /** A folder for the build. It must not exist yet. */
@@ -103,7 +103,7 @@ interface Built extends Pick<WorkerSource, "bindings"> {
   readonly isolates: number;
 }
 
-/** Texts are written as JSON: in plain ASCII, a string literal of JSON is one of Cap'n Proto too. */
+/** Formats the configuration of workerd. Texts are written as JSON, because in ASCII a JSON string is valid in Cap'n Proto too. */
 function formatCapnp({ module, date, flags, bindings, isolates }: Built): string {
   const formatBinding = ([name, value]: [string, string | readonly string[]]) =>
     typeof value === "string"

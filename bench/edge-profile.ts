@@ -8,7 +8,7 @@ import { type Parts, splitProfile } from "./profile-parts.ts";
 const EVENTS = 12_000;
 /** Enough events for the optimising compilers to finish. */
 const WARM_UP_EVENTS = 6_000;
-/** Parts that take less than this are shown as one sum. */
+/** Parts that take less time than this are shown as one sum. */
 const SHOWN_MICROSECONDS = 0.5;
 
 /** Prints microseconds per event, the most expensive part first. */

@@ -1,4 +1,4 @@
-// Measures the edge worker in workerd, and next to it workers that only pass requests on, or that sign without a check.
+// Measures the edge worker in workerd, next to workers that only pass requests on, or that sign without any check.
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -19,9 +19,9 @@ import { measureRounds, type Subject } from "./rounds.ts";
 
 export interface Candidate {
   readonly name: string;
-  /** A module of bench/edge-workers/. Default: our worker. */
+  /** The name of a module in bench/edge-workers/. The default is our worker. */
   readonly worker?: string;
-  /** Another checkout of this project, whose worker is used. */
+  /** The folder of another checkout of this project. Its worker is measured. */
   readonly tree?: string;
   readonly define?: Readonly<Record<string, string>>;
 }
@@ -43,7 +43,7 @@ const TARGETS = [
   { against: "pass-through", ratio: 1.5 },
   { against: "naive signer", ratio: 1 },
 ];
-/** For information only: the part above 1 is everything that we do besides the hash and the signature. */
+/** For information only. A ratio of 1 is the hash and the signature. The rest is the cost of everything else that we do. */
 const COMPARED = [{ against: FLOOR.name }];
 
 export async function benchEdge(volume: Volume): Promise<Report> {

@@ -11,7 +11,7 @@ export const ED25519 = "standard-webhooks, Ed25519";
 
 const NOW = 1_700_000_000;
 const SECRET = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
-/** The other headers of an ordinary request. */
+/** The headers of an ordinary request besides those of the signature. */
 const HEADERS = {
   accept: "*/*",
   "content-type": "application/json",
@@ -48,7 +48,7 @@ const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
   svix: standard("svix"),
 };
 
-/** The work for one event, by name: every scheme, Basic, Ed25519, and the bare HMAC, which no implementation can avoid. */
+/** Returns functions that do the work for one event: each scheme, Basic, Ed25519, and the bare HMAC, which is the minimum. */
 export function makeFactorSubjects(bytes: number): Record<string, () => unknown> {
   const body = new Uint8Array(bytes).fill(0x61);
   const subjects: Record<string, () => unknown> = {};
@@ -83,7 +83,7 @@ function basicVerifier(): () => unknown {
   return () => verifyBasic(credentials, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
-/** PKCS #8 of an Ed25519 key is these octets, followed by the seed (RFC 8410). */
+/** A PKCS #8 Ed25519 key has these octets, followed by the seed (RFC 8410). */
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 function ed25519Verifier(body: Uint8Array<ArrayBuffer>): () => unknown {

@@ -1,4 +1,4 @@
-// The event that benches send: 2 KiB, from a sender with an RSA certificate and one intermediate, and a policy that admits it.
+// The event that benches send: 2 KiB from a sender with an RSA certificate and one intermediate. The policy admits this sender.
 
 import { X509Certificate } from "node:crypto";
 import { emulateTlsClientAuth, type TlsClientAuth } from "../cli/cloudflare/tls-client-auth.ts";
@@ -10,7 +10,7 @@ export const ISSUER = `https://${HOST}`;
 export const AUDIENCE = "https://origin.example.com";
 export const PATH = "/hooks/orders";
 
-/** 2048 bits, as in the certificates that webhook senders get from public CAs. */
+/** The key has 2048 bits, as in the certificates that webhook senders get from public CAs. */
 const RSA = {
   name: "RSASSA-PKCS1-v1_5",
   hash: "SHA-256",
@@ -21,7 +21,7 @@ const RSA = {
 export interface Fixture {
   readonly policy: object;
   readonly signingKey: PrivateJwk;
-  /** In base64 DER. */
+  /** The sender's certificate in base64 DER. */
   readonly leaf: string;
   readonly intermediate: string;
   readonly tlsClientAuth: TlsClientAuth;

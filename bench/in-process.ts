@@ -1,8 +1,10 @@
-// Measures functions in this process: every function in every round.
+// Measures functions in this process. Every function runs in every round.
 
 import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
 
-/** Functions by name. Each does the work of one event; `index` counts from 0 in each round. A promise is awaited. */
+/**
+ * Functions by name. Each does the work of one event. `index` counts from 0 in each round. If it returns a promise, it is awaited.
+ */
 export type Subjects = Readonly<Record<string, (index: number) => unknown>>;
 
 const WARM_UP_ROUNDS = 4;
@@ -38,7 +40,7 @@ async function measureOnce(work: (index: number) => unknown, count: number): Pro
   return { cpuMicroseconds: (user + system) / count, eventsPerSecond: count / seconds };
 }
 
-/** Multiplies the events of a round, because work of a microsecond must be repeated more often than work of a millisecond. */
+/** Multiplies the events of a round. Work of a microsecond must be repeated more often than work of a millisecond. */
 export function times({ rounds, eventsPerRound }: Volume, factor: number): Volume {
   return { rounds, eventsPerRound: Math.ceil(eventsPerRound * factor) };
 }

@@ -1,4 +1,4 @@
-// Measures acceptance into an inbox that holds a million events, and into an empty one. The inbox runs alone, without a server.
+// Measures acceptance into an inbox with a million events, and into an empty one. Both run in this process, without a server.
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { type Report, type Sample, summarize, type Target, type Volume } from ".
 const MILLION = 1_000_000;
 const BODY = "x".repeat(2048);
 const LOOP = "plain loop";
-/** The full inbox takes at most 1.2 × the time of the empty one. The empty one is compared with the plain loop. */
+/** The full inbox may take at most 1.2 × the time of the empty inbox. The empty inbox is compared with the plain loop. */
 const TARGETS: readonly Target[] = [
   { subject: "full", against: "empty", ratio: 1 / 1.2, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
@@ -82,12 +82,12 @@ async function measure(accept: AcceptDelivery, count: number, { together, isKeye
   return { cpuMicroseconds: (user + system) / count, eventsPerSecond: count / seconds };
 }
 
-/** An id as the edge and the origin make it. */
+/** Returns an id in the form that edge and origin make. */
 function newId(): string {
   return formatEventId(Date.now(), randomBytes(16));
 }
 
-/** Makes a file with a million events that were handled long ago, so their bodies are erased. */
+/** Makes a file with a million events that were handled long ago. So their bodies are erased. */
 export async function makeFullInbox(folder: string): Promise<string> {
   const file = join(folder, "full.sqlite");
   await (await openInbox(file)).close();
@@ -104,7 +104,7 @@ export async function makeFullInbox(folder: string): Promise<string> {
   database.exec(`
     UPDATE work SET state = 'done', due_at = NULL, has_body = 0;
     COMMIT; PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)`);
-  // Written to disk now. Otherwise the kernel would write a gigabyte during the measurement.
+  // Writes the file to disk now. Otherwise the kernel would write a gigabyte during the measurement.
   database.close();
   return file;
 }

@@ -1,5 +1,5 @@
-// Measures storing events: our inbox, the same server without storage, and one insert and one commit for each event. Also
-// acceptance into an inbox that holds a million events.
+// Measures storing events: our inbox, the same server without storage, and a loop with one insert and one commit for each event.
+// Also measures acceptance into an inbox with a million events.
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -14,7 +14,9 @@ import { type Report, summarize, type Target, type Volume } from "./report.ts";
 import { measureRounds, type Subject } from "./rounds.ts";
 import type { OriginSettings } from "./servers/settings.ts";
 
-/** The sender's own id of an event. It is random, so it is as costly to index as possible: no two are close to each other. */
+/**
+ * The header with the sender's own id of an event. The id is random. No two are close to each other, so indexing costs the most.
+ */
 const EVENT_ID_HEADER = "x-example-event";
 const STORED = "SQLite";
 const FULL = "SQLite, 1 000 000 events";
@@ -25,10 +27,10 @@ const PLAIN = "a commit each";
 const TARGETS: readonly Target[] = [
   { against: WITHOUT, ratio: 0.5, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
-  // The full inbox takes at most 1.2 × the time.
+  // The full inbox may take at most 1.2 × the time.
   { subject: FULL, against: STORED, ratio: 1 / 1.2, isRate: true },
 ];
-/** Shares of the events for slow subjects. They wait for the disk, so fewer events are exact enough. */
+/** The shares of the events for slow subjects. These subjects wait for the disk, so fewer events are exact enough. */
 const SHARES = { alone: 0.1, plain: 0.15 };
 
 export async function benchInbox(volume: Volume): Promise<Report[]> {

@@ -1,4 +1,4 @@
-// Records the CPU profile of a worker in a running workerd, by its inspector (DevTools protocol).
+// Records the CPU profile of a worker in a running workerd, through its inspector (DevTools protocol).
 
 const SAMPLING_MICROSECONDS = 100;
 
@@ -6,13 +6,13 @@ export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
   /** The id of the node that ran at each sample. */
   readonly samples: readonly number[];
-  /** Microseconds between each sample and the one before. */
+  /** The microseconds between each sample and the sample before it. */
   readonly timeDeltas: readonly number[];
 }
 
 export interface ProfileNode {
   readonly id: number;
-  /** The URL is empty for code that is not JavaScript. Lines count from 0. */
+  /** The URL is empty for code that is not JavaScript. Lines are counted from 0. */
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   readonly children?: readonly number[];
 }
@@ -60,7 +60,7 @@ class Inspector {
     this.#socket.close();
   }
 
-  /** A response has the id of its request. Events have none, and are ignored. */
+  /** A response has the id of its request. Events have no id, and are ignored. */
   #receive(text: string): void {
     const { id = 0, result, error } = JSON.parse(text) as { id?: number; result?: unknown; error?: unknown };
     const answer = this.#waiting.get(id);

@@ -1,13 +1,13 @@
-// Makes a revocation list of any size from bytes, because a library takes minutes for a million entries.
+// Makes a revocation list of any size directly in bytes, because a library takes minutes for a million entries.
 
 import { randomBytes, sign, X509Certificate } from "node:crypto";
 import type { Identity } from "../cli/dev/authority.ts";
 
 const ECDSA_SHA256 = Buffer.from("300a06082a8648ce3d040302", "hex");
-/** reasonCode keyCompromise: most entries of public lists have a reason. */
+/** reasonCode keyCompromise. Most entries of public lists have a reason. */
 const REASON = Buffer.from("300c300a0603551d1504030a0101", "hex");
 const SERIAL_OCTETS = 16;
-/** The index of `subject` in a v3 TBSCertificate. */
+/** The index of the member `subject` in a v3 TBSCertificate. */
 const SUBJECT = 5;
 
 /** Signs a list of `size` random serial numbers. It is valid for a day around `now` (Unix seconds). */
@@ -24,7 +24,7 @@ export function issueLargeCrl(issuer: Identity, size: number, now: number): Uint
     const start = index * entry.length;
     entry.copy(entries, start);
     randomBytes(SERIAL_OCTETS).copy(entries, start + 4);
-    // Makes the number positive, and of full length.
+    // Makes the number positive, and keeps its full length.
     entries[start + 4] = 0x40 | ((entries[start + 4] as number) & 0x3f);
   }
   const version = Buffer.from([0x02, 0x01, 0x01]);
@@ -50,7 +50,7 @@ function tlv(tag: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 
-/** The encoded subject of the certificate. */
+/** Returns the encoded subject of the certificate. */
 function subjectOf({ pem }: Identity): Buffer {
   const { raw } = new X509Certificate(pem);
   let at = contentOf(raw, contentOf(raw, 0).start).start;

@@ -1,7 +1,7 @@
-// Measures an origin on its own next to nginx and Apache in front of an app: TLS, a client certificate, one allowed name.
-// The proxies do what their guides show: they verify the chain to a CA and compare the CN. Our origin validates the path itself on
-// each request. The same listener with a Hono app that checks nothing shows what the checks cost.
-// All of them use the same TLS version, cipher and keys, log nothing, and forward only the event.
+// Measures an origin that terminates TLS itself, next to nginx and Apache in front of an app. Each request uses TLS and a client
+// certificate with one allowed name. The proxies do what their guides show: they verify the chain to a CA and compare the CN. Our
+// origin validates the path itself on each request. The same listener with a Hono app that checks nothing shows the cost of the
+// checks. All subjects use the same TLS version, cipher and keys, log nothing, and forward only the event.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ const NEW_HANDSHAKES: readonly Comparison[] = [
   { against: "hono, this listener" },
   { against: "nginx + hono", ratio: 0.95 },
 ];
-/** Events without a handshake are short, so a round needs more of them: Linux counts CPU time in hundredths of a second. */
+/** Events without a handshake are short, so a round needs more of them. Linux counts CPU time in hundredths of a second. */
 const KEPT_ALIVE_FACTOR = 4;
 
 interface Files {

@@ -1,4 +1,4 @@
-// The load generator. It has a fixed number of keep-alive connections, each with one request at a time.
+// The load generator. It has a fixed number of keep-alive connections. Each connection has one request at a time.
 
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
@@ -8,11 +8,11 @@ export interface TlsClient {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  /** If false, every event makes a new connection with a full handshake. */
+  /** If false, each event makes a new connection with a full handshake. */
   readonly isKeptAlive: boolean;
 }
 
-/** One request. `headers` are sent unchanged. The content length is added. */
+/** One request. `headers` are sent unchanged, and Content-Length is added. */
 export interface LoadedEvent {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-// npm run bench: measures what Countersign costs, next to its peers in the same run.
+// `npm run bench` measures the cost of Countersign, next to comparable programs in the same run.
 
 import { parseChoice, parseWhole } from "../cli/arguments/values.ts";
 import { endWithError, parseOptions, UsageError } from "../cli/command.ts";
@@ -85,5 +85,5 @@ try {
 } catch (error) {
   endWithError(error);
 }
-// Exits explicitly, because the servers under test would keep the process alive. They end with it.
+// Exits explicitly, because the servers under test would keep the process alive. They end with this process.
 process.exit();

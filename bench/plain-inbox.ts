@@ -1,11 +1,11 @@
-// The peer of our inbox: one insert and one commit for each event, with only the index that a replay check needs.
+// What our inbox is compared with: one insert and one commit for each event, with only the index that a replay check needs.
 
 import { DatabaseSync } from "node:sqlite";
 import { Refusal } from "../core/refusal.ts";
 import type { AcceptDelivery } from "../origin/accept.ts";
 import { columnsOf } from "../origin/inbox/events/columns.ts";
 
-/** As durable as ours: WAL with synchronous FULL. */
+/** Opens a table that is as durable as our inbox: WAL with synchronous FULL. */
 export function openPlainInbox(file: string): AcceptDelivery {
   const database = new DatabaseSync(file);
   database.exec(`

@@ -1,4 +1,4 @@
-// The peer of our dispatch: a hand-written queue. One statement with one commit takes an event, another ends it.
+// What our dispatch is compared with: a hand-written queue. One statement with one commit takes an event, and another one ends it.
 
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
@@ -9,7 +9,7 @@ interface QueuedJob {
   readonly body: Uint8Array;
 }
 
-/** A queue table that holds only bodies. */
+/** A queue in a table that contains only bodies. */
 export interface PlainQueue {
   add(bodies: readonly Buffer[]): Promise<void>;
   /** Takes the oldest waiting event. Undefined if there is none. */
@@ -19,7 +19,7 @@ export interface PlainQueue {
 
 const TAKE = "SELECT sequence FROM job WHERE state = 'waiting' ORDER BY sequence LIMIT 1";
 
-/** As durable as ours: WAL with synchronous FULL. */
+/** Opens a table that is as durable as our inbox: WAL with synchronous FULL. */
 export function openPlainSqliteQueue(file: string): PlainQueue {
   const database = new DatabaseSync(file);
   database.exec(`
@@ -40,7 +40,7 @@ export function openPlainSqliteQueue(file: string): PlainQueue {
   };
 }
 
-/** Several connections take events without waiting for each other. */
+/** Opens a queue from which several connections can take events without waiting for each other. */
 export async function openPlainPostgresQueue(url: string, connections: number): Promise<PlainQueue> {
   const pool = new pg.Pool({ connectionString: url, max: connections });
   await pool.query(`

@@ -1,4 +1,4 @@
-// The processes and folders of a run. They are removed when the run ends, however it ends.
+// The processes and folders of a run. They are removed when the run ends, also after a failure or a signal.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const children = new Set<ChildProcess>();
-/** Programs that start further processes. Each is the leader of a process group, so that the whole group can be ended. */
+/** Programs that start further processes. Each is the leader of a process group, so that the whole group can be killed. */
 const groups = new Set<number>();
 const folders = new Set<string>();
 
@@ -34,7 +34,7 @@ export interface RunningProcess {
   readonly url: string;
 }
 
-/** Starts a module of bench/servers/. It sends its URL when it listens. Its output is discarded. */
+/** Starts a module of bench/servers/. The module sends its URL when it listens. Its output is discarded. */
 export function startServer(module: string, settings: unknown): Promise<RunningProcess> {
   const file = fileURLToPath(new URL(`servers/${module}.ts`, import.meta.url));
   const child = watch(fork(file, [JSON.stringify(settings)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }));
@@ -71,7 +71,7 @@ export async function startIsolates(executable: string, configFile: string, coun
   return { pid, urls, stop };
 }
 
-/** As `startWorkerd`, with an inspector. The inspector of a service is at `inspector`, followed by `/` and the service's name. */
+/** Does the same as `startWorkerd`, with an inspector. A service's inspector is at `inspector`, followed by `/` and its name. */
 export async function startInspectedWorkerd(
   executable: string,
   configFile: string,
@@ -91,7 +91,7 @@ function spawnWorkerd(executable: string, args: readonly string[]): ChildProcess
   return watch(spawn(executable, ["serve", ...args, "--control-fd=3"], { stdio: [...stdio] }));
 }
 
-/** Calls back with the address that workerd reports. It reports each as a line of JSON. */
+/** Calls `tell` with each address that workerd reports. workerd reports an address as a line of JSON. */
 function onListening({ stdio }: ChildProcess, name: string, tell: (host: string) => void): void {
   createInterface(stdio[3] as Readable).on("line", (line) => {
     const { event, port } = JSON.parse(line) as { event: string; port?: number };
@@ -116,16 +116,16 @@ function untilReady(
   });
 }
 
-/** Linux counts in hundredths of a second on every architecture (USER_HZ). */
+/** Linux counts CPU time in hundredths of a second on every architecture (USER_HZ). */
 const MICROSECONDS_PER_TICK = 10_000;
 
-/** The user and system time so far of these processes and of all their descendants, with all threads. */
+/** Reads the user and system time so far of these processes and of all their descendants, with all threads. */
 export function readCpuMicroseconds(pids: readonly number[]): number {
   const stats = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap(readStat);
   const members = new Set(pids);
-  // A parent may be listed after its child, so repeat until no process is added.
+  // A parent may be listed after its child. So the loop repeats until no process is added.
   for (let size = 0; size < members.size; ) {
     size = members.size;
     for (const { pid, parent } of stats) if (members.has(parent)) members.add(pid);
@@ -136,11 +136,11 @@ export function readCpuMicroseconds(pids: readonly number[]): number {
 function readStat(name: string): { pid: number; parent: number; ticks: number }[] {
   try {
     const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-    // The second field is the command in parentheses, and may hold spaces. ppid is the 4th field, utime the 14th, stime the 15th.
+    // The second field is the command in parentheses, and may contain spaces. ppid is field 4, utime field 14, and stime field 15.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
   } catch {
-    // The process has ended in the meantime.
+    // The process ended after it was listed.
     return [];
   }
 }
@@ -170,7 +170,7 @@ async function untilListening(port: number): Promise<void> {
   }
 }
 
-/** A port that is free now, for programs that cannot choose one themselves. */
+/** Returns a port that is free now. It is for programs that cannot choose a free port themselves. */
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {

@@ -1,11 +1,11 @@
-// Splits a CPU profile by part of the code: files of this project, libraries, and what the runtime does for each of them.
+// Splits a CPU profile into parts of the code: files of this project, libraries, and the runtime's own work for each of them.
 
 import type { CpuProfile, ProfileNode } from "./inspector.ts";
 
-/** Microseconds, by the name of the part. */
+/** The time in microseconds by the name of the part. */
 export type Parts = ReadonlyMap<string, number>;
 
-/** Names that V8 uses for time outside of functions, with their parts. `(program)` is the runtime outside of JavaScript. */
+/** The names that V8 gives to time outside of functions, with their parts. `(program)` is the runtime outside of JavaScript. */
 const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
   ["(idle)", undefined],
   ["(root)", undefined],
@@ -14,8 +14,8 @@ const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
 ]);
 
 /**
- * Sums the time of each part, without the parts that it calls. A built-in function of the runtime counts as a part of the file that
- * calls it. `bundle` is the text of the worker. A comment before each module names its file.
+ * Sums the time of each part, without the parts that it calls. A built-in function of the runtime counts for the file that calls
+ * it. `bundle` is the text of the worker, in which a comment before each module names its file.
  */
 export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle: string): Parts {
   const fileOf = indexFiles(bundle);
@@ -40,7 +40,7 @@ export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle:
 
 const MODULE = /^\/\/ (?:.*\/)?(?:node_modules\/((?:@[^/]+\/)?[^/]+)\/.*|((?:core|worker|bench)\/.*\.ts))$/;
 
-/** Returns a function that finds the file of a line of the bundle. For a library, it returns the library's name. */
+/** Returns a function that finds the file of a line in the bundle. For a library, it returns the library's name. */
 function indexFiles(bundle: string): (line: number) => string {
   let file = "runtime";
   const files = bundle.split("\n").map((text) => {

@@ -1,27 +1,30 @@
-// Makes a report of a bench's rounds: medians, ratios within each round, and a table of them.
+// Makes a report from the rounds of a bench: medians, ratios within each round, and a table.
 
-/** How much to measure. */
+/** The size of a measurement. */
 export interface Volume {
   readonly rounds: number;
   readonly eventsPerRound: number;
 }
 
-/** One round of one subject. */
+/** The result of one subject in one round. */
 export interface Sample {
   readonly cpuMicroseconds: number;
   readonly eventsPerSecond: number;
 }
 
 export interface Target {
-  /** The subject that is compared. Default: the first. */
+  /** The subject that is compared. The default is the first subject. */
   readonly subject?: string;
   readonly against: string;
-  /** The limit: at most this many times the other's CPU per event or, for a rate, at least this many times its events per second. */
+  /**
+   * The limit. For CPU, it is at most this many times the CPU per event of the compared subject. For a rate, it is at least this
+   * many times the events per second of the compared subject.
+   */
   readonly ratio: number;
   readonly isRate?: boolean;
   /** An upper limit for the CPU per event, in addition to the ratio. */
   readonly mostMicroseconds?: number;
-  /** CPU per event that is allowed on top of the ratio. */
+  /** The CPU per event that is allowed in addition to the ratio. */
   readonly plusMicroseconds?: number;
 }
 
@@ -30,13 +33,16 @@ export type Comparison = Omit<Target, "ratio"> & Partial<Target>;
 
 export interface Figures {
   readonly subject: string;
-  /** CPU time of the server process for each event: user and system, all threads. The median of the rounds. */
+  /** The CPU time of the server process per event: user and system, all threads. It is the median of the rounds. */
   readonly cpuMicroseconds: number;
-  /** The interquartile range of the rounds, as a share of the median. */
+  /** The interquartile range of the rounds, as a fraction of the median. */
   readonly spread: number;
-  /** For information only: by the wall clock, with the load generator and the origin on the same cores. */
+  /** For information only. It is measured by the wall clock, and the load generator and the origin use the same cores. */
   readonly eventsPerSecond: number;
-  /** CPU per event, or events per second, divided by that of each other subject: the median of the ratios within each round. */
+  /**
+   * For each other subject: CPU per event, or events per second, divided by the value of the other subject. It is the median of the
+   * ratios within each round.
+   */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
@@ -48,7 +54,7 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report. A comparison is about the first subject, unless it names another. */
+/** Makes the report. A comparison is about the first subject, unless it names another subject. */
 export function summarize(
   bench: string,
   volume: Volume,
@@ -72,7 +78,7 @@ export function summarize(
       const { mostMicroseconds = Number.POSITIVE_INFINITY, plusMicroseconds = 0 } = target;
       const cpuMicroseconds = held?.cpuMicroseconds ?? Number.NaN;
       const isBelow = cpuMicroseconds <= mostMicroseconds;
-      // Adds the allowance as a ratio. It is plusMicroseconds over the other's CPU time, which is cpuMicroseconds / measured.
+      // Adds the allowance as a ratio: plusMicroseconds, divided by the CPU time of the other subject (cpuMicroseconds / measured).
       const ratio = target.ratio + (plusMicroseconds / cpuMicroseconds) * measured;
       return {
         ...target,
@@ -101,7 +107,7 @@ function nameOf({ against, isRate = false }: Comparison): string {
   return isRate ? `rate ÷ ${against}` : `÷ ${against}`;
 }
 
-/** Compares the subjects within each round, so that a slow minute of the machine slows both. */
+/** Compares the subjects within each round, so that a slow minute of the machine slows down both. */
 function medianRatio(own: readonly Sample[], others: readonly Sample[], { isRate = false }: Comparison): number {
   const measure = isRate ? "eventsPerSecond" : "cpuMicroseconds";
   return median(own.map((sample, round) => sample[measure] / (others[round]?.[measure] ?? Number.NaN)));
@@ -120,7 +126,7 @@ function quantile(values: readonly number[], share: number): number {
   return lower + (upper - lower) * (position % 1);
 }
 
-/** The report as a table, followed by the targets. */
+/** Formats the report as a table, followed by the targets. */
 export function formatReport({ bench, rounds, eventsPerRound, figures, targets }: Report): string {
   const against = Object.keys(figures[0]?.ratios ?? {});
   const header = ["", "CPU µs/event", "spread", ...against, "events/s"];

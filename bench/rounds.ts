@@ -8,16 +8,16 @@ import type { Sample, Volume } from "./report.ts";
 export interface Subject {
   readonly name: string;
   readonly pid: number;
-  /** Another process that works for the subject: the app behind a proxy. */
+  /** Another process that works for the subject, for example the app behind a proxy. */
   readonly helperPid?: number;
   readonly url: string;
   /** The client for an https URL. */
   readonly tls?: TlsClient;
-  /** Called instead of sending events. It must handle this number of its own events. */
+  /** If set, it is called instead of sending events. It must handle this number of its own events. */
   readonly run?: (count: number) => void;
-  /** The number of events in progress at a time. Default: CONNECTIONS of load.ts. */
+  /** The number of events that are in progress at the same time. The default is CONNECTIONS of load.ts. */
   readonly connections?: number;
-  /** The share of a round's events that the subject gets. Less than 1 for a slow one. Default 1. */
+  /** The share of a round's events that the subject gets. It is less than 1 for a slow subject. The default is 1. */
   readonly share?: number;
 }
 
@@ -26,8 +26,8 @@ const WARM_UP_ROUNDS = 4;
 const SETTLE_MILLISECONDS = 50;
 
 /**
- * Measures every subject in every round. Each round starts with another subject.
- * `makeEvents` is called once in a round. Every subject gets the same events.
+ * Measures every subject in every round. Each round starts with another subject. `makeEvents` is called once in a round, and every
+ * subject gets the same events.
  */
 export async function measureRounds(
   subjects: readonly Subject[],

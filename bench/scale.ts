@@ -1,4 +1,4 @@
-// Measures a policy with ten thousand senders and a million accepted certificates: how long it takes to load, and to judge a
+// Measures a policy with ten thousand senders and a million accepted certificates: the time to load it, and the time to judge a
 // certificate. Runs in this process.
 
 import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
@@ -16,7 +16,7 @@ const FEW = 10;
 
 interface Size {
   readonly senders: number;
-  /** The accepted certificates of each sender. */
+  /** The number of accepted certificates of each sender. */
   readonly entries: number;
   readonly shape: "a route each" | "one route";
 }
@@ -44,7 +44,7 @@ function subjectOf(commonName: string) {
 
 const commonNameOf = (sender: number, entry: number) => `client-${sender}-${entry}.example`;
 
-/** Returns a function that judges a certificate of the last entry of the last sender. */
+/** Returns a function that judges a certificate. The last entry of the last sender matches this certificate. */
 async function judgeOne(root: Identity, size: Size): Promise<() => unknown> {
   const { senders, entries, shape } = size;
   const policy = loadPolicy(root, size);
@@ -64,7 +64,7 @@ function pathOf(shape: Size["shape"], sender: number): string {
   return shape === "one route" ? "/hooks/all" : `/hooks/sender-${sender}`;
 }
 
-/** Loads the policy from its text, as at a start, and prints the time and the memory that it takes. */
+/** Loads the policy from its text, as a program does when it starts. Prints the time and the memory that this takes. */
 function loadPolicy(root: Identity, size: Size): Policy {
   const text = writePolicy(root, size);
   const before = process.memoryUsage().rss;

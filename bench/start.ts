@@ -1,4 +1,4 @@
-// Measures what a command of the built package costs from start to end, next to Node that does nothing.
+// Measures the cost of a command of the built package from start to end, next to Node without a program.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { makeFolder } from "./processes.ts";
 import { type Report, type Sample, summarize, type Volume } from "./report.ts";
 
-/** Starts in each round. One alone would be too short: the system counts CPU time in hundredths of a second. */
+/** The number of starts in each round. One start is too short, because the system counts CPU time in hundredths of a second. */
 const STARTS = 10;
 const NOTHING = "node -e 0";
-/** At most 1.3 times bare Node, plus 100 ms. */
+/** The limit is 1.3 times the time of bare Node, plus 100 ms. */
 const LIMIT = { against: NOTHING, ratio: 1.3, plusMicroseconds: 100_000 };
 const ROOT = join(import.meta.dirname, "..");
 
@@ -51,7 +51,7 @@ function start(args: readonly string[]): void {
   if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`);
 }
 
-/** User and system time of the children of this process that have ended (proc(5)). */
+/** Reads the user and system time of all children of this process that have ended (proc(5)). */
 function readEndedMicroseconds(): number {
   const [, fields = ""] = /^.*\) (.*)$/s.exec(readFileSync("/proc/self/stat", "utf8")) ?? [];
   const [user, system] = fields.split(" ").slice(13, 15).map(Number);

@@ -1,5 +1,5 @@
-// Measures trust alone, in this process: path validation, revocation lists of a thousand and of a million serial numbers, allowlists
-// of ten and of a hundred thousand certificates.
+// Measures only trust, in this process: path validation, revocation lists of a thousand and of a million serial numbers, and
+// allowlists of ten and of a hundred thousand certificates.
 
 import { randomBytes } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
@@ -63,7 +63,7 @@ function prove(policy: Policy, { leaf, intermediates }: Chain, lists: Revocation
   return verifyTrust(certificate, policy.senders, { deny: policy.deny, lists, now });
 }
 
-/** `cold` has as many chains as the cache has places for certificates, so each certificate is parsed and verified again. */
+/** `cold` has as many chains as the cache has entries. So each certificate is parsed and verified again. */
 async function pathReports(volume: Volume, root: Identity, chain: Chain, now: number): Promise<Report[]> {
   const policy = makePolicy(root, [{ subject: { CN: COMMON_NAME } }]);
   const chains = await Promise.all(Array.from({ length: CERTIFICATE_CACHE_ENTRIES }, () => issueChain(root)));
@@ -124,7 +124,7 @@ function allowlistSubjects(root: Identity, chain: Chain, now: number): Subjects 
   const entry = (index: number) => ({ subject: { CN: `client-${index}.example`, O: "Example, Inc." } });
   const make = (size: number) => {
     const others = Array.from({ length: size - 1 }, (_, index) => entry(index));
-    // The entry that matches is the last.
+    // The last entry matches.
     const policy = makePolicy(root, [...others, { subject: { CN: COMMON_NAME, O: "Example, Inc." } }]);
     const proven = prove(policy, chain, NO_LISTS, now);
     const route = selectRoute(policy, PATH, "POST");

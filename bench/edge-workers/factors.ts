@@ -1,4 +1,4 @@
-// Does the work of many events in one request, because the clock counts in steps of ten milliseconds.
+// Does the work of many events in one request, because the clock of CPU time has steps of ten milliseconds.
 
 import { makeFactorSubjects } from "../factor-subjects.ts";
 

@@ -1,4 +1,4 @@
-// A worker that somebody writes in an afternoon. It signs method, path and body digest with jose, and checks nothing.
+// A worker as somebody would write it in an afternoon. It signs method, path and body digest with jose, and checks nothing.
 
 import { type CryptoKey, importJWK, type JWK, SignJWT } from "jose";
 

@@ -1,4 +1,4 @@
-// The minimal worker in front of an origin: it passes the request on, without a check or a signature.
+// The minimal worker in front of an origin. It passes the request on, and neither checks nor signs it.
 
 export default {
   fetch(request: Request, { ORIGIN_URL }: { readonly ORIGIN_URL: string }): Promise<Response> {

@@ -1,4 +1,4 @@
-// Makes a stranger's certificates of a given shape. Each is new, so that no cache has it.
+// Makes a stranger's certificates of a given shape. Each certificate is new, so that no cache contains it.
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import type { Identity } from "../../cli/dev/authority.ts";
@@ -37,7 +37,7 @@ const octetsOf = (characters: number) => Math.floor((characters * 3) / 4) - MARG
 const keys = new Map<Shape["key"], readonly { publicKey: Buffer; privateKey: KeyObject }[]>();
 const REAL_KEYS = 11;
 
-/** Key pairs of a kind. An RSA key of more than 4096 bits would take too long to make, so it has 4096. */
+/** Returns key pairs of a kind. Making an RSA key of more than 4096 bits takes too long, so such a kind gets 4096 bits. */
 function keysOf(kind: Shape["key"]) {
   const known = keys.get(kind) ?? Array.from({ length: kind.startsWith("rsa") ? 1 : REAL_KEYS }, () => makeKey(kind));
   keys.set(kind, known);
@@ -82,7 +82,7 @@ export function makeChain(shape: Shape, { authorities }: World): Chain {
   return { leaf: base64, intermediates, leafKey: leafKey?.privateKey as KeyObject };
 }
 
-/** The forged intermediates, from the leaf upwards, and the name that the leaf gives as its issuer. */
+/** Makes the forged intermediates, from the leaf upwards, and the name that the leaf gives as its issuer. */
 function makeIntermediates(shape: Shape, { anchor }: Authority, authorities: readonly Authority[]) {
   const { naming, which, leaf, subject: subjectPercent } = shape;
   const genuine = leaf === "below" ? 1 : 0;
@@ -111,9 +111,9 @@ function subjectOf({ certificate }: Identity): Buffer {
 
 interface Request {
   readonly shape: Shape;
-  /** 0 is the leaf. */
+  /** 0 for the leaf. */
   readonly index: number;
-  /** The most octets that it may have. */
+  /** The largest number of octets that the certificate may have. */
   readonly room: number;
   readonly issuer: Buffer;
   readonly subject?: Buffer | undefined;
@@ -183,7 +183,7 @@ function idOf(name: Buffer): Buffer {
 
 const SIGNATURE_OCTETS = { shared: 48, p256: 32, p384: 48, p521: 65, rsa2048: 256, rsa4096: 512 };
 
-/** A signature in the form of the signer's algorithm or, if nobody signs, of that of the named anchor. */
+/** Returns a signature in the form of the signer's algorithm. Without a signer, it has the form of the named anchor's algorithm. */
 function signatureOf({ anchor }: Shape, signer: Identity | undefined) {
   const isRsa = signer === undefined ? anchor.startsWith("rsa") : signer.keys.privateKey.algorithm.name !== "ECDSA";
   const kind = isRsa ? "rsa" : "ecdsa";

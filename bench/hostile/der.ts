@@ -12,7 +12,7 @@ export const nothing = Buffer.alloc(0);
 
 export const oid = (dotted: string): Buffer => Buffer.from(encode(oidOf(dotted)));
 
-/** Makes as many members as fit, but at least one. */
+/** Makes as many members as fit into `room`, but at least one. */
 function fill(room: number, make: (index: number) => Buffer): Buffer[] {
   const members: Buffer[] = [];
   for (let left = room; ; ) {
@@ -32,7 +32,7 @@ const TYPES = {
 const COMMON_NAME = oid("2.5.4.3");
 const BMP = 0x1e;
 
-/** A name of about `room` octets, whose first attribute is this text. */
+/** Makes a name of about `room` octets. Its first attribute is `common`. */
 export function makeName(common: string, room: number, { letters, letterCount, attributes, type }: Shape): Buffer {
   const first = set(sequence(COMMON_NAME, formatDer(TAG.utf8, Buffer.from(common))));
   if (room < 40) return sequence(first);
@@ -46,7 +46,7 @@ export function makeName(common: string, room: number, { letters, letterCount, a
   return attributes === "rdns" ? sequence(first, ...rest.map((one) => set(one))) : sequence(first, set(...rest));
 }
 
-/** A GeneralName of this kind and about this length. */
+/** Makes a GeneralName of this kind and about this length. */
 function makeGeneralName(kind: Shape["sanKind"], length: number, isBase: boolean, shape: Shape): Buffer {
   const text = (tag: number, ...parts: string[]) => formatDer(primitive(tag), Buffer.from(parts.join("")));
   const labels = hostOf(length);
@@ -60,7 +60,7 @@ function makeGeneralName(kind: Shape["sanKind"], length: number, isBase: boolean
   return formatDer(constructed(0), oid("1.2.3"), formatDer(constructed(0), formatDer(TAG.utf8, Buffer.from("a"))));
 }
 
-/** A host name in short labels. */
+/** A host name of many short labels. */
 function hostOf(length: number): string {
   return `${"a.".repeat(Math.min(length, 240) / 2)}b`;
 }
@@ -85,7 +85,7 @@ export function makeConstraints(room: number, shape: Shape): Buffer {
 const CLIENT_AUTH = oid("1.3.6.1.5.5.7.3.2");
 const location = formatDer(primitive(6), Buffer.from("http://a/"));
 
-/** Extensions of one kind that fill the room: many small ones, or a single large one if RFC 5280 defines the kind. */
+/** Makes extensions of one kind that fill the room: many small ones, or one large extension if RFC 5280 defines the kind. */
 export function makeExtensions(room: number, { extensionKind: kind }: Shape): Buffer[] {
   const arc = (index: number) => oid(`1.2.${1000 + index}`);
   if (kind === "unknown" || kind === "critical")
@@ -111,7 +111,7 @@ export function makeKeyIds(own: Uint8Array, issuer: Uint8Array): Buffer[] {
 const RSA = sequence(oid("1.2.840.113549.1.1.1"), Buffer.from("0500", "hex"));
 const integer = (...octets: readonly Uint8Array[]) => formatDer(TAG.integer, ...octets);
 
-/** An RSA public key without a private key: its modulus is a random odd number of this length. */
+/** Makes an RSA public key for which there is no private key. Its modulus is a random odd number of this length. */
 export function makeRsaKey(bits: number): Buffer {
   const modulus = randomBytes(bits / 8);
   modulus[0] = 0xff;
@@ -120,7 +120,7 @@ export function makeRsaKey(bits: number): Buffer {
   return sequence(RSA, formatDer(TAG.bitString, Buffer.of(0), key));
 }
 
-/** A random signature in valid form, so that refusing it takes a full verification. */
+/** Makes a random signature in valid form, so that it is refused only after a full verification. */
 export function makeSignature(kind: "ecdsa" | "rsa", octets: number): Buffer {
   const number = () => {
     const bytes = randomBytes(octets);

@@ -1,6 +1,6 @@
 // Searches for the most expensive request that a stranger can build. The search changes random shapes step by step, as long as they
-// get more expensive: first in this process, then at each place where requests arrive. There the result is compared with an
-// accepted request of the same factor.
+// become more expensive. It runs first in this process, and then at each place where requests arrive. The result is compared with
+// the cost of an accepted request with the same factor.
 
 import { type Report, type Sample, summarize, type Volume } from "../report.ts";
 import { makeJudge } from "./judge.ts";
@@ -13,16 +13,16 @@ const RATIO = 20;
 const MAX_CPU_MICROSECONDS = 20_000;
 const FACTORS: readonly Shape["factor"][] = ["certificate", "signature"];
 
-/** For the search in this process: the shapes to try for each round, and the failures in a row that end a climb. */
+/** For the search in this process: the number of shapes per round, and the number of failures in a row that end a climb. */
 const TRIES = 15;
 const PATIENCE = 15;
-/** The number of requests of a shape. In this process, the cheapest of them counts, because it has the least noise. */
+/** The number of requests of each shape. In this process, the cheapest request counts, because it has the least noise. */
 const VARIANTS = 3;
 /** The number of shapes that are tried at each place, and the number of requests of each. */
 const FINALISTS = 5;
 const EVENTS = 16;
 const ACCEPTED_EVENTS = 200;
-/** Accepted requests before a place is measured, so that its compilers finish first. */
+/** The number of accepted requests before a place is measured. They give the compilers time to finish. */
 const WARM_UP_EVENTS = 1_000;
 
 interface Found {
@@ -62,7 +62,7 @@ function costInProcess(world: World): Cost {
   };
 }
 
-/** Climbs from random shapes, one after another. Returns the most expensive shapes. */
+/** Climbs from random shapes, one after another. Returns the most expensive shapes that it finds. */
 async function search(factor: Shape["factor"], tries: number, cost: Cost, chance: Chance): Promise<readonly Found[]> {
   const tops: Found[] = [];
   for (let left = tries; left > 0; ) {
@@ -93,7 +93,7 @@ async function climb(start: Shape, { cost, chance, patience, most }: Climb): Pro
   return { top, tried };
 }
 
-/** Takes the finalist that costs most at the place, and changes it there, once for each round. */
+/** Takes the finalist that is the most expensive at the place, and changes it there, once in each round. */
 async function refine(
   place: Place,
   finalists: readonly Found[],
@@ -113,7 +113,7 @@ async function refine(
   return top.shape;
 }
 
-/** The cost of a shape at the place. It is 0 if the client cannot send the request, or if it is not refused. */
+/** Measures the cost of a shape at the place. It is 0 if the client cannot send the request, or if the request is not refused. */
 async function costAt(place: Place, shape: Shape, world: World): Promise<number> {
   const requests = Array.from({ length: EVENTS }, () => sentOf(shape, world));
   try {
@@ -133,7 +133,7 @@ function sentOf(shape: Shape, world: World): SentRequest {
   return { ...request, certificates };
 }
 
-/** The request of the accepted sender, who is in the middle of the route. */
+/** Returns the request of the accepted sender, which is in the middle of the route. */
 function acceptedOf(factor: Shape["factor"], { sender, signed }: World): SentRequest {
   if (factor === "signature") return { path: SIGNATURE_PATH, ...signed, certificates: undefined };
   const [leaf, intermediate] = [sender.leaf.base64, sender.intermediate.base64];

@@ -1,4 +1,4 @@
-// Measures one request in this process: everything that an origin behind a proxy does with it, except for the socket.
+// Measures one request in this process. Does everything that an origin behind a proxy does with the request, except for the socket.
 
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/log-line.ts";
@@ -41,7 +41,7 @@ export function makeJudge({ policy, secrets }: World): Judge {
   };
 }
 
-/** The headers with the certificates, as a proxy forwards them. */
+/** Returns the headers with the certificates, as a proxy forwards them. */
 export function certificateHeaders({ chain }: HostileRequest, shape: Shape): Record<string, string> {
   if (chain === undefined) return {};
   const fields = fieldsOf(shape, chain);

@@ -1,5 +1,5 @@
-// The places where a stranger's requests arrive: the edge in workerd, the origin's TLS listener, and its socket for a proxy. Each
-// runs in a process of its own, whose CPU time is measured.
+// The places where a stranger's requests arrive: the edge in workerd, the origin's TLS listener, and the origin's socket for a
+// proxy. Each runs in a process of its own, whose CPU time is measured.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
@@ -30,7 +30,7 @@ export interface SentRequest {
 export interface Place {
   readonly name: string;
   readonly pid: number;
-  /** Resolves with the status. */
+  /** Resolves with the status of the response. */
   send(sent: SentRequest): Promise<number>;
 }
 
@@ -79,7 +79,7 @@ async function startEdge({ policy, secrets }: World): Promise<Place> {
   return { name: "edge", pid, send };
 }
 
-/** A request with certificates has its own handshake, because all certificates differ. Other requests share connections. */
+/** Each request with certificates makes its own handshake, because all certificates differ. Other requests share connections. */
 async function startListener(world: World): Promise<Place> {
   const { ca, server } = await issueServer();
   const { pid, url } = await start(world, { certificate: server.pem, key: server.keyPem });
@@ -139,7 +139,7 @@ function exchange(
 const SETTLE_MILLISECONDS = 5;
 
 /**
- * The place's CPU time for each of these requests, in microseconds. Several are sent at a time.
+ * Returns the place's CPU time for each of these requests, in microseconds. Several requests are sent at the same time.
  * @throws Error if a response has a wrong status
  */
 export async function measureCost(
@@ -162,7 +162,9 @@ export async function measureCost(
 
 const NANOSECONDS_PER_MICROSECOND = 1000;
 
-/** CPU time of all threads in microseconds. Uses schedstat, because the ticks of other files are too coarse for single requests. */
+/**
+ * Reads the CPU time of all threads in microseconds, from schedstat. The ticks of other files are too coarse for single requests.
+ */
 function readCpu(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce((sum, thread) => {
@@ -171,7 +173,7 @@ function readCpu(pid: number): number {
   }, 0);
 }
 
-/** Leaf and intermediates in PEM. */
+/** Writes leaf and intermediates in PEM. */
 export function pemOf(...certificates: readonly string[]): string {
   return certificates.map(formatPem).join("");
 }

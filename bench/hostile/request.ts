@@ -27,14 +27,14 @@ export function makeRequest(shape: Shape, world: World): HostileRequest {
   };
 }
 
-/** The values of `Client-Cert` and `Client-Cert-Chain`. */
+/** Returns the values of `Client-Cert` and `Client-Cert-Chain`. */
 export function fieldsOf({ malformed }: Shape, { leaf, intermediates }: Pick<Chain, "leaf" | "intermediates">) {
   const field = (base64: string) => `:${base64}:`;
   const end = malformed === "field" ? "!" : "";
   return { leaf: field(leaf), chain: intermediates.map(field).join(", ") + end };
 }
 
-/** Below the limit of our listeners, which is Node's default of 16 KiB. */
+/** This is below the limit of our listeners, which is Node's default of 16 KiB. */
 const MAX_HEADER_CHARACTERS = 15_000;
 
 function makeHeaders(shape: Shape): Record<string, string> {
@@ -77,7 +77,7 @@ function headersOf(scheme: Shape["scheme"], { hmacs, ed25519s, others }: Shape):
   };
 }
 
-/** A random signature whose number is in range. A number out of range would be refused without a verification. */
+/** Makes a random signature whose number is in range. Another number would be refused without a verification. */
 function makeEd25519Signature(): string {
   const octets = randomBytes(64);
   octets[63] = (octets[63] as number) & 0x0f;
@@ -100,7 +100,7 @@ function makeBody({ bodyKind: kind, bodyKilobytes }: Shape): Buffer {
   return Buffer.alloc(size);
 }
 
-/** A gzip body of about this size. It decompresses to a thousand times as much. */
+/** Makes a gzip body of about this size. The decompressed body is a thousand times as large. */
 function gzipOf(size: number): Buffer {
   const whole = gzipSync(Buffer.alloc(size * 1000, NOISE), { level: 9 });
   return whole.length <= size || size === 0

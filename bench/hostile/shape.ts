@@ -1,24 +1,24 @@
-// The shape of a stranger's request: numbers and words that a search can change one by one.
+// The shape of a stranger's request. It consists of numbers and words that a search can change one by one.
 
 /** The genes of a shape. The value of a gene is a number from 0 to the limit, or one of the words. */
 const GENES = {
-  /** The factor, and so the route. */
+  /** The factor. It also selects the route. */
   factor: ["certificate", "signature"],
 
   /** The number of intermediates. */
   intermediates: 10,
   /**
-   * The issuers that the intermediates name. `line`: the next intermediate. `same`: one name for all. `anchor`: one anchor.
-   * `anchors`: each a different anchor.
+   * The issuers that the intermediates name. `line` is the next intermediate, `same` one name for all, `anchor` one anchor, and
+   * `anchors` a different anchor for each.
    */
   naming: ["line", "same", "anchor", "anchors"],
   /** The kind of the anchor that is named. */
   anchor: ["shared", "p256", "p384", "p521", "rsa2048", "rsa4096"],
-  /** Which anchor of that kind. */
+  /** The index of the anchor among the anchors of this kind. */
   which: 9,
-  /** Who signed the leaf: nobody, the anchor, or a genuine intermediate of the anchor, which is sent too. */
+  /** The signer of the leaf: nobody, the anchor, or a genuine intermediate of the anchor. This intermediate is sent too. */
   leaf: ["forged", "genuine", "below"],
-  /** Whether certificates of the same name have different key identifiers. */
+  /** `own` gives certificates of the same name different key identifiers. */
   keyIds: ["none", "own"],
   key: ["p256", "p384", "p521", "ed25519", "rsa2048", "rsa4096", "rsa8192", "rsa16384"],
   /** The share of a certificate's free room that each part takes, in percent. */
@@ -40,7 +40,7 @@ const GENES = {
   constraintList: ["permitted", "excluded", "both"],
   extensionKind: ["unknown", "policies", "usages", "access", "points", "critical"],
 
-  /** Where the encoding of the last certificate is malformed. */
+  /** The part of the last certificate whose encoding is malformed. */
   malformed: ["no", "name", "extension", "end", "field"],
 
   scheme: ["github", "docusign", "standard-webhooks", "svix", "slack", "stripe", "pagerduty"],
@@ -48,7 +48,7 @@ const GENES = {
   hmacs: 100,
   ed25519s: 4,
   others: 16,
-  /** Whether the headers of all schemes are sent at once. */
+  /** `all` sends the headers of all schemes at once. */
   schemes: ["one", "all"],
   bodyKind: ["zeros", "json", "deep", "numbers", "letters", "form", "gzip", "lines"],
   bodyKilobytes: 40,
@@ -63,7 +63,7 @@ const NAMES = Object.keys(GENES) as (keyof Genes)[];
 /** Returns a number from 0 (included) to 1 (excluded). */
 export type Chance = () => number;
 
-/** A generator of random numbers. The same seed gives the same numbers. */
+/** Makes a generator of random numbers. The same seed gives the same numbers. */
 export function chanceOf(seed: number): Chance {
   let state = seed;
   return () => {
@@ -78,7 +78,7 @@ export function randomShape(chance: Chance, given: Partial<Shape> = {}): Shape {
   return { ...Object.fromEntries(NAMES.map((name) => [name, randomGene(name, chance)])), ...given } as Shape;
 }
 
-/** The shape with one to three genes changed. */
+/** Returns the shape with one to three changed genes. */
 export function mutate(shape: Shape, chance: Chance): Shape {
   const changed: Record<string, unknown> = { ...shape };
   const count = 1 + Math.floor(chance() * 3);
@@ -91,7 +91,7 @@ export function mutate(shape: Shape, chance: Chance): Shape {
   return { ...(changed as Shape), factor: shape.factor };
 }
 
-/** A random value. Zero, the limit, and a number in between are equally likely. */
+/** Returns a random value. Zero, the limit, and a number between them are equally likely. */
 function randomGene(name: keyof Genes, chance: Chance): string | number {
   const gene = GENES[name];
   if (typeof gene !== "number") return pick(gene, chance);

@@ -1,5 +1,5 @@
-// The policy of the hostile bench: a route with fifty senders that have certificates, and one with fifty that only sign. Each has
-// its own CA or its own secrets. Also an accepted request of one sender of each kind.
+// The policy of the hostile bench. One route has fifty senders with certificates, and one has fifty senders that only sign. Each
+// sender has its own CA or its own secrets. There is also one accepted request for each kind of sender.
 
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
@@ -10,7 +10,7 @@ export const SENDERS = 50;
 export const CERTIFICATE_PATH = "/hooks/certificates";
 export const SIGNATURE_PATH = "/hooks/signatures";
 
-/** The number of anchors of each kind. The anchors of `shared` have one name, like a CA that changed its key several times. */
+/** The number of anchors of each kind. The anchors of `shared` have the same name, like a CA that changed its key several times. */
 const ANCHORS: Readonly<Record<Shape["anchor"], number>> = {
   shared: 10,
   p256: 24,
@@ -19,7 +19,7 @@ const ANCHORS: Readonly<Record<Shape["anchor"], number>> = {
   rsa2048: 8,
   rsa4096: 2,
 };
-/** The index of a public CA, from which anybody can get certificates. Every sender trusts it in addition to its own CA. */
+/** The index of a public CA, from which anybody can get certificates. Every sender trusts this CA in addition to its own CA. */
 const PUBLIC = ANCHORS.shared + ANCHORS.p256;
 const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", publicExponent: new Uint8Array([1, 0, 1]) };
 const ec = (namedCurve: string) => ({ name: "ECDSA", namedCurve });
@@ -39,16 +39,16 @@ const SCHEMES: readonly SignatureSchemeName[] = [
 export interface Authority {
   readonly kind: Shape["anchor"];
   readonly anchor: Identity;
-  /** Certified by the anchor. */
+  /** The anchor certified this intermediate. */
   readonly intermediate: Identity;
 }
 
 export interface World {
   readonly authorities: readonly Authority[];
   readonly policy: object;
-  /** The secrets, by name. */
+  /** The values of the secrets by name. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** The sender in the middle of each route. */
+  /** The certificates of the sender in the middle of the route. */
   readonly sender: { readonly leaf: Identity; readonly intermediate: Identity };
   readonly signed: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer };
 }
@@ -73,7 +73,7 @@ async function makeAuthority(kind: Shape["anchor"], index: number): Promise<Auth
   const CN = kind === "shared" ? "Shared CA" : `CA ${index}`;
   const anchor = await issueCertificate({ subject: [{ O: ["Example"] }, { CN: [CN] }], ca: {}, keyAlgorithm });
   const subject = [{ O: ["Example"] }, { CN: [`${CN}, intermediate`] }];
-  // Keys that are slow to verify with, except for the intermediate of the accepted sender.
+  // The keys are slow to verify with. Only the intermediate of the accepted sender has a fast key.
   const slow = index === SENDERS / 2 ? ALGORITHMS.p256 : ALGORITHMS.p521;
   const intermediate = await issueCertificate({ subject, ca: {}, keyAlgorithm: slow }, anchor);
   return { kind, anchor, intermediate };
@@ -81,7 +81,7 @@ async function makeAuthority(kind: Shape["anchor"], index: number): Promise<Auth
 
 const hostOf = (index: number) => `sender-${index}.example`;
 
-/** The entries of a sender. The kind of name differs from sender to sender. */
+/** Makes the entries of a sender. Different senders have entries with different kinds of names. */
 function entriesOf(index: number): object[] {
   const host = hostOf(index);
   const others = [
@@ -115,7 +115,7 @@ function makePolicy(authorities: readonly Authority[]): object {
   };
 }
 
-/** Two secrets for each sender. For Svix, the second one is a public key. */
+/** Makes two secrets for each sender. For Svix, the second one is a public key. */
 function makeSecrets(): Record<string, string> {
   const secrets: Record<string, string> = {};
   for (let index = 0; index < SENDERS; index += 1) {
@@ -134,10 +134,10 @@ function makePublicKey(): string {
   return `whpk_${Buffer.from(x, "base64url").toString("base64")}`;
 }
 
-/** About as large as the bodies of strangers, so that accepted and hostile requests pay the same for the hash. */
+/** The body is about as large as the bodies of strangers, so that accepted and hostile requests have the same cost for the hash. */
 const NOTE_CHARACTERS = 32_000;
 
-/** An event that is signed as GitHub does. */
+/** Makes an event that is signed as GitHub signs events. */
 function signEvent(secret: string): World["signed"] {
   const body = Buffer.from(JSON.stringify({ id: "evt_0001", note: "x".repeat(NOTE_CHARACTERS) }));
   return {
@@ -146,7 +146,7 @@ function signEvent(secret: string): World["signed"] {
   };
 }
 
-/** The private key of an identity, to sign certificates that its library would not make. */
+/** Returns the private key of an identity. It signs certificates that the library of the identity would not make. */
 export function privateKeyOf({ keyPem }: Identity): KeyObject {
   return createPrivateKey(keyPem);
 }

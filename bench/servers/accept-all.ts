@@ -1,4 +1,4 @@
-// The origin of the edge bench. It answers 202 to every request.
+// The origin for the edge bench. It answers every request with 202.
 
 import { createServer } from "node:http";
 import { announce } from "./announce.ts";

@@ -1,4 +1,4 @@
-// A Hono app that reads the body and answers 202, for a place behind a proxy.
+// A Hono app that runs behind a proxy. It reads the body and answers 202.
 
 import { Hono } from "hono";
 

@@ -1,4 +1,4 @@
-// Our middleware on our Node server. With `log`, it prints every line. With `inbox`, it stores events instead of remembering ids.
+// Our middleware on our Node server. With `log`, it prints every line. With `inbox`, it stores events. Otherwise it remembers ids.
 
 import { Hono } from "hono";
 import { formatLogLine, stampLine } from "../../core/log-line.ts";

@@ -1,4 +1,4 @@
-// The origin without an edge, with its own TLS listener or the socket of a proxy. Log lines are formatted, but not printed.
+// An origin without an edge, with its own TLS listener or a socket for a proxy. Log lines are formatted, but not printed.
 
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/log-line.ts";

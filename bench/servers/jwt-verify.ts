@@ -1,4 +1,5 @@
-// The peer of our middleware: a bare Hono handler that verifies the same token with jose, reads the body, and checks nothing else.
+// What our middleware is compared with: a bare Hono handler that verifies the same token with jose, reads the body, and checks
+// nothing else.
 
 import { Hono } from "hono";
 import { importJWK, type JWK, jwtVerify } from "jose";

@@ -8,10 +8,10 @@ export interface OriginSettings {
   readonly issuer: string;
   readonly audience: string;
   readonly log?: boolean;
-  /** The location of the inbox. If absent, only ids are remembered. */
+  /** The location of the inbox. Without it, the server only remembers ids. */
   readonly inbox?: string;
-  /** If true, the server also has a console over the inbox, and reports its URL after its own. */
+  /** If true, the server also has a console for the inbox, and reports the console's URL after its own. */
   readonly hasConsole?: boolean;
-  /** A SQLite file into which each event is inserted with a commit of its own. */
+  /** The SQLite file into which the server inserts each event with a commit of its own. */
   readonly plainFile?: string;
 }

@@ -1,5 +1,5 @@
-// The origin on its own, without an inbox: our listener and our middleware. Without `judges`, the app of the proxies instead of the
-// middleware.
+// An origin that terminates TLS itself, without an inbox: our listener and our middleware. If `judges` is false, it runs the app of
+// the proxies instead of the middleware.
 
 import { Hono } from "hono";
 import { compilePolicy } from "../../core/policy/compile.ts";
@@ -15,7 +15,7 @@ export interface ListenerSettings {
   readonly policy: object;
   readonly certificate: string;
   readonly key: string;
-  /** Default true. */
+  /** The default is true. */
   readonly judges?: boolean;
 }
 
@@ -40,7 +40,7 @@ function judgingApp(): Hono {
     policy: compiled,
     readCertificate: (_, environment) => readTlsPeer(environment),
     crossCheck: crossCheckTlsPeer,
-    // The app behind the proxies has no inbox, so there is none here. Remembering ids would only add garbage collection.
+    // There is no inbox here, because the app behind the proxies has none. Remembering ids would only add garbage collection.
     accept: () => undefined,
     log,
   });
