@@ -1,4 +1,4 @@
-// A handler for Docusign Connect (JSON, "eventData": restv2.1), called for every event that is stored. The way here:
+// A handler for Docusign Connect (JSON, "eventData": restv2.1). It is called for every stored event. Set it up so:
 //
 //   countersign policy add --policy docusign.json --preset docusign          (says what to switch on at Docusign)
 //   DOCUSIGN_HMAC_KEY=… countersign origin --tls --certificate server.pem --key server.key \
@@ -8,7 +8,7 @@
 
 import { type Handler, PermanentFailure } from "countersign";
 
-/** The members that are read here. Docusign sends other objects through the same channel: templates have no envelopeId. */
+/** The members that this handler reads. Docusign also sends other objects on this channel: templates have no envelopeId. */
 interface ConnectEvent {
   readonly event: string;
   readonly data: { readonly accountId: string; readonly envelopeId?: string };
@@ -17,7 +17,7 @@ interface ConnectEvent {
 const handler: Handler = ({ body }, { id }) => {
   const { event, data } = readEvent(body);
   if (event !== "envelope-completed" || data.envelopeId === undefined) return;
-  // Yours: whatever follows a signed envelope. It may be called again with the same id, so let it do the same thing once.
+  // Put your own code here, for a signed envelope. It may be called again with the same id, and must then not act twice.
   console.log(JSON.stringify({ completed: data.envelopeId, account: data.accountId, id }));
 };
 

@@ -1,4 +1,4 @@
-// An Express app, one route of which is for webhooks of proven senders alone. In Fastify: toWebRequest(request.raw), after
+// An Express app. One of its routes accepts webhooks, from proven senders only. In Fastify, use toWebRequest(request.raw), after
 // app.removeAllContentTypeParsers() and app.addContentTypeParser("*", (request, payload, done) => done(null)).
 
 import { createServer } from "node:http";
@@ -19,7 +19,7 @@ const verifier = createVerifier({
 });
 
 const app = express();
-// Before express.json(): what was signed are the bytes.
+// This route comes before express.json(), because the signature covers the bytes of the body.
 app.post("/hooks/acme", async (req, res) => {
   try {
     const { delivery } = await verifier.verify(toWebRequest(req));
@@ -35,7 +35,7 @@ app.post("/hooks/acme", async (req, res) => {
 app.use(express.json());
 app.post("/open", (req, res) => res.json({ said: req.body }));
 
-// The assertion and the certificate are headers of up to 50 KiB: Node's default of 16 KiB is too small.
+// The assertion and the certificate are headers of up to 50 KiB, and Node's default limit of 16 KiB is too small.
 const server = createServer({ maxHeaderSize: 64 * 1024 }, app);
 server.listen(Number(process.env["PORT"] ?? 8080), "127.0.0.1", () => {
   console.log(`listening at http://127.0.0.1:${server.address().port}`);

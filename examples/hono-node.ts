@@ -1,4 +1,4 @@
-// A Hono app on Node, one route of which is for webhooks of proven senders alone.
+// A Hono app on Node. One of its routes accepts webhooks, from proven senders only.
 
 import { DatabaseSync } from "node:sqlite";
 import { onceInSqlite } from "countersign";

@@ -1,4 +1,4 @@
-// A Hono app that senders reach directly: its own listener asks for client certificates. Node 26.10 or newer.
+// A Hono app that senders reach directly. Its own listener asks for client certificates. Needs Node 26.10 or newer.
 
 import { readFileSync } from "node:fs";
 import { compilePolicy } from "countersign";
@@ -10,8 +10,8 @@ import document from "./policy.json" with { type: "json" };
 const policy = compilePolicy(document);
 const guard = countersign({
   policy,
-  secrets: process.env, // those that the policy names
-  accept: () => {}, // nobody else can repeat what comes over the sender's own connection; or inbox.accept, to keep events
+  secrets: process.env, // the secrets that the policy names
+  accept: () => {}, // no replay check is needed, because nobody else can use the sender's connection; inbox.accept keeps events
   ...throughTls,
 });
 

@@ -1,4 +1,4 @@
-// A Hono app in a Worker, one route of which is for webhooks of proven senders alone.
+// A Hono app in a Worker. One of its routes accepts webhooks, from proven senders only.
 
 import { compilePolicy, onceInD1 } from "countersign";
 import { countersign } from "countersign/hono";
@@ -9,7 +9,7 @@ interface Env {
   Bindings: { DB: D1Database; JWKS: { keys: object[] }; ISSUER: string; AUDIENCE: string };
 }
 
-const policy = compilePolicy(document); // here, so that a policy with a fault cannot be deployed
+const policy = compilePolicy(document); // at module scope, so that a policy with a fault cannot be deployed
 const guard = countersign<Env>((c) => ({
   policy,
   keys: c.env.JWKS, // or the URL: "https://hooks.example.com/.well-known/jwks.json"

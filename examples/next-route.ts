@@ -1,4 +1,4 @@
-// app/hooks/acme/route.ts of a Next app, and the like of every framework whose handlers take a web Request.
+// app/hooks/acme/route.ts of a Next app. Other frameworks whose handlers take a web Request work in the same way.
 
 import { DatabaseSync } from "node:sqlite";
 import { createVerifier, onceInSqlite, RefusedError } from "countersign";
@@ -10,7 +10,7 @@ const verifier = createVerifier({
   keys: jwks, // or the URL: "https://hooks.example.com/.well-known/jwks.json"
   issuer: "https://hooks.example.com",
   audience: "https://origin.example.com",
-  accept: onceInSqlite(new DatabaseSync("accepted.sqlite")), // several processes share onceInPostgres(pool)
+  accept: onceInSqlite(new DatabaseSync("accepted.sqlite")), // for several processes, use onceInPostgres(pool)
   route: "/hooks/acme",
 });
 

@@ -1,6 +1,6 @@
-"""A plain program behind `countersign origin --upstream http://127.0.0.1:3000`: what arrives is verified, and stored until it is done.
+"""A plain program behind `countersign origin --upstream http://127.0.0.1:3000`. It gets only verified events, which are stored until done.
 
-Programs on this machine can connect as well. Where you do not trust them all, verify the assertion: examples/receivers/python.
+Other programs on this machine can connect too. If you do not trust all of them, verify the assertion: examples/receivers/python.
 """
 
 import json
@@ -12,7 +12,7 @@ class Hooks(BaseHTTPRequestHandler):
     def do_POST(self):
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         print(json.dumps({"path": self.path, "attempt": self.headers["Countersign-Attempt"], "event": event}), flush=True)
-        self.send_response(204)  # 2xx: done. 410: never again. Anything else: later
+        self.send_response(204)  # 2xx means done, 410 never again, and any other status again later
         self.end_headers()
 
     def log_message(self, *_):

@@ -1,4 +1,5 @@
-// Called for every stored event, at least once. Throw, and it is called again later; an event that was handled may come again, with its id.
+// Called at least once for every stored event. If it throws, it is called again later. An event that was handled may be delivered
+// again with the same id.
 
 import type { Handler } from "countersign";
 

@@ -1,4 +1,4 @@
-// Verifies a request that a Countersign edge forwarded, in the steps of docs/assertion.md. Needs the standard library alone.
+// Verifies a request that a Countersign edge forwarded, in the steps of docs/assertion.md. Needs only the standard library.
 
 package main
 
@@ -24,29 +24,29 @@ const (
 	longestWait  = 30 * 86400
 )
 
-// Refused is a code that says why, for the log. Tell the sender nothing but 401.
+// Refused is a code with the reason, for the log. Answer the sender with 401 and nothing else.
 type Refused string
 
 func (code Refused) Error() string { return string(code) }
 
-// Header is one field of a request, its name in lower case.
+// Header is one field of a request. Its name is in lower case.
 type Header [2]string
 
-// Request is what arrived.
+// Request is a request as it arrived.
 type Request struct {
 	Method string
-	// Target is path and query as they came, undecoded: (*http.Request).RequestURI.
+	// Target is path and query as they arrived, not decoded: (*http.Request).RequestURI.
 	Target  string
 	Headers []Header
-	// ReadBody gives the bytes, with a limit of your own.
+	// ReadBody returns the bytes of the body. Set your own limit there.
 	ReadBody func() ([]byte, error)
 }
 
-// Receiver knows the edge and what it is called itself.
+// Receiver knows the issuer and the keys of the edge, and its own name as audience.
 type Receiver struct {
 	Issuer, Audience string
 	Keys             map[string]*ecdsa.PublicKey
-	// Remember records an assertion in one atomic step, and says false when it is there already.
+	// Remember records an assertion in one atomic step. It returns false if the assertion was recorded before.
 	Remember func(issuer, jti string, until int64) bool
 }
 
@@ -69,15 +69,15 @@ func ReadKeys(document []byte) (map[string]*ecdsa.PublicKey, error) {
 	return keys, nil
 }
 
-// Event is what a request says of which it was verified.
+// Event is a request that was verified.
 type Event struct {
 	Claims map[string]any
-	// Headers are those that the edge signed. No other header may be used.
+	// Headers are the headers that the edge signed. Use no other header.
 	Headers map[string]string
 	Body    []byte
 }
 
-// Verify returns a request that is what it says. now: Unix seconds.
+// Verify returns the event if the request is genuine. now is in Unix seconds.
 func (r *Receiver) Verify(request Request, now int64) (*Event, error) {
 	token, isThere := field(request.Headers, "countersign-assertion")
 	if !isThere {
@@ -163,8 +163,8 @@ func matchRequest(req map[string]any, request Request, body []byte) error {
 	return nil
 }
 
-// matchHeaders gives the headers that the edge signed, as the claim names them. Their values have no blanks around them
-// (most servers see to it).
+// matchHeaders returns the headers that the edge signed, as the claim names them. Their values must have no white space around
+// them, which most servers ensure.
 func matchHeaders(claims map[string]any, headers []Header) (map[string]string, error) {
 	hdr, isThere := claims["hdr"].(map[string]any)
 	if !isThere {
@@ -216,7 +216,7 @@ func verifyCertificate(claims map[string]any, headers []Header) error {
 	return nil
 }
 
-// A form is a function of a value, or an object's members; a name that ends in ? may be missing.
+// A form is a function of a value, or the members of an object. A member whose name ends in ? may be missing.
 type form = map[string]any
 
 var headerForm = form{"alg": exactly("ES256"), "kid": isString, "typ": exactly("countersign+jwt")}
@@ -257,7 +257,7 @@ func areClaims(value any) bool {
 	return exp > iat && exp-iat <= lifetime && rcv < iat && iat-rcv <= longestWait
 }
 
-// fits says whether an object has the members of the form and no other.
+// fits reports whether an object has the members of the form and no others.
 func fits(value any, wanted any) bool {
 	if check, isCheck := wanted.(func(any) bool); isCheck {
 		return check(value)
@@ -307,10 +307,10 @@ func listOf(check func(any) bool) func(any) bool {
 	}
 }
 
-// seconds is of what isSeconds.
+// seconds returns a value that isSeconds accepted.
 func seconds(value any) int64 { whole, _ := value.(json.Number).Int64(); return whole }
 
-// field joins several fields of one name, which gives none that an edge sends.
+// field joins several fields of one name. The result is then a text that no edge sends.
 func field(headers []Header, name string) (string, bool) {
 	var values []string
 	for _, header := range headers {
@@ -321,7 +321,7 @@ func field(headers []Header, name string) (string, bool) {
 	return strings.Join(values, ", "), values != nil
 }
 
-// readJSON gives nil for what is no JSON. Numbers keep their digits; structs would take names in any case of letters.
+// readJSON returns nil if the document is not JSON. Numbers keep their digits. Structs are not used: they ignore the case of names.
 func readJSON(document []byte) (value any) {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.UseNumber()
@@ -338,7 +338,7 @@ func number(octets []byte) *big.Int { return new(big.Int).SetBytes(octets) }
 
 func encode(octets []byte) string { return base64.RawURLEncoding.EncodeToString(octets) }
 
-// decode gives nothing for what is no base64url.
+// decode returns nothing if the segment is not base64url.
 func decode(segment string) []byte {
 	octets, err := base64.RawURLEncoding.DecodeString(segment)
 	if err != nil {

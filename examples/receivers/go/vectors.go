@@ -1,4 +1,4 @@
-// Puts every case of vectors/assertion.json to the receiver. go run . [FILE]
+// Runs every case of vectors/assertion.json through the receiver. Usage: go run . [FILE]
 
 package main
 

@@ -36,7 +36,7 @@ import java.util.stream.Stream;
  * Needs Java 17 and Jackson (Debian: default-jdk-headless, libjackson2-databind-java).
  */
 public final class Receiver {
-    /** The message is a code that says why, for the log. Tell the sender nothing but 401. */
+    /** The message is a code with the reason, for the log. Answer the sender with 401 and nothing else. */
     public static final class Refused extends Exception {
         private static final long serialVersionUID = 1;
 
@@ -46,17 +46,17 @@ public final class Receiver {
     }
 
     /**
-     * @param target path and query as they came, undecoded
-     * @param headers with names in lower case
-     * @param readBody the bytes, with a limit of your own
+     * @param target path and query as they arrived, not decoded
+     * @param headers pairs whose names are in lower case
+     * @param readBody returns the bytes of the body; set your own limit there
      */
     public record Request(String method, String target, List<Map.Entry<String, String>> headers, Supplier<byte[]> readBody) {}
 
-    /** @param headers those that the edge signed: no other header may be used */
+    /** @param headers the headers that the edge signed; use no other header */
     public record Event(JsonNode claims, Map<String, String> headers, byte[] body) {}
 
     public interface Memory {
-        /** Records an assertion in one atomic step. False when it is there already. */
+        /** Records an assertion in one atomic step. Returns false if it was recorded before. */
         boolean remember(String issuer, String jti, long until);
     }
 
@@ -118,7 +118,7 @@ public final class Receiver {
         return claims;
     }
 
-    /** The kid, of exactly the header that an edge writes. */
+    /** Returns the kid. The header must be exactly the one that an edge writes. */
     private static String readKeyId(String segment) throws Refused {
         JsonNode header = readJson(decode(segment));
         Map<String, Object> form = Map.of("alg", exactly("ES256"), "kid", STRING, "typ", exactly("countersign+jwt"));
@@ -137,7 +137,10 @@ public final class Receiver {
         }
     }
 
-    /** The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it). */
+    /**
+     * Returns the headers that the edge signed, as the claim names them. Their values must have no white space around them, which
+     * most servers ensure.
+     */
     private static Map<String, String> matchHeaders(Request request, JsonNode hdr) throws Refused, GeneralSecurityException {
         Map<String, String> signed = new HashMap<>();
         if (hdr == null) return signed;
@@ -176,7 +179,7 @@ public final class Receiver {
     private static final Predicate<JsonNode> SECONDS =
             node -> node.isIntegralNumber() && node.canConvertToLong() && Math.abs(node.longValue()) < 1L << 53;
 
-    /** A name that ends in ? may be missing. */
+    /** A member whose name ends in ? may be missing. */
     private static final Map<String, Object> CLAIMS = Map.ofEntries(
             Map.entry("iss", TEXT),
             Map.entry("aud", TEXT),
@@ -206,7 +209,7 @@ public final class Receiver {
                 && life > 0 && life <= LIFETIME && wait > 0 && wait <= LONGEST_WAIT;
     }
 
-    /** Whether an object has the members of the form and no other. */
+    /** True if an object has the members of the form and no others. */
     @SuppressWarnings("unchecked")
     private static boolean fits(JsonNode node, Object form) {
         if (form instanceof Predicate<?> check) return ((Predicate<JsonNode>) check).test(node);
@@ -238,14 +241,14 @@ public final class Receiver {
         return nodes.stream();
     }
 
-    /** Of several fields one text, which is none that an edge sends; null when there is none. */
+    /** Joins several fields of one name, which gives a text that no edge sends. Returns null if there is none. */
     private static String field(Request request, String name) {
         List<String> values = request.headers().stream()
                 .filter(header -> header.getKey().equals(name)).map(Map.Entry::getValue).collect(Collectors.toList());
         return values.isEmpty() ? null : String.join(", ", values);
     }
 
-    /** A node that fits no form for what is no JSON. Left to itself Jackson also takes UTF-16. */
+    /** Returns a node that fits no form if the octets are not JSON. They are decoded first, because Jackson also accepts UTF-16. */
     private static JsonNode readJson(byte[] octets) {
         try {
             return JSON.readTree(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(octets)).toString());
@@ -273,7 +276,7 @@ public final class Receiver {
         return !segment.isEmpty() && encode(decode(segment)).equals(segment);
     }
 
-    /** Nothing for what is no base64url. */
+    /** Returns nothing if the segment is not base64url. */
     private static byte[] decode(String segment) {
         try {
             return Base64.getUrlDecoder().decode(segment);

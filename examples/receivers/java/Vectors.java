@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Puts every case of vectors/assertion.json to the receiver. */
+/** Runs every case of vectors/assertion.json through the receiver. */
 public final class Vectors {
     public static void main(String[] arguments) throws Exception {
         String file = arguments.length > 0 ? arguments[0] : "../../../vectors/assertion.json";
@@ -39,7 +39,7 @@ public final class Vectors {
         System.exit(passed > 0 && wrong == 0 ? 0 : 1);
     }
 
-    /** @param signed gets the headers that were signed */
+    /** @param signed receives the headers that were signed */
     private static String judge(Receiver receiver, JsonNode one, Map<String, String> signed) throws Exception {
         List<Map.Entry<String, String>> headers = new ArrayList<>();
         for (JsonNode header : one.get("headers")) {

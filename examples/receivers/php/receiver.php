@@ -7,7 +7,7 @@
 
 declare(strict_types=1);
 
-/** The message is a code that says why, for the log. Tell the sender nothing but 401. */
+/** The message is a code with the reason, for the log. Answer the sender with 401 and nothing else. */
 final class Refused extends RuntimeException
 {
 }
@@ -18,13 +18,16 @@ final class Receiver
     private const LIFETIME = 60;
     private const CLOCK_SKEW = 10;
     private const LONGEST_WAIT = 30 * 86400;
-    /** SubjectPublicKeyInfo of a key on P-256, up to its point. */
+    /** The SubjectPublicKeyInfo of a key on P-256, up to the point. */
     private const P256_PREFIX = '3059301306072a8648ce3d020106082a8648ce3d030107034200' . '04';
 
     /** @var array<string, OpenSSLAsymmetricKey> */
     private array $keys = [];
 
-    /** @param callable(string, string, int): bool $remember records (issuer, jti, expires) in one atomic step; false when it is there already */
+    /**
+     * @param callable(string, string, int): bool $remember records (issuer, jti, expires) in one atomic step; false if recorded
+     * before
+     */
     public function __construct(
         private string $issuer,
         private string $audience,
@@ -42,11 +45,11 @@ final class Receiver
     }
 
     /**
-     * The claims, the signed headers and the body of a request that is what it says. No other header may be used.
+     * Returns the claims, the signed headers and the body of a genuine request. Use no other header.
      *
-     * @param string $target path and query as they came, undecoded: $_SERVER['REQUEST_URI']
+     * @param string $target path and query as they arrived, not decoded: $_SERVER['REQUEST_URI']
      * @param list<array{string, string}> $headers pairs of a name in lower case and a value
-     * @param callable(): string $readBody the bytes, with a limit of your own
+     * @param callable(): string $readBody returns the bytes of the body; set your own limit there
      * @param int $now Unix seconds
      * @return array{stdClass, array<string, string>, string}
      * @throws Refused
@@ -86,7 +89,7 @@ final class Receiver
         return $claims;
     }
 
-    /** The kid, of exactly the header that an edge writes. */
+    /** Returns the kid. The header must be exactly the one that an edge writes. */
     private static function readKeyId(string $segment): string
     {
         $isString = is_string(...);
@@ -102,7 +105,7 @@ final class Receiver
         return strlen($signature) === 64 && openssl_verify($input, self::asn1($signature), $key, OPENSSL_ALGO_SHA256) === 1;
     }
 
-    /** OpenSSL takes the two numbers of a signature as ASN.1. */
+    /** Encodes the two numbers of a signature in ASN.1, which OpenSSL needs. */
     private static function asn1(string $signature): string
     {
         $integers = '';
@@ -117,7 +120,8 @@ final class Receiver
     }
 
     /**
-     * The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it).
+     * Returns the headers that the edge signed, as the claim names them. Their values must have no white space around them, which
+     * most servers ensure.
      *
      * @return array<string, string>
      */
@@ -168,7 +172,7 @@ final class Receiver
         return $life > 0 && $life <= self::LIFETIME && $wait > 0 && $wait <= self::LONGEST_WAIT;
     }
 
-    /** A name that ends in ? may be missing. */
+    /** A member whose name ends in ? may be missing. */
     private static function form(): array
     {
         $string = is_string(...);
@@ -202,7 +206,7 @@ final class Receiver
         ];
     }
 
-    /** Whether an object has the members of the form and no other. */
+    /** True if an object has the members of the form and no others. */
     private static function fits(mixed $value, array|Closure $form): bool
     {
         if ($form instanceof Closure) {
@@ -222,7 +226,7 @@ final class Receiver
         return $members === [];
     }
 
-    /** Of several fields one text, which is none that an edge sends. */
+    /** Joins several fields of one name, which gives a text that no edge sends. */
     private static function field(array $headers, string $name): ?string
     {
         $values = array_column(array_filter($headers, fn (array $header) => $header[0] === $name), 1);

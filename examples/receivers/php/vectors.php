@@ -1,6 +1,6 @@
 <?php
 
-/** Puts every case of vectors/assertion.json to the receiver. php vectors.php [FILE] */
+/** Runs every case of vectors/assertion.json through the receiver. Usage: php vectors.php [FILE] */
 
 declare(strict_types=1);
 

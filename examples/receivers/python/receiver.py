@@ -18,7 +18,7 @@ LONGEST_WAIT = 30 * 86_400
 
 
 class Refused(Exception):
-    """The code says why, for the log. Tell the sender nothing but 401."""
+    """The code is the reason, for the log. Answer the sender with 401 and nothing else."""
 
     def __init__(self, code):
         super().__init__(code)
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 class Receiver:
     def __init__(self, issuer, audience, jwks, remember):
-        """remember(issuer, jti, until) records an assertion in one atomic step, and returns False when it is there already."""
+        """remember(issuer, jti, until) records an assertion in one atomic step. It returns False if it was recorded before."""
         for jwk in jwks["keys"]:
             if (jwk["kty"], jwk["crv"]) != ("EC", "P-256"):
                 raise ValueError("a key that is none of an edge")
@@ -35,10 +35,10 @@ class Receiver:
         self._issuer, self._audience, self._remember = issuer, audience, remember
 
     def verify(self, method, target, headers, read_body, now):
-        """The claims, the signed headers and the body of a request that is what it says.
+        """Returns the claims, the signed headers and the body of a genuine request. Use no other header. Raises Refused.
 
-        No other header may be used. target: path and query as they came, undecoded. headers: pairs of a name in lower case and a value.
-        read_body(): the bytes, with a limit of your own. now: Unix seconds. Raises Refused.
+        target is path and query as they arrived, not decoded. headers are pairs of a name in lower case and a value.
+        read_body() returns the bytes of the body. Set your own limit there. now is in Unix seconds.
         """
         claims = self._verify_token(field(headers, "countersign-assertion"), now)
         body = read_body()
@@ -81,13 +81,13 @@ class Receiver:
 
 
 def field(headers, name):
-    """The value of a header; of several fields one text, which is none that an edge sends. None when there is none."""
+    """Returns the value of a header, or None. Joins several fields of one name, which gives a text that no edge sends."""
     values = [value for other, value in headers if other == name]
     return ", ".join(values) if values else None
 
 
 def read_key_id(token):
-    """The kid of a token in its one spelling, with exactly the header that an edge writes."""
+    """Returns the kid. The token must be canonical, and its header must be exactly the one that an edge writes."""
     segments = token.split(".")
     if len(token) > LONGEST_TOKEN or len(segments) != 3 or not all(map(is_base64url, segments)):
         raise Refused("assertion_malformed")
@@ -100,7 +100,10 @@ def read_key_id(token):
 
 
 def match_headers(headers, hdr):
-    """The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it)."""
+    """Returns the headers that the edge signed, as the claim names them.
+
+    Their values must have no white space around them, which most servers ensure.
+    """
     if hdr is None:
         return {}
     signed = {name: field(headers, name) for name in hdr["names"]}
@@ -153,7 +156,7 @@ def is_list_of(check):
 
 
 def fits(value, form):
-    """Whether an object has the members of the form and no other. A name that ends in ? may be missing."""
+    """True if an object has the members of the form and no others. A member whose name ends in ? may be missing."""
     if callable(form):
         return form(value)
     names = {name.rstrip("?") for name in form}

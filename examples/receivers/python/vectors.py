@@ -1,4 +1,4 @@
-"""Puts every case of vectors/assertion.json to the receiver. python3 vectors.py [FILE]"""
+"""Runs every case of vectors/assertion.json through the receiver. Usage: python3 vectors.py [FILE]"""
 
 import base64
 import json

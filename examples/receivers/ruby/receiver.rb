@@ -7,7 +7,7 @@ require "digest"
 require "json"
 require "openssl"
 
-# The code says why, for the log. Tell the sender nothing but 401.
+# The code is the reason, for the log. Answer the sender with 401 and nothing else.
 class Refused < StandardError
   alias code message
 end
@@ -17,7 +17,7 @@ class Receiver
   LIFETIME = 60
   CLOCK_SKEW = 10
   LONGEST_WAIT = 30 * 86_400
-  # SubjectPublicKeyInfo of a key on P-256, up to its point.
+  # The SubjectPublicKeyInfo of a key on P-256, up to the point.
   P256_PREFIX = ["3059301306072a8648ce3d020106082a8648ce3d03010703420004"].pack("H*").freeze
 
   STRING = ->(value) { value.is_a?(String) }
@@ -26,7 +26,7 @@ class Receiver
   MATCHES = ->(pattern) { ->(value) { value.is_a?(String) && pattern.match?(value) } }
   LIST_OF = ->(check) { ->(value) { value.is_a?(Array) && !value.empty? && value.all?(&check) } }
 
-  # A name that ends in ? may be missing.
+  # A member whose name ends in ? may be missing.
   HEADER = { "alg" => TEXT, "kid" => STRING, "typ" => TEXT }.freeze
   CLAIMS = {
     "iss" => TEXT,
@@ -53,7 +53,7 @@ class Receiver
     "txn" => TEXT
   }.freeze
 
-  # remember.call(issuer, jti, expires) records an assertion in one atomic step, and says false when it is there already.
+  # remember.call(issuer, jti, expires) records an assertion in one atomic step. It returns false if it was recorded before.
   def initialize(issuer:, audience:, jwks:, remember:)
     @issuer = issuer
     @audience = audience
@@ -65,9 +65,9 @@ class Receiver
     end
   end
 
-  # The claims, the signed headers and the body of a request that is what it says. No other header may be used.
-  # target: path and query as they came, undecoded. headers: pairs of a name in lower case and a value.
-  # The block reads the body, with a limit of your own. now: Unix seconds. Raises Refused.
+  # Returns the claims, the signed headers and the body of a genuine request. Use no other header. Raises Refused.
+  # target is path and query as they arrived, not decoded. headers are pairs of a name in lower case and a value.
+  # The block reads the body. Set your own limit there. now is in Unix seconds.
   def verify(method:, target:, headers:, now:)
     claims = verify_token(field(headers, "countersign-assertion"), now)
     body = yield
@@ -87,7 +87,7 @@ class Receiver
 
   def refuse(code) = raise(Refused, code)
 
-  # Of several fields one text, which is none that an edge sends.
+  # Joins several fields of one name, which gives a text that no edge sends.
   def field(headers, name)
     values = headers.filter_map { |other, value| value if other == name }
     values.empty? ? nil : values.join(", ")
@@ -108,14 +108,14 @@ class Receiver
     claims
   end
 
-  # The kid, of exactly the header that an edge writes.
+  # Returns the kid. The header must be exactly the one that an edge writes.
   def read_key_id(segment)
     header = read_json(decode(segment))
     is_ours = fits?(header, HEADER) && header["alg"] == "ES256" && header["typ"] == "countersign+jwt"
     is_ours ? header["kid"] : refuse("assertion_malformed")
   end
 
-  # OpenSSL takes the two numbers of a signature as ASN.1.
+  # OpenSSL needs the two numbers of a signature in ASN.1.
   def verifies?(input, signature, key)
     return false if signature.bytesize != 64
 
@@ -125,7 +125,8 @@ class Receiver
     false
   end
 
-  # The headers that the edge signed, as the claim names them. Their values have no blanks around them (most servers see to it).
+  # Returns the headers that the edge signed, as the claim names them. Their values must have no white space around them, which most
+  # servers ensure.
   def match_headers(headers, hdr)
     return {} if hdr.nil?
 
@@ -157,7 +158,7 @@ class Receiver
       (1..LIFETIME).cover?(exp - iat) && (1..LONGEST_WAIT).cover?(iat - rcv)
   end
 
-  # Whether an object has the members of the form and no other.
+  # True if an object has the members of the form and no others.
   def fits?(value, form)
     return form.call(value) if form.respond_to?(:call)
 

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Puts every case of vectors/assertion.json to the receiver. ruby vectors.rb [FILE]
+# Runs every case of vectors/assertion.json through the receiver. Usage: ruby vectors.rb [FILE]
 
 require "set"
 require_relative "receiver"
