@@ -19,25 +19,25 @@ export const DECISIONS = {
   forwarded: nobody("The edge handed the event to the origin. `status` is the origin's answer."),
   queued: nobody("The edge put the event into its queue and answered 202, or sent a dead letter again (`redriven`)."),
   refused: operator("The request was not accepted, because of what it is or who sent it.", "See its `code`."),
-  failed: operator("Something on our side failed: 5xx to the sender if there was a request.", "See its `code`."),
-  duplicate: nobody("A queued event was delivered before: its message came from the queue a second time."),
+  failed: operator("Something on our side failed. If there was a request, the sender gets 5xx.", "See its `code`."),
+  duplicate: nobody("The queue delivered a message a second time. Its event had already reached the origin."),
   "dead-letter": operator(
-    "A queued event could not be delivered and lies in the bucket under `key`.",
-    "Mend what `code` and `why` name, then send it again by an object `redrive/EVENT` in the bucket.",
+    "A queued event could not be delivered. It is in the bucket under `key`.",
+    "Fix what `code` and `why` name. Then put an object `redrive/EVENT` into the bucket, which sends the event again.",
   ),
   "dead-letters": operator(
-    "So many dead letters lie in the bucket, the oldest since `oldest`.",
-    "Look at each one's line `dead-letter`; send them again by an object `redrive/all`.",
+    "`count` dead letters are in the bucket. The oldest was stored at `oldest`.",
+    "Look at the line `dead-letter` of each. To send all again, put an object `redrive/all` into the bucket.",
   ),
   removed: nobody("Bodies that no message and no dead letter needs any more were removed from the bucket."),
   dispatched: nobody("The handler or upstream is done with the event."),
   retrying: operator(
     "The handler or upstream failed for the reason in `reason`. The event is tried again at `dueAt`.",
-    "Look at the handler if it goes on.",
+    "If this line is repeated often, look at the handler.",
   ),
   dead: operator(
     "The event was tried for the last time, or the handler said that another attempt is of no use.",
-    "Mend the handler, then `countersign inbox retry ID`.",
+    "Fix the handler, then run `countersign inbox retry ID`.",
   ),
   released: nobody(
     "The origin stopped while it handled the event. The next start, or another origin, handles it again.",
@@ -47,7 +47,9 @@ export const DECISIONS = {
     "The senders in `shadow` of the route would have decided otherwise.",
     "Compare both verdicts before you put them into `senders`.",
   ),
-  noticed: nobody("A sender presents a certificate that differs from its latest 100 in what the line names."),
+  noticed: nobody(
+    "A sender presents a certificate that differs from its latest 100 certificates. The line names the differences.",
+  ),
   expiring: operator(
     "An anchor, an entry of the policy, or a certificate ends soon or has ended.",
     "Get the next one in time: `countersign policy expiring` lists all of them.",
@@ -62,7 +64,7 @@ export const DECISIONS = {
   action: nobody(
     "Somebody retried, dropped or ran events again in the console: `by` says who, `changed` how many, `ids` which.",
   ),
-  warning: operator("Something works, and should be changed.", "See its `code` and `remedy`."),
+  warning: operator("Something works, but should be changed.", "See its `code` and `remedy`."),
 } as const satisfies Readonly<Record<string, Explanation>>;
 
 export type DecisionWord = keyof typeof DECISIONS;
@@ -83,7 +85,7 @@ export const OPERATIONAL_CODES = {
   ),
 
   order_waits: nobody(
-    "A handler cannot answer yet, because an earlier event of the same `orderKey` is not done. The sender gets 503 and comes again.",
+    "A handler cannot answer yet, because an earlier event of the same `orderKey` is not done. The sender gets 503 and retries.",
   ),
   outcome_unknown: nobody(
     "The origin stopped, or could not store the outcome. The event is stored, and is handled again.",
@@ -98,10 +100,10 @@ export const OPERATIONAL_CODES = {
   ),
   dispatch_unavailable: operator(
     "The origin could not look for stored events. It tries again.",
-    "Look at the inbox's database or disk if it goes on.",
+    "If this line is repeated often, look at the inbox's database or disk.",
   ),
   lease_lost: operator(
-    "An attempt took longer than its lease, so its outcome was dropped and another attempt decides. A handler has to bear to run twice.",
+    "An attempt took longer than its lease, so its outcome was dropped and another attempt decides. A handler must be able to run twice.",
     "Make the handler faster; look for pauses of the process, and clocks that jump.",
   ),
   outcome_not_stored: operator(
@@ -114,12 +116,12 @@ export const OPERATIONAL_CODES = {
   ),
 
   point_not_written: operator(
-    "The data point of the decision before could not be written to Analytics Engine. The decision stands, and its line is in the log.",
+    "The data point of the preceding decision could not be written to Analytics Engine. The decision is not affected, and its line is in the log.",
     "Look at `why`, and at analytics_engine_datasets of the wrangler file.",
   ),
 
   refusals_not_kept: operator(
-    "Refused requests could not be written beside the inbox: `dropped` of them are in this log only. No verdict depends on it. At most one line per minute.",
+    "`dropped` refused requests could not be stored with the inbox, and are only in this log. No verdict is affected. There is at most one such line per minute.",
     "Look at the inbox's database or disk.",
   ),
 
@@ -132,12 +134,12 @@ export const OPERATIONAL_CODES = {
     "Look at the origin's log at that time.",
   ),
   attempt_crashed: operator(
-    "The last attempt at a queued event ended without a verdict: the Worker crashed, or the bucket did not take the dead letter.",
+    "The last attempt at a queued event ended without a verdict: the Worker crashed, or the bucket did not accept the dead letter.",
     "Look at the exceptions of the Worker, then send the event again from the bucket.",
   ),
   queue_maintenance: operator(
     "The cron trigger could not do the `step` for the queue. The next run does it.",
-    "Look at the bucket BODIES and its binding if it goes on.",
+    "If this line is repeated often, look at the bucket BODIES and its binding.",
   ),
   no_dead_letter: operator(
     "An object `redrive/…` asks for dead letters that are not there.",
@@ -146,19 +148,19 @@ export const OPERATIONAL_CODES = {
 
   revocation_list_kept: operator(
     "A revocation list could not be fetched, read or written. An older one stays in force.",
-    "Look at `why`. If the list ends before a new one comes, a sender whose anchor says `require` is refused.",
+    "Look at `why`. If the list expires before a new one is fetched, a sender whose anchor says `require` is refused.",
   ),
   revocation_list_missing: operator(
-    "A revocation list could not be fetched or read, and there is none of its source.",
-    "Look at `why`. A sender whose anchor says `require` is refused until the list is there.",
+    "A revocation list could not be fetched or read, and no older one of its source is stored.",
+    "Look at `why`. A sender whose anchor says `require` is refused until the list is fetched.",
   ),
 
   reload_refused: operator(
-    "A changed file was not taken up. What was in force stays in force.",
-    "Mend what `problems` lists; `countersign policy check` says more about a policy.",
+    "A changed file was not accepted. The earlier content stays in force.",
+    "Fix what `problems` lists. `countersign policy check` says more about a policy.",
   ),
   worker_died: operator(
-    "One of several processes ended. Another one takes its place, and attempts of handlers that it had begun run again.",
+    "One of several processes ended. Another process replaces it, and handler attempts that it had begun run again.",
     "Look at `cause` and at what the process printed before. If it hung, look for a handler that computes without a pause.",
   ),
   store_awaited: operator(
@@ -166,23 +168,23 @@ export const OPERATIONAL_CODES = {
     "Start the database, or correct `--inbox`.",
   ),
   notify_failed: operator(
-    "The origin could not tell systemd that it runs: under Type=notify systemd ends what does not answer.",
+    "The origin could not report to systemd that it runs. With Type=notify, systemd stops a program that does not report.",
     "Do what `remedy` says.",
   ),
   policy_finding: operator(
-    "Time has brought something about in the policy, or a part of it is of no use. The program starts all the same.",
+    "A date in the policy has passed or is near, or a part of the policy has no effect. The program starts nevertheless.",
     "Do what `remedy` says.",
   ),
   watch_failed: operator(
-    "The origin could not look for what ends soon. It tries again.",
-    "Look at the inbox's database or disk if it goes on.",
+    "The origin could not check what expires soon. It tries again.",
+    "If this line is repeated often, look at the inbox's database or disk.",
   ),
   observation_full: operator(
-    "An observed route saw so many different certificates that further ones are not told of.",
-    "Write entries for the senders that it saw (`countersign policy observed`), then remove `mode` from the route. A line with `isProven: false` counts strangers, who take no room from senders.",
+    "An observed route saw so many different certificates that further ones are not reported.",
+    "Write entries for the senders that it saw (`countersign policy observed`), then remove `mode` from the route. A line with `isProven: false` counts strangers, who do not use up the limit of senders.",
   ),
   observation_not_kept: operator(
-    "An observed certificate could not be written beside the inbox. It is in this log only.",
+    "An observed certificate could not be stored with the inbox. It is only in this log.",
     "Look at the folder of the inbox: space and permissions.",
   ),
   proxy_ca: operator(
@@ -191,15 +193,15 @@ export const OPERATIONAL_CODES = {
   ),
   server_chain_incomplete: operator(
     "The server's certificate file seems to lack an intermediate, so that some senders cannot trust it.",
-    "Append the intermediates to the file, each issuer after what it issued.",
+    "Append the intermediates to the file, each issuer after the certificate that it issued.",
   ),
   console_refused: operator(
     "The console refused a request: its credentials are wrong, or a page of another site or host name caused it.",
-    "Nothing, if somebody mistyped. Else find out which page, or who, reaches the console's address.",
+    "Nothing, if somebody mistyped. Otherwise find out which page, or who, reaches the console's address.",
   ),
   console_failed: operator(
     "A page of the console could not be made.",
-    "Look at `why`: most often the inbox's database or disk.",
+    "Look at `why`. The usual cause is the inbox's database or disk.",
   ),
   secret_readable: operator("Every user of the machine can read the file of a secret.", "Do what `remedy` says."),
   password_shown: operator(
