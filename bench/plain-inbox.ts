@@ -1,4 +1,4 @@
-// What our inbox is compared with: one insert and one commit for each event, with only the index that a replay check needs.
+// A plain table with which our inbox is compared. It has one insert and one commit for each event, and only the index for replays.
 
 import { DatabaseSync } from "node:sqlite";
 import { Refusal } from "../core/refusal.ts";

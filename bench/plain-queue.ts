@@ -1,4 +1,4 @@
-// What our dispatch is compared with: a hand-written queue. One statement with one commit takes an event, and another one ends it.
+// A hand-written queue with which our dispatch is compared. One statement with one commit takes an event, and another ends it.
 
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";

@@ -58,7 +58,7 @@ export function formatLogLine(line: LogLine): string {
 /** The most octets that UTF-8 needs for one UTF-16 code unit. */
 const MOST_OCTETS = 3;
 
-/** Cuts long values and lists of a line. This also holds for a line that was read from a log, which anybody may have written. */
+/** Cuts long values and lists of a line. It is also used for lines read from a log, which anybody may have written. */
 export function boundLine(line: LogLine): LogLine {
   if (Object.keys(line).every((name) => isBoundedMember(name, line[name]))) return line;
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;

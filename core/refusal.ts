@@ -225,7 +225,7 @@ export function toRefusal(error: unknown): Refusal {
   });
 }
 
-/** Returns the result of `find`, or the Refusal that it throws. Other errors are thrown on. */
+/** Returns the result of `find`, or the Refusal that it throws. Does not catch other errors. */
 export function resultOf<T>(find: () => T): T | Refusal {
   try {
     return find();

@@ -100,7 +100,7 @@ export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
 /**
  * A chunk of one octet costs as much time as a chunk of 16 KiB. A body of 1 MiB in chunks of one octet took five seconds. So a body
  * with more chunks than MAX_TINY_PIECES is refused if the chunks have fewer octets than TINY_PIECE_BYTES on average. Senders write
- * with a buffer, and the few that do not send fewer chunks.
+ * with a buffer. The few senders without a buffer send fewer chunks.
  */
 export const MAX_TINY_PIECES = 4_096;
 export const TINY_PIECE_BYTES = 16;

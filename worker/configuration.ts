@@ -54,7 +54,7 @@ export interface Edge {
   readonly keys: SigningKeys;
   readonly policy: Policy;
   readonly secrets: Secrets;
-  /** What each route lacks. A route in this map refuses every request. Other routes are not affected. */
+  /** The routes for which something is missing, with what is missing. They refuse every request. Other routes are not affected. */
   readonly lacks: ReadonlyMap<Route, readonly string[]>;
   /** Undefined if the policy names no revocation lists. */
   readonly crls: CrlCache | undefined;

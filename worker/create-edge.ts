@@ -64,7 +64,7 @@ const ambient: Omit<Ambient, "waitUntil"> = {
  */
 export function createEdge(document: unknown): EdgeWorker {
   const policy = compileDeployedPolicy(document);
-  /** The first request loads it. It is kept, because bindings and secrets do not change during the life of an isolate. */
+  /** The first request loads the configuration. It is kept, because bindings and secrets do not change while an isolate lives. */
   let loaded: Promise<Edge> | undefined;
   /** The warnings that this isolate has logged. */
   const warned = new Set<string>();

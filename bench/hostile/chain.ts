@@ -118,7 +118,7 @@ interface Request {
   readonly issuer: Buffer;
   readonly subject?: Buffer | undefined;
   readonly signer?: Identity | undefined;
-  /** Whether this is the malformed certificate, if the shape has one. */
+  /** True if this is the malformed certificate of the shape. */
   readonly isBroken: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What our middleware is compared with: a bare Hono handler that verifies the same token with jose, reads the body, and checks
+// A bare Hono handler with which our middleware is compared. It verifies the same token with jose, reads the body, and checks
 // nothing else.
 
 import { Hono } from "hono";

@@ -29,8 +29,8 @@ export function readCertificateFor(
 /** Records for the log whether the certificate was proven. */
 export interface ProofTrace {
   /**
-   * Set only by findCandidates, when verifyTrust proved the certificate for at least one sender. The verdict on the request does
-   * not say whether the certificate was proven.
+   * Set only by findCandidates, when verifyTrust proved the certificate for at least one sender. Read this member instead of the
+   * verdict, which does not say whether the certificate was proven.
    */
   proven?: ProvenCertificate;
 }

@@ -1,4 +1,4 @@
-// What the steps of one request record: for the log line, and for code that compares the verdict with another one.
+// Records what the steps of one request find, for the log line, and for code that compares the verdict with another one.
 
 import type { Route } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
@@ -39,7 +39,7 @@ export interface DecisionContext {
   conflictsWith?: string;
 }
 
-/** What the steps of one request record, for code that logs the verdict or compares it with another one. */
+/** The results of the steps of one request, for code that logs the verdict or compares it with another one. */
 export interface Trace extends ProofTrace {
   readonly context: DecisionContext;
   route?: Route;

@@ -27,8 +27,8 @@ function chooseFor(key: CryptoKey): Verify {
 }
 
 /**
- * node:crypto takes two thirds of the time of Web Crypto. Returns undefined if the runtime's node:crypto does not accept r and s:
- * workerd's accepts only DER.
+ * node:crypto takes two thirds of the time of Web Crypto. Returns undefined if the runtime's node:crypto does not accept r and s.
+ * In workerd, it accepts only DER.
  */
 function nativeFor(key: CryptoKey): Verify | undefined {
   try {

@@ -6,7 +6,7 @@ import { Refusal } from "../refusal.ts";
 import type { PlatformVerdict } from "../x509/client-certificate.ts";
 import { describeCertificate } from "../x509/client-certificate.ts";
 
-/** The sender's certificate, proven. Names in canonical RFC 4514; digests and serial in hex; times in Unix seconds. */
+/** The facts of a proven certificate. Names are in canonical RFC 4514, digests and serial in hex, times in Unix seconds. */
 export interface CertificateFacts {
   readonly subject: string;
   readonly issuer: string;
@@ -28,7 +28,7 @@ export interface CertificateFacts {
   readonly intermediates: readonly string[];
 }
 
-/** The request as the sender sent it. Behind the edge, the request that the edge signed. */
+/** The request as the sender sent it. Behind the edge, it is the request that the edge signed. */
 export interface RequestFacts {
   readonly method: string;
   /** Path and query as the sender sent them. If the route of the policy names a host, `//host` comes first. */
@@ -52,7 +52,7 @@ export interface Delivery {
   /** Undefined if the sender's policy requires no certificate. */
   readonly certificate: CertificateFacts | undefined;
   readonly request: RequestFacts;
-  /** The forwarded headers, with lower-case names. Behind the edge, those that the edge signed. */
+  /** The forwarded headers, with lower-case names. Behind the edge, they are only the headers that the edge signed. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array<ArrayBuffer>;
   /** RFC 9530 Content-Digest of the body: `sha-256=:…:`. */

@@ -62,8 +62,8 @@ export function selectForwardedHeaders(
 }
 
 /**
- * Returns the headers to forward that the edge signed; for an origin behind the edge. Content-Type is always included, because the
- * edge signs it separately. An unsigned header that a proxy added is left out silently, unless the policy names it.
+ * Selects the headers for an origin behind the edge: those to forward that the edge signed. Content-Type is always included,
+ * because the edge signs it separately. An unsigned header that a proxy added is left out silently, unless the policy names it.
  * @throws Refusal `headers_mismatch` if a header that the policy names is present and not signed
  */
 export function selectSignedHeaders(

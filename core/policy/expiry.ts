@@ -27,7 +27,7 @@ export interface Expiry {
   readonly notAfter: number;
   /** Whether events will be refused afterwards. False if another certificate or entry replaces it. */
   readonly refuses: boolean;
-  /** What the operator should do. */
+  /** The action that the operator should take. */
   readonly remedy: string;
 }
 
@@ -74,7 +74,7 @@ function endAuthority(
     const hasOther = authoritiesOf(sender).some(
       (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
     );
-    // After the expiry, everything that senders presented was refused and logged, so the outlook has no answer.
+    // If the certificate has already expired, the outlook is not asked: what was presented since then was refused and logged.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");

@@ -16,7 +16,7 @@ export interface Anchor {
   readonly revocation: RevocationRule | undefined;
 }
 
-/** How certificates below an anchor are looked up in revocation lists. */
+/** The rule by which certificates below an anchor are looked up in revocation lists. */
 export interface RevocationRule {
   /** URLs and file paths, as written in the policy. */
   readonly sources: readonly string[];
@@ -52,7 +52,7 @@ export interface Sender {
   readonly orderKey: EventKeyRule | undefined;
 }
 
-/** Which certificates belong to this sender, and what proves them. */
+/** The certificates that belong to a sender, and the trust that must prove them. */
 export interface CertificateRule {
   readonly allowlist: Allowlist;
   readonly trust: Trust;
@@ -87,7 +87,7 @@ export interface Route {
    * and keys.
    */
   readonly headers: readonly string[];
-  /** Whether each distinct certificate is recorded. The verdict does not change. */
+  /** True if each different certificate is recorded. That does not change the verdict. */
   readonly isObserved: boolean;
   /** True if the edge answers as soon as an event is in its queue, and delivers it to the origin afterwards. */
   readonly isQueued: boolean;

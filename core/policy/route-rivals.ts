@@ -29,7 +29,8 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
     const everywhere = ownRoutes.get("");
     for (const loose of looseFormsOf(path)) {
       for (const [otherPath, others] of routesOf(loose)) {
-        // If hosts share a path, a router that ignores the host runs one handler for all of them, as the policy says.
+        // If `host` has a route of its own with this path, the policy gives the path to several hosts on purpose. Then only this
+        // route counts.
         const ofHost = own?.get(otherPath) ?? everywhere?.get(otherPath);
         const rival = (ofHost === undefined ? others : [ofHost]).find(
           (other) => other.path !== route.path && !admitsAllOf(other, route),

@@ -1,4 +1,4 @@
-// The request target, which is used for routing, signed, and compared. Edge and origin read it with the same code.
+// Reads the request target, which is routed, signed and compared. Edge and origin use the same code.
 
 import { Refusal } from "../refusal.ts";
 

@@ -68,7 +68,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
     }
   }
   const isProven = faults.length + unproven.length === 0;
-  // If the answer has faults, an issuer may be missing by mistake. So the lists of every issuer that is not in it are kept.
+  // If the answer has faults, an issuer may be missing by mistake. So the lists of issuers that the answer lacks are kept.
   const given = [...proven, ...unproven];
   const isGiven = ({ foldedIssuer }: Crl) => given.some((list) => list.foldedIssuer === foldedIssuer);
   if (faults.length > 0) unproven.push(...kept.filter((list) => !isGiven(list)));

@@ -100,7 +100,7 @@ interface Signed {
 interface Found {
   /** The lists that cover the certificate and that a key of its issuer signed. For each key only the newest list, newest first. */
   readonly newest: readonly Signed[];
-  /** The fault to report if none of these lists can say that the certificate is not revoked. */
+  /** The fault to report if none of these lists can show that the certificate is not revoked. */
   readonly without: string;
 }
 
@@ -129,8 +129,8 @@ const NONE: Found = { newest: [], without: MISSING };
 
 /**
  * Finds the signer: the issuer, or another certificate with the issuer's name on the path or among the anchors. The issuer's own
- * key counts even if its key usage lacks cRLSign. Then the list cannot say that a certificate is not revoked, but its entries are
- * revoked.
+ * key counts even if its key usage lacks cRLSign. Such a list cannot show that a certificate is good, but a certificate that it
+ * contains is revoked.
  */
 function findSigner(
   list: Crl,
@@ -162,7 +162,7 @@ function isCovered(certificate: Certificate, distributionPoints: readonly string
   );
 }
 
-/** Returns why no list says now that the certificate is not revoked. Undefined if a list says so. */
+/** Returns undefined if a current list shows that the certificate is not revoked. Otherwise says what is wrong with the lists. */
 function faultOf({ newest, without }: Found, now: number): string | undefined {
   const usable = newest.filter(({ signer }) => maySignLists(signer));
   if (usable.some(({ list }) => list.thisUpdate <= now && now <= list.nextUpdate)) return undefined;

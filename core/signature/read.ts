@@ -13,7 +13,7 @@ import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } fro
 /** The method that signed the body: a shared secret (`hmac`), or a private key that only the sender has (`ed25519`). */
 export type SignatureMethod = "hmac" | "ed25519";
 
-/** At least one signature. None occurs twice, and each is canonical and complete. */
+/** Holds at least one signature. No signature occurs twice, and each is canonical and complete. */
 export interface PresentedSignatures {
   readonly hmac: readonly string[];
   /** @internal */

@@ -1,4 +1,4 @@
-// How each sender signs: in which headers, in which form, over which bytes. This is only a table. Nothing here verifies.
+// Describes how each sender signs: in which headers, in which form, over which bytes. This is only a table. Nothing here verifies.
 
 import { MAX_NUMBERED_SIGNATURES } from "../wire.ts";
 

@@ -41,7 +41,7 @@ export function findAuthorities(
 
 /**
  * Returns the presented intermediates that an anchor certified, from the leaf's issuer upwards. Those on one level are sorted by
- * digest. In the sender's order, one sender could turn five certificates into more than a hundred different lists.
+ * digest. Otherwise one sender could turn five certificates into more than a hundred lists, in different orders.
  */
 export function vouchedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const known = recall(client, anchors)?.vouched;

@@ -1,4 +1,4 @@
-// The single checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). Each passes or throws a Refusal.
+// The individual checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). Each passes or throws a Refusal.
 
 import type { DenyList } from "../policy/policy.ts";
 import { Refusal, type RefusalCode, type RefusalDetails } from "../refusal.ts";

@@ -10,7 +10,7 @@ export interface Findings {
   /** The path, if it was the first one that the search tried and no check on the way failed. */
   readonly path?: {
     readonly anchor: Anchor;
-    /** From the leaf's issuer up to the anchor. */
+    /** The CA certificates from the leaf's issuer up to the anchor. */
     readonly issuers: readonly Certificate[];
     /** The intermediates that an anchor certified. */
     readonly certified: readonly Certificate[];
@@ -30,7 +30,7 @@ interface Presented {
  */
 const presented = new WeakMap<Certificate, Presented>();
 
-/** What was found about exactly these certificates under these anchors. */
+/** Returns what was found earlier about exactly these certificates under these anchors. */
 export function recall(client: ClientCertificate, anchors: readonly Anchor[]): Findings | undefined {
   const known = presented.get(client.leaf);
   return known !== undefined && isSame(known.intermediates, client.intermediates)

@@ -13,7 +13,7 @@ import { IssuedSignatures } from "./issued-signatures.ts";
 import { hasAcceptedAlgorithms } from "./issuer.ts";
 import { findPath, type PathLimits } from "./path.ts";
 
-/** What proved a certificate for one sender. */
+/** The proof of a certificate for one sender. */
 export interface Proof {
   /** The name of the anchor. Undefined if only the platform's verdict was used. */
   readonly anchor: string | undefined;

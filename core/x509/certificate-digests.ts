@@ -17,7 +17,7 @@ const ORDERS = [
 const known = new WeakMap<Certificate, readonly string[]>();
 
 /**
- * Returns the certificate's own digest, and its digests with the other valid signature. There is one of these for each accepted
+ * Returns the certificate's own digest, and its digests with the other valid signature. There is one such digest for each accepted
  * curve, because this code does not know the curve of the issuer's key.
  */
 export function digestsOf(certificate: Certificate): readonly string[] {

@@ -13,8 +13,8 @@ const OID = {
   authorityKeyIdentifier: "2.5.29.35",
 } as const;
 /**
- * The list contains authorityKeyIdentifier although nothing uses the value. It is only a hint for finding the key, and the path
- * already gives the key.
+ * authorityKeyIdentifier counts as understood although nothing uses its value. The value is only a hint for finding the key, and
+ * the path already gives the key.
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 

@@ -75,7 +75,7 @@ function readSigned(values: DerReader) {
 }
 
 /**
- * Reads a TBSCertList, in the order of its members (RFC 5280 §5.1). Requires nextUpdate, because otherwise it would never expire.
+ * Reads a TBSCertList, in the order of its members (RFC 5280 §5.1). Requires nextUpdate, because a list without it never expires.
  */
 function readTbs(tbs: DerReader) {
   if (!tbs.nextIs(TAG.integer) || formatHex(tbs.unsigned()) !== V2) throw new SyntaxError("not a v2 list");
@@ -114,7 +114,7 @@ function readEntry(entries: DerReader): string {
   });
 }
 
-/** Some authorities listed negative numbers. No accepted certificate has such a number, and the other entries must still count. */
+/** Accepts negative numbers, because some authorities listed them, and the other entries must still count. */
 function readSerial(entry: DerReader): string {
   const { bytes, start, end } = entry.read(TAG.integer);
   const isNegative = (bytes[start] as number) >= 0x80;

@@ -9,7 +9,7 @@ import { type AttributeValue, foldName } from "./distinguished-name.ts";
 
 const known = new WeakMap<Certificate, readonly string[]>();
 
-/** Returns the folded issuer names under which a certificate can be denied: the exact one, and the one that programs print. */
+/** Returns the folded issuer names under which a certificate can be denied: the name itself, and the name as programs print it. */
 export function foldedIssuersOf(certificate: Certificate): readonly string[] {
   const { issuer, foldedIssuer } = certificate;
   const isOpaque = issuer.some((rdn) => rdn.some((attribute) => "der" in attribute));

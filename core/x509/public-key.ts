@@ -29,7 +29,7 @@ export function readPublicKey(values: DerReader): boolean {
   return values.members(TAG.sequence, (members) => {
     const { oid, parameters } = readAlgorithm(members);
     const key = members.bitOctets();
-    // Not every runtime accepts a curve that is not named. It is refused here, so that all runtimes refuse it.
+    // Not every runtime accepts a curve that is not named. Such a key is refused here, so that all runtimes refuse it.
     if (oid === EC && !parameters.startsWith(OID_TAG)) throw new SyntaxError("the curve of the key is not named");
     if (oid === RSA) return parameters === NULL && readDer(key, isOddRsaKey);
     if (oid === EC) return key.length === POINT_OCTETS.get(parameters) && key[0] === UNCOMPRESSED;

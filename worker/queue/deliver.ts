@@ -17,11 +17,11 @@ import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQ
  * bucket needs some of them.
  */
 const LANES = 4;
-/** A queue drops its messages two days later. The margin is needed because attempts may come late if many messages wait. */
+/** A queue keeps messages for 14 days. The margin of two days is needed, because attempts are late if many messages wait. */
 const MAX_QUEUED_SECONDS = 12 * 86_400;
 /**
- * Matches the name of a queue with events. A queue with any other name counts as holding dead letters. With a wrong name, the
- * opposite mistake would be worse: dead letters that count as events would be dropped by the platform in the end.
+ * Matches the name of a queue with events. A queue with any other name counts as holding dead letters. If the name is wrong, that
+ * is the safer mistake: dead letters that counted as events would be dropped by the platform in the end.
  */
 export const EVENTS_QUEUE = /-events$/;
 
