@@ -4,8 +4,9 @@
 //   <!-- run: ends with 1 -->          the same, and its last command ends with 1
 //   <!-- run in the background -->     it stays up until the end of the document; the test waits until it prints "ready"
 //   <!-- file: NAME -->                it is written into the folder under this name
-//   <!-- prints -->                    the block that ran last prints each of these lines; … stands for any text
+//   <!-- prints -->                    the block that ran last, or one in the background, prints each line; … stands for any text
 //   <!-- parse: REASON -->             its syntax alone is checked, for the reason that is given
+//   <!-- not checked: REASON -->       not even that, in a language that nothing here reads
 //   <!-- is PATH -->                   it is this file of the repository, which another test uses
 //   <!-- checked by PATH -->           this test has it from the document
 //
@@ -24,7 +25,7 @@ export type Mark =
   | { readonly kind: "background" }
   | { readonly kind: "file"; readonly name: string }
   | { readonly kind: "prints" }
-  | { readonly kind: "parse"; readonly reason: string }
+  | { readonly kind: "parse" | "not checked"; readonly reason: string }
   | { readonly kind: "is" | "checked by"; readonly path: string };
 
 export interface Copied {
@@ -55,8 +56,9 @@ function readMark(text: string): Mark | undefined {
     const { code = "0", name, pattern = "" } = run.groups ?? {};
     return { kind: "run", code: Number(code), ...(name && { copied: { name, pattern: new RegExp(pattern) } }) };
   }
-  const [, kind, value = ""] = /^(file:|parse:|is|checked by) (.+)$/.exec(text) ?? [];
+  const [, kind, value = ""] = /^(file:|parse:|not checked:|is|checked by) (.+)$/.exec(text) ?? [];
   if (kind === "file:") return { kind: "file", name: value };
   if (kind === "parse:") return { kind: "parse", reason: value };
+  if (kind === "not checked:") return { kind: "not checked", reason: value };
   return kind === "is" || kind === "checked by" ? { kind, path: value } : undefined;
 }

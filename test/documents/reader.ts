@@ -13,12 +13,17 @@ import type { Block, Copied } from "./blocks.ts";
 /** What `npm install` adds in a project that `countersign init` made. */
 const PACKAGES = ["wrangler", "@peculiar/x509", "reflect-metadata", "hono", "@types/node"];
 
+interface Output {
+  text: string;
+  readonly isOfBackground: boolean;
+}
+
 export class Reader {
   readonly folder: string;
   readonly #ports = new Map<string, string>();
   readonly #stack: AsyncDisposableStack;
   /** Of each block that ran, in order. */
-  readonly #outputs: { text: string }[] = [];
+  readonly #outputs: Output[] = [];
 
   constructor(folder: string, stack: AsyncDisposableStack) {
     this.folder = folder;
@@ -43,27 +48,27 @@ export class Reader {
 
   async #run(block: Block, code: number, copied: Copied | undefined): Promise<void> {
     const script = await this.#withOwnPorts(block.code);
-    const { child, output } = this.#start(copied === undefined ? script : this.#paste(script, copied));
+    const { child, output } = this.#start(copied === undefined ? script : this.#paste(script, copied), false);
     const ended = await new Promise((resolve) => child.once("close", resolve));
     expect(ended, `line ${block.line} ends with this code:\n${output.text}`).toBe(code);
   }
 
   async #runInBackground(block: Block): Promise<void> {
-    const { child, output } = this.#start(await this.#withOwnPorts(block.code));
+    const { child, output } = this.#start(await this.#withOwnPorts(block.code), true);
     await expect
       .poll(() => ({ output: output.text, isReady: /\bready\b/.test(output.text), hasEnded: child.exitCode !== null }))
       .toMatchObject({ isReady: true, hasEnded: false });
   }
 
   /** Variables and the working directory are handed on from block to block, as in one terminal. */
-  #start(script: string): { readonly child: ChildProcess; readonly output: { text: string } } {
+  #start(script: string, isOfBackground: boolean): { readonly child: ChildProcess; readonly output: Output } {
     const state = join(this.folder, ".state");
     const session = `. ${state}\nset -eo pipefail\n${script}\n{ export -p; printf 'cd %q\\n' "$PWD"; } > ${state}\n`;
     // A group of its own, so that what the block started ends with it.
     const options = { cwd: this.folder, detached: true, env: { ...process.env, NO_COLOR: "1" } };
     const child = spawn("bash", ["-c", session], options);
     child.stdin.end();
-    const output = { text: "" };
+    const output: Output = { text: "", isOfBackground };
     this.#outputs.push(output);
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk: Buffer) => {
@@ -89,7 +94,9 @@ export class Reader {
 
   /** With the ports of the document, so that its lines are found. */
   #printed(): string {
-    let text = this.#outputs.map((output) => output.text).join("\n");
+    const last = this.#outputs.findLast(({ isOfBackground }) => !isOfBackground);
+    const outputs = this.#outputs.filter((output) => output.isOfBackground || output === last);
+    let text = outputs.map((output) => output.text).join("\n");
     for (const [port, own] of this.#ports) text = text.replaceAll(`:${own}`, `:${port}`);
     return text;
   }

@@ -12,6 +12,9 @@ const CHECKS: Readonly<Record<string, (code: string) => void>> = {
   jsonc: checkJson,
 };
 
+/** Whether a block of this language must be parsed at least. */
+export const isParsed = (language: string) => language in CHECKS;
+
 /** @throws Error that says what is wrong, also for a language that nothing here can read */
 export function checkSyntax({ language, code, line }: Block): void {
   const check = CHECKS[language];
