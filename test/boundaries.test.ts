@@ -155,10 +155,13 @@ describe("imports", () => {
     expect(strays(onWebStandards, isWeb)).toEqual([]);
     const isNode = (name: string) => name.startsWith("node:") || name === "@hono/node-server";
     const onNode = origin.filter(({ path }) => isOnNode(path));
+    const isMetrics = ({ path }: Source) => path.startsWith("origin/service/metrics/");
     const isOnPostgres = ({ path }: Source) => path.startsWith("origin/inbox/postgres/");
-    const others = onNode.filter((source) => !isOnPostgres(source));
+    const others = onNode.filter((source) => !isOnPostgres(source) && !isMetrics(source));
     expect(strays(others, (name) => isWeb(name) || isNode(name))).toEqual([]);
     expect(strays(onNode.filter(isOnPostgres), (name) => isWeb(name) || isNode(name) || name === "pg")).toEqual([]);
+    const isOfMetrics = (name: string) => isWeb(name) || isNode(name) || name === "@prometheus-io/client";
+    expect(strays(onNode.filter(isMetrics), isOfMetrics)).toEqual([]);
   });
 
   test("the driver of PostgreSQL is loaded only for an inbox in PostgreSQL", () => {

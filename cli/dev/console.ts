@@ -1,11 +1,11 @@
 // The console of `countersign dev`. It can also send test events with the development certificates.
 
+import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { TestSenders } from "../../origin/console/options.ts";
-import { UsageError } from "../command.ts";
+import { type ConsoleSettings, openConsole, type RunningConsole, type Shown } from "../../origin/service/console.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { sendEvent } from "../http-client.ts";
-import { openConsole, type RunningConsole, type Shown } from "../origin/console.ts";
-import { type ConsoleSettings, parseConsole } from "../origin/console-options.ts";
+import { parseConsole } from "../origin/console-options.ts";
 import { CLIENTS, type ClientName, type DevelopmentState } from "./state.ts";
 
 const USUAL_PORT = 9465;
@@ -18,7 +18,7 @@ export async function openDevelopmentConsole(
   if (given !== undefined) return await openConsole(given, shown);
   const usual = (await parseConsole({ console: String(USUAL_PORT) })) as ConsoleSettings;
   return await openConsole(usual, shown).catch((error: unknown) => {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof ConfigurationError)) throw error;
     return openConsole({ ...usual, listener: { hostname: "127.0.0.1", port: 0 } }, shown);
   });
 }

@@ -8,9 +8,9 @@ import { Refusal, resultOf } from "../../core/refusal.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import type { RefusedFacts } from "../../origin/inbox/refusals/refusals.ts";
+import { keepRefusals } from "../../origin/service/kept-refusals.ts";
 import type { PeerCertificate } from "../cloudflare/tls-client-auth.ts";
 import { INBOX_OPTIONS, parseRefusals } from "../origin/inbox-options.ts";
-import { keepRefusals } from "../origin/kept-refusals.ts";
 
 const MAX_PRESENTED = 100;
 

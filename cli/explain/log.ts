@@ -10,8 +10,9 @@ import { type Chain, urlOfTarget } from "../../origin/explain/question.ts";
 import type { InboxReader } from "../../origin/inbox/inbox.ts";
 import { describeInbox, folderOfInbox } from "../../origin/inbox/location.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
+import { OBSERVATIONS } from "../../origin/service/observations.ts";
 import { UsageError } from "../command.ts";
-import { OBSERVATIONS, observationOf } from "../log/observations.ts";
+import { observationOf } from "../log/observations.ts";
 import { type LogEntry, readLogEntries } from "../log/read.ts";
 
 export interface RecordedDecision extends Omit<LogEntry, "line"> {

@@ -5,9 +5,6 @@
 import { randomUUID } from "node:crypto";
 import {
   closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -78,18 +75,4 @@ function followLinks(file: string): string {
     target = resolve(dirname(target), readlinkSync(target));
   }
   throw new Error("its links lead in a circle");
-}
-
-/** Appends to the file, and creates it if it is missing. @throws Error if it is a link, or not a regular file */
-export function appendPrivately(file: string, text: string): void {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const descriptor = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw new Error(`${file} is not a file`);
-    if ((stats.mode & 0o077) !== 0) fchmodSync(descriptor, 0o600);
-    writeFileSync(descriptor, text);
-  } finally {
-    closeSync(descriptor);
-  }
 }

@@ -6,10 +6,10 @@ import type { Inbox, InboxReader } from "../../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../origin/inbox/open.ts";
 import { problemsOf } from "../../origin/problems.ts";
+import { warnOfShownPassword } from "../../origin/service/secret-notices.ts";
 import { parseOptions, UsageError } from "../command.ts";
 import { findElsewhere } from "../files/files.ts";
-import { warnOfShownPassword } from "../origin/secret-notices.ts";
-import { complain } from "../output.ts";
+import { complain, complainLogLine } from "../output.ts";
 
 export const OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },
@@ -48,7 +48,7 @@ export async function readFrom<T>({ inbox }: Values, ask: (reader: InboxReader) 
 
 /** What opens an inbox, or fails with its reason alone. @throws UsageError */
 export async function namingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
-  warnOfShownPassword(inbox);
+  warnOfShownPassword(inbox, complainLogLine);
   return await open().catch((error: unknown) => {
     if (error instanceof UsageError) throw error;
     // They name the inbox, or the other file that is at fault.

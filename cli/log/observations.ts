@@ -1,9 +1,7 @@
-// Keeps the certificates that senders presented at observed routes, in a file with one line of the log for each.
+// The certificates that senders presented at observed routes, as an origin keeps them in its file, or as any log has them.
 
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { identityOf, shareOf } from "../../core/decision/observation.ts";
-import { formatLogLine, type LogLine, stampLine } from "../../core/log-line.ts";
+import { identityOf } from "../../core/decision/observation.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import {
@@ -11,48 +9,7 @@ import {
   parseClientCertField,
   parseClientCertificate,
 } from "../../core/x509/client-certificate.ts";
-import { folderOfInbox } from "../../origin/inbox/location.ts";
-import { appendPrivately } from "../files/write.ts";
 import { readLogFile } from "./read.ts";
-
-export const OBSERVATIONS = "observed.jsonl";
-/** The most certificates in each share of the file, over all starts of all processes. */
-const MAX_KEPT = 100;
-
-/** A log that prints every line, and appends lines about observed certificates to a file beside the inbox, once for each route. */
-export function openLog(inbox: string, print: (line: LogLine) => void): (line: LogLine) => void {
-  const file = join(folderOfInbox(inbox), OBSERVATIONS);
-  let kept: Kept | undefined;
-  return (line) => {
-    print(line);
-    if (line.decision !== "observed") return;
-    try {
-      kept ??= new Kept(existsSync(file) ? readLogFile(file) : []);
-      if (kept.add(line)) appendPrivately(file, `${formatLogLine(stampLine(line, Date.now()))}\n`);
-    } catch (error) {
-      print({ decision: "failed", code: "observation_not_kept", file, cause: String(error) });
-    }
-  };
-}
-
-/** The certificates in the file, by share. Proven certificates have their own share, so strangers cannot fill it. */
-class Kept {
-  readonly #shares = new Map<string, Set<string>>();
-
-  constructor(lines: readonly LogLine[]) {
-    for (const line of lines) if (line.decision === "observed") this.add(line);
-  }
-
-  /** Adds the line. Returns false if its certificate is known already, or its share is full. */
-  add(line: LogLine): boolean {
-    const share = this.#shares.get(shareOf(line)) ?? new Set();
-    this.#shares.set(shareOf(line), share);
-    const identity = identityOf(line);
-    if (share.has(identity) || share.size >= MAX_KEPT) return false;
-    share.add(identity);
-    return true;
-  }
-}
 
 /** A certificate that was presented at a route. */
 export interface Observation {

@@ -14,15 +14,14 @@ import { requireOption, UsageError } from "../command.ts";
 import { readPublicKeySet } from "../files/key-sets.ts";
 import { complainLogLine } from "../output.ts";
 import { loadPolicy } from "../policy/load.ts";
-import { type OriginSettings, serveOrigin } from "./service.ts";
+import { type ServeSettings, serveWay } from "./serve.ts";
 
-export interface EdgeOriginSettings extends OriginSettings {
+export interface EdgeOriginSettings extends ServeSettings {
   readonly host: string;
   readonly port: number;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
   readonly jwks: string | undefined;
-  readonly workers: number;
 }
 
 /** Runs until a signal. A change of the policy, or of the file of the edge's keys, reloads both. */
@@ -32,7 +31,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   const { issuer, audience } = first;
   // Keys that are fetched are kept: the last good set must outlive a reload while the edge cannot be reached.
   const fetched = isUrl(jwks) ? first.findKey : undefined;
-  return await serveOrigin(
+  return await serveWay(
     {
       settings,
       files: fetched === undefined ? [policy, jwks] : [policy],
@@ -44,7 +43,6 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
       greet: (url) => `origin ready at ${url}, events in ${describeInbox(inbox)}`,
     },
     first,
-    settings.workers,
   );
 }
 

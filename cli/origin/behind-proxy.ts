@@ -25,9 +25,8 @@ import { examinePolicy } from "../policy/check/examine.ts";
 import { loadPolicy } from "../policy/load.ts";
 import { parseConsole } from "./console-options.ts";
 import { parseRefusals, parseRetention, parseWaitSeconds } from "./inbox-options.ts";
-import { parseMetricsAddress } from "./metrics.ts";
-import { type OriginOptions, parseWorkers, refuseOtherWays } from "./options.ts";
-import { serveOrigin } from "./service.ts";
+import { type OriginOptions, parseMetricsAddress, parseWorkers, refuseOtherWays } from "./options.ts";
+import { serveWay } from "./serve.ts";
 
 type Values = OriginOptions["values"];
 
@@ -51,7 +50,7 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
 export async function runProxyOrigin(options: OriginOptions): Promise<number> {
   const { values } = options;
   const first = await load(options);
-  return await serveOrigin(
+  return await serveWay(
     {
       settings: { ...values, ...first.common, dispatch: values },
       files: [values.policy, values.certificate, values.key, values["key-passphrase-file"], values["proxy-ca"]]
@@ -71,7 +70,6 @@ export async function runProxyOrigin(options: OriginOptions): Promise<number> {
         `origin ready at ${url} for ${values["behind-proxy"]} alone, events in ${describeInbox(values.inbox)}`,
     },
     first,
-    first.workers,
   );
 }
 
@@ -96,10 +94,16 @@ async function load(options: OriginOptions) {
       ? await loadTlsListener(values, problems)
       : await loadSocketListener(values.socket, values, problems);
   const isComplete = policy !== undefined && secrets !== undefined && format !== undefined && listener !== undefined;
-  if (problems.count > 0 || !isComplete || retention === undefined || waitSeconds === undefined)
+  if (
+    problems.count > 0 ||
+    !isComplete ||
+    retention === undefined ||
+    waitSeconds === undefined ||
+    workers === undefined
+  )
     throw problems.toError("origin");
-  const common = { retention, waitSeconds, refusals, metrics: metrics || undefined, console: consoleSettings };
-  return { policy, secrets, format, listener, workers, common };
+  const common = { retention, waitSeconds, refusals, metrics: metrics || undefined, console: consoleSettings, workers };
+  return { policy, secrets, format, listener, common };
 }
 
 async function loadSocketListener(

@@ -4,9 +4,15 @@ import { type BasicCredential, importBasicCredential } from "../../core/admissio
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import type { ConsoleRole } from "../../origin/console/options.ts";
-import type { ConsoleListener, ConsolePair } from "../../origin/node/console-server.ts";
+import type { ConsolePair } from "../../origin/node/console-server.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { Problems } from "../../origin/problems.ts";
+import {
+  CONSOLE_PASSWORDS,
+  CONSOLE_ROLES,
+  CONSOLE_SECRETS,
+  type ConsoleSettings,
+} from "../../origin/service/console.ts";
 import { parseAddress } from "../arguments/values.ts";
 import { UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";
@@ -26,14 +32,6 @@ export const CONSOLE_HELP = `
                     The passwords of the users operator and reader are the secrets CONSOLE_OPERATOR_PASSWORD and
                     CONSOLE_READER_PASSWORD. A reader changes nothing. On loopback without either, everybody is operator`;
 
-/** The secret with the password of each user, whose name is the role. */
-const PASSWORDS: Readonly<Record<ConsoleRole, string>> = {
-  operator: "CONSOLE_OPERATOR_PASSWORD",
-  reader: "CONSOLE_READER_PASSWORD",
-};
-/** In the order in which they are tried. */
-export const CONSOLE_ROLES = Object.keys(PASSWORDS) as readonly ConsoleRole[];
-export const CONSOLE_SECRETS: readonly string[] = Object.values(PASSWORDS);
 /** Nothing limits how often a stranger may guess. */
 const MIN_PASSWORD_CHARACTERS = 16;
 
@@ -44,15 +42,6 @@ interface Values {
   readonly "console-host"?: readonly string[] | undefined;
 }
 
-export interface ConsoleSettings {
-  readonly listener: ConsoleListener;
-  /** Of the TLS listener: read again when they change. */
-  readonly files: readonly [certificate: string, key: string] | undefined;
-  readonly hosts: readonly string[];
-  /** Whether a visitor needs a password. */
-  readonly isClosed: boolean;
-}
-
 /** Undefined if no console is asked for. @throws ConfigurationError that lists every problem */
 export async function parseConsole(values: Values): Promise<ConsoleSettings | undefined> {
   const { console: place, "console-host": hosts = [] } = values;
@@ -61,15 +50,15 @@ export async function parseConsole(values: Values): Promise<ConsoleSettings | un
   if (place === undefined) await problems.attempt(() => refuseWithoutConsole(values));
   for (const host of hosts) await problems.attempt(() => requireHostName(host));
   const files = await problems.attempt(() => filesOf(values));
-  const pair = files && (await problems.attempt(() => readServerPair(...files)));
+  const pair = files && { files, read: () => onlyPem(readServerPair(...files)) };
+  const first = pair && (await problems.attempt(pair.read));
   const passwords = place === undefined ? 0 : await countPasswords(problems);
   if (address !== undefined)
     await problems.attempt(() => requireProtected(address, { hasTls: files !== undefined, passwords }));
   if (problems.count > 0) throw problems.toError("console");
   if (address === undefined) return undefined;
-  const listener =
-    pair === undefined ? address : { ...(address as { hostname: string; port: number }), ...onlyPem(pair) };
-  return { listener, files, hosts, isClosed: passwords > 0 };
+  const listener = first === undefined ? address : { ...(address as { hostname: string; port: number }), ...first };
+  return { listener, pair, hosts, readCredential: passwords > 0 ? readCredential : undefined };
 }
 
 function parsePlace(text: string): { readonly socket: string } | { readonly hostname: string; readonly port: number } {
@@ -95,7 +84,7 @@ function requireHostName(host: string): void {
     throw new UsageError(`--console-host ${host} is no host name: without scheme and port`);
 }
 
-function filesOf(values: Values): ConsoleSettings["files"] {
+function filesOf(values: Values): readonly [certificate: string, key: string] | undefined {
   const { "console-certificate": certificate, "console-key": key } = values;
   if (certificate !== undefined && key !== undefined) return [certificate, key];
   if (certificate !== undefined || key !== undefined)
@@ -104,7 +93,7 @@ function filesOf(values: Values): ConsoleSettings["files"] {
 }
 
 /** Without what else was read with them. */
-export function onlyPem({ certificate, key }: ConsolePair): ConsolePair {
+function onlyPem({ certificate, key }: ConsolePair): ConsolePair {
   return { certificate, key };
 }
 
@@ -118,8 +107,8 @@ async function countPasswords(problems: Problems): Promise<number> {
 }
 
 /** The credential of a role, as its secret is now. Undefined if it has none. @throws UsageError that quotes nothing of it */
-export function readCredential(role: ConsoleRole): BasicCredential | undefined {
-  const name = PASSWORDS[role];
+function readCredential(role: ConsoleRole): BasicCredential | undefined {
+  const name = CONSOLE_PASSWORDS[role];
   try {
     const password = readSecret(name);
     const credential = password === undefined ? undefined : importBasicCredential(role, password);

@@ -5,10 +5,15 @@ import { runEdgeOrigin } from "./behind-edge.ts";
 import { PROXY_HELP, PROXY_USAGE, runProxyOrigin } from "./behind-proxy.ts";
 import { parseClientCertificates } from "./client-certificates.ts";
 import { CONSOLE_HELP, parseConsole } from "./console-options.ts";
-import { METRICS_HELP } from "./expiry-watch.ts";
 import { INBOX_HELP, parseRefusals, parseRetention, parseWaitSeconds } from "./inbox-options.ts";
-import { parseMetricsAddress } from "./metrics.ts";
-import { CRLS_HELP, parseOriginOptions, parseWorkers, refuseOtherWays } from "./options.ts";
+import {
+  CRLS_HELP,
+  METRICS_HELP,
+  parseMetricsAddress,
+  parseOriginOptions,
+  parseWorkers,
+  refuseOtherWays,
+} from "./options.ts";
 import { runTlsOrigin } from "./own-listener.ts";
 import { DISPATCH_HELP } from "./target.ts";
 

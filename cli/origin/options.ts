@@ -1,7 +1,8 @@
 // The options of countersign origin: those of every way in, and those that each way reads beside them.
 
-import { parseWhole } from "../arguments/values.ts";
-import { parseOptions, refuseUnread } from "../command.ts";
+import type { Address } from "../../origin/node/listening.ts";
+import { parseAddress, parseWhole } from "../arguments/values.ts";
+import { parseOptions, refuseUnread, UsageError } from "../command.ts";
 import { CONSOLE_OPTIONS } from "./console-options.ts";
 import { INBOX_OPTIONS } from "./inbox-options.ts";
 import { DISPATCH_OPTIONS } from "./target.ts";
@@ -62,11 +63,22 @@ const WAYS = {
 export const CRLS_HELP = `
   --crls DIR        keeps the revocation lists that the policy names (default crls, next to the inbox)`;
 
+export const METRICS_HELP = `
+  --metrics [HOST:]PORT  serve Prometheus metrics at /metrics, and the probes /livez and /readyz (off unless given; HOST is
+                    127.0.0.1 unless given)`;
+
 export type OriginOptions = ReturnType<typeof parseOriginOptions>;
 
 /** @throws UsageError */
 export function parseOriginOptions(args: string[]) {
   return parseOptions(args, { ...COMMON, ...EDGE, ...TLS, ...PROXY_SOCKET, ...PROXY_TLS });
+}
+
+/** PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so. @throws UsageError */
+export function parseMetricsAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (address === undefined) throw new UsageError(`--metrics ${text} is not HOST:PORT or PORT`);
+  return address;
 }
 
 /** The number of processes. @throws UsageError */

@@ -9,13 +9,14 @@ import { listenTls } from "../../origin/node/tls/listener.ts";
 import { throughTls as ofListener } from "../../origin/node/tls/peer.ts";
 import { anchorsInUse } from "../../origin/node/tls/policy.ts";
 import { Problems } from "../../origin/problems.ts";
+import type { Loaded } from "../../origin/service/mode.ts";
 import { requireOption, UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";
 import { loadPolicy } from "../policy/load.ts";
 import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";
-import { type Loaded, type OriginMode, type OriginSettings, serveOrigin } from "./service.ts";
+import { type ServeSettings, serveWay, type Way } from "./serve.ts";
 
-export interface TlsOriginSettings extends OriginSettings {
+export interface TlsOriginSettings extends ServeSettings {
   readonly host: string;
   readonly port: number;
   /** PEM files in pairs: the first certificate belongs to the first key. */
@@ -24,7 +25,6 @@ export interface TlsOriginSettings extends OriginSettings {
   /** Holds the passphrase of the keys that have one. */
   readonly passphraseFile: string | undefined;
   readonly clientCertificates: AskedOfClients;
-  readonly workers: number;
 }
 
 type TlsLoaded = Loaded & { readonly tls: TlsState };
@@ -34,10 +34,10 @@ export async function runTlsOrigin(settings: TlsOriginSettings): Promise<number>
   if (settings.certificates.length !== settings.keys.length)
     throw new UsageError("each --certificate needs its --key, in the same order");
   const way = throughTls(settings);
-  return await serveOrigin(way, await way.load(), settings.workers);
+  return await serveWay(way, await way.load());
 }
 
-function throughTls(settings: TlsOriginSettings): OriginMode<TlsLoaded> {
+function throughTls(settings: TlsOriginSettings): Way<TlsLoaded> {
   const { host: hostname, port, inbox } = settings;
   const clientCertificates = (name: string) => askedAt(settings.clientCertificates, name);
   return {

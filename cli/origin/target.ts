@@ -1,22 +1,16 @@
-// Where `countersign origin` delivers stored events: to a module of the user, or to an upstream. With neither, it only stores
-// them.
+// The options of `countersign origin` that say where stored events are delivered: to a module of the user, or to an upstream. With
+// neither, they are only stored.
 
 import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { importSigningKeys, type SigningKeys } from "../../core/assertion/keys.ts";
-import { ConfigurationError } from "../../core/configuration-error.ts";
-import type { LogLine } from "../../core/log-line.ts";
-import type { Policy } from "../../core/policy/policy.ts";
-import type { AcceptDelivery } from "../../origin/accept.ts";
-import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
 import type { Handler } from "../../origin/dispatch/handler.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "../../origin/dispatch/limits.ts";
-import { HandlerReplies } from "../../origin/dispatch/reply.ts";
 import { forwardTo } from "../../origin/dispatch/upstream.ts";
-import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { fetchUpstream } from "../../origin/node/upstream-fetch.ts";
 import { inFile, Problems } from "../../origin/problems.ts";
+import type { DispatchTarget } from "../../origin/service/target.ts";
 import { shellWord } from "../../origin/shell-word.ts";
 import { parseBaseUrl, parsePrivateUrl } from "../arguments/base-url.ts";
 import { parseWhole } from "../arguments/values.ts";
@@ -62,16 +56,6 @@ every stored event to your code, at least once:
                             (default ${DISPATCH_LIMITS.firstRetryMilliseconds / 1000})
 `;
 
-export interface DispatchTarget {
-  readonly handler: Handler;
-  readonly limits: Partial<DispatchLimits>;
-  /** The current signing keys of this origin, if it signs for an upstream. */
-  readonly keys: (() => SigningKeys) | undefined;
-  /** Files that `reload` reads again. A module is loaded only once, because Node caches it. */
-  readonly files: readonly string[];
-  reload(): Promise<void>;
-}
-
 /** Undefined if events are only stored. @throws ConfigurationError that lists every problem */
 export async function loadTarget(settings: DispatchSettings): Promise<DispatchTarget | undefined> {
   const problems = new Problems();
@@ -90,48 +74,6 @@ export async function loadTarget(settings: DispatchSettings): Promise<DispatchTa
   if (problems.count > 0) throw problems.toError("origin");
   if (handler !== undefined) return { handler, limits, keys: undefined, files: [], reload: async () => {} };
   return forwarding && { ...forwarding, limits };
-}
-
-/** @throws ConfigurationError if a route answers with the handler's response, and there is no handler */
-export function requireTarget({ routes }: Policy, target: DispatchTarget | undefined): void {
-  const waiting = target === undefined ? routes.filter(({ isAnsweredByHandler }) => isAnsweredByHandler) : [];
-  if (waiting.length === 0) return;
-  throw new ConfigurationError(
-    "origin",
-    waiting.map(({ path }) => `${path} has "answer": "handler" in the policy: pass --handler or --upstream`),
-  );
-}
-
-export interface Dispatch {
-  readonly accept: AcceptDelivery;
-  readonly answers: HandlerReplies | undefined;
-  /** Why events are not handed on now. */
-  fault(): string | undefined;
-  start(): void;
-  stop(): Promise<void>;
-}
-
-/** The dispatch of one process. Without a target, events are only stored. */
-export function openDispatch(
-  target: DispatchTarget | undefined,
-  {
-    inbox,
-    policy,
-    log,
-  }: { readonly inbox: Inbox; readonly policy: () => Policy; readonly log: (line: LogLine) => void },
-): Dispatch {
-  if (target === undefined)
-    return { accept: inbox.accept, answers: undefined, fault: () => undefined, start() {}, stop: async () => {} };
-  const { handler, limits } = target;
-  const dispatcher = new Dispatcher({ work: inbox.work, handler, limits, log });
-  const answers = new HandlerReplies({ policy, inbox, dispatcher, log });
-  return {
-    accept: answers.accept,
-    answers,
-    fault: () => dispatcher.fault,
-    start: () => dispatcher.start(),
-    stop: () => dispatcher.stop(),
-  };
 }
 
 async function loadHandler(module: string): Promise<Handler> {
@@ -158,10 +100,11 @@ function describeLoading(error: unknown, module: string): string {
     : own;
 }
 
-const CLI_FOLDER = dirname(import.meta.dirname);
+/** The folders of Countersign that load a module of the user. */
+const OWN_FOLDERS = ["cli", "origin"].map((folder) => join(import.meta.dirname, "../..", folder, "/"));
 
 function isForeign(frame: string): boolean {
-  return frame.includes("node:") || frame.includes(CLI_FOLDER);
+  return frame.includes("node:") || OWN_FOLDERS.some((folder) => frame.includes(folder));
 }
 
 async function loadUpstream(upstream: string, settings: DispatchSettings, problems: Problems) {

@@ -3,7 +3,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { LogLine } from "../../core/log-line.ts";
 import { StoreAway } from "../inbox/store-away.ts";
-import { isReporter } from "./workers.ts";
+import { isReporter } from "./workers/worker.ts";
 
 const TRY_MILLISECONDS = 1_000;
 

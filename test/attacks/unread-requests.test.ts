@@ -7,11 +7,12 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
-import { Metrics } from "../../cli/origin/metrics.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { Health } from "../../origin/service/health.ts";
+import { Metrics } from "../../origin/service/metrics/metrics.ts";
+import { serveMetrics } from "../../origin/service/metrics/server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { LogLines } from "../support/log-lines.ts";
 import { startTestOrigin, type TestOrigin } from "../support/origin.ts";
@@ -51,11 +52,8 @@ beforeAll(async () => {
   proxied = { lines, socket };
   overTls = await startOverTls();
   const metricLines = new LogLines();
-  const served = await (await Metrics.load()).serve(
-    { hostname: "127.0.0.1", port: 0 },
-    metricLines.push,
-    new Health(1),
-  );
+  const sources = { metrics: await Metrics.load("1.0.0"), health: new Health(1) };
+  const served = await serveMetrics(sources, { hostname: "127.0.0.1", port: 0 }, metricLines.push);
   stack.defer(() => served.close());
   metrics = { lines: metricLines, port: Number(new URL(served.url).port) };
 });

@@ -9,8 +9,9 @@ import { chainOf, platformOf, requestOf } from "../../../origin/explain/recalled
 import type { InboxReader, StoredEvent } from "../../../origin/inbox/inbox.ts";
 import { folderOfInbox } from "../../../origin/inbox/location.ts";
 import { readInbox } from "../../../origin/inbox/open.ts";
+import { OBSERVATIONS } from "../../../origin/service/observations.ts";
 import { namingInbox } from "../../inbox/options.ts";
-import { OBSERVATIONS, type Observation, readObservations } from "../../log/observations.ts";
+import { type Observation, readObservations } from "../../log/observations.ts";
 
 /** One request, as far as it is known. */
 export interface TrialCase {

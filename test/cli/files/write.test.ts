@@ -2,7 +2,6 @@
 
 import {
   chmodSync,
-  existsSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -17,8 +16,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { writeWhole } from "../../../cli/files/write.ts";
-import { openLog } from "../../../cli/log/observations.ts";
-import type { LogLine } from "../../../core/log-line.ts";
 import { openCrlDirectory } from "../../../origin/node/crl-directory.ts";
 import { run, runCountersign } from "../../support/running.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
@@ -133,39 +130,4 @@ test("only the owner can read a kept revocation list", async () => {
   await storage.write("https://ca.example.com/list.crl", Buffer.from("list"));
   const [name = ""] = readdirSync(file("crls"));
   expect([modeOf("crls"), modeOf(join("crls", name))]).toEqual([0o700, 0o600]);
-});
-
-describe("the file of observed certificates", () => {
-  const lineOf = (n: number, isProven: boolean, route = "/hooks/a"): LogLine => ({
-    decision: "observed",
-    route,
-    isProven,
-    certificate: { issuer: "CN=Root", serial: String(n), spkiSha256: `${route} ${isProven}` },
-  });
-  const linesKept = () => readFileSync(file("observed.jsonl"), "utf8").trim().split("\n");
-
-  test("has a limit for each route, and a separate one for unproven certificates", () => {
-    for (let start = 0; start < 3; start += 1) {
-      const log = openLog(file("inbox.sqlite"), () => {});
-      for (let n = 0; n < 200; n += 1) log(lineOf(start * 200 + n, false));
-    }
-    const log = openLog(file("inbox.sqlite"), () => {});
-    for (const line of [lineOf(1, true), lineOf(1, true), lineOf(1, false, "/hooks/b")]) log(line);
-    expect(linesKept()).toHaveLength(102);
-    expect(modeOf("observed.jsonl")).toBe(0o600);
-  });
-
-  test("is closed to others, and is not written through a link", () => {
-    writeFileSync(file("observed.jsonl"), "", { mode: 0o666 });
-    openLog(file("inbox.sqlite"), () => {})(lineOf(1, true));
-    expect(modeOf("observed.jsonl")).toBe(0o600);
-    mkdirSync(file("other"));
-    writeFileSync(file("victim"), "");
-    symlinkSync(file("victim"), file("other/observed.jsonl"));
-    const lines: LogLine[] = [];
-    openLog(file("other/inbox.sqlite"), (line) => lines.push(line))(lineOf(1, true));
-    expect(readFileSync(file("victim"), "utf8")).toBe("");
-    expect(lines.at(-1)).toMatchObject({ code: "observation_not_kept" });
-    expect(existsSync(file("other/observed.jsonl"))).toBe(true);
-  });
 });

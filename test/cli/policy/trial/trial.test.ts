@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../../../cli/dev/authority.ts";
-import { openLog } from "../../../../cli/log/observations.ts";
+import { readLogFile } from "../../../../cli/log/read.ts";
 import { loadSecrets } from "../../../../core/admission/secrets.ts";
 import type { LogLine } from "../../../../core/log-line.ts";
 import { compilePolicy } from "../../../../core/policy/compile.ts";
@@ -14,6 +14,7 @@ import type { PolicyDocument } from "../../../../core/policy/schema.ts";
 import { parseClientCertificate } from "../../../../core/x509/client-certificate.ts";
 import { createOriginApp } from "../../../../origin/app.ts";
 import { openSqliteInbox } from "../../../../origin/inbox/sqlite/inbox.ts";
+import { openLog } from "../../../../origin/service/observations.ts";
 import { runHere } from "../../../support/command.ts";
 import { temporaryDirectory } from "../../../support/temporary.ts";
 
@@ -69,7 +70,7 @@ async function send(
 beforeAll(async () => {
   writeFileSync(file("policy.json"), JSON.stringify(POLICY));
   const inbox = openSqliteInbox(file("inbox.sqlite"));
-  const log = openLog(file("inbox.sqlite"), () => {});
+  const log = openLog(file("inbox.sqlite"), () => {}, readLogFile);
   expect(await send(inbox.accept, log, "/acme", identities["acme"])).toBe(202);
   expect(await send(inbox.accept, log, "/acme", identities["beta"])).toBe(403);
   expect(await send(inbox.accept, log, "/signed")).toBe(202);

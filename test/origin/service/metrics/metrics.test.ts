@@ -4,16 +4,16 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { parseMetricsAddress, toCount } from "../../../cli/origin/metrics.ts";
-import { publicJwk } from "../../../core/assertion/keys.ts";
-import { compilePolicy } from "../../../core/policy/compile.ts";
-import { Health } from "../../../origin/service/health.ts";
-import { forwardedRequest } from "../../support/forgery.ts";
-import { exchange } from "../../support/http.ts";
-import { makeOriginFolder, type OriginFolder } from "../../support/origin-folder.ts";
-import type { Running } from "../../support/running.ts";
-import { ACME, AUDIENCE, ISSUER, MARKER } from "../../support/senders.ts";
-import { newSigningKey } from "../../support/signing-key.ts";
+import { publicJwk } from "../../../../core/assertion/keys.ts";
+import { compilePolicy } from "../../../../core/policy/compile.ts";
+import { Health } from "../../../../origin/service/health.ts";
+import { toCount } from "../../../../origin/service/metrics/labels.ts";
+import { forwardedRequest } from "../../../support/forgery.ts";
+import { exchange } from "../../../support/http.ts";
+import { makeOriginFolder, type OriginFolder } from "../../../support/origin-folder.ts";
+import type { Running } from "../../../support/running.ts";
+import { ACME, AUDIENCE, ISSUER, MARKER } from "../../../support/senders.ts";
+import { newSigningKey } from "../../../support/signing-key.ts";
 
 let stack: AsyncDisposableStack;
 let { file, senders, start } = {} as OriginFolder;
@@ -170,15 +170,3 @@ describe("a label", () => {
     });
   });
 });
-
-test.each([
-  ["9464", { hostname: "127.0.0.1", port: 9464 }],
-  ["0.0.0.0:9464", { hostname: "0.0.0.0", port: 9464 }],
-  ["metrics.internal:1", { hostname: "metrics.internal", port: 1 }],
-  ["[::1]:9464", { hostname: "::1", port: 9464 }],
-])("--metrics %s", (text, address) => expect(parseMetricsAddress(text)).toEqual(address));
-
-test.each(["", "localhost", ":9464", "::1:9464", "[::1]", "host:99999", "host:http", "http://host:1"])(
-  "--metrics %s is refused",
-  (text) => expect(() => parseMetricsAddress(text)).toThrow(/is not HOST:PORT or PORT/),
-);

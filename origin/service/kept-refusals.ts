@@ -4,10 +4,10 @@ import { boundLine, type LogLine, stampLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { cut, escapeControls } from "../../core/shown-text.ts";
 import { showTarget } from "../../core/url.ts";
-import type { Inbox } from "../../origin/inbox/inbox.ts";
-import { type RefusalHead, RefusalRecorder } from "../../origin/inbox/refusals/recorder.ts";
-import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../../origin/inbox/refusals/refusals.ts";
-import { nameOf } from "./metrics.ts";
+import type { Inbox } from "../inbox/inbox.ts";
+import { type RefusalHead, RefusalRecorder } from "../inbox/refusals/recorder.ts";
+import type { RefusalLimits, RefusedFacts, RefusedRequest } from "../inbox/refusals/refusals.ts";
+import { nameOf } from "./metrics/labels.ts";
 
 type Log = (line: LogLine, refused?: RefusedFacts) => void;
 

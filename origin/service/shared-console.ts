@@ -1,32 +1,22 @@
-// The console of `countersign origin --workers`. The primary serves it, so that there is one listener. It opens the inbox and the
+// The console of several processes. The primary serves it, so that there is one listener. It opens the inbox and the
 // policy itself.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import type { Inbox } from "../../origin/inbox/inbox.ts";
-import { openInbox } from "../../origin/inbox/open.ts";
-import { readSecret } from "../../origin/node/secret-files.ts";
-import { openWhenThere } from "../../origin/service/store-waiting.ts";
-import { watchFiles } from "../../origin/service/watch-files.ts";
-import { complainLogLine } from "../output.ts";
-import { compilePolicyFile } from "../policy/load.ts";
+import type { Inbox } from "../inbox/inbox.ts";
+import { openInbox } from "../inbox/open.ts";
+import { readSecret } from "../node/secret-files.ts";
 import { openConsole, placesOf, type RunningConsole } from "./console.ts";
-import type { ConsoleSettings } from "./console-options.ts";
+import type { Loaded, OriginMode } from "./mode.ts";
 import { secretFilesOf } from "./secret-notices.ts";
+import { openWhenThere } from "./store-waiting.ts";
+import { watchFiles } from "./watch-files.ts";
 
-interface Settings {
-  readonly console: ConsoleSettings | undefined;
-  readonly policy: string;
-  readonly inbox: string;
-  readonly anyway: boolean;
-  readonly waitSeconds: number;
-}
-
-/** Undefined without --console. @throws ConfigurationError */
+/** Undefined if no console is asked for. @throws ConfigurationError */
 export async function openSharedConsole(
-  settings: Settings,
+  { settings, readPolicy, output }: Pick<OriginMode<Loaded>, "settings" | "readPolicy" | "output">,
   first: Policy,
   log: (line: LogLine) => void,
 ): Promise<RunningConsole | undefined> {
@@ -38,13 +28,13 @@ export async function openSharedConsole(
     () => openInbox(settings.inbox, options),
     settings.waitSeconds,
     never,
-    complainLogLine,
+    output.warn,
   )) as Inbox;
   let [policy, secrets] = [first, readSecrets(first)];
   const stopWatching = watchFiles(
     () => [settings.policy, ...secretFilesOf(policy)],
     () => {
-      policy = readPolicy(settings.policy) ?? policy;
+      policy = attempt(readPolicy) ?? policy;
       secrets = readSecrets(policy);
     },
   );
@@ -73,9 +63,9 @@ function readSecrets(policy: Policy): Secrets {
 }
 
 /** Undefined if the policy cannot be read. The workers report why. */
-function readPolicy(file: string): Policy | undefined {
+function attempt(readPolicy: () => Policy): Policy | undefined {
   try {
-    return compilePolicyFile(file);
+    return readPolicy();
   } catch {
     return undefined;
   }

@@ -1,15 +1,10 @@
-// Runs several processes on one port. A primary starts them, forwards signals, and replaces one that dies.
+// The primary of several processes on one port. It starts them, forwards signals, and replaces one that dies.
 
 import cluster, { type Worker } from "node:cluster";
-import type { LogLine } from "../../core/log-line.ts";
-import { onFirstSignal } from "./signals.ts";
+import type { LogLine } from "../../../core/log-line.ts";
+import { onFirstSignal } from "../signals.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
-
-/** Whether this process logs what all workers would log alike. True for the first worker, and without workers. */
-export function isReporter(): boolean {
-  return cluster.worker === undefined || cluster.worker.id === 1;
-}
 
 /** What the primary does on messages from its workers, and on their end. */
 export interface PrimaryOptions {
@@ -27,36 +22,8 @@ export interface PrimaryOptions {
   readonly silentMilliseconds?: number | undefined;
 }
 
-/**
- * In the primary, starts `count` workers and resolves when all have ended. In a worker, runs `serve`. The workers run the same
- * command line.
- */
-export function runWorkers(count: number, serve: () => Promise<number>, options: PrimaryOptions): Promise<number> {
-  return cluster.isPrimary ? runPrimary(count, options) : runWorker(serve, options.silentMilliseconds);
-}
-
-async function runWorker(serve: () => Promise<number>, silentMilliseconds: number | undefined): Promise<number> {
-  // A terminal or systemd signals the whole group, and the primary forwards the signal too. The second one must not kill a worker.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-  // Sent from the worker's event loop: a worker whose loop is blocked is silent.
-  const beat = () => process.connected && process.send?.({ alive: true });
-  const beats = silentMilliseconds === undefined ? undefined : setInterval(beat, silentMilliseconds / 4);
-  try {
-    return await serve();
-  } finally {
-    clearInterval(beats);
-    // An open channel to the primary would keep the process alive.
-    cluster.worker?.disconnect();
-  }
-}
-
-/** Reports that this process listens: to the primary, or to `onReady` if there is no primary. */
-export function announceReady(url: string, onReady: (url: string) => void): void {
-  if (process.send === undefined || cluster.isPrimary) onReady(url);
-  else process.send({ ready: url });
-}
-
-function runPrimary(count: number, options: PrimaryOptions): Promise<number> {
+/** Starts `count` workers, and resolves when all have ended. The workers run the same command line. */
+export function runPrimary(count: number, options: PrimaryOptions): Promise<number> {
   return new Promise((resolve) => {
     const primary = new Primary(count, options, resolve);
     process.on("SIGHUP", () => primary.pass("SIGHUP"));

@@ -2,13 +2,13 @@
 
 import { statSync } from "node:fs";
 import { secretNames } from "../../core/admission/secrets.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
-import { hasPassword, PASSWORD_NAME } from "../../origin/inbox/location.ts";
-import { credentialsDirectory, secretFile } from "../../origin/node/secret-files.ts";
-import { isReporter } from "../../origin/service/workers.ts";
-import { shellWord } from "../../origin/shell-word.ts";
-import { complainLogLine } from "../output.ts";
-import { CONSOLE_SECRETS } from "./console-options.ts";
+import { hasPassword, PASSWORD_NAME } from "../inbox/location.ts";
+import { credentialsDirectory, secretFile } from "../node/secret-files.ts";
+import { shellWord } from "../shell-word.ts";
+import { CONSOLE_SECRETS } from "./console.ts";
+import { isReporter } from "./workers/worker.ts";
 
 const MODE_OF_OTHERS = 0o007;
 
@@ -40,14 +40,14 @@ function findFile(name: string): string | undefined {
  * Reports each file that every user of this machine can read. Docker and Kubernetes mount secrets like this by default, so it is
  * not refused.
  */
-export function warnOfReadableSecrets(policy: Policy): void {
+export function warnOfReadableSecrets(policy: Policy, warn: (line: LogLine) => void): void {
   if (!isReporter()) return;
   for (const name of [...secretNames(policy), PASSWORD_NAME, ...CONSOLE_SECRETS]) {
     const file = findFile(name);
     const { mode = 0 } = (file !== undefined && statSync(file, { throwIfNoEntry: false })) || {};
     if (file === undefined || (mode & MODE_OF_OTHERS) === 0) continue;
     const remedy = `chmod o= ${shellWord(file)}; a mounted secret: mode 0400 (Docker), defaultMode 0400 (Kubernetes)`;
-    complainLogLine({
+    warn({
       decision: "warning",
       code: "secret_readable",
       secret: name,
@@ -59,9 +59,9 @@ export function warnOfReadableSecrets(policy: Policy): void {
 }
 
 /** Reports a password in the location of an inbox, because it is on the command line. */
-export function warnOfShownPassword(inbox: string): void {
+export function warnOfShownPassword(inbox: string, warn: (line: LogLine) => void): void {
   if (!isReporter() || !hasPassword(inbox)) return;
   const why = "--inbox holds a password, and ps shows the command line to every user of this machine";
   const remedy = `leave it out of the URL; write it to a file and name that in ${PASSWORD_NAME}_FILE`;
-  complainLogLine({ decision: "warning", code: "password_shown", why, remedy });
+  warn({ decision: "warning", code: "password_shown", why, remedy });
 }

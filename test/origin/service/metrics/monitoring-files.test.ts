@@ -2,9 +2,10 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Metrics } from "../../../cli/origin/metrics.ts";
-import { Health } from "../../../origin/service/health.ts";
-import { run } from "../../support/running.ts";
+import { Health } from "../../../../origin/service/health.ts";
+import { Metrics } from "../../../../origin/service/metrics/metrics.ts";
+import { serveMetrics } from "../../../../origin/service/metrics/server.ts";
+import { run } from "../../../support/running.ts";
 
 const FOLDER = "docs/monitoring";
 const isInstalled = existsSync("/usr/bin/promtool");
@@ -41,7 +42,7 @@ test("every series and label that rules and dashboard name is there", async () =
 
 /** The text of an origin that has met everything once. */
 async function serveAll(): Promise<string> {
-  const metrics = await Metrics.load();
+  const metrics = await Metrics.load("1.0.0");
   metrics.count({ decision: "accepted", code: "", route: "/hooks/acme", sender: "acme" });
   metrics.count({ decision: "noticed", code: "new key", route: "", sender: "acme" });
   for (const kind of ["request", "accept", "attempt"] as const) metrics.observe({ of: kind, label: "x", seconds: 0.1 });
@@ -50,7 +51,7 @@ async function serveAll(): Promise<string> {
   metrics.setRefusals({ refusals: 1, bytes: 1 });
   const what = { pointer: "/anchors/a", notAfter: 1, refuses: true, sha256: "00" };
   metrics.setExpiries([{ kind: "anchor", name: "a", ...what } as Parameters<Metrics["setExpiries"]>[0][number]]);
-  const server = await metrics.serve({ hostname: "127.0.0.1", port: 0 }, () => {}, new Health(1));
+  const server = await serveMetrics({ metrics, health: new Health(1) }, { hostname: "127.0.0.1", port: 0 }, () => {});
   try {
     return await (await fetch(server.url)).text();
   } finally {

@@ -4,18 +4,18 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { listen } from "../../support/http.ts";
-import { readEvents } from "../../support/origin.ts";
-import { startCountersign } from "../../support/running.ts";
-import { BETA } from "../../support/senders.ts";
-import { connectTls, sendOnce, TlsSender } from "../../support/tls-client.ts";
+import { listen } from "../../../support/http.ts";
+import { readEvents } from "../../../support/origin.ts";
+import { startCountersign } from "../../../support/running.ts";
+import { BETA } from "../../../support/senders.ts";
+import { connectTls, sendOnce, TlsSender } from "../../../support/tls-client.ts";
 import {
   replaceFile,
   startTlsProcess,
   type TlsFiles,
   type TlsProcess,
   writeTlsFiles,
-} from "../../support/tls-process.ts";
+} from "../../../support/tls-process.ts";
 
 let stack: AsyncDisposableStack;
 let files: TlsFiles;

@@ -1,20 +1,35 @@
 // The console of `countersign origin` and `countersign dev`: it listens, tells who comes, and says what it shows.
 
-import { verifyBasic } from "../../core/admission/basic.ts";
+import { type BasicCredential, verifyBasic } from "../../core/admission/basic.ts";
 import type { Secrets } from "../../core/admission/candidate.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { refusalOf } from "../../core/refusal.ts";
 import type { RevocationLists } from "../../core/revocation/revocation.ts";
-import type { ConsoleOptions, ConsoleVisitor, TestSenders } from "../../origin/console/options.ts";
-import type { Inbox } from "../../origin/inbox/inbox.ts";
-import { describeInbox } from "../../origin/inbox/location.ts";
-import type { ConsoleServer } from "../../origin/node/console-server.ts";
-import { problemsOf } from "../../origin/problems.ts";
-import { watchFiles } from "../../origin/service/watch-files.ts";
-import { UsageError } from "../command.ts";
-import { readServerPair } from "../files/server-pair.ts";
-import { CONSOLE_ROLES, type ConsoleSettings, onlyPem, readCredential } from "./console-options.ts";
+import type { ConsoleOptions, ConsoleRole, ConsoleVisitor, TestSenders } from "../console/options.ts";
+import type { Inbox } from "../inbox/inbox.ts";
+import { describeInbox } from "../inbox/location.ts";
+import type { ConsoleListener, ConsolePair, ConsoleServer } from "../node/console-server.ts";
+import { problemsOf } from "../problems.ts";
+import { watchFiles } from "./watch-files.ts";
+
+/** The secret with the password of each user, whose name is the role, in the order in which they are tried. */
+export const CONSOLE_PASSWORDS: Readonly<Record<ConsoleRole, string>> = {
+  operator: "CONSOLE_OPERATOR_PASSWORD",
+  reader: "CONSOLE_READER_PASSWORD",
+};
+export const CONSOLE_ROLES = Object.keys(CONSOLE_PASSWORDS) as readonly ConsoleRole[];
+export const CONSOLE_SECRETS: readonly string[] = Object.values(CONSOLE_PASSWORDS);
+
+export interface ConsoleSettings {
+  readonly listener: ConsoleListener;
+  /** The files of the TLS listener, and what reads them when they change. */
+  readonly pair: { readonly files: readonly string[]; readonly read: () => ConsolePair } | undefined;
+  readonly hosts: readonly string[];
+  /** Reads the password of a role as it is now. Undefined if no visitor needs one. */
+  readonly readCredential: ((role: ConsoleRole) => BasicCredential | undefined) | undefined;
+}
 
 /** What a console shows. */
 export interface Shown {
@@ -41,12 +56,12 @@ export function placesOf({ inbox, policy }: { readonly inbox: string; readonly p
   return { location: inbox, policyFile: policy };
 }
 
-/** @throws UsageError if it cannot listen there */
+/** @throws ConfigurationError if it cannot listen there */
 export async function openConsole(settings: ConsoleSettings, shown: Shown): Promise<RunningConsole> {
   // Loaded when it is needed: most starts have no console.
-  const { createConsoleOf } = await import("../../origin/console/console.ts");
-  const { hostsOf, serveConsole } = await import("../../origin/node/console-server.ts");
-  const { listener, files, isClosed } = settings;
+  const { createConsoleOf } = await import("../console/console.ts");
+  const { hostsOf, serveConsole } = await import("../node/console-server.ts");
+  const { listener, pair, readCredential } = settings;
   const end = new AbortController();
   const options: ConsoleOptions = {
     inbox: shown.inbox,
@@ -55,15 +70,18 @@ export async function openConsole(settings: ConsoleSettings, shown: Shown): Prom
     ...(shown.lists !== undefined && { lists: shown.lists }),
     log: (line) => shown.log({ ...line, listener: "console" }),
     hosts: (host) => hostsOf(server?.listener() ?? listener, settings.hosts)(host),
-    visitor: isClosed ? findVisitor : () => ({ role: "operator", name: "local" }),
+    visitor:
+      readCredential === undefined
+        ? () => ({ role: "operator", name: "local" })
+        : (request) => findVisitor(request, readCredential),
     signal: end.signal,
     places: { inbox: describeInbox(shown.location), policy: shown.policyFile },
   };
-  const challenge = isClosed ? { challenge: 'Basic realm="Countersign console", charset="UTF-8"' } : {};
+  const challenge = readCredential && { challenge: 'Basic realm="Countersign console", charset="UTF-8"' };
   const app = createConsoleOf(options, { ...challenge, tests: shown.tests });
   let server: ConsoleServer | undefined;
   server = await serveConsole(app.fetch, { listener, log: shown.log }).catch(refuseAddress);
-  const stopWatching = files === undefined ? () => {} : watchPair(files, server, shown.log);
+  const stopWatching = pair === undefined ? () => {} : watchPair(pair, server, shown.log);
   return {
     url: server.url,
     async close() {
@@ -75,11 +93,14 @@ export async function openConsole(settings: ConsoleSettings, shown: Shown): Prom
 }
 
 function refuseAddress(error: unknown): never {
-  throw new UsageError(`--console: ${problemsOf(error).join("; ")}`);
+  throw new ConfigurationError("--console", [problemsOf(error).join("; ")]);
 }
 
 /** The passwords are read for each request, so that a file may be replaced. If one cannot be used, the other user still enters. */
-function findVisitor(request: Request): ConsoleVisitor | undefined {
+function findVisitor(
+  request: Request,
+  readCredential: (role: ConsoleRole) => BasicCredential | undefined,
+): ConsoleVisitor | undefined {
   const authorization = request.headers.get("authorization");
   const faults: unknown[] = [];
   for (const role of CONSOLE_ROLES) {
@@ -96,12 +117,16 @@ function findVisitor(request: Request): ConsoleVisitor | undefined {
   return undefined;
 }
 
-function watchPair(files: readonly [string, string], server: ConsoleServer, log: (line: LogLine) => void): () => void {
+function watchPair(
+  { files, read }: NonNullable<ConsoleSettings["pair"]>,
+  server: ConsoleServer,
+  log: (line: LogLine) => void,
+): () => void {
   return watchFiles(
     () => files,
     () => {
       try {
-        server.replace(onlyPem(readServerPair(...files)));
+        server.replace(read());
       } catch (error) {
         const why = "the console's certificate in force stays in force";
         log({ decision: "failed", code: "reload_refused", why, problems: problemsOf(error) });

@@ -1,0 +1,43 @@
+// Runs the program of an origin for a command: reads what it asks for, and prints what it tells.
+
+import type { Loaded, OriginMode, OriginSettings, Ready, WayIn } from "../../origin/service/mode.ts";
+import { serveOrigin } from "../../origin/service/service.ts";
+import { readVersion } from "../files/package-folder.ts";
+import { readLogFile } from "../log/read.ts";
+import { complain, complainLogLine, printLogLine, printText } from "../output.ts";
+import { compilePolicyFile } from "../policy/load.ts";
+import { type DispatchSettings, loadTarget } from "./target.ts";
+
+/** The options of every way in. */
+export interface ServeSettings extends OriginSettings {
+  readonly dispatch: DispatchSettings;
+  readonly json: boolean;
+  readonly workers: number;
+}
+
+export interface Way<T extends Loaded> extends WayIn<T> {
+  readonly settings: ServeSettings;
+  /** The ready line for people. */
+  readonly greet: (url: string) => string;
+}
+
+/** Runs until a signal, beginning with what has been loaded. */
+export async function serveWay<T extends Loaded>(way: Way<T>, first: T): Promise<number> {
+  const { settings } = way;
+  const mode: OriginMode<T> = {
+    ...way,
+    version: readVersion(),
+    output: { log: printLogLine, warn: complainLogLine, notice: (text) => complain(`countersign: ${text}`) },
+    loadTarget: () => loadTarget(settings.dispatch),
+    readPolicy: () => compilePolicyFile(settings.policy),
+    readLog: readLogFile,
+    onReady: (ready) => printReady(way, ready),
+  };
+  return await serveOrigin(mode, first, settings.workers);
+}
+
+/** Prints the line that tells that, and where, it listens. */
+function printReady<T extends Loaded>({ settings, greet }: Way<T>, { url, metrics, console: shown }: Ready): void {
+  const text = shown === undefined ? greet(url) : `${greet(url)}, console at ${shown}`;
+  printText(settings.json ? JSON.stringify({ origin: url, metrics, console: shown }) : text);
+}

@@ -1,0 +1,108 @@
+// What a running origin looks at again and again: what ends, and what waits in the inbox.
+
+import { messageOf } from "../../core/failure-chain.ts";
+import type { LogLine } from "../../core/log-line.ts";
+import { sendersInUse } from "../../core/policy/expiry.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { systemClock } from "../clock.ts";
+import { listExpiries } from "../expiry.ts";
+import type { Inbox, SeenCertificate } from "../inbox/inbox.ts";
+import { listenerExpiry } from "./listener-certificate.ts";
+import type { Stock, Telemetry } from "./telemetry.ts";
+
+/** What is in force now: a reload may replace it. */
+export interface Watched {
+  readonly policy: Policy;
+  /** Of the listener, in PEM; empty where somebody else terminates TLS. */
+  readonly certificates: readonly string[];
+}
+
+interface Options {
+  readonly inbox: Inbox;
+  readonly watched: () => Watched;
+  readonly telemetry: Telemetry;
+  /** Whether anybody asks for metrics. */
+  readonly isMeasured: boolean;
+  readonly log: (line: LogLine) => void;
+}
+
+/** So that metrics and warnings follow the clock closely; each warning is given once. */
+const LOOK_MILLISECONDS = 5 * 60_000;
+/** What waits: as often as Prometheus usually asks. */
+const STOCK_MILLISECONDS = 15_000;
+/** How long after a reload or a new certificate it looks: what follows from it is in force then. */
+const SOON_MILLISECONDS = 250;
+/** The largest share of the time that looking may take, however many new certificates are presented. */
+const MOST_TIME_LOOKING = 1 / 20;
+
+export class ExpiryWatch {
+  readonly #options: Options;
+  #looks: NodeJS.Timeout | undefined;
+  #stocks: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #lookMilliseconds = 0;
+  #presented: Stock["presented"] = [];
+  #isClosed = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  start(): void {
+    void this.#look().then(() => this.#takeStock());
+    this.#stocks = setInterval(() => this.#takeStock(), STOCK_MILLISECONDS).unref();
+    this.#looks = setInterval(() => this.#look(), LOOK_MILLISECONDS).unref();
+  }
+
+  lookSoon(): void {
+    const wait = Math.max(SOON_MILLISECONDS, this.#lookMilliseconds / MOST_TIME_LOOKING);
+    this.#soon ??= setTimeout(() => void this.#look(), wait).unref();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#stocks);
+    clearInterval(this.#looks);
+    clearTimeout(this.#soon);
+  }
+
+  async #look(): Promise<void> {
+    this.#soon = undefined;
+    if (this.#isClosed) return;
+    const start = performance.now();
+    const { inbox, watched, telemetry } = this.#options;
+    await this.#attempt(async () => {
+      const { policy, certificates } = watched();
+      const now = systemClock();
+      const listeners = certificates.map((pem) => listenerExpiry(pem));
+      const seen = await inbox.latestCertificates(sendersInUse(policy).map(({ name }) => name));
+      this.#presented = latestBySender(seen);
+      telemetry.tell(listExpiries(policy, now, seen, listeners), now);
+    });
+    this.#lookMilliseconds = performance.now() - start;
+  }
+
+  async #takeStock(): Promise<void> {
+    const { inbox, telemetry, isMeasured } = this.#options;
+    if (!isMeasured || this.#isClosed) return;
+    await this.#attempt(async () => {
+      const [backlog, refusals] = [await inbox.backlog(), await inbox.refusals.stock()];
+      telemetry.setStock({ backlog, presented: this.#presented, refusals });
+    });
+  }
+
+  async #attempt(look: () => Promise<void>): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      this.#options.log({ decision: "failed", code: "watch_failed", why: messageOf(error) });
+    }
+  }
+}
+
+/** When each sender was last accepted with a certificate. */
+function latestBySender(seen: readonly SeenCertificate[]): Stock["presented"] {
+  const latest = new Map<string, number>();
+  for (const { sender, lastSeen } of seen) latest.set(sender, Math.max(lastSeen, latest.get(sender) ?? 0));
+  return [...latest];
+}

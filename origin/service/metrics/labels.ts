@@ -1,0 +1,47 @@
+// What of a line of the log is counted and measured. Label values come from the policy, from our own tables, and from admitted
+// certificates. They never come from the request of a stranger, who could make up any number of values.
+
+import type { LogLine } from "../../../core/log-line.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
+
+/** The labels under which a line of the log is counted. */
+export type Count = Readonly<Record<(typeof LABELS)[number], string>>;
+
+export const LABELS = ["decision", "code", "route", "sender"] as const;
+const namesByPolicy = new WeakMap<Policy, ReadonlySet<unknown>>();
+
+/** The labels of a line. The label of a route or sender that the policy does not name is empty. */
+export function toCount({ decision, code, route, sender, what }: LogLine, policy: Policy): Count {
+  return {
+    decision,
+    code: String(decision === "noticed" ? what : (code ?? "")),
+    route: nameOf(route, policy),
+    sender: nameOf(sender, policy),
+  };
+}
+
+/** The text, if it is the name of a sender or the path of a route. Otherwise empty: a stranger may have written it. */
+export function nameOf(text: unknown, policy: Policy): string {
+  const names =
+    namesByPolicy.get(policy) ??
+    new Set([...policy.routes.map(({ path }) => path), ...policy.senders.map(({ name }) => name)]);
+  namesByPolicy.set(policy, names);
+  return names.has(text) ? String(text) : "";
+}
+
+/** How long something took. The label is the decision on a request, or the outcome of an attempt. */
+export interface Duration {
+  readonly of: "request" | "accept" | "attempt";
+  readonly label: string;
+  readonly seconds: number;
+}
+
+const REQUEST_DECISIONS: ReadonlySet<string> = new Set(["accepted", "refused", "failed"]);
+const ATTEMPT_DECISIONS: ReadonlySet<string> = new Set(["dispatched", "retrying", "dead"]);
+
+/** The duration in a line of the log. Undefined if the line has none. */
+export function toDuration({ decision, milliseconds }: LogLine): Duration | undefined {
+  const of = REQUEST_DECISIONS.has(decision) ? "request" : ATTEMPT_DECISIONS.has(decision) ? "attempt" : undefined;
+  if (of === undefined || typeof milliseconds !== "number") return undefined;
+  return { of, label: decision, seconds: milliseconds / 1000 };
+}

@@ -1,0 +1,176 @@
+// The running origin, whichever way in it has: an inbox, revocation lists, one log, handlers, metrics, a console, and an end in good
+// order.
+
+import cluster from "node:cluster";
+import type { LogLine } from "../../core/log-line.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import { showUrl } from "../../core/url.ts";
+import { createOriginApp } from "../app.ts";
+import type { ProofOptions } from "../options.ts";
+import { openConsole, placesOf, type RunningConsole } from "./console.ts";
+import { CurrentFiles } from "./current-files.ts";
+import { keepRefusals } from "./kept-refusals.ts";
+import { notifyReady, notifyStopping, watchdogMilliseconds } from "./manager.ts";
+import type { Loaded, OriginMode, Ready } from "./mode.ts";
+import { openLog } from "./observations.ts";
+import { warnOfReadableSecrets, warnOfShownPassword } from "./secret-notices.ts";
+import { untilSignal } from "./signals.ts";
+import { type Dispatch, type DispatchTarget, openDispatch, requireTarget } from "./target.ts";
+import type { Telemetry } from "./telemetry.ts";
+import { openWatch, type Watch } from "./watch.ts";
+import { runWorkers } from "./workers/run.ts";
+import { openWorkerTelemetry } from "./workers/telemetry.ts";
+import { announceReady, runWorker } from "./workers/worker.ts";
+
+const END_MILLISECONDS = 1_000;
+
+/**
+ * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
+ * before. Resolves to the exit code.
+ */
+export async function serveOrigin<T extends Loaded>(mode: OriginMode<T>, first: T, workers = 1): Promise<number> {
+  if (workers === 1) return await serveHere(mode, first);
+  if (cluster.isPrimary) return await runWorkers(workers, mode, first, (ready) => tellReady(mode, ready));
+  return await runWorker(() => serveHere(mode, first, openWorkerTelemetry()), watchdogMilliseconds());
+}
+
+/** `telemetry` of a worker. */
+async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telemetry?: Telemetry): Promise<number> {
+  // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
+  const stopped = untilSignal();
+  const { settings, version, output } = given;
+  const target = await given.loadTarget();
+  requireTarget(first.policy, target);
+  warnOfReadableSecrets(first.policy, output.warn);
+  warnOfShownPassword(settings.inbox, output.warn);
+  const mode = withTarget(given, target);
+  let inForce = () => first;
+  const watched = () => ({ policy: inForce().policy, certificates: mode.certificates?.(inForce()) ?? [] });
+  const watch = await openWatch({ settings, version, output, watched, telemetry }, stopped);
+  if (watch === undefined) return 0;
+  const kept = keepRefusals(settings.refusals, watch, () => inForce().policy);
+  const log = kept.logging(openLog(settings.inbox, watch.log, mode.readLog));
+  const files = await CurrentFiles.open(mode, first, log);
+  inForce = files.loaded;
+  try {
+    await serveUntil(stopped, { mode, target, watch, files, log, isWorker: telemetry !== undefined });
+  } finally {
+    // Last: without it a SIGHUP during the stop would end the process before its answers.
+    await files.close();
+    await kept.close();
+    await watch.close();
+  }
+  if (target !== undefined) endSoon();
+  return 0;
+}
+
+/** What a process has opened when it begins to listen. */
+interface Parts<T extends Loaded> {
+  readonly mode: OriginMode<T>;
+  readonly target: DispatchTarget | undefined;
+  readonly watch: Watch;
+  readonly files: CurrentFiles<T>;
+  readonly log: (line: LogLine) => void;
+  readonly isWorker: boolean;
+}
+
+async function serveUntil<T extends Loaded>(stopped: Promise<unknown>, parts: Parts<T>): Promise<void> {
+  const { mode, target, watch, files, log, isWorker } = parts;
+  const dispatch = openDispatch(target, { inbox: watch.inbox, policy: () => files.loaded().policy, log });
+  const shown = await openOwnConsole(parts);
+  try {
+    const server = await mode.listen({
+      createApp: (proof: ProofOptions) => createAppOf(parts, dispatch, proof),
+      loaded: files.loaded,
+      log,
+    });
+    files.watch(server.apply);
+    announceReady(server.url, (url) => tellReady(mode, { url, metrics: watch.url, console: shown?.url }));
+    watch.start();
+    dispatch.start();
+    const stopReports = watch.watchHealth(() => [
+      ...lackingLists(files.loaded().policy, files.lacking()),
+      ...faultOf(dispatch),
+    ]);
+    await stopped;
+    stopReports();
+    if (!isWorker) notifyStopping(mode.output.warn);
+    // Together: answers that are owed may wait for handlers.
+    await Promise.all([server.close(), dispatch.stop()]);
+  } finally {
+    await shown?.close();
+  }
+}
+
+/** An app that judges each request by what is in force then. */
+function createAppOf<T extends Loaded>(
+  { target, watch, files, log }: Parts<T>,
+  dispatch: Dispatch,
+  proof: ProofOptions,
+): ReturnType<typeof createOriginApp> {
+  const options = {
+    get policy() {
+      return files.loaded().policy;
+    },
+    get secrets() {
+      return files.loaded().secrets;
+    },
+    lists: files.lists,
+    accept: watch.timed(dispatch.accept),
+    log,
+    ...proof,
+  };
+  return createOriginApp(options, { answers: dispatch.answers, keys: target?.keys });
+}
+
+/** Of several processes the primary has it. */
+async function openOwnConsole<T extends Loaded>(parts: Parts<T>): Promise<RunningConsole | undefined> {
+  const { mode, watch, files, log, isWorker } = parts;
+  if (mode.settings.console === undefined || isWorker) return undefined;
+  return await openConsole(mode.settings.console, {
+    ...placesOf(mode.settings),
+    inbox: watch.inbox,
+    policy: () => files.loaded().policy,
+    secrets: () => files.loaded().secrets,
+    lists: files.lists,
+    log,
+  });
+}
+
+function faultOf(dispatch: Dispatch): string[] {
+  const fault = dispatch.fault();
+  return fault === undefined ? [] : [`events are not handed on: ${fault}`];
+}
+
+/** Lists without which events are refused. */
+function lackingLists({ anchors }: Policy, lacking: readonly string[]): string[] {
+  const required = new Set(
+    anchors.flatMap(({ revocation }) => (revocation?.freshness === "require" ? revocation.sources : [])),
+  );
+  return lacking.filter((source) => required.has(source)).map((source) => `no current list of ${showUrl(source)}`);
+}
+
+/** What the user's module left open must not hold a process that has nothing more to do. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), END_MILLISECONDS).unref();
+}
+
+/** A reload also takes new keys for the upstream, and refuses a policy that needs a handler where there is none. */
+function withTarget<T extends Loaded>(mode: OriginMode<T>, target: DispatchTarget | undefined): OriginMode<T> {
+  return {
+    ...mode,
+    files: [...mode.files, ...(target?.files ?? [])],
+    async load() {
+      const loaded = await mode.load();
+      requireTarget(loaded.policy, target);
+      warnOfReadableSecrets(loaded.policy, mode.output.warn);
+      await target?.reload();
+      return loaded;
+    },
+  };
+}
+
+function tellReady<T extends Loaded>({ onReady, output }: OriginMode<T>, ready: Ready): void {
+  onReady(ready);
+  notifyReady(ready.url, output.warn);
+}

@@ -1,0 +1,64 @@
+// Where a running origin delivers stored events: to a handler, which may forward them to an upstream.
+
+import type { SigningKeys } from "../../core/assertion/keys.ts";
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import type { LogLine } from "../../core/log-line.ts";
+import type { Policy } from "../../core/policy/policy.ts";
+import type { AcceptDelivery } from "../accept.ts";
+import { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { Handler } from "../dispatch/handler.ts";
+import type { DispatchLimits } from "../dispatch/limits.ts";
+import { HandlerReplies } from "../dispatch/reply.ts";
+import type { Inbox } from "../inbox/inbox.ts";
+
+export interface DispatchTarget {
+  readonly handler: Handler;
+  readonly limits: Partial<DispatchLimits>;
+  /** The current signing keys of this origin, if it signs for an upstream. */
+  readonly keys: (() => SigningKeys) | undefined;
+  /** Files that `reload` reads again. A module is loaded only once, because Node caches it. */
+  readonly files: readonly string[];
+  reload(): Promise<void>;
+}
+
+/** @throws ConfigurationError if a route answers with the handler's response, and there is no handler */
+export function requireTarget({ routes }: Policy, target: DispatchTarget | undefined): void {
+  const waiting = target === undefined ? routes.filter(({ isAnsweredByHandler }) => isAnsweredByHandler) : [];
+  if (waiting.length === 0) return;
+  throw new ConfigurationError(
+    "origin",
+    waiting.map(({ path }) => `${path} has "answer": "handler" in the policy: pass --handler or --upstream`),
+  );
+}
+
+export interface Dispatch {
+  readonly accept: AcceptDelivery;
+  readonly answers: HandlerReplies | undefined;
+  /** Why events are not handed on now. */
+  fault(): string | undefined;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** The dispatch of one process. Without a target, events are only stored. */
+export function openDispatch(
+  target: DispatchTarget | undefined,
+  {
+    inbox,
+    policy,
+    log,
+  }: { readonly inbox: Inbox; readonly policy: () => Policy; readonly log: (line: LogLine) => void },
+): Dispatch {
+  if (target === undefined)
+    return { accept: inbox.accept, answers: undefined, fault: () => undefined, start() {}, stop: async () => {} };
+  const { handler, limits } = target;
+  const dispatcher = new Dispatcher({ work: inbox.work, handler, limits, log });
+  const answers = new HandlerReplies({ policy, inbox, dispatcher, log });
+  return {
+    accept: answers.accept,
+    answers,
+    fault: () => dispatcher.fault,
+    start: () => dispatcher.start(),
+    stop: () => dispatcher.stop(),
+  };
+}

@@ -1,0 +1,84 @@
+// Where a process reports its counts, durations and expiries. This is the telemetry of a process that serves its own metrics.
+
+import { ConfigurationError } from "../../core/configuration-error.ts";
+import type { LogLine } from "../../core/log-line.ts";
+import { type Expiry, warnOfExpiries } from "../../core/policy/expiry.ts";
+import type { Backlog } from "../inbox/inbox.ts";
+import type { RefusalStock } from "../inbox/refusals/refusals.ts";
+import type { Address } from "../node/listening.ts";
+import { problemsOf } from "../problems.ts";
+import type { Health, ProcessState } from "./health.ts";
+import type { Count, Duration } from "./metrics/labels.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { serveMetrics } from "./metrics/server.ts";
+
+/** What waits in the inbox now, and when senders last presented certificates. */
+export interface Stock {
+  readonly backlog: Backlog;
+  readonly refusals: RefusalStock;
+  /** When each sender was last accepted with a certificate, in Unix seconds. */
+  readonly presented: readonly (readonly [sender: string, seconds: number])[];
+}
+
+export interface Telemetry {
+  /** The URL of the metrics. Undefined if this process does not serve them. */
+  readonly url: string | undefined;
+  count(count: Count, times?: number): void;
+  observe(duration: Duration): void;
+  /** Refusals that are not kept. */
+  countDropped(refusals: number): void;
+  setStock(stock: Stock): void;
+  /** Reports the state of this process. */
+  report(state: ProcessState): void;
+  /** Takes all expiries as of `now`. The metrics show them. Those that are due are logged. */
+  tell(expiries: readonly Expiry[], now: number): void;
+  /** Called after the ready line is printed. Only then may expiries be logged. */
+  start(): void;
+  close(): void;
+}
+
+export interface TelemetryOptions {
+  /** Of the metrics. Undefined if none are served. */
+  readonly address: Address | undefined;
+  readonly version: string;
+  readonly health: Health;
+  readonly log: (line: LogLine) => void;
+}
+
+/** @throws ConfigurationError if the metrics cannot listen at the address */
+export async function openTelemetry({ address, version, health, log }: TelemetryOptions): Promise<Telemetry> {
+  const metrics = address && (await Metrics.load(version));
+  const server = metrics && (await serveMetrics({ metrics, health }, address, log).catch(refuseAddress));
+  const warned = new Set<string>();
+  let isStarted = false;
+  let last: readonly [expiries: readonly Expiry[], now: number] = [[], 0];
+  const warn = () => {
+    for (const line of isStarted ? warnOfExpiries(...last, warned) : []) log(line);
+  };
+  return {
+    url: server?.url,
+    count: (count, times) => metrics?.count(count, times),
+    observe: (duration) => metrics?.observe(duration),
+    countDropped: (refusals) => metrics?.countDropped(refusals),
+    setStock({ backlog, presented, refusals }) {
+      metrics?.setBacklog(backlog);
+      metrics?.setRefusals(refusals);
+      metrics?.setPresented(presented);
+    },
+    report: (state) => health.take(state),
+    tell(expiries, now) {
+      last = [expiries, now];
+      metrics?.setExpiries(expiries);
+      warn();
+    },
+    start() {
+      isStarted = true;
+      warn();
+    },
+    close: () => server?.close(),
+  };
+}
+
+function refuseAddress(error: unknown): never {
+  throw new ConfigurationError("--metrics", [problemsOf(error).join("; ")]);
+}

@@ -1,0 +1,92 @@
+// The telemetry of a worker: it sends reports to the primary, which counts for all of them. The primary serves the metrics, and logs
+// each expiry once.
+
+import type { Expiry } from "../../../core/policy/expiry.ts";
+import type { ProcessState } from "../health.ts";
+import type { Count, Duration } from "../metrics/labels.ts";
+import type { Stock, Telemetry } from "../telemetry.ts";
+
+/** Counts are sent in batches: a message for each would cost more than the log line of the decision. */
+const FLUSH_MILLISECONDS = 500;
+
+/** What a message to the primary holds, beside the ready line and the signs of life. */
+export interface Report {
+  readonly counts?: readonly (readonly [count: Count, times: number])[];
+  readonly expiries?: readonly [expiries: readonly Expiry[], now: number];
+  readonly durations?: readonly Duration[];
+  readonly dropped?: number;
+  readonly stock?: Stock;
+  readonly state?: ProcessState;
+}
+
+/** If the worker is killed, it loses the counts of the last half second. */
+export function openWorkerTelemetry(): Telemetry {
+  const batch = new Batch();
+  return {
+    url: undefined,
+    count: (count, times) => batch.count(count, times),
+    observe: (duration) => batch.observe(duration),
+    countDropped: (refusals) => batch.countDropped(refusals),
+    setStock: (stock) => send({ stock }),
+    report: (state) => send({ state }),
+    tell: (...expiries) => send({ expiries }),
+    start() {},
+    close: () => batch.flush(),
+  };
+}
+
+/** In the primary: hands on what a worker reports. */
+export function takeReport(report: Report, telemetry: Telemetry): void {
+  for (const counted of report.counts ?? []) telemetry.count(...counted);
+  for (const duration of report.durations ?? []) telemetry.observe(duration);
+  if (report.dropped !== undefined) telemetry.countDropped(report.dropped);
+  if (report.stock !== undefined) telemetry.setStock(report.stock);
+  if (report.state !== undefined) telemetry.report(report.state);
+  if (report.expiries !== undefined) telemetry.tell(...report.expiries);
+}
+
+function send(watch: Report): void {
+  if (process.connected) process.send?.({ watch });
+}
+
+/** What is sent together. */
+class Batch {
+  readonly #counts = new Map<string, { readonly count: Count; times: number }>();
+  #durations: Duration[] = [];
+  #dropped = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  count(count: Count, times = 1): void {
+    const key = Object.values(count).join("\n");
+    const counted = this.#counts.get(key);
+    if (counted === undefined) this.#counts.set(key, { count, times });
+    else counted.times += times;
+    this.#flushSoon();
+  }
+
+  observe(duration: Duration): void {
+    this.#durations.push(duration);
+    this.#flushSoon();
+  }
+
+  countDropped(refusals: number): void {
+    this.#dropped += refusals;
+    this.#flushSoon();
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#counts.size > 0)
+      send({ counts: Array.from(this.#counts.values(), ({ count, times }) => [count, times]) });
+    this.#counts.clear();
+    if (this.#durations.length > 0) send({ durations: this.#durations });
+    this.#durations = [];
+    if (this.#dropped > 0) send({ dropped: this.#dropped });
+    this.#dropped = 0;
+  }
+
+  #flushSoon(): void {
+    this.#timer ??= setTimeout(() => this.flush(), FLUSH_MILLISECONDS);
+  }
+}

@@ -1,0 +1,32 @@
+// One of several processes on one port, and its messages to the primary that started it.
+
+import cluster from "node:cluster";
+
+/** Whether this process logs what all workers would log alike. True for the first worker, and without workers. */
+export function isReporter(): boolean {
+  return cluster.worker === undefined || cluster.worker.id === 1;
+}
+
+/**
+ * Runs `serve` in a worker. `silentMilliseconds`: how long it may be silent before the primary kills it. Undefined: no limit.
+ */
+export async function runWorker(serve: () => Promise<number>, silentMilliseconds: number | undefined): Promise<number> {
+  // A terminal or systemd signals the whole group, and the primary forwards the signal too. The second one must not kill a worker.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  // Sent from the worker's event loop: a worker whose loop is blocked is silent.
+  const beat = () => process.connected && process.send?.({ alive: true });
+  const beats = silentMilliseconds === undefined ? undefined : setInterval(beat, silentMilliseconds / 4);
+  try {
+    return await serve();
+  } finally {
+    clearInterval(beats);
+    // An open channel to the primary would keep the process alive.
+    cluster.worker?.disconnect();
+  }
+}
+
+/** Reports that this process listens: to the primary, or to `onReady` if there is no primary. */
+export function announceReady(url: string, onReady: (url: string) => void): void {
+  if (process.send === undefined || cluster.isPrimary) onReady(url);
+  else process.send({ ready: url });
+}
