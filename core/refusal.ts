@@ -64,7 +64,7 @@ export const REFUSALS = {
   ],
   certificate_inconsistent: [
     "certificate-not-proven",
-    "the platform's fingerprint is not that of the certificate it gave",
+    "the platform's fingerprint does not match the certificate that the platform gave",
   ],
   certificate_not_yet_valid: ["certificate-not-proven", "the certificate's validity has not begun"],
   certificate_expired: ["certificate-not-proven", "the certificate has expired"],
@@ -83,10 +83,7 @@ export const REFUSALS = {
     "certificate-not-proven",
     "this sender's trust asks for the platform's verdict, which is not SUCCESS",
   ],
-  platform_disagrees: [
-    "certificate-not-proven",
-    "the platform reports a fault, and not only that it does not know the issuer",
-  ],
+  platform_disagrees: ["certificate-not-proven", "the platform reports a fault other than an unknown issuer"],
   platform_revoked: ["certificate-not-proven", "the platform says that the certificate is revoked"],
   certificate_revoked: [
     "certificate-not-proven",

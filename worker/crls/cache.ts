@@ -17,7 +17,7 @@ import {
 
 /** Lists older than this are read again. Requests use the old lists meanwhile. */
 const REREAD_SECONDS = 60;
-/** Lists older than this are read again before a request uses them. An isolate may have been idle for hours between two requests. */
+/** Lists older than this are read again before a request uses them. An isolate may be idle for hours between two requests. */
 const MAX_AGE_SECONDS = 300;
 /** The longest time for which a request waits until the lists are read. */
 const READ_DEADLINE_MILLISECONDS = 10_000;

@@ -307,7 +307,7 @@ func listOf(check func(any) bool) func(any) bool {
 	}
 }
 
-// seconds returns a value that isSeconds accepted.
+// seconds converts a value that isSeconds accepted to an integer.
 func seconds(value any) int64 { whole, _ := value.(json.Number).Int64(); return whole }
 
 // field joins several fields of one name. The result is then a text that no edge sends.
