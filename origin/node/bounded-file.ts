@@ -6,7 +6,10 @@ import { describeFileFault } from "./file-faults.ts";
 const STDIN = 0;
 const CHUNK_BYTES = 64 * 1024;
 
-/** `-` is stdin. @throws Error that says why the file cannot be read, or that it is over `maxBytes`; the caller names the file */
+/**
+ * Reads a file, or stdin for `-`.
+ * @throws Error if the file cannot be read or is larger than `maxBytes`; the caller adds the file's name
+ */
 export function readBoundedFile(file: string, maxBytes: number): Buffer {
   if (file === "-") return readDescriptor(STDIN, maxBytes);
   try {
@@ -22,8 +25,8 @@ export function readBoundedFile(file: string, maxBytes: number): Buffer {
 }
 
 /**
- * The size is checked first, so that nothing of a large file is read. While reading, the limit is checked too: a pipe or a device
- * has no size, and a file may grow.
+ * Reads a file up to the limit. The size is checked first, so that nothing of a large file is read. The limit is checked while
+ * reading too, because a pipe or a device has no size, and a file may grow.
  */
 function readDescriptor(descriptor: number, maxBytes: number): Buffer {
   const { size } = fstatSync(descriptor);

@@ -1,12 +1,12 @@
-// Limits the connections of a process: each may hold a request head and part of a body in memory before anything is known of the
-// client.
+// Limits the connections of a process. Before anything is known of the client, each connection may hold a request head and part of
+// a body in memory.
 
 import type { Server } from "node:net";
 import type { LogLine } from "../../core/log-line.ts";
 
 /** A webhook listener has a handful of senders. A proxy or an edge opens a few dozen connections. */
 export const MAX_CONNECTIONS = 1_000;
-/** Log lines about the limit are at least this far apart, because a connection costs a stranger nothing. */
+/** The shortest time between two log lines about the limit. A stranger, who opens connections at no cost, must not fill the log. */
 const SILENCE_MILLISECONDS = 60_000;
 
 /** Closes connections above the limit. Logs the first one, and then at most one line a minute. */

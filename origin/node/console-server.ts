@@ -1,4 +1,5 @@
-// The listener of the console: on loopback, over TLS, or on a Unix socket. It is never the origin's own listener, which senders reach.
+// The listener of the console: on loopback, over TLS, or on a Unix socket. It is never the origin's own listener, because senders
+// reach that.
 
 import { X509Certificate } from "node:crypto";
 import { createServer, type Server, type ServerOptions } from "node:http";
@@ -10,13 +11,13 @@ import { type Address, listen } from "./listening.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket } from "./socket-file.ts";
 
-/** In PEM. */
+/** A certificate and its key, in PEM. */
 export interface ConsolePair {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** Where the console listens. */
+/** The place where the console listens. */
 export type ConsoleListener = Address | (Address & ConsolePair) | { readonly socket: string };
 
 const OPTIONS: ServerOptions = {
@@ -28,8 +29,9 @@ const OPTIONS: ServerOptions = {
 };
 
 /**
- * The hosts of the console's URL, without a port: a tunnel may end at another one. Over TLS the certificate says them; a page whose
- * name was made to lead here cannot have it. `more`: those of a proxy in front.
+ * Returns a function that recognises the hosts of the console's URL. Ports do not count, because a tunnel may end at another port.
+ * Over TLS, the certificate names the hosts. Another site can make its own name resolve to this address, but that name is not in
+ * the certificate. `more` has the hosts of a proxy in front.
  */
 export function hostsOf(listener: ConsoleListener, more: readonly string[] = []): (host: string) => boolean {
   const names = new Set(more.map((name) => name.toLowerCase()));
@@ -47,14 +49,14 @@ export function hostsOf(listener: ConsoleListener, more: readonly string[] = [])
 }
 
 export interface ConsoleServer extends RunningServer {
-  /** With the certificate that is in force. */
+  /** Returns the listener with the current certificate. */
   readonly listener: () => ConsoleListener;
-  /** Takes another certificate for further connections. */
+  /** Uses another certificate for new connections. */
   replace(pair: ConsolePair): void;
 }
 
 /**
- * Serves the console. Does not check who comes: the app does.
+ * Serves the console. Does not check who sends a request, because the app does.
  * @throws ConfigurationError if it cannot listen there
  */
 export async function serveConsole(

@@ -1,4 +1,4 @@
-// Revocation lists on disk: the last good lists of each source in a directory of the origin, and sources that are files.
+// Revocation lists on disk. A directory of the origin keeps the last good lists of each source. A source may also be a file.
 
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -18,7 +18,9 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
   return {
     ...readCrlDirectory(directory, base),
 
-    /** Written atomically: several processes may share the directory, and after a crash the old lists must still be there. */
+    /**
+     * Writes atomically, because several processes may share the directory, and the old lists must still be there after a crash.
+     */
     async write(source, ders) {
       const file = fileOf(directory, source);
       const draft = `${file}.${randomUUID()}.tmp`;
@@ -33,7 +35,7 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
   };
 }
 
-/** The same for reading only: creates no directory, and a missing one holds no list. */
+/** Opens the directory for reading only. Does not create it. A missing directory holds no list. */
 export function readCrlDirectory(directory: string, base: string): Omit<CrlStorage, "write"> {
   return {
     async read(source) {
@@ -67,7 +69,10 @@ function makeDirectory(directory: string): void {
   }
 }
 
-/** A URL cannot be a file name, and file systems differ in what they allow. */
+/**
+ * Returns the file for a source. Its name is a digest, because a URL cannot be a file name, and file systems allow different
+ * names.
+ */
 function fileOf(directory: string, source: string): string {
   return join(directory, `${createHash("sha256").update(source).digest("hex").slice(0, 32)}.crl`);
 }

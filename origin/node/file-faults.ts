@@ -1,4 +1,5 @@
-// Why a file cannot be read or written, in words: the system's codes say neither which part of a path is at fault nor what that means.
+// Explains in words why a file cannot be read or written. The system's codes do not say which part of a path is at fault, or what
+// that means.
 
 import { accessSync, constants, lstatSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -16,7 +17,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   EIO: "the disk cannot be read or written: look at the system's log",
 };
 
-/** What stands in the way of this file, looked at now. The message of an error that is none of the system's stays as it is. */
+/** Returns why the file cannot be used now. If the error has no code of the system, returns its message unchanged. */
 export function describeFileFault(error: unknown, file: string): string {
   const { code = "", message } = error as NodeJS.ErrnoException;
   const path = resolve(file);
@@ -31,13 +32,13 @@ export function describeFileFault(error: unknown, file: string): string {
   return TEXTS[code] ?? message ?? String(error);
 }
 
-/** Whether the error is the system's: a fault of its surroundings, and not of the program. */
+/** Returns true if the error comes from the system. Then the cause is outside the program. */
 export function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
   const { code, syscall } = error as NodeJS.ErrnoException;
   return error instanceof Error && typeof code === "string" && typeof syscall === "string";
 }
 
-/** The folder that is missing, or is none. @throws Error where this user may not look */
+/** Names the first folder that is missing or is not a folder, or a broken link. @throws Error if this user may not look there */
 function findGap(path: string): string | undefined {
   for (const folder of foldersOf(path)) {
     const stats = statSync(folder, { throwIfNoEntry: false });
@@ -58,7 +59,7 @@ function findDenial(path: string): string {
   return `this user may not write to it, or not into its folder ${dirname(path)}`;
 }
 
-/** Those above it, from the root down. */
+/** Returns the folders above the path, from the root down. */
 function foldersOf(path: string): string[] {
   const folder = dirname(path);
   return folder === path ? [] : [...foldersOf(folder), folder];

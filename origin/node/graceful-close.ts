@@ -5,7 +5,7 @@ import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 
-/** Orchestrators kill after 30 s. Before that, requests that are still not answered are ended here. */
+/** Orchestrators kill a process after 30 s. Before that, requests that are not answered yet are ended here. */
 const DEADLINE_MILLISECONDS = 20_000;
 
 /**
@@ -14,14 +14,13 @@ const DEADLINE_MILLISECONDS = 20_000;
  */
 export function closesGracefully(server: Server): () => Promise<void> {
   /**
-   * Open connections, each with the last response that has not been sent. Responses are sent in order, so it is enough to wait
-   * for the last.
+   * The open connections, each with its last response that is not sent yet. Responses are sent in order, so it is enough to wait
+   * for the last one.
    */
   const connections = new Map<Socket, ServerResponse | undefined>();
   let isClosing = false;
 
-  // On a TLS server, the TLS socket is tracked and not the TCP socket below it. A handshake in progress has a time limit of its
-  // own.
+  // On a TLS server, the TLS socket is tracked, and not the TCP socket below it. A handshake in progress has its own time limit.
   server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
     if (isClosing) socket.destroy();
     connections.set(socket, undefined);

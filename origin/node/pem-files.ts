@@ -7,7 +7,7 @@ import { readContents, textOf } from "../contents/file.ts";
 import { pickContents, WrongContents } from "../contents/wanted.ts";
 import { shellWord } from "../shell-word.ts";
 
-/** Each certificate in PEM, in the order of the file. @throws WrongContents */
+/** Returns each certificate in PEM, in the order of the file. @throws WrongContents */
 export function readPems(bytes: Uint8Array, file: string): readonly string[] {
   return pickContents("certificate", bytes, file).map(({ der }, index) => {
     try {
@@ -19,7 +19,10 @@ export function readPems(bytes: Uint8Array, file: string): readonly string[] {
   });
 }
 
-/** Reads the single private key; a passphrase opens one that is encrypted. @throws WrongContents, which never shows the key */
+/**
+ * Reads the only private key of a file. The passphrase decrypts an encrypted key.
+ * @throws WrongContents, which never shows the key
+ */
 export function readKey(bytes: Uint8Array, file: string, passphrase?: string): KeyObject {
   if (passphrase !== undefined && holdsLockedKey(bytes)) return openKey(bytes, file, passphrase);
   const [item, ...others] = pickContents("key", bytes, file);
@@ -29,7 +32,7 @@ export function readKey(bytes: Uint8Array, file: string, passphrase?: string): K
     try {
       return createPrivateKey({ key: item?.der ?? Buffer.alloc(0), format: "der", type });
     } catch {
-      // DER of another type of key, or of none: try the next type.
+      // This DER is a key of another type, or no key. The next type is tried.
     }
   }
   throw new WrongContents(

@@ -1,4 +1,4 @@
-// Identifies a proxy that connects over TLS: by CA certificates and one exact subject. They are examined like a policy, and the
+// Identifies a proxy that connects over TLS, by CA certificates and one exact subject. Both are examined like a policy, and the
 // proxy is judged by the same code as a sender.
 
 import { admitByCertificate } from "../../core/admission/admit.ts";
@@ -27,7 +27,7 @@ export interface ProxyIdentity {
 /** @throws Refusal if the certificate is not the proxy's at `now` (Unix seconds) */
 export type ProveProxy = (certificate: ClientCertificate, now: number) => void;
 
-/** What is wrong with a policy document that is made of the identity. */
+/** A problem of the policy document that is made from the identity. */
 export interface IdentityFinding {
   /** The JSON pointer of the place. */
   readonly pointer: string;
@@ -51,8 +51,8 @@ export interface ProxyExamination {
 }
 
 /**
- * Compiles the identity to a policy with one sender. The subject is needed because a CA alone would admit everything that it ever
- * certified. Does not check what changes with time: with a CA that has expired, each connection is refused.
+ * Compiles the identity to a policy with one sender. The subject is needed because a CA alone would admit every certificate that
+ * it ever issued. Does not check what changes with time: if a CA has expired, each connection is refused.
  * @throws ConfigurationError that lists every problem of both parts
  */
 export function compileProxyIdentity(identity: ProxyIdentity): ProveProxy {
@@ -64,7 +64,7 @@ export function compileProxyIdentity(identity: ProxyIdentity): ProveProxy {
   };
 }
 
-/** The problems that the compiler finds. */
+/** Compiles a document, and reports only the problems that the compiler finds. */
 const compileDocument: ExamineDocument = (document) => {
   try {
     return { policy: compilePolicy(document), findings: [] };
@@ -79,7 +79,7 @@ const compileDocument: ExamineDocument = (document) => {
   }
 };
 
-/** Every problem of both parts at `now`, as `examine` finds them. A part that is missing is not a problem. */
+/** Returns every problem of both parts at `now`, as `examine` finds them. A missing part is not a problem. */
 export function examineProxyIdentity(
   { ca, subject }: Partial<ProxyIdentity>,
   now: number,
@@ -97,7 +97,7 @@ export function examineProxyIdentity(
   const name = subject === undefined ? undefined : attempt("the proxy's subject", () => readSubject(subject));
   const authorities = ca === undefined ? undefined : attempt("the proxy's CA", () => readAuthorities(ca));
   if (authorities === undefined) return { policy: undefined, problems, warnings: [] };
-  // If the subject is missing or malformed, a placeholder takes its place, so that the CA is examined all the same.
+  // If the subject is missing or malformed, a placeholder replaces it, so that the CA is still examined.
   const { policy, findings } = examine(documentOf(authorities, name === undefined ? "CN=proxy" : subject), now);
   const told = findings.map((finding) => ({ finding, text: describe(finding, authorities) }));
   problems.push(...told.filter(({ finding }) => finding.severity === "error").map(({ text }) => text));
@@ -110,14 +110,14 @@ export function examineProxyIdentity(
   return { policy: isWhole ? policy : undefined, problems, warnings };
 }
 
-/** The comparison key of the name. @throws SyntaxError */
+/** Returns the comparison key of the name. @throws SyntaxError */
 function readSubject(subject: string): string {
   const name = parseDistinguishedName(subject);
   if (name.length === 0) throw new SyntaxError("it is empty");
   return foldName(name);
 }
 
-/** The base64 of each certificate. @throws SyntaxError, Refusal */
+/** Returns the base64 of each certificate. @throws SyntaxError, Refusal */
 function readAuthorities(pem: string): readonly string[] {
   const authorities = readPemCertificates(`${pem.trim()}\n`, "newline");
   if (authorities.length === 0) throw new SyntaxError("the file is empty");

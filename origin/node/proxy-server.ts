@@ -19,7 +19,7 @@ import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { explainFailure } from "./tls/handshake-diagnosis.ts";
 import { readPeerCertificate } from "./tls/peer.ts";
 
-/** The proxy is whoever may connect to the file. */
+/** A Unix socket. Whoever may connect to the file is the proxy. */
 export interface SocketListener {
   readonly socket: string;
   readonly mode: SocketMode;
@@ -33,7 +33,7 @@ export interface ProxyTls {
   readonly proxy: ProxyIdentity;
 }
 
-/** The proxy is whoever holds the key of the proxy's certificate. */
+/** A TLS listener. Whoever holds the key of the proxy's certificate is the proxy. */
 export interface TlsListener extends ProxyTls {
   readonly hostname: string;
   readonly port: number;
@@ -58,15 +58,15 @@ export interface ProxyServerOptions {
   readonly log: (line: LogLine) => void;
 }
 
-/** Leaf and chain take up to 26 KiB of base64, and more with percent-encoding. */
+/** The leaf and the chain take up to 26 KiB of base64, and more with percent-encoding. */
 const MAX_HEADER_BYTES = 64 * 1024;
 const HANDSHAKE_TIMEOUT_MILLISECONDS = 10_000;
 const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
 /** A proxy that does not buffer is as slow as its slowest sender. */
 const REQUEST_TIMEOUT_MILLISECONDS = 60_000;
 /**
- * Longer than nginx and HAProxy keep idle connections (60 s), so that they never send a request on a connection that is being
- * closed here.
+ * nginx and HAProxy keep idle connections for 60 s. This time is longer, so that they never send a request on a connection that is
+ * being closed here.
  */
 const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
 
@@ -79,12 +79,12 @@ const HTTP_OPTIONS = {
   requireHostHeader: false,
 } as const;
 
-/** Requests on connections whose peer was proven. Only this file adds to it. */
+/** Requests on connections whose peer was proven. Only this file adds requests. */
 const fromProxy = new WeakSet<IncomingMessage>();
 
 /**
- * Reads the forwarded certificate of a request that a listener of this file received. On any other server it is refused.
- * @throws Refusal `no_client_auth` on another server, and those of readForwardedCertificate
+ * Returns a function that reads the forwarded certificate of a request. The request must come from a listener of this file.
+ * @throws Refusal `no_client_auth` for a request of another server, and the refusals of readForwardedCertificate
  */
 export function readProxiedCertificate(format: ForwardedFormat): CertificateOptions["readCertificate"] {
   return (request, environment) => {
@@ -96,8 +96,8 @@ export function readProxiedCertificate(format: ForwardedFormat): CertificateOpti
 }
 
 /**
- * Option of `countersign` and `createVerifier` behind `serveProxy`: reads the certificate that the proxy forwards, and from no
- * other connection.
+ * Makes the option of `countersign` and `createVerifier` for an app behind `serveProxy`. It reads the certificate that the proxy
+ * forwards, and accepts it from no other connection.
  * @param format nginx, apache, haproxy, envoy and the others of `countersign origin --help`
  * @param header the name of the leaf's field, if the operator may choose it (default `ssl-client-cert`); the field of the chain
  * has the same name with `-chain`
@@ -107,7 +107,10 @@ export function throughProxy(format: string, header?: string): WithoutEdge {
   return { readCertificate: readProxiedCertificate(forwardedFormat(format, header)) };
 }
 
-/** HTTP allows a list field on several lines, but a proxy that sets a field sends one line. A second one was sent by the client. */
+/**
+ * HTTP allows a list field on several lines, but a proxy that sets a field sends one line. So a second line was sent by the
+ * client.
+ */
 function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: ForwardedFormat): void {
   const repeated = headers.filter((name) => (headersDistinct[name]?.length ?? 0) > 1);
   if (repeated.length > 0) {
@@ -116,7 +119,7 @@ function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: 
 }
 
 /**
- * Serves a fetch handler to the proxy only. Does not judge senders: the handler does, with `readProxiedCertificate`.
+ * Serves a fetch handler to the proxy only. Senders are not judged here, but in the handler, with `readProxiedCertificate`.
  * @throws ConfigurationError, also if it cannot listen, and over TLS on a runtime that does not report intermediates
  */
 export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<ProxyServer> {
@@ -186,13 +189,12 @@ async function serveTls(
   };
 }
 
-/** All options of a context: an option left out of a new context would fall back to its default. */
+/** Returns all options of a context, because an option that is left out of a new context falls back to its default. */
 function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOptions {
   return {
     cert: certificate,
     key,
-    // Their names are in the request for a certificate. OpenSSL's verdict is not used, because it is made only once for a
-    // connection.
+    // The request for a certificate names these CAs. OpenSSL's verdict is not used, because OpenSSL judges a connection only once.
     ca: proxy.ca,
     minVersion: "TLSv1.2",
     // No resumption and no renegotiation: every connection proves possession of the key, and its certificate cannot change.
@@ -200,7 +202,10 @@ function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOpt
   };
 }
 
-/** @throws Refusal if the peer is not the proxy now; its code is about the proxy's certificate, and `presentedBy` says so */
+/**
+ * @throws Refusal if the peer is not the proxy now. Its code is about the proxy's certificate, and its detail `presentedBy` says
+ * so
+ */
 function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   try {
     if (!(socket instanceof TLSSocket) || socket.isSessionReused()) throw new Refusal("no_client_auth");
@@ -211,7 +216,7 @@ function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   }
 }
 
-/** The log line for a connection that is not the proxy's. It has no request, and so no decision id. */
+/** Returns the log line for a connection that is not the proxy's. Such a connection has no request, so there is no decision id. */
 function describeStranger(error: unknown): LogLine {
   const { code: cause, details } = toRefusal(error);
   return {

@@ -1,10 +1,10 @@
-// Requests that Node ends before any handler is called: one log line for each, and the response that Node would send.
+// Handles requests that Node ends before any handler is called. Each gets one log line, and the response that Node would send.
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { LogLine } from "../../core/log-line.ts";
 
-/** By the codes of Node and its parser. Any other code of theirs means a malformed request: 400. */
+/** The status for codes of Node and its parser. For any other code, the request is malformed, and the status is 400. */
 const STATUSES: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -34,12 +34,12 @@ interface ParserError extends Error {
 }
 
 /**
- * Logs each request that Node ends by itself. The line holds nothing of the request. A fault inside a body is logged by the
- * handler that reads the body, because it gets the parser's error.
+ * Logs each request that Node itself ends. The line holds nothing of the request. A fault inside a body is logged by the handler
+ * that reads the body, because the handler gets the parser's error.
  */
 export function logFaults(server: Server, log: (line: LogLine) => void): void {
   const latest = new WeakMap<Duplex, IncomingMessage>();
-  /** The responses of each connection that are not completely written. */
+  /** The responses of each connection that are not completely written yet. */
   const owed = new WeakMap<Duplex, Set<ServerResponse>>();
   const ended = new WeakSet<Duplex>();
   server.prependListener("request", (request, answer) => {
@@ -49,8 +49,8 @@ export function logFaults(server: Server, log: (line: LogLine) => void): void {
     latest.set(socket, request);
     answer.once("close", () => answers.delete(answer));
   });
-  // Errors of handshakes and connections are emitted here too. Handshakes have a log line of their own, and errors of connections
-  // end no request.
+  // Node emits errors of handshakes and of connections here too. They are not logged: handshakes have a log line of their own, and
+  // errors of connections end no request.
   server.on("clientError", (error: ParserError, socket) => {
     const { code = "", reason = error.message } = error;
     if (!REQUEST_FAULT_CODES.test(code) || ended.has(socket)) return void socket.destroy();
@@ -60,7 +60,7 @@ export function logFaults(server: Server, log: (line: LogLine) => void): void {
     const isInBody = request?.complete === false;
     if (!isInBody) log(describeFault(status, { parser: code, reason, peer: peerOf(socket) }, error.rawPacket));
     const end = () => (isInBody ? request.destroy(new Error(`${code}: ${reason}`)) : socket.destroy());
-    // If another response has begun, this one would be read as a part of it.
+    // If another response has begun, the client would read this response as a part of it.
     const answers = [...(owed.get(socket) ?? [])];
     const hasBegun = answers.some((answer) => answer.headersSent && !answer.writableFinished);
     if (hasBegun || !socket.writable) end();

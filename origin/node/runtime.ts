@@ -1,4 +1,4 @@
-// Checks the runtime: some parts need a newer Node than others, and report that at the start.
+// Checks the runtime. Some parts need a newer Node than others, and a Node that is too old is reported at the start.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 
@@ -10,16 +10,17 @@ export const NODE_FOR_ORIGIN: Version = [22, 18];
 const NODE_FOR_INTERMEDIATES: Version = [26, 10];
 
 /**
- * For code that judges certificates of a socket. 24.21, 26.8 and 26.9 do not report intermediates (nodejs/node#65579), so every
- * sender with an intermediate would be refused. Older versions report them only to the code that asks first. @throws ConfigurationError
+ * Is called for code that judges certificates of a socket. 24.21, 26.8 and 26.9 do not report intermediates (nodejs/node#65579),
+ * so every sender with an intermediate would be refused. Older versions report them only to the code that asks first.
+ * @throws ConfigurationError
  */
 export function requireIntermediates(what: string): void {
   requireNode(NODE_FOR_INTERMEDIATES, what, "which reports the intermediates that a client sends");
 }
 
 /**
- * For code that reads the certificates once and does not judge them. @throws ConfigurationError for a version that reports no
- * intermediates
+ * Is called for code that reads the certificates once and does not judge them.
+ * @throws ConfigurationError for a version that reports no intermediates
  */
 export function refuseLostIntermediates(what: string): void {
   const [major, minor] = ownVersion();
@@ -27,13 +28,13 @@ export function refuseLostIntermediates(what: string): void {
   if (isFaulty) requireIntermediates(what);
 }
 
-/** The version of Node, or the one that another runtime claims to be compatible with. */
+/** Returns the version of Node, or the version with which another runtime says that it is compatible. */
 function ownVersion(): Version {
   const [major = 0, minor = 0] = (process.versions.node ?? "").split(".").map(Number);
   return [major, minor];
 }
 
-/** @throws ConfigurationError unless this is Node of at least that version; `why`: what this version provides */
+/** `why` says what this version provides. @throws ConfigurationError unless this is Node of at least that version */
 export function requireNode([major, minor]: Version, what: string, why: string): void {
   const { bun, deno, node = "0.0" } = process.versions as Readonly<Record<string, string | undefined>>;
   const [ownMajor, ownMinor] = ownVersion();

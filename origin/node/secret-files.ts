@@ -1,5 +1,5 @@
-// Where the text of a secret comes from: the environment variable NAME, the file that NAME_FILE names, or the file NAME in the directory of
-// credentials that systemd hands to a service. No message holds any of the text.
+// Finds the text of a secret. It is in the environment variable NAME, in the file that NAME_FILE names, or in the file NAME in the
+// directory of credentials that systemd makes for a service. No message holds any of the text.
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -7,29 +7,30 @@ import { messageOf } from "../../core/failure-chain.ts";
 import { readBoundedFile } from "./bounded-file.ts";
 import { describeFileFault } from "./file-faults.ts";
 
-/** The longest key has some hundred octets: more is another file, named by mistake. */
+/** The longest key has a few hundred octets. A larger file is another file, named by mistake. */
 const MAX_SECRET_BYTES = 64 * 1024;
-/** What a policy may call a secret. */
+/** The names that a policy may use for secrets. */
 const NAME = /^[A-Z][A-Z0-9_]*$/;
 
 interface Place {
-  /** What a message calls it. */
+  /** The name of the place in messages. */
   readonly told: string;
   readonly text?: string | undefined;
   readonly file?: string;
 }
 
 /**
- * The text of a secret, read anew at each call; undefined where it is given nowhere. One line end at the end of a file is no part of it.
- * Does not check that others cannot read the file.
- * @throws Error when it is given in two places, or when its file cannot be read or holds no single line of text
+ * Returns the text of a secret, and reads it again at each call. Undefined if it is given nowhere. One line end at the end of a
+ * file is not part of the secret. Does not check that others cannot read the file.
+ * @throws Error if the secret is given in two places, if its file cannot be read, or if the file does not hold exactly one line of
+ * text
  */
 export function readSecret(name: string): string | undefined {
   const place = findSecret(name);
   return place?.file === undefined ? place?.text : inPlace(place.told, () => readLine(place.file ?? ""));
 }
 
-/** The file from which a secret comes; undefined where it comes from none. @throws Error when it is given in two places */
+/** Returns the file from which a secret comes. Undefined if it comes from no file. @throws Error if it is given in two places */
 export function secretFile(name: string): string | undefined {
   return findSecret(name)?.file;
 }
@@ -53,12 +54,12 @@ function placesOf(name: string): Place[] {
   ];
 }
 
-/** Where a service manager puts the credentials of a service; undefined where it has given none. */
+/** Returns the directory in which a service manager puts the credentials of a service. Undefined if there is none. */
 export function credentialsDirectory(): string | undefined {
   return process.env["CREDENTIALS_DIRECTORY"] || undefined;
 }
 
-/** The one line of a file, without its end. @throws Error that names the file, and shows nothing of it */
+/** Returns the only line of a file, without its line end. @throws Error that names the file, and shows nothing of its text */
 export function readLine(file: string): string {
   if (file === "") throw new Error("it is empty, and names no file");
   const text = decode(readBytes(file), file).replace(/\r?\n$/, "");
@@ -69,7 +70,7 @@ export function readLine(file: string): string {
 
 function readBytes(file: string): Uint8Array {
   try {
-    // One that can be read only once, such as a pipe, would be gone at the next reload.
+    // A file that can be read only once, such as a pipe, would have no text at the next reload.
     if (!statSync(file).isFile()) throw new Error("it is not a file");
     return readBoundedFile(file, MAX_SECRET_BYTES);
   } catch (error) {

@@ -15,12 +15,12 @@ import { closesGracefully } from "./graceful-close.ts";
 import { type Address, listen } from "./listening.ts";
 import { logFaults } from "./request-faults.ts";
 
-/** Client-Cert and its chain take 26 KiB, and the assertion up to 24 KiB more. Node's default of 16 KiB is too small. */
+/** Client-Cert and its chain take 26 KiB, and the assertion takes up to 24 KiB more. Node's default of 16 KiB is too small. */
 const MAX_HEADER_BYTES = 64 * 1024;
 /** The edge sends a body from memory, so half a minute is ample. */
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
-/** Longer than the edge keeps idle connections, so that it never sends a request on a connection that is being closed here. */
+/** The edge keeps idle connections for a shorter time, so it never sends a request on a connection that is being closed here. */
 const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
 
 /** A server that listens. */
@@ -30,7 +30,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Where to listen. */
+/** The address to listen on, and the log. */
 export interface ListenOptions extends Address {
   /** Receives a line for each request that is refused before the handler is called. */
   readonly log: (line: LogLine) => void;
@@ -60,7 +60,10 @@ export async function serve(fetch: FetchHandler, options: ListenOptions): Promis
   return { url: urlOf("http", options.hostname, server), close };
 }
 
-/** Limits the connections of a server and logs the requests that Node ends. Returns the function that closes the server. @internal */
+/**
+ * Limits the connections of a server and logs the requests that Node ends. Returns the function that closes the server.
+ * @internal
+ */
 export function oversee(server: Server, log: (line: LogLine) => void): () => Promise<void> {
   limitConnections(server, log);
   logFaults(server, log);
@@ -79,17 +82,20 @@ export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<S
 
 type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-/** The listener for a server's requests: refuses what the handler would read wrongly, and passes on the rest. @internal */
+/**
+ * Makes the listener for a server's requests. It refuses what the handler would read wrongly, and passes on all other requests.
+ * @internal
+ */
 export function requestHandler(
   fetch: FetchHandler,
   log: (line: LogLine) => void,
   check?: (incoming: IncomingMessage) => void,
 ): NodeHandler {
   const answer = getRequestListener(fetch, {
-    // Lets the adapter replace the global Response with its own, which is its default. It writes a response that is a string
-    // directly. Node's would make a web stream of it that has to be read back, which is a fifth of an event's cost.
+    // The adapter may replace the global Response with its own, as it does by default. Its own Response writes a string directly.
+    // Node's Response would make a web stream that has to be read back, which takes a fifth of the time of an event.
     overrideGlobalObjects: true,
-    // By default, the adapter answers a request of which it cannot make a Request without a log line.
+    // By default, if the adapter cannot make a Request, it answers without a log line.
     errorHandler(error) {
       const id = randomUUID();
       const refusal = toRefusal(error);
@@ -100,7 +106,7 @@ export function requestHandler(
   return passClear((incoming, outgoing) => void answer(incoming, outgoing), log, check);
 }
 
-/** Passes on requests whose Host and target every program reads alike, and that `check` accepts. @internal */
+/** Passes on a request if every program reads its Host and its target alike, and if `check` accepts it. @internal */
 export function passClear(
   handle: NodeHandler,
   log: (line: LogLine) => void,
@@ -127,8 +133,8 @@ export function requireClear(
 }
 
 /**
- * With several Host fields, the adapter would use the first, while a hop in front may use the last. Without one, it would answer
- * without a log line.
+ * Requires exactly one Host field. Of several fields, the adapter would use the first, while a hop in front may use the last.
+ * Without a field, the adapter would answer without a log line.
  */
 function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): void {
   let host: string | undefined;
@@ -141,8 +147,8 @@ function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): vo
 }
 
 /**
- * The target on the wire must be the one that the handler will read. The handler's Request holds a normalised URL, so
- * readRequestTarget cannot see there what a hop in front has used for routing.
+ * Requires that the handler will read the same target as it is on the wire. A hop in front may have used that target for routing.
+ * The handler's Request holds a normalised URL, so readRequestTarget cannot see the target of the wire there.
  */
 function requireNormalTarget({ url: target = "" }: { readonly url?: string | undefined }): void {
   const url = target.startsWith("/") ? URL.parse(`http://origin${target}`) : null;
@@ -151,7 +157,7 @@ function requireNormalTarget({ url: target = "" }: { readonly url?: string | und
   throw new Refusal("malformed_target", { target: showTarget(target), ...(isInQuery && { part: "query" }) });
 }
 
-/** Refuses without calling the handler. Closes the connection, because the body may not be completely received. */
+/** Refuses a request without calling the handler. Closes the connection, because the body may not be completely received. */
 function refuse(
   { method = "", socket }: IncomingMessage,
   outgoing: ServerResponse,

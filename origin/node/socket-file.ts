@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 
-/** Only the owner, or owner and group. */
+/** Only the owner, or the owner and the group, may connect. */
 export type SocketMode = 0o600 | 0o660;
 
 /** Linux's `sun_path` has 108 octets with the final zero. Other systems have a few less. */
@@ -15,8 +15,8 @@ const MAX_PATH_OCTETS = 103;
 const CONNECT_DEADLINE_MILLISECONDS = 2_000;
 
 /**
- * Listens on a new socket file. Removes a socket that an ended process left behind. Anything else at that path is kept, and is an
- * error. Closing the server removes the file.
+ * Listens on a new socket file. Removes a socket that an ended process left behind. Anything else at that path is kept, and an
+ * error is thrown. Closing the server removes the file.
  * @throws ConfigurationError that names the path
  * @internal
  */
@@ -25,8 +25,9 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
 }
 
 /**
- * Call it in the primary of a cluster, before the workers listen on their shared socket. The primary creates the file for them, so the primary
- * keeps the umask that gives the file its mode. Returns the umask that it had before, which the workers should have.
+ * Call it in the primary of a cluster, before the workers listen on their shared socket. The primary creates the file for the
+ * workers, so it keeps the umask that gives the file its mode. Returns the earlier umask of the primary, which the workers should
+ * have.
  * @throws ConfigurationError that names the path
  * @internal
  */
@@ -44,7 +45,7 @@ async function explaining(make: () => Promise<void>): Promise<void> {
 }
 
 async function makeSocket(server: Server, path: string, mode: SocketMode): Promise<void> {
-  // In a worker, the primary has done that already, and another worker may be listening.
+  // A worker does not clear the path: the primary has already done that, and another worker may be listening.
   if (!cluster.isWorker) await clearPath(path);
   await bind(server, path, mode);
   const bound = statOf(path);
@@ -66,7 +67,7 @@ function maskOf(mode: SocketMode): number {
   return 0o777 & ~mode;
 }
 
-/** Whoever may write to the directory could replace the socket with one of their own. */
+/** Nobody else may write to the directory. Otherwise they could replace the socket with their own. */
 function checkDirectory(path: string): void {
   const directory = statOf(path);
   if (directory === undefined) throw new Error(`the directory ${path} does not exist`);
@@ -100,7 +101,7 @@ function tryConnect(path: string): Promise<string> {
   });
 }
 
-/** The file is created with its mode, so that others cannot connect at any moment. */
+/** Creates the file with its mode, so that others cannot connect at any moment. */
 function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);

@@ -1,4 +1,5 @@
-// Requests to an upstream for which Node's own fetch has no setting: a private CA over HTTPS, and plain HTTP that only goes to private addresses.
+// Sends requests to an upstream in the two ways for which Node's own fetch has no setting: HTTPS with a private CA, and plain HTTP
+// that only goes to private addresses.
 
 import { lookup } from "node:dns";
 import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
@@ -7,7 +8,10 @@ import { BlockList, isIPv6, type LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import type { UpstreamFetch } from "../dispatch/upstream.ts";
 
-/** RFC 1918, RFC 6598 and RFC 4193, and this machine. Not link-local addresses: clouds serve credentials there. */
+/**
+ * The addresses of RFC 1918, RFC 6598 and RFC 4193, and of this machine. Link-local addresses are not among them, because clouds
+ * serve credentials there.
+ */
 const PRIVATE = new BlockList();
 for (const [network, prefix, family] of [
   ["10.0.0.0", 8, "ipv4"],
@@ -20,7 +24,7 @@ for (const [network, prefix, family] of [
 ] as const)
   PRIVATE.addSubnet(network, prefix, family);
 
-/** Responses of these have no body. */
+/** Responses with these statuses have no body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 export function isPrivateAddress(address: string): boolean {
@@ -28,8 +32,9 @@ export function isPrivateAddress(address: string): boolean {
 }
 
 /**
- * Sends over HTTPS to an upstream whose certificate one of the CAs of now vouches for (`ca`: PEM), or over HTTP to an upstream at a private address.
- * An address in the URL itself is not looked up, and not checked here. Connections are kept for the next request.
+ * Sends over HTTPS to an upstream whose certificate is issued below a current CA (`ca`, in PEM), or over HTTP to an upstream at a
+ * private address. An address in the URL itself needs no look-up, so it is not checked here. Connections are kept for the next
+ * request.
  */
 export function fetchUpstream(ca: () => string | undefined): UpstreamFetch {
   const plain = new Agent({ keepAlive: true });
@@ -45,7 +50,7 @@ export function fetchUpstream(ca: () => string | undefined): UpstreamFetch {
     });
 }
 
-/** All addresses of a name have to be private: which one is taken is not ours to choose. @internal */
+/** All addresses of a name have to be private, because we cannot choose which of them is used. @internal */
 export const lookUpPrivate: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     const other = error ? undefined : addresses.find(({ address }) => !isPrivateAddress(address));

@@ -6,20 +6,20 @@ import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { refuseLater } from "../verifier.ts";
 import { requireClear } from "./server.ts";
 
-/** The part that is used of Node's IncomingMessage, of Express's `req`, and of Fastify's `request.raw`. */
+/** The members that are used of Node's IncomingMessage, of Express's `req`, and of Fastify's `request.raw`. */
 export interface NodeRequest extends AsyncIterable<unknown> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  /** Express: the target before a router removed its own path from it. */
+  /** Only in Express: the target before a router removed its own path from it. */
   readonly originalUrl?: string | undefined;
   readonly rawHeaders: string[];
   readonly readableDidRead: boolean;
 }
 
 /**
- * Makes the request for `verifier.verify()`. Does not read the body, and nothing else may have read it before: put the route
- * before body parsers. `verify()` refuses a request whose URL Node would change, that has two Host fields, or whose body has been
- * read.
+ * Makes the request for `verifier.verify()`. Does not read the body. No other code may have read it before, so put the route
+ * before body parsers. `verify()` refuses the request if Node would change its URL, if it has two Host fields, or if its body has
+ * been read.
  */
 export function toWebRequest(incoming: NodeRequest): Request {
   const { method = "GET", originalUrl, url = "", rawHeaders, readableDidRead } = incoming;

@@ -1,5 +1,5 @@
-// One log line for a handshake that fails or proves nothing: a named cause, and what to do about it. Text from the peer is
-// untrusted: formatLogLine escapes and cuts it, like everything else.
+// Makes one log line for a handshake that fails or proves nothing. The line names the cause and says what to do. Text from the
+// peer is untrusted, so formatLogLine escapes and cuts it like all other text.
 
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -48,7 +48,7 @@ const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
   other: "see reason",
 };
 
-/** By Node's verification codes. */
+/** The cause for each of Node's verification codes. */
 const VERIFICATION_CAUSES: Readonly<Record<string, HandshakeCause>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "untrusted",
   SELF_SIGNED_CERT_IN_CHAIN: "untrusted",
@@ -62,7 +62,7 @@ const VERIFICATION_CAUSES: Readonly<Record<string, HandshakeCause>> = {
   INVALID_PURPOSE: "wrong purpose",
 };
 
-/** By parts of OpenSSL's error codes, as Node spells them. */
+/** The cause for parts of OpenSSL's error codes, as Node writes them. */
 const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no certificate sent"],
   [/HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "plain HTTP"],
@@ -77,20 +77,20 @@ const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
 ];
 
 /**
- * If the client names no host of this listener, there is no certificate, and OpenSSL reports that like a lack of common
- * algorithms.
+ * If the client names no host of this listener, the listener has no certificate for it. OpenSSL reports this as if both sides had
+ * no algorithm in common.
  */
 const NOTHING_IN_COMMON = /NO_SHARED_CIPHER|NO_SUITABLE_SIGNATURE_ALGORITHM|NO_CERTIFICATE_SET/;
 
-/** What the listener knows of a connection whose handshake did not complete. */
+/** The facts about a connection whose handshake did not complete. */
 export interface Attempt {
   readonly peer: string | undefined;
-  /** The host that the client asked for, if it came that far, and whether this listener has it. */
+  /** The host that the client asked for, if the handshake got that far, and whether this listener has this host. */
   readonly serverName: string | undefined;
   readonly isHost: boolean;
 }
 
-/** The log line for a failed handshake. */
+/** Returns the log line for a failed handshake. */
 export function diagnoseFailure(
   error: NodeJS.ErrnoException,
   socket: TLSSocket,
@@ -101,7 +101,7 @@ export function diagnoseFailure(
   return line(isUnknownHost ? "unknown host name" : cause, socket, { peer, serverName, reason });
 }
 
-/** The cause of a handshake error. */
+/** Returns the cause of a handshake error. */
 export function explainFailure(error: NodeJS.ErrnoException) {
   const cause = ERROR_CAUSES.find(([pattern]) => pattern.test(textOf(error)))?.[1] ?? "other";
   return { cause, remedy: REMEDIES[cause], reason: error.code ?? error.message };
@@ -112,8 +112,8 @@ function textOf({ code = "", message }: NodeJS.ErrnoException): string {
 }
 
 /**
- * The log line for a handshake that completed and proves nothing. Undefined if OpenSSL verified a certificate, or if there is
- * none and no CA was named in the request for one.
+ * Returns the log line for a handshake that completed and proves nothing. Undefined if OpenSSL verified a certificate. Also
+ * undefined if the client sent none and the request for a certificate named no CA.
  */
 export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
   if (socket.authorized) return undefined;

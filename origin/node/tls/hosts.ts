@@ -1,4 +1,4 @@
-// The hostnames of a listener, each with its certificate, its key and the anchors named to clients.
+// The hostnames of a listener. Each has its certificate, its key, and the anchors that are named to clients.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -16,20 +16,20 @@ export interface TlsHostFiles {
   readonly key: string;
 }
 
-/** The state that a reload replaces at once. */
+/** The state that a reload replaces as a whole. */
 export interface TlsState {
   /** Indexed by exact hostname in lower case. @internal */
   readonly hosts: ReadonlyMap<string, SecureContext>;
-  /** Names of the CAs that are named to clients, for the log. */
+  /** The names of the CAs that the listener names to clients. They are for the log. */
   readonly anchors: readonly string[];
   /** The hosts' certificates in PEM, as they were read. Their expiry is watched. */
   readonly certificates: readonly string[];
 }
 
 /**
- * Makes one TLS context for each hostname: the exact DNS names in each certificate. Wildcards are ignored. Every context names
- * exactly `anchors` to clients, and the policy's intermediates below them: Docusign sends no certificate unless the name of its root
- * is in the request, and a sender that leaves its intermediate out may look for the name of that.
+ * Makes one TLS context for each hostname: the exact DNS names in each certificate. Wildcards are ignored. Every context names to
+ * clients exactly `anchors` and the policy's intermediates below them. Docusign sends no certificate unless the name of its root
+ * is in the request. A sender that leaves out its intermediate may look for the name of this intermediate.
  * @throws ConfigurationError that lists every problem
  */
 export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {
@@ -44,7 +44,7 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
         cert: certificate,
         key,
         ca: [...authorities].map(({ base64 }) => formatPem(base64)),
-        // An anchor may be an intermediate CA: the policy says where the path ends.
+        // An anchor may be an intermediate CA, because the policy says where the path ends.
         allowPartialTrustChain: true,
       });
       for (const name of names) {

@@ -1,5 +1,5 @@
-// The origin's own listener for mutual TLS: no edge, no proxy, the same verdicts. It completes handshakes and judges nothing. In
-// `require` mode it ends connections that prove nothing.
+// The origin's own listener for mutual TLS, without an edge or a proxy, but with the same verdicts. It completes handshakes and
+// judges nothing. In `require` mode it ends connections that prove nothing.
 
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";
@@ -15,21 +15,22 @@ import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
 import type { TlsState } from "./hosts.ts";
 
 /**
- * What is asked of clients. `request`: every handshake completes, and refusals are HTTP responses. `require`: a connection that
- * proves nothing is closed without a response. `none`: no certificate is asked for, so senders that need one are refused.
+ * The certificate that is requested from clients. `request`: every handshake completes, and refusals are HTTP responses.
+ * `require`: a connection that proves nothing is closed without a response. `none`: no certificate is requested, so senders that
+ * need one are refused.
  */
 export type ClientCertificates = "request" | "require" | "none";
 
-/** Where to listen, for which hosts, and which CAs to name to clients. */
+/** The options of a TLS listener: the address, the mode, the hosts, and the CAs that it names to clients. */
 export interface TlsListenerOptions {
   readonly hostname: string;
   readonly port: number;
-  /** For all hosts, or for each by its name. */
+  /** One mode for all hosts, or a function that returns the mode of a host. */
   readonly clientCertificates: ClientCertificates | ((host: string) => ClientCertificates);
-  /** The current state. Read for every handshake. */
+  /** Returns the current state. It is called for every handshake. */
   readonly state: () => TlsState;
   readonly log: (line: LogLine) => void;
-  /** Default: TLS_DEADLINES. */
+  /** The default is TLS_DEADLINES. */
   readonly deadlines?: TlsDeadlines;
 }
 
@@ -37,10 +38,10 @@ export interface TlsListenerOptions {
 export interface TlsDeadlines {
   readonly handshake: number;
   readonly headers: number;
-  /** From the first octet of a request to the last octet of its body. */
+  /** The time from the first octet of a request to the last octet of its body. */
   readonly request: number;
   readonly keepAlive: number;
-  /** How often the other deadlines are checked. */
+  /** The interval at which the other deadlines are checked. */
   readonly checkInterval: number;
 }
 
@@ -54,7 +55,7 @@ export const TLS_DEADLINES: TlsDeadlines = {
 };
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** SHA-256 or better, for this server's own signatures and for those of clients. */
+/** The algorithms have SHA-256 or better. They are for this server's own signatures and for those of clients. */
 const SIGNATURE_ALGORITHMS = [
   "ECDSA+SHA256",
   "ECDSA+SHA384",
@@ -69,8 +70,8 @@ const SIGNATURE_ALGORITHMS = [
 ].join(":");
 
 /**
- * Serves a fetch handler over mutual TLS. Completes handshakes and judges nobody: the guard in the handler does, with
- * `readTlsPeer`.
+ * Serves a fetch handler over mutual TLS. Handshakes are completed and nobody is judged here. The guard in the handler judges,
+ * with `readTlsPeer`.
  * @throws ConfigurationError if the server cannot listen on the address, and on a runtime that does not report intermediates
  */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
@@ -78,13 +79,13 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
   const asked = (host: string) =>
     typeof options.clientCertificates === "string" ? options.clientCertificates : options.clientCertificates(host);
   requireIntermediates("the TLS listener");
-  // Kept for the log line of a failed handshake, which needs both: Node forgets the address of a socket that ended, and sets the
-  // server name only after a completed handshake.
+  // The log line of a failed handshake needs both maps. Node forgets the address of a socket that has ended, and sets the server
+  // name only after a completed handshake.
   const peers = new WeakMap<Socket, string | undefined>();
   const names = new WeakMap<Socket, string>();
   const server = createServer(
     {
-      // There is no default certificate: a client that names no host of this listener gets no handshake.
+      // There is no default certificate, so a client that names no host of this listener gets no handshake.
       SNICallback(this: TLSSocket, name, done) {
         names.set(this, name);
         if (asked(name) === "none") askForNothing(this);
@@ -92,10 +93,10 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
       },
       requestCert: true,
       rejectUnauthorized: false,
-      // Versions and algorithms are set on the server: Node takes only certificate, key and CAs from the context of a host.
+      // Versions and algorithms are set on the server, because Node uses only certificate, key and CAs from the context of a host.
       minVersion: "TLSv1.2",
       sigalgs: SIGNATURE_ALGORITHMS,
-      // No resumption and no renegotiation: every connection proves possession of the key once, against the current anchors.
+      // Without resumption and renegotiation, every connection proves possession of the key once, against the current anchors.
       secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
       handshakeTimeout: deadlines.handshake,
       headersTimeout: deadlines.headers,
@@ -128,8 +129,8 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
 }
 
 /**
- * Leaves the request for a certificate out of a handshake that has begun, for which Node has no public way. Without it a certificate would be
- * asked for and not needed.
+ * Removes the request for a certificate from a handshake that has begun. Node has no public method for it. If Node's internal
+ * method is missing, a certificate is requested, but none is needed.
  */
 function askForNothing(socket: TLSSocket): void {
   interface Handle {
@@ -138,7 +139,10 @@ function askForNothing(socket: TLSSocket): void {
   (socket as TLSSocket & { readonly _handle?: Handle })._handle?.setVerifyMode?.(false, false);
 }
 
-/** The TCP socket, for which Node has no public name. Without it, a log line lacks the address of a peer that has left. */
+/**
+ * Returns the TCP socket, for which Node has no public name. Without it, a log line would lack the address of a peer that has
+ * left.
+ */
 function socketBelow(socket: TLSSocket): Socket {
   return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
 }

@@ -1,5 +1,6 @@
-// Converts a TLS socket of Node to a ClientCertificate, for an origin that terminates mutual TLS itself. The verdict is ours
-// (core/trust/verify.ts), on each request. OpenSSL's verdict, which is made once in the handshake, can only object.
+// Converts a TLS socket of Node to a ClientCertificate, for an origin that terminates mutual TLS itself. Our own code
+// (core/trust/verify.ts) judges the certificate for each request. OpenSSL judges it once, in the handshake. Its verdict can only
+// turn an acceptance into a refusal.
 
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -10,8 +11,8 @@ import { type ClientCertificate, parseClientCertificate } from "../../../core/x5
 import type { WithoutEdge } from "../../guard/options.ts";
 
 /**
- * Reads the certificate of the connection that carries a request. `environment` is that of @hono/node-server. Does not look at
- * OpenSSL's verdict.
+ * Reads the certificate of the connection that carries a request. `environment` is that of @hono/node-server. OpenSSL's verdict is
+ * not read.
  * @throws Refusal `no_client_auth`, `no_certificate`, `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`
  */
 export function readTlsPeer(environment: unknown): ClientCertificate {
@@ -19,8 +20,8 @@ export function readTlsPeer(environment: unknown): ClientCertificate {
 }
 
 /**
- * The parsed certificates of a connection, or why they cannot be parsed. They cannot change, because renegotiation is off. They
- * are judged again for each request.
+ * The parsed certificates of a connection, or the refusal if they cannot be parsed. They cannot change, because renegotiation is
+ * off. They are judged again for each request.
  */
 const certificates = new WeakMap<TLSSocket, ClientCertificate | Refusal>();
 
@@ -56,8 +57,8 @@ export function crossCheckTlsPeer(environment: unknown): void {
 }
 
 /**
- * Option of `countersign` and `createVerifier` behind `listenTls`: the certificate of the connection, with OpenSSL's verdict as a
- * cross-check.
+ * The option of `countersign` and `createVerifier` for an app behind `listenTls`. It reads the certificate of the connection, and
+ * uses OpenSSL's verdict as a cross-check.
  */
 export const throughTls: WithoutEdge = {
   readCertificate: (_, environment) => readTlsPeer(environment),
@@ -71,8 +72,8 @@ function tlsSocketOf(environment: unknown): TLSSocket {
 }
 
 /**
- * The leaf and the certificates that were sent with it. Node's older getPeerCertificate() is not used: it makes objects of the
- * keys, and a chain with a secp256k1 key crashes the process.
+ * Returns the leaf and the certificates that were sent with it. Node's older getPeerCertificate() is not used: it makes objects of
+ * the keys, and a chain with a secp256k1 key crashes the process.
  * @internal
  */
 export function presentedBy(socket: TLSSocket): X509Certificate[] {

@@ -1,10 +1,12 @@
-// What a listener of TLS takes from the policy before it opens. It loads no TLS: a check of a policy asks too.
+// Reads from the policy what a TLS listener needs before it opens. This file loads no TLS, because a check of a policy uses it
+// too.
 
 import { ConfigurationError, formatPointer } from "../../../core/configuration-error.ts";
 import type { Anchor, Policy } from "../../../core/policy/policy.ts";
 
 /**
- * The anchors to name to clients: only those of senders that some route admits. Empty if no sender needs a certificate.
+ * Returns the anchors to name to clients. They are the anchors of the senders that some route admits. The list is empty if no
+ * sender needs a certificate.
  * @throws ConfigurationError if no sender could be admitted here
  */
 export function anchorsInUse({ routes }: Policy): readonly Anchor[] {

@@ -1,4 +1,5 @@
-// Why clients refuse a listener's own certificate, whatever they trust. Asked before it is presented to the first of them.
+// Finds faults for which every client refuses a listener's own certificate, whichever CAs it trusts. They are found before the
+// certificate is presented to the first client.
 
 import type { X509Certificate } from "node:crypto";
 
@@ -9,8 +10,8 @@ const MIN_RSA_BITS = 2048;
 const SCT_LIST = Buffer.from("060a2b06010401d679020402", "hex");
 
 /**
- * The faults of a certificate with what is behind it in its file; none where some client may accept it. Does not check that the names
- * are those that senders call, nor that anybody trusts the CA.
+ * Returns the faults of a certificate, with the certificates that follow it in its file. Returns none if some client may accept
+ * it. Does not check that senders call its names, or that anybody trusts its CA.
  */
 export function faultsOfServer(chain: readonly X509Certificate[], now = Date.now()): string[] {
   const [leaf] = chain;
@@ -28,18 +29,24 @@ export function faultsOfServer(chain: readonly X509Certificate[], now = Date.now
   return faults;
 }
 
-/** Who embeds certificate timestamps is a public CA, and its roots sign no server's certificate: what signed it is an intermediate. */
+/**
+ * Returns true if the issuer of the certificate is missing. Only public CAs embed certificate timestamps, and their roots sign no
+ * server certificates. So an intermediate signed this certificate.
+ */
 function lacksIntermediate(leaf: X509Certificate, chain: readonly X509Certificate[]): boolean {
   return leaf.raw.includes(SCT_LIST) && !chain.slice(1).some((issuer) => leaf.checkIssued(issuer));
 }
 
-/** Whether the extended key usage allows a server; a certificate without one is for any use. */
+/** Returns true if the extended key usage allows a server. A certificate without an extended key usage is for any use. */
 export function isForServers({ keyUsage }: X509Certificate): boolean {
   const uses = keyUsage as readonly string[] | undefined;
   return uses === undefined || uses.includes(SERVER_AUTH) || uses.includes(ANY_USE);
 }
 
-/** Node's text of a name, which has a line for each attribute. Only to be shown: identity is never taken from it. */
+/**
+ * Writes Node's text of a name on one line. Node writes a line for each attribute. The text is only shown, and identity is never
+ * taken from it.
+ */
 export function oneLine(name: string | undefined): string {
   return (name ?? "").replaceAll("\n", ", ");
 }
