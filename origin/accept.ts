@@ -1,22 +1,28 @@
-// The contract between the verifying code and whatever stores events: `Accept`, and its results.
+// The contract between the code that verifies requests and the code that stores events: `AcceptDelivery` and its results.
 
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { Refusal } from "../core/refusal.ts";
 
-/** The result of `Accept`. */
+/** The result of an `accept`. */
 export type Acceptance =
   | {
       readonly outcome: "stored";
-      /** The id of an event with the same key, method and target, but other bytes. Both are kept, and both are flagged. */
+      /**
+       * The id of a stored event with the same key, method and target, but other bytes. Both events are kept, and both are
+       * flagged.
+       */
       readonly conflictsWith?: string;
     }
-  /** The event is stored already: the sender retried it (same key, method, target and bytes), or an edge delivered it again. */
+  /** The event is already stored. The sender retried it (same key, method, target and bytes), or an edge delivered it again. */
   | { readonly outcome: "duplicate"; readonly of: string };
 
-/** The `issuer` of a request without an assertion. Its ids are made here for one request, so they never occur again. */
+/**
+ * The value of `issuer` for a request without an assertion. The origin makes a new id for each such request, so no id occurs
+ * twice.
+ */
 export const DIRECT = "direct";
 
-/** What makes an assertion unique (`issuer`, `jti`), and the Unix second after which it is refused because it has expired. */
+/** The `issuer` and `jti` make an assertion unique. After the Unix second `expires` it is refused, because it has expired. */
 export interface AssertionId {
   readonly issuer: string;
   readonly jti: string;
@@ -27,7 +33,7 @@ export interface AssertionId {
  * Takes responsibility for a delivery: records the assertion's id, and the event if it stores events, in one atomic step. After
  * `stored`, or if nothing is returned, the handler runs. A `duplicate` is answered with 200 and the id of the stored event, and
  * the handler does not run.
- * @throws ReplayedError if the id is recorded already. Any other error means that nothing was recorded: the sender is told to
+ * @throws ReplayedError if the id is already recorded. Any other error means that nothing was recorded, and the sender is told to
  * retry
  */
 export type AcceptDelivery = (
@@ -36,7 +42,7 @@ export type AcceptDelivery = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
 ) => void | Acceptance | Promise<void | Acceptance>;
 
-/** Thrown by an `accept`: the id of the assertion is recorded already. The sender gets 409. */
+/** An `accept` throws it if the id of the assertion is already recorded. The sender gets 409. */
 export class ReplayedError extends Refusal {
   /** If an assertion is given, the log line names its `jti`. */
   constructor(assertion?: Pick<AssertionId, "jti">) {

@@ -1,4 +1,5 @@
-// The stand-alone origin: every route of the policy is authenticated, stored, and answered with 202 or by the handler.
+// The stand-alone origin. It authenticates requests for every route of the policy, stores the events, and answers with 202 or with
+// the response of the handler.
 
 import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";
@@ -8,13 +9,16 @@ import type { HandlerReplies } from "./dispatch/reply.ts";
 import type { AuthenticateOptions } from "./options.ts";
 
 export interface OriginAppParts {
-  /** Answers the senders if events are dispatched. Its `accept` must be the one in the options. */
+  /** Makes the responses to senders if events are dispatched. The options must have the `accept` of this object. */
   readonly answers?: HandlerReplies | undefined;
   /** The current signing keys of this origin, if it signs for an upstream. The app publishes them. */
   readonly keys?: (() => SigningKeys) | undefined;
 }
 
-/** Makes an app that answers 202, or as `answers` says, after `accept` has returned, and with a problem otherwise. */
+/**
+ * Makes an app that answers after `accept` has returned: with 202, or with the response of `answers`. A refused request gets a
+ * problem.
+ */
 export function createOriginApp(options: AuthenticateOptions, { answers, keys }: OriginAppParts = {}): Hono {
   const app = new Hono();
   if (keys !== undefined) app.get(JWKS_PATH, () => publishKeys(keys()));
@@ -28,7 +32,7 @@ export function createOriginApp(options: AuthenticateOptions, { answers, keys }:
   return app;
 }
 
-/** Inherits from the options instead of copying them: a reload replaces the policy in them. */
+/** Inherits from the options instead of copying them, because a reload replaces the policy in the original object. */
 function forEveryRoute(options: AuthenticateOptions): AuthenticateOptions {
   return Object.create(options, { servesEveryRoute: { value: true } });
 }

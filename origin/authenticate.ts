@@ -1,4 +1,4 @@
-// The guard of a route in a Hono app, with options that are checked already.
+// The guard of a route in a Hono app. Its options have already been checked.
 
 import type { Context, MiddlewareHandler } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -18,8 +18,8 @@ export type CountersignVariables = {
 export type AuthenticatedEnv = { Variables: CountersignVariables };
 
 /**
- * Returns another response to a refused request than its problem. If it returns nothing, the guard throws an HTTPException for
- * `app.onError`.
+ * Returns the response to a refused request, in place of its problem. If the function returns nothing, the guard throws an
+ * HTTPException for `app.onError`.
  */
 export type AnswerRefusal = (
   refused: RefusedError,
@@ -36,7 +36,7 @@ export function authenticate(
   return guardBy(() => ({ judge, servesEveryRoute: options.servesEveryRoute, onRefusal }));
 }
 
-/** What a guard needs to handle one request. */
+/** The values that a guard needs for one request. */
 export interface Standing {
   readonly judge: Judge;
   readonly servesEveryRoute?: boolean | undefined;
@@ -52,7 +52,7 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
         request: c.req.raw,
         guard,
         environment: c.env,
-        // Not read from `c.req.raw`: there, Node's adapter would have to build a whole Request.
+        // `c.req.raw` is not asked, because Node's adapter would then have to build a whole Request.
         isBodyRead: Object.keys(c.req.bodyCache).length > 0,
       });
       // The event is handled already, or will be, so its sender need not send it again.
@@ -69,7 +69,7 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
   });
 }
 
-/** The exception in the form of Hono. Its text is the title of the response. */
+/** The exception that Hono expects. Its message is the title of the response. */
 class RefusedRequest extends HTTPException {
   readonly #refused: RefusedError;
 
@@ -83,11 +83,11 @@ class RefusedRequest extends HTTPException {
   }
 }
 
-/** Stores the body for the methods of `c.req`, which make every other form from it. */
+/** Puts the body into Hono's cache. The methods of `c.req` make every other form of the body from it. */
 function giveBack({ req }: Context, body: Uint8Array<ArrayBuffer>): void {
-  // Copies the octets of the body if the buffer holds more than them.
+  // If the buffer is larger than the body, the octets of the body are copied.
   const buffer = body.byteLength === body.buffer.byteLength ? body.buffer : body.slice().buffer;
-  // Hono's own methods store promises there, although its type says otherwise.
+  // Hono's own methods store promises in this cache, although its type says otherwise.
   const bodyCache = req.bodyCache as { arrayBuffer?: unknown };
   bodyCache.arrayBuffer = Promise.resolve(buffer);
   const contentType = req.raw.headers.get("content-type") ?? "";

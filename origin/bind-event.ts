@@ -7,8 +7,8 @@ import { vouchedIntermediates } from "../core/trust/authorities.ts";
 import { readEventKeys } from "./event-key/event-key.ts";
 
 /**
- * An event without its event key is not recognised when it is sent again, and one without its order key is not kept in order. So
- * the log line says why the key is missing.
+ * Makes the delivery. If a key is missing, the log line says why. Without its event key, an event is not recognised when it is
+ * sent again. Without its order key, it is not kept in order.
  */
 export function bindEvent(trace: Trace, admitted: AdmittedSender, event: ReceivedEvent): Delivery {
   const { keys, unread } = readEventKeys(admitted.sender, event.headers, event.body.bytes);
@@ -17,13 +17,13 @@ export function bindEvent(trace: Trace, admitted: AdmittedSender, event: Receive
 }
 
 /**
- * Removes the intermediates that no anchor vouches for: a sender could add other ones to each request, and all of them would be
- * stored.
+ * Removes the intermediates that no anchor vouches for. Otherwise a sender could add other intermediates to each request, and all
+ * of them would be stored.
  */
 function withoutStrangers(admitted: AdmittedSender): AdmittedSender {
   const { certified, sender } = admitted;
   const anchors = sender.certificate?.trust.anchors ?? [];
-  // If only the platform's verdict was used, it is not known which intermediates these are.
+  // Without anchors, only the platform's verdict was used. It does not say which intermediates are on the path, so all are kept.
   if (certified === undefined || anchors.length === 0) return admitted;
   const intermediates = vouchedIntermediates(certified.certificate, anchors);
   return { ...admitted, certified: { ...certified, certificate: { ...certified.certificate, intermediates } } };

@@ -1,6 +1,6 @@
 // The default clock of an origin.
 
-/** Unix seconds. */
+/** Returns the time in Unix seconds. */
 export function systemClock(): number {
   return Math.floor(Date.now() / 1000);
 }

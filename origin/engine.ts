@@ -1,5 +1,5 @@
-// Every door of the package imports this first. A runtime that lacks something that is used everywhere reports it at the start,
-// and not at the first request.
+// Every door of the package imports this file first. If the runtime lacks a function that is used everywhere, this is reported at
+// the start, and not at the first request.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 

@@ -1,5 +1,5 @@
-// Which certificates senders were seen to present, and until when the current policy admits them. Decides nothing: a request is
-// judged only by what it presents.
+// Lists the certificates that senders were seen to present, and until when the current policy admits each of them. This decides
+// nothing, because a request is judged only by what the request itself presents.
 
 import { admitByCertificate } from "../core/admission/admit.ts";
 import { formatPointer } from "../core/configuration-error.ts";
@@ -13,7 +13,7 @@ import type { Certificate } from "../core/x509/certificate.ts";
 import { type ClientCertificate, parseClientCertificate } from "../core/x509/client-certificate.ts";
 import { formatTime } from "../core/x509/crl.ts";
 
-/** A certificate with which a sender was admitted. Base64 DER; times in Unix seconds. */
+/** A certificate with which a sender was admitted. Certificates are base64 DER, and times are Unix seconds. */
 export interface Presentation {
   /** The sender's name. */
   readonly sender: string;
@@ -26,14 +26,14 @@ export interface Presentation {
 
 interface Watched extends Presentation {
   readonly certificate: ClientCertificate;
-  /** Whether the sender has stopped presenting this one and presents one that expires later. */
+  /** True if the sender has stopped presenting this certificate and presents another one that expires later. */
   readonly isReplaced: boolean;
 }
 
 /** During a rotation, a sender with several hosts presents the old and the new certificate at the same time. */
 const ROTATION_SECONDS = 86_400;
 
-/** Everything that expires, soonest first: presented certificates, anchors, windows, and `others`. */
+/** Lists everything that expires, soonest first: presented certificates, anchors, windows, and `others`. */
 export function listExpiries(
   policy: Policy,
   now: number,
@@ -54,7 +54,7 @@ export function listExpiries(
   return [...ofSenders, ...listPolicyExpiries(policy, now, outlook), ...others].sort((a, b) => a.notAfter - b.notAfter);
 }
 
-/** The certificates that the sender presented most recently, the latest last. */
+/** Returns the certificates that the sender presented most recently. The latest is the last. */
 function watch({ name }: Sender, presentations: readonly Presentation[]): Watched[] {
   const own = presentations
     .filter(({ sender }) => sender === name)
@@ -69,7 +69,7 @@ function watch({ name }: Sender, presentations: readonly Presentation[]): Watche
   });
 }
 
-/** A certificate that can no longer be parsed is no longer admitted either. */
+/** Returns undefined if the certificate can no longer be parsed, because it is then no longer admitted either. */
 function parsePresentation({ der, intermediates }: Presentation): ClientCertificate | undefined {
   try {
     return parseClientCertificate({ leaf: der, intermediates, platform: undefined });
@@ -79,7 +79,9 @@ function parsePresentation({ der, intermediates }: Presentation): ClientCertific
   }
 }
 
-/** The expiry of the certificate, or of the first intermediate without which it is not proven, if that is earlier. */
+/**
+ * Returns the expiry of the certificate, or of an intermediate if the certificate is not proven without it and it expires earlier.
+ */
 function expiryOfPresentation(one: Watched, sender: Sender, policy: Policy, now: number): Expiry | undefined {
   const { certificate, isReplaced, lastSeen } = one;
   const { leaf, intermediates } = certificate;
@@ -89,7 +91,7 @@ function expiryOfPresentation(one: Watched, sender: Sender, policy: Policy, now:
     .filter((intermediate) => intermediate.notAfter < leaf.notAfter && isNeeded(intermediate))
     .sort((a, b) => a.notAfter - b.notAfter);
   const { notBefore, notAfter, sha256 } = first;
-  // Leaves out a certificate that the policy itself no longer admits: its expiry changes nothing.
+  // A certificate that the policy itself no longer admits is left out, because its expiry changes nothing.
   if (!isAdmitted(one, sender, policy, Math.min(now, notAfter)) || (isReplaced && notAfter < now)) return undefined;
   const { name } = sender;
   const pointer = formatPointer(["senders", name]);
@@ -102,8 +104,8 @@ function expiryOfPresentation(one: Watched, sender: Sender, policy: Policy, now:
 }
 
 /**
- * Whether the policy admits the certificate at `now`, by the checks of every request. Leaves out the platform's verdict, which
- * only a request has, and revocation lists, which do not exist for the future.
+ * Returns true if the policy admits the certificate at `now`, by the checks of every request. Two checks are left out: only a
+ * request has the platform's verdict, and revocation lists do not exist for the future.
  */
 function isAdmitted({ certificate }: Watched, sender: Sender, { deny }: Policy, now: number): boolean {
   if (sender.certificate === undefined) return false;

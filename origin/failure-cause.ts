@@ -1,9 +1,9 @@
-// Explains errors of Node. The edge uses only describeCauses(), because workerd has none of these codes: for every host that it
-// cannot reach, it says "Network connection lost." or "internal error".
+// Explains errors of Node. The edge uses only describeCauses(), because workerd has none of these codes. For every host that
+// workerd cannot reach, it reports "Network connection lost." or "internal error".
 
 import { describeCauses, LATE, type Meaning } from "../core/failure-chain.ts";
 
-/** What an error code means, and what to look at. Codes of the operating system, of OpenSSL and of Node. */
+/** The meaning of each error code, and what to check. The codes are those of the operating system, of OpenSSL and of Node. */
 const MEANINGS: readonly Meaning[] = [
   [/^ECONNREFUSED$/, "nothing listens at this address and port"],
   [/^(?:ENOTFOUND|EAI_AGAIN)$/, "DNS does not know the host name, or does not answer"],
@@ -18,7 +18,7 @@ const MEANINGS: readonly Meaning[] = [
   [/^unexpected redirect$/, "redirects are not followed: name the address to which it leads"],
 ];
 
-/** The chain of causes of an error, with the meaning of their codes. Accepts any thrown value. */
+/** Returns the chain of causes of an error, with the meaning of their codes. Accepts any thrown value. */
 export function describeCause(error: unknown): string {
   return describeCauses(error, MEANINGS);
 }

@@ -1,11 +1,12 @@
-// Packages that only some installations need: an origin with a SQLite inbox and without metrics does not. They are loaded when
-// they are used. If one is missing, the error names the command that installs it.
+// Loads packages that only some installations need. For example, an origin with a SQLite inbox and without metrics needs none. The
+// packages are loaded when they are used. If one is missing, the error names the command that installs it.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 
 /**
- * Loads code that imports the packages. `use`: what needs them, for example `--metrics`.
- * @throws ConfigurationError that names the packages if one of them is not installed; otherwise the error of loading
+ * Loads code that imports the packages. `use` names the feature that needs them, for example `--metrics`.
+ * @throws ConfigurationError that names the packages if one of them is not installed. Any other error of loading is thrown
+ * unchanged
  */
 export async function loadOptional<T>(use: string, packages: readonly string[], load: () => Promise<T>): Promise<T> {
   try {
@@ -19,7 +20,10 @@ export async function loadOptional<T>(use: string, packages: readonly string[], 
   }
 }
 
-/** Node, Bun and Deno all use this code, and quote the name of the package or of the module in it. */
+/**
+ * Returns true if the error says that the package is not installed. Node, Bun and Deno all use this code, and their messages quote
+ * the name of the package or of the module.
+ */
 function isMissing(error: unknown, name: string): boolean {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   return code === "ERR_MODULE_NOT_FOUND" && new RegExp(`["']${name}["'/]`).test(String(message));

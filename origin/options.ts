@@ -23,13 +23,14 @@ export interface OriginOptions {
    */
   readonly secrets?: Secrets;
   /**
-   * For one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request whose route in the policy is
-   * not the path of the guard: a sender that may call a prefix must not run the handler of a path below it.
+   * Set it for one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request if its route in the
+   * policy is not the path of the guard. Without this check, a sender that may call a prefix could run the handler of a path below
+   * it.
    */
   readonly servesEveryRoute?: boolean;
-  /** The replay check. There is no default, because a check that forgets ids would be none. */
+  /** The replay check. There is no default, because a check that forgets ids protects against nothing. */
   readonly accept: AcceptDelivery;
-  /** Receives one line per request; of a refused one also what is known of it beside the line. */
+  /** Receives one line for each request. For a refused request, it also receives facts that are not in the line. */
   readonly log: (line: LogLine, refused?: RefusedFacts) => void;
   /** Unix seconds. */
   readonly clock?: () => number;
@@ -37,7 +38,7 @@ export interface OriginOptions {
   readonly lists?: () => RevocationLists;
 }
 
-/** Behind the edge: the request carries its assertion. */
+/** Options of an origin behind the edge. Each request carries the edge's assertion. */
 export interface AssertionOptions extends OriginOptions {
   /** The verification keys of the edge: `pinnedKeys` or `fetchedKeys`. */
   readonly findKey: FindVerificationKey;
@@ -46,9 +47,9 @@ export interface AssertionOptions extends OriginOptions {
   readonly audience: string;
 }
 
-/** Without the edge: this origin's own listener, or a proxy that it trusts, did the TLS handshake. */
+/** Options of an origin without an edge. Its own listener, or a proxy that it trusts, did the TLS handshake. */
 export interface CertificateOptions extends OriginOptions {
-  /** Reads the certificate of the connection. `environment` is that of the runtime; on Node it holds the socket. */
+  /** Reads the certificate of the connection. `environment` comes from the runtime. On Node it holds the socket. */
   readonly readCertificate: (request: Request, environment: unknown) => ClientCertificate;
   /**
    * Throws a Refusal to object to a certificate that was admitted. It can turn an acceptance into a refusal, never a refusal into
@@ -87,7 +88,7 @@ export function findMissing(
   return problems;
 }
 
-/** The Refusal of every request while the configuration is faulty. */
+/** Returns the Refusal that every request gets while the configuration is faulty. */
 export function misconfigured(error: unknown): Refusal {
   return error instanceof ConfigurationError
     ? new Refusal("misconfigured", { problems: error.problems })

@@ -1,9 +1,12 @@
-// Collects everything that is wrong with a configuration, so that one message lists it.
+// Collects all problems of a configuration, so that one message lists them.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 
-/** The problems in one file. The file's name begins the message, or each problem if the list has problems of other files too. */
+/**
+ * The problems of one file. If the list also has problems of other files, each problem begins with the name of its file. Otherwise
+ * the message begins with the name.
+ */
 export class FileProblems extends ConfigurationError {
   readonly file: string;
 

@@ -1,5 +1,5 @@
-// The steps of one event through the origin. Uses web standards only, so Node, workerd and others run it unchanged. It checks
-// everything itself that it can check without the edge: signature, time, bytes, certificate, trust, allowlist, replay.
+// The steps of one event through the origin. The code uses web standards only, so it runs unchanged on Node, workerd and others.
+// The origin checks everything that it can check without the edge: signature, time, bytes, certificate, trust, allowlist, replay.
 
 import { admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admission/admit.ts";
 import type { Evidence } from "../core/admission/candidate.ts";
@@ -36,9 +36,9 @@ const bodies = new BodyBudget({ endsOldest: true });
 /** One request to be judged. receive() reads its body. */
 export interface Asked extends Served {
   readonly request: Request;
-  /** That of the runtime; on Node it holds the socket. */
+  /** The environment of the runtime. On Node it holds the socket. */
   readonly environment: unknown;
-  /** Whether code in front of the guard has read the body. */
+  /** True if code in front of the guard has read the body. */
   readonly isBodyRead: boolean;
 }
 
@@ -54,14 +54,17 @@ export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace
   return "findKey" in options ? receiveAsserted(asked, options, trace) : receiveDirect(asked, options, trace);
 }
 
-/** Behind the edge. Each step takes what the step before returned. The first step that fails ends the request. */
+/**
+ * Receives an event behind the edge. Each step takes the result of the step before. The first step that fails ends the request.
+ */
 async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: Trace): Promise<Received> {
   const { request } = asked;
-  // Read together, because a reload may replace both during the request.
+  // The policy and its secrets are read together, because a reload may replace both during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { path, target } = readRequestTarget(request.url);
-  // The edge alone knows which host the sender called. Its word is in the assertion, and counts after that is verified.
+  // Only the edge knows which host the sender called. The assertion names the host, and the name counts once the assertion is
+  // verified.
   const select = (host: string) => selectGuardedRoute(policy, { path, host }, request.method, asked);
   const early = namesHosts(policy) ? undefined : select("");
   if (early !== undefined) context.route = early.path;
@@ -84,7 +87,8 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
     headers: request.headers,
     facts: trustFacts(policy, options),
     secrets,
-    // The edge's time. A signature's timestamp may be too old by now, and the event may have waited in the edge's queue.
+    // This is the time of the edge. The event may have waited in the edge's queue, so a signature's timestamp may be too old by
+    // now.
     receivedAt: claims.rcv ?? claims.iat,
   };
   trace.evidence = evidence;
@@ -102,10 +106,10 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
   return [delivery, { issuer: claims.iss, jti: claims.jti, expires: claims.exp }];
 }
 
-/** Without the edge. Certificate and credentials are judged before any of the body is read. */
+/** Receives an event without an edge. The certificate and the credentials are judged before any part of the body is read. */
 async function receiveDirect(asked: Asked, options: CertificateOptions, trace: Trace): Promise<Received> {
   const { request, environment } = asked;
-  // Read together, because a reload may replace both during the request.
+  // The policy and its secrets are read together, because a reload may replace both during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { url, path, target } = readRequestTarget(request.url);
@@ -148,15 +152,15 @@ function readAssertion(headers: Headers): string {
   return assertion;
 }
 
-/** If the request has a Content-Digest that differs from the digest of the bytes, it is refused, not ignored. */
+/** Refuses a request whose Content-Digest differs from the digest of the received bytes. */
 function requireDeclaredDigest({ contentDigest }: DigestedBody, headers: Headers): void {
   const declared = headers.get(CONTENT_DIGEST_HEADER);
   if (declared !== contentDigest) throw new Refusal("body_mismatch", { declared, received: contentDigest });
 }
 
 /**
- * Reads the certificate in the header fields, which must be the one that the assertion is bound to (RFC 8705 §3.1). An assertion
- * without a certificate is for a sender that needs none; then the request must not have one either.
+ * Reads the certificate in the header fields. It must be the certificate to which the assertion is bound (RFC 8705 §3.1). An
+ * assertion without a certificate is for a sender that needs none. Then the request must not have a certificate either.
  */
 function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims): ClientCertificate | Refusal {
   const field = headers.get(CLIENT_CERT_HEADER);

@@ -1,5 +1,5 @@
-// Says for each refusal who has to act and how, for docs/troubleshooting.md and the console. refusal.ts says what a refusal means. It is not in
-// the worker.
+// Says for each refusal who has to act, and what to do. docs/troubleshooting.md and the console show it. core/refusal.ts says what
+// each refusal means. This file is not part of the worker.
 
 import type { Explanation } from "../core/log-words.ts";
 import type { RefusalCode } from "../core/refusal.ts";
@@ -14,7 +14,7 @@ const OTHER_CHAIN = "Get a certificate from a CA that issues it by RFC 5280; the
 const CLOCKS = "Set the clocks by NTP.";
 const SAME_POLICY = "Deploy the same policy to edge and origin.";
 const BETWEEN =
-  "Find what changes requests between edge and origin (a proxy, another Worker), and let it pass them as they are.";
+  "Find what changes requests between edge and origin (a proxy, another Worker), and make it pass them unchanged.";
 const NOT_FROM_EDGE =
   "The request did not come from your edge. If your edge did send it, find what changes its headers on the way to the origin.";
 const READ_ORIGIN_LOG = "Look at the origin's log at that time.";
@@ -39,7 +39,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   body_in_pieces: ["sender", "Write the body in larger pieces, or switch on buffering in the proxy on the way."],
   bodies_full: [
     "nobody",
-    "The sender gets 503 and comes again. If it goes on, require a certificate of these senders, or slow down who floods you.",
+    "The sender gets 503 and sends again. If it goes on, require a certificate of these senders, or slow down who floods you.",
   ],
   body_incomplete: ["sender", "Send the event again. If it goes on, look for a timeout on the way."],
 
@@ -77,7 +77,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   certificate_revoked: ["sender", RENEW],
   revocation_unknown: [
     "operator",
-    "Look at the lines `revocation_list_missing` and `revocation_list_kept` of this list. The sender gets 503 and comes again.",
+    "Look at the lines `revocation_list_missing` and `revocation_list_kept` of this list. The sender gets 503 and sends again.",
   ],
   listener_disagrees: [
     "nobody",
@@ -97,7 +97,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
 
   certificate_denied: [
     "operator",
-    "Nothing, if the entry in `/deny` is meant: the sender needs a new certificate. Else remove the entry.",
+    "If the entry in `/deny` is intended, do nothing: the sender needs a new certificate. Otherwise remove the entry.",
   ],
   sender_not_allowed: [
     "operator",
@@ -131,7 +131,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   assertion_signature_invalid: ["operator", "Compare the keys of the edge with the key set that the origin loads."],
   assertion_claims_invalid: ["operator", "Upgrade the origin before the edge."],
   assertion_wrong_issuer: ["operator", "Give edge and origin the same ISSUER."],
-  assertion_wrong_audience: ["operator", "Give edge and origin the same AUDIENCE, and each origin one of its own."],
+  assertion_wrong_audience: ["operator", "Give edge and origin the same AUDIENCE. Each origin needs a different one."],
   assertion_expired: ["operator", CLOCKS],
   assertion_not_yet_valid: ["operator", CLOCKS],
   request_mismatch: ["operator", BETWEEN],
@@ -140,17 +140,17 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   certificate_mismatch: ["operator", BETWEEN],
   sender_mismatch: ["operator", SAME_POLICY],
   factor_missing: ["operator", SAME_POLICY],
-  replayed: ["nobody", "The event was stored when it came first."],
-  keys_unavailable: ["operator", "Make the JWKS URL reachable from the origin. Senders get 503 and come again."],
-  store_unavailable: ["operator", "Look at the inbox's database or disk. Senders get 503 and come again."],
+  replayed: ["nobody", "The event was stored when it was first received."],
+  keys_unavailable: ["operator", "Make the JWKS URL reachable from the origin. Senders get 503 and send again."],
+  store_unavailable: ["operator", "Look at the inbox's database or disk. Senders get 503 and send again."],
 
-  queue_unavailable: ["operator", "Look at the queue EVENTS and the bucket BODIES. Senders get 503 and come again."],
+  queue_unavailable: ["operator", "Look at the queue EVENTS and the bucket BODIES. Senders get 503 and send again."],
   origin_refused: ["operator", `Compare keys, issuer, audience and policy of both. ${READ_ORIGIN_LOG}`],
-  origin_unreachable: ["operator", "Look whether the origin runs, and whether ORIGIN_URL leads to it."],
+  origin_unreachable: ["operator", "Check whether the origin runs, and whether ORIGIN_URL leads to it."],
   origin_timeout: ["operator", `Make the handler faster, or let it answer \`accepted\` first. ${READ_ORIGIN_LOG}`],
   origin_unavailable: ["operator", READ_ORIGIN_LOG],
   origin_malformed: ["operator", READ_ORIGIN_LOG],
-  origin_redirected: ["operator", "Let ORIGIN_URL be the address to which it redirects."],
+  origin_redirected: ["operator", "Set ORIGIN_URL to the address to which it redirects."],
   misconfigured: ["operator", "Set what `problems` lists."],
   internal_error: ["operator", "Report `cause` as an issue: it is a fault of Countersign."],
 };

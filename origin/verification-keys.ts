@@ -1,4 +1,4 @@
-// Finds the edge's public keys: pinned in the configuration, or fetched from the edge.
+// Finds the edge's public keys. They are pinned in the configuration, or fetched from the edge.
 
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/assertion/keys.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -7,8 +7,8 @@ import { showUrl } from "../core/url.ts";
 import { describeCause } from "./failure-cause.ts";
 
 /**
- * Keys from a JWK Set in the configuration. Uses no network; a rotation is a change of the configuration.
- * @throws ConfigurationError if it is not a set of public P-256 keys, also if one of its keys is private
+ * Finds keys in a JWK Set of the configuration. It uses no network, so a rotation needs a change of the configuration.
+ * @throws ConfigurationError if it is not a set of public P-256 keys, or if one of its keys is private
  */
 export async function pinnedKeys(jwkSet: unknown): Promise<FindVerificationKey> {
   const keys = await importVerificationKeys(jwkSet);
@@ -24,23 +24,28 @@ export interface FetchedKeysOptions {
   readonly clock?: () => number;
 }
 
-/** An older set is fetched again, while requests go on with it. */
+/** A set that is older than this is fetched again. Meanwhile, requests use the old set. */
 const REFRESH_AGE_MILLISECONDS = 5 * 60_000;
-/** An older set is fetched again before it is used, so that a key which the edge withdrew is gone by then. */
+/** A set that is older than this is fetched again before it is used. So a key that the edge withdrew is no longer accepted. */
 const MAX_AGE_MILLISECONDS = 10 * 60_000;
-/** The pause after each fetch. An unknown kid may mean a rotation or a forgery, and this limits the fetches for both. */
+/**
+ * The pause after each fetch. An unknown kid comes from a rotation or from a forgery, and the pause limits the fetches for both.
+ */
 const COOLDOWN_MILLISECONDS = 5_000;
 const FETCH_DEADLINE_MILLISECONDS = 5_000;
-/** Limit of requests that wait for a fetch. Anybody can name an unknown kid, and each waiting request holds its connection. */
+/**
+ * The limit of requests that wait for a fetch. Anybody can send an unknown kid, and each waiting request keeps its connection
+ * open.
+ */
 const MAX_WAITING = 100;
 /** A set of a dozen keys has 3 KB. */
 const MAX_JWKS_BYTES = 64 * 1024;
 
 /**
- * Keys from the edge's JWKS URL. They are cached, and fetched again when they are old or a kid is unknown, at most once per
- * cool-down. A request with a known key does not wait, unless the set is too old and no fetch has failed since. While the edge
- * cannot be reached, the last good set is used. Until there is a first set, every look-up is refused. Does not check that the URL
- * is HTTPS: keys fetched over plain HTTP prove nothing.
+ * Finds keys in the set at the edge's JWKS URL. The keys are cached. They are fetched again if they are old or if a kid is
+ * unknown, but at most once per cool-down. A request with a known key does not wait, unless the set is too old and no fetch has
+ * failed since. While the edge cannot be reached, the last good set is used. Until there is a first set, every look-up is refused.
+ * Does not check that the URL is HTTPS, although keys fetched over plain HTTP prove nothing.
  * @throws Refusal `keys_unavailable` (from the returned function)
  */
 export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerificationKey {

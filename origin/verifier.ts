@@ -1,4 +1,4 @@
-// Judges one request, logs the verdict and records the event. Every guard uses this, whatever its framework.
+// Judges one request, logs the verdict and records the event. Every guard uses this file, for every framework.
 
 import type { Trace } from "../core/admission/trace.ts";
 import { formatProblem } from "../core/decision/problem.ts";
@@ -17,8 +17,8 @@ import { takeRandom } from "./random.ts";
 import { type Asked, receive } from "./receive.ts";
 
 /**
- * The request is refused, and its line is logged. `message` and `getResponse()` are for the sender. `refusal` says why it was
- * refused; it is only for the operator.
+ * The error of a refused request, whose line is already logged. `message` and `getResponse()` are for the sender. `refusal` says
+ * why the request was refused. It is only for the operator.
  */
 export class RefusedError extends Error {
   readonly refusal: Refusal;
@@ -36,7 +36,7 @@ export class RefusedError extends Error {
     return this.refusal.status;
   }
 
-  /** A new RFC 9457 problem each time. */
+  /** Makes a new RFC 9457 problem at each call. */
   getResponse(): Response {
     return formatProblem(this.refusal, this.id);
   }
@@ -45,24 +45,27 @@ export class RefusedError extends Error {
 /** An event whose sender is proven and admitted, and that `accept` has recorded. */
 export interface Verified {
   readonly delivery: Delivery;
-  /** The id of the stored event, if this one is the same again: answer with 200 and do nothing else. Undefined for a new event. */
+  /**
+   * If the event is already stored, this is the id of the stored event: answer with 200 and do nothing else. Undefined for a new
+   * event.
+   */
   readonly duplicateOf: string | undefined;
 }
 
 /** Judges requests without a framework. */
 export interface Verifier {
   /**
-   * Reads the body, judges the request, calls `accept`. `environment` is passed to `readCertificate`: on Node, with servers of
-   * `countersign/node`, it is the second argument of the fetch handler. The body is in `delivery.body`; that of the request has
-   * been read.
+   * Reads the body, judges the request, and calls `accept`. `environment` is passed to `readCertificate`. On Node, with servers of
+   * `countersign/node`, it is the second argument of the fetch handler. The body is in `delivery.body`, and cannot be read from
+   * the request again.
    * @throws RefusedError; respond with its `getResponse()`
    */
   verify(request: Request, environment?: unknown): Promise<Verified>;
 }
 
 /**
- * Makes a verifier for any framework that has, or can make, a web `Request`. Its verdicts are those of `countersign()`, by the
- * same code. It does not know which of your handlers will run, so pass `route`.
+ * Makes a verifier for any framework that has, or can make, a web `Request`. It runs the same code as `countersign()`, so the
+ * verdicts are the same. It does not know which of your handlers will run, so pass `route`.
  * @throws ConfigurationError that lists every problem of the options
  */
 export function createVerifier(options: VerifierOptions): Verifier {
@@ -71,10 +74,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify: (request, environment) => judge({ request, ...served, environment, isBodyRead: request.bodyUsed }) };
 }
 
-/** Faults that were found when a Request was made from another kind of request, and that the Request does not show. */
+/** Faults that were found when a request of another kind was converted to a Request. The Request itself does not show them. */
 const faults = new WeakMap<Request, Refusal>();
 
-/** Makes every judge refuse this request with `fault`. */
+/** Marks a request, so that every judge refuses it with `fault`. */
 export function refuseLater(request: Request, fault: Refusal): Request {
   faults.set(request, fault);
   return request;
@@ -112,7 +115,7 @@ export function judgeBy(options: AuthenticateOptions): Judge {
   };
 }
 
-/** A judge for invalid options: it refuses every request, and each log line says why. */
+/** Makes a judge for invalid options. It refuses every request, and each log line says why. */
 export function refuseBy(error: unknown, log: AuthenticateOptions["log"]): Judge {
   return () => {
     const refusal = misconfigured(error);
@@ -127,13 +130,13 @@ function factsOf({ url }: Request, { evidence, likelySender }: Trace): RefusedFa
   return { url, likelySender, certificate: presented instanceof Refusal ? undefined : presented };
 }
 
-/** Undefined if the runtime does not provide the socket; Node does. */
+/** Returns the address of the peer. Undefined if the runtime does not provide the socket. Node provides it. */
 export function peerOf(environment: unknown): string | undefined {
   const { incoming } = (environment ?? {}) as { readonly incoming?: { readonly socket?: { remoteAddress?: string } } };
   return incoming?.socket?.remoteAddress;
 }
 
-/** In tenths: most verdicts take less than one. */
+/** Records the duration in tenths of a millisecond, because most verdicts take less than one millisecond. */
 function noteDuration({ context }: Trace, since: number): void {
   context.milliseconds = Math.round((performance.now() - since) * 10) / 10;
 }

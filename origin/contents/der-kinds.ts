@@ -1,8 +1,8 @@
-// Tells the kind of a DER value by the shape of its outer SEQUENCE. That is enough to name the contents of a file.
+// Finds the kind of a DER value by the shape of its outer SEQUENCE. That is enough to name the contents of a file.
 
 import { type Header, readHeader } from "../../core/x509/encoded-values.ts";
 
-/** The headers of the members that are complete, up to the number that distinguishes the kinds. */
+/** Returns the headers of the complete members, at most ten. Ten are enough to distinguish the kinds. */
 function membersOf(content: Buffer): Header[] {
   const members: Header[] = [];
   for (let at = 0; at < content.length && members.length < 10; ) {
@@ -28,7 +28,7 @@ export type DerKind =
   | "pkcs12"
   | "other";
 
-/** By the beginning of the tags of its members, in hex. */
+/** The kind for each shape. A shape matches the tags of the first members, in hex. */
 const SHAPES: readonly (readonly [shape: RegExp, kind: DerKind])[] = [
   [/^02 30 04/, "key"], // PKCS #8
   [/^02 04/, "key"], // SEC 1
@@ -38,7 +38,7 @@ const SHAPES: readonly (readonly [shape: RegExp, kind: DerKind])[] = [
   [/^30 04$/, "lockedKey"],
 ];
 
-/** The kind of a SEQUENCE with this content. */
+/** Returns the kind of a SEQUENCE with this content. */
 export function kindOf(content: Buffer): DerKind {
   const members = membersOf(content);
   const [first, second] = members.map(({ start, end }) => content.subarray(start, end));
@@ -63,7 +63,10 @@ function beginsWithPkcs7(content: Buffer): boolean {
   return type?.tag === 0x06 && isPkcs7(content.subarray(type.start, type.end));
 }
 
-/** A certificate, list or request: a signed part, an algorithm, a signature. Only in a list do times follow the name directly. */
+/**
+ * Returns the kind of a signed value: a certificate, a list or a request. Each has a signed part, an algorithm and a signature.
+ * Only in a list do times directly follow the name.
+ */
 function signedKind(members: readonly Header[]): DerKind {
   const tags = members.map(({ tag }) => tag);
   if (tags.includes(0x17) || tags.includes(0x18)) return "list";

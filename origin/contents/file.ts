@@ -1,10 +1,10 @@
-// Finds out what the bytes of a file hold: any number of certificates, keys and revocation lists in PEM or DER, or what people
-// put in their place. Verifies nothing.
+// Finds out what the bytes of a file hold. They may be any number of certificates, keys and revocation lists in PEM or DER, or
+// other contents that people use by mistake. Verifies nothing.
 
 import { decodeBase64, readBlocks, readHeader, SEQUENCE } from "../../core/x509/encoded-values.ts";
 import { kindOf } from "./der-kinds.ts";
 
-/** The kinds that are distinguished, and what a message calls one of them. */
+/** The kinds that are distinguished, and the name of each in messages. */
 const NAMES = {
   certificate: "a certificate",
   list: "a revocation list",
@@ -31,7 +31,7 @@ export type Kind = keyof typeof NAMES;
 
 export interface Item {
   readonly kind: Kind;
-  /** The part that is complete. */
+  /** The complete part of the value. */
   readonly der: Buffer;
   readonly isPem: boolean;
   /** The label of the PEM block. */
@@ -39,8 +39,8 @@ export interface Item {
 }
 
 /**
- * Everything that a file holds, in order. Skips a byte order mark, line ends, text around PEM, and parameters of keys. Never
- * empty.
+ * Returns everything that a file holds, in order. Skips a byte order mark, line ends, text around PEM, and parameters of keys. The
+ * result is never empty.
  */
 export function readContents(bytes: Uint8Array): readonly Item[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -59,17 +59,20 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
   return [only(textKind(text), buffer)];
 }
 
-/** The contents if the file is not text. Undefined if it may be text, or is of no known kind. */
+/** Returns the contents if the file is not text. Undefined if it may be text, or if its kind is not known. */
 export function binaryContents(bytes: Uint8Array): readonly Item[] | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const items = buffer[0] === SEQUENCE ? readDerItems(buffer) : undefined;
-  // The tag of a SEQUENCE is the code of the digit 0, with which a text may begin.
+  // The tag of a SEQUENCE has the code of the digit 0, so a text may begin with the same octet.
   if (items !== undefined && !items.some(({ kind }) => kind === "other" || kind === "cutOff")) return items;
   const kind = buffer.length === 0 ? undefined : binaryKind(buffer);
   return kind && [only(kind, buffer)];
 }
 
-/** Without a byte order mark, and with line ends where a variable or JSON has left \n of them, however often escaped: PEM holds no backslash. */
+/**
+ * Returns the text without a byte order mark. If variables or JSON have turned the line ends of PEM into \n, escaped any number of
+ * times, they become line ends again. This is safe because PEM holds no backslash.
+ */
 export function textOf(buffer: Buffer): string {
   const text = withoutMark(buffer.toString("utf8"));
   return /^[^[{]*-----BEGIN [A-Z0-9 ]+-----\\+[rn]/.test(text) ? text.replaceAll(/(?:\\+[rn])+/g, "\n") : text;
@@ -94,7 +97,10 @@ function only(kind: Kind, der: Buffer): Item {
   return { kind, der, isPem: false };
 }
 
-/** iconv's name for the encoding, found by the byte order mark or by the zeros between characters. Undefined if it is not UTF-16. */
+/**
+ * Returns iconv's name for the encoding. It is found by the byte order mark, or by the zeros between characters. Undefined if the
+ * encoding is not UTF-16.
+ */
 export function nameUtf16(bytes: Buffer): string | undefined {
   const start = bytes.toString("latin1", 0, 4);
   if (/^(?:\xff\xfe|\xfe\xff)/.test(start)) return "UTF-16";
@@ -120,7 +126,7 @@ function textKind(text: string): Kind {
   return "other";
 }
 
-/** Labels of RFC 7468, and further ones that OpenSSL and OpenSSH write. Any other label says no more than the DER. */
+/** The labels of RFC 7468, and those that only OpenSSL and OpenSSH write. Any other label says no more than the DER. */
 const LABELS: Readonly<Record<string, Kind>> = {
   "ENCRYPTED PRIVATE KEY": "lockedKey",
   "OPENSSH PRIVATE KEY": "opensshKey",
@@ -149,14 +155,14 @@ function readBlock(label: string, body: string | undefined): Omit<Item, "isPem" 
   return items?.length === 1 && items[0] !== undefined ? items[0] : only("other", der);
 }
 
-/** Base64 without PEM lines, or a certificate field of RFC 9440 as in a log: `:…:`. */
+/** Reads base64 without PEM lines, or a certificate field of RFC 9440 as in a log: `:…:`. */
 function readBareBase64(text: string): readonly Item[] | undefined {
   const [, base64 = ""] = /^\s*:?([A-Za-z0-9+/=\s]{64,}):?\s*$/.exec(text) ?? [];
   const der = decodeBase64(base64);
   return der?.[0] === SEQUENCE ? readDerItems(der) : undefined;
 }
 
-/** DER values that follow one another. Undefined if the bytes do not begin with one. */
+/** Reads DER values that follow one another. Returns undefined if the bytes do not begin with a DER value. */
 function readDerItems(bytes: Buffer): readonly Item[] | undefined {
   const items: Item[] = [];
   for (let at = 0; at < bytes.length; ) {

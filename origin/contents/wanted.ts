@@ -11,12 +11,15 @@ const WANTED: Readonly<Record<Wanted, string>> = {
   key: "private key without a passphrase",
 };
 
-/** What a file holds instead, and the remedy. The message can be shown to a user as it is. */
+/**
+ * The error for a file that holds something else. The message says what the file holds and what to do. It can be shown to a user
+ * as it is.
+ */
 export class WrongContents extends Error {
   override readonly name = "WrongContents";
 }
 
-/** @throws WrongContents if the file does not hold what is wanted, or holds a part of it that is incomplete */
+/** @throws WrongContents if the file does not hold what is wanted, or if a part of it is incomplete */
 export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): readonly Item[] {
   const items = readContents(bytes);
   const found = items.filter(({ kind }) => kind === wanted);
@@ -28,7 +31,7 @@ export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): r
   throw new WrongContents(`${from} holds no ${WANTED[wanted]}, but ${what}: ${mend(first as Item, wanted, from)}`);
 }
 
-/** Whether the item may be what is wanted, but cannot be read. */
+/** Returns true if the item may be what is wanted, but cannot be read. */
 export function isBroken({ kind }: Item): boolean {
   return kind === "cutOff" || kind === "damaged" || kind === "trustedCertificate";
 }

@@ -1,9 +1,9 @@
-// Names what was found in the place of a revocation list, and how to get the list from it.
+// Names what a source provides instead of a revocation list, and says how to get the list from it.
 
 import { describeContents, type Item, type Kind, nameUtf16, readContents } from "../contents/file.ts";
 import { shellWord } from "../shell-word.ts";
 
-/** How much of an answer from the network is looked at. Enough to name it. */
+/** The number of octets of a response that are examined. They are enough to name its contents. */
 const NAMED_BYTES = 64 * 1024;
 
 const REMEDIES: Partial<Record<Kind, (file: string, item: Item) => string>> = {
@@ -15,7 +15,7 @@ const REMEDIES: Partial<Record<Kind, (file: string, item: Item) => string>> = {
   html: () => "open the page, and name the file that it leads to",
 };
 
-/** Undefined if it is a list, or may be one. */
+/** Returns the name of the contents. Undefined if they are a list, or may be one. */
 export function nameOtherContents(bytes: Uint8Array, source: string): string | undefined {
   const items = readContents(bytes.subarray(0, NAMED_BYTES));
   const [first] = items;

@@ -50,7 +50,7 @@ export interface CrlStoreOptions {
   readonly fetch?: typeof fetch;
   /** Unix seconds. */
   readonly clock?: () => number;
-  /** 0 ≤ value ≤ 1. Spreads the requests of many origins over time. */
+  /** Returns a value from 0 to 1. It spreads the requests of many origins over time. */
   readonly random?: () => number;
 }
 
@@ -58,28 +58,28 @@ export interface CrlStoreOptions {
 export interface CrlStore {
   /** The current lists, for `authenticate`. */
   readonly lists: () => RevocationLists;
-  /** The sources of which no list is current now. */
+  /** Returns the sources that have no current list now. */
   lacking(): readonly string[];
   /** Requests every source now. */
   refresh(): Promise<void>;
   close(): void;
 }
 
-/** How long the start waits for sources. Lists that arrive later are used from then on. */
+/** The time for which the start waits for sources. A list that arrives later is used as soon as it arrives. */
 const START_DEADLINE_MILLISECONDS = 10_000;
-/** Authorities publish a revocation within hours or a day. Another hour adds little to that. */
+/** Authorities publish a revocation within hours or within a day. One hour more adds little to that. */
 const FETCH_INTERVAL_SECONDS = 3_600;
 /** A file is local, and checking whether it changed costs nothing. */
 const FILE_INTERVAL_SECONDS = 10;
-/** The delay after a failure. It doubles each time, up to the interval. */
+/** The delay after a failure. It doubles with each further failure, up to the interval. */
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
-/** How often the authorities that requests have proven are written. Until then a restart would lose them. */
+/** The authorities that requests have proven are stored at this interval. A restart loses those that are not stored yet. */
 const LEARN_INTERVAL_MILLISECONDS = 10_000;
 
 /**
- * Loads the stored lists, requests every source once, and goes on requesting them until it is closed. A source that fails does
- * not make this fail: the policy's `freshness` says what a missing list means.
+ * Loads the stored lists, requests every source once, and continues to request them until the store is closed. If a source fails,
+ * the store opens anyway, because the policy's `freshness` says what a missing list means.
  */
 export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> {
   let lists = NO_LISTS;
@@ -140,7 +140,7 @@ class CrlSource {
     };
   }
 
-  /** Stored lists are judged like fetched ones, because the policy may have changed since. */
+  /** Loads the stored lists. They are judged like fetched lists, because the policy may have changed since they were stored. */
   async restore(): Promise<void> {
     try {
       const ders = await this.#options.storage.read(this.#source);
@@ -171,8 +171,8 @@ class CrlSource {
   }
 
   /**
-   * Returns whether the whole answer was accepted. If not, the condition is not updated, so that the same answer is fetched
-   * again: it may be accepted later.
+   * Returns true if the whole answer was accepted. Otherwise the condition is not updated, so that the same answer is fetched
+   * again. It may be accepted later.
    */
   async #take({ bytes, condition }: CrlAnswer): Promise<boolean> {
     const { storage, log } = this.#options;
@@ -202,7 +202,7 @@ class CrlSource {
     this.#onChange();
   }
 
-  /** Its name, while it has no current list. */
+  /** Returns the source, while it has no current list. */
   lacking(): readonly string[] {
     const now = this.#options.clock();
     return this.kept.some(({ nextUpdate }) => nextUpdate > now) ? [] : [this.#source];
@@ -223,7 +223,7 @@ class CrlSource {
     this.#closing.abort();
   }
 
-  /** Half of the time until nextUpdate, but at most the interval. After failures, a shorter time. */
+  /** Returns half of the time until nextUpdate, but at most the interval. After failures, the time is shorter. */
   #secondsToWait(): number {
     const { clock, random } = this.#options;
     const interval = isUrl(this.#source) ? FETCH_INTERVAL_SECONDS : FILE_INTERVAL_SECONDS;
@@ -234,11 +234,11 @@ class CrlSource {
     return seconds * (1 - JITTER * random());
   }
 
-  /** Undefined if nothing changed since the last answer. */
+  /** Returns undefined if nothing changed since the last answer. */
   async #fetch(asked: Condition): Promise<CrlAnswer | undefined> {
     const response = await this.#options.fetch(this.#source, {
       headers: { ...CRL_REQUEST_HEADERS, ...asked },
-      // Redirects are not followed: the policy says where a list is. If the address has moved, change the policy.
+      // Redirects are not followed, because the policy says where a list is. If the address has moved, the policy must change.
       redirect: "manual",
       signal: AbortSignal.any([AbortSignal.timeout(CRL_FETCH_DEADLINE_MILLISECONDS), this.#closing.signal]),
     });
@@ -254,8 +254,8 @@ class CrlSource {
 }
 
 /**
- * Seconds until the first of the lists expires. Lists that have expired are ignored if there are others: a list that the source
- * no longer gives must not cause more requests.
+ * Returns the seconds until the first of the lists expires. Expired lists are ignored if there are others. Otherwise a list that
+ * the source no longer provides would cause more requests.
  */
 function secondsLeft(lists: readonly Crl[], now: number): number {
   const left = lists.map(({ nextUpdate }) => nextUpdate - now);

@@ -1,5 +1,5 @@
-// Reads what identifies an event across its sender's retries, from a header or from members of a JSON body. The sender chooses
-// this key, so it is as trustworthy as the sender, and two senders may use the same one.
+// Reads the key that identifies an event in all retries of its sender, from a header or from members of a JSON body. The sender
+// chooses this key, so the key is as trustworthy as the sender, and two senders may use the same key.
 
 import { hash } from "node:crypto";
 import { parsePointer } from "../../core/configuration-error.ts";
@@ -9,12 +9,12 @@ import { MAX_EVENT_KEY_CHARACTERS } from "../../core/wire.ts";
 import { UnreadableBody } from "./json-octets.ts";
 import { readPointers } from "./json-pointers.ts";
 
-/** The key of one event, or why it has none. The reason quotes nothing of the event. */
+/** The key of one event, or the reason why it has none. The reason quotes nothing of the event. */
 export type EventKeyReading =
   | { readonly key: string; readonly problem?: undefined }
   | { readonly key?: undefined; readonly problem: string };
 
-/** For each kind of key that the sender's policy names and the event does not have: the reason. */
+/** The reason for each kind of key that the sender's policy names and that the event does not have. */
 export type UnreadKeys = { readonly [key in keyof EventKeys]?: string };
 
 export function readEventKeys(
@@ -34,9 +34,9 @@ export function readEventKeys(
 }
 
 /**
- * The key of one event, as a JSON array of texts: one for each pointer, or null if the body has no such member. A long array is
- * replaced by its digest, as a JSON text. An event has no key if nothing that the rule names is present, or if its body cannot be
- * parsed.
+ * Returns the key of one event as a JSON array of texts. The array has one text for each pointer, or null if the body has no such
+ * member. A long array is replaced by its digest, as a JSON text. An event has no key if nothing that the rule names is present,
+ * or if its body cannot be parsed.
  */
 export function readEventKey(rule: EventKeyRule, headers: Delivery["headers"], body: Uint8Array): EventKeyReading {
   try {

@@ -1,6 +1,6 @@
 // Reads the octets of a JSON text (RFC 8259) token by token. Accepts the same tokens as JSON.parse.
 
-/** Why a body cannot be read. The message quotes nothing of it. */
+/** The error for a body that cannot be read. The message quotes nothing of the body. */
 export class UnreadableBody extends Error {
   override readonly name = "UnreadableBody";
 }
@@ -16,9 +16,9 @@ const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class JsonOctets {
   readonly bytes: Uint8Array;
-  /** Position of the next octet. */
+  /** The position of the next octet. */
   at: number;
-  /** Whether the string read last holds an escape. */
+  /** True if the string that was read last has an escape. */
   isEscaped = false;
 
   constructor(bytes: Uint8Array) {
@@ -44,7 +44,7 @@ export class JsonOctets {
     this.at = at + 1;
   }
 
-  /** The length of the escape in octets, with its backslash. */
+  /** Returns the length of the escape in octets, including its backslash. */
   #escape(at: number): number {
     const octets = ESCAPES[this.bytes[at] ?? 0] ?? 0;
     if (octets === 0) this.fail(at);

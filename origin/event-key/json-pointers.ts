@@ -1,5 +1,5 @@
-// Reads values at JSON pointers from the bytes of a body, without building objects: those of a body of 25 MB would take a
-// gigabyte. Accepts what JSON.parse accepts and finds the values that it finds. If a name is repeated, the last member counts, as
+// Reads values at JSON pointers from the bytes of a body. It builds no objects, because the objects of a body of 25 MB would take
+// a gigabyte. It accepts what JSON.parse accepts, and finds the same values. If a name is repeated, the last member counts, as
 // with JSON.parse.
 
 import { isUtf8 } from "node:buffer";
@@ -10,8 +10,8 @@ import { JsonOctets, QUOTE, UnreadableBody } from "./json-octets.ts";
 type Path = readonly string[];
 
 /**
- * The texts at the pointers, in their order. Numbers and booleans become texts as String() makes them. Undefined if the member
- * does not exist, or is null, an object or an array.
+ * Returns the texts at the pointers, in the order of the pointers. Numbers and booleans become texts as with String(). A text is
+ * undefined if the member does not exist, or is null, an object or an array.
  * @throws UnreadableBody if the body is not JSON, has too many values, is nested too deep, or has too long a value at a pointer
  */
 export function readPointers(body: Uint8Array, paths: readonly Path[]): (string | undefined)[] {
@@ -23,7 +23,7 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const BRACE = { open: 0x7b, close: 0x7d } as const;
 const BRACKET = { open: 0x5b, close: 0x5d } as const;
-/** A name with escapes has to be decoded before it is compared. That takes as long as this number of values. */
+/** A name with escapes has to be decoded before it is compared. That takes as long as reading this number of values. */
 const ESCAPED_NAME_VALUES = 20;
 const WORDS = { true: Buffer.from("true"), false: Buffer.from("false"), null: Buffer.from("null") } as const;
 const NONE: readonly number[] = [];
@@ -31,11 +31,13 @@ const NONE: readonly number[] = [];
 class Scanner {
   readonly #json: JsonOctets;
   readonly #paths: readonly Path[];
-  /** For each path, its names as they are written in JSON without escapes. */
+  /** The member names of each path, as JSON without escapes writes them. */
   readonly #names: readonly (readonly Uint8Array[])[];
-  /** Position of the value for each path. */
+  /** The position of the value for each path. */
   readonly #found: (readonly [start: number, end: number] | undefined)[];
-  /** The longest encoding that a name of a path can have, with six octets for each character. A longer name cannot match. */
+  /**
+   * The length of the longest encoding that a name of a path can have: six octets for each character. A longer name cannot match.
+   */
   readonly #longestName: number;
   #values = 0;
 
@@ -62,7 +64,7 @@ class Scanner {
     return String(this.#json.parse(start, end));
   }
 
-  /** `wanted`: the indexes of the paths that lead to this value, or into it. */
+  /** Reads a value. `wanted` has the indexes of the paths that lead to this value, or to a value inside it. */
   #value(wanted: readonly number[], depth: number): void {
     this.#count(1);
     // Discards the result of an earlier member with the same name.
@@ -113,7 +115,7 @@ class Scanner {
     return wanted.filter((index) => this.#paths[index]?.[depth] === name);
   }
 
-  /** Those of the wanted paths that go on with the member name read last. */
+  /** Returns the wanted paths whose member name at this depth is the name that was read last. */
   #called(wanted: readonly number[], depth: number, start: number): readonly number[] {
     if (this.#json.at - start > this.#longestName) return NONE;
     if (!this.#json.isEscaped) return wanted.filter((index) => this.#isWritten(this.#names[index]?.[depth], start + 1));
@@ -128,7 +130,7 @@ class Scanner {
     return true;
   }
 
-  /** Reads a scalar. Returns whether it was null. */
+  /** Reads a scalar. Returns true if it was null. */
   #scalar(first: number | undefined): boolean {
     if (first === QUOTE) this.#json.string();
     else if (first === WORDS.true[0]) this.#json.word(WORDS.true);

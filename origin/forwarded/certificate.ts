@@ -1,6 +1,6 @@
 // Converts the header fields in which proxies forward a client certificate to a ClientCertificate. Uses web standards only. Does
-// not check that the fields come from a proxy: the caller must have proven that (node/proxy-server.ts). A proxy's verdict
-// (X-SSL-Verify: SUCCESS) and the names that it writes are not read: only the certificate is judged.
+// not check that the fields come from a proxy, so the caller must have proven it (node/proxy-server.ts). A proxy's verdict
+// (X-SSL-Verify: SUCCESS) and the names that the proxy writes are not read. Only the certificate is judged.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -43,20 +43,23 @@ const NOT_SENT = "(null)";
 const DEFAULT_HEADER = "ssl-client-cert";
 
 const ADAPTERS = {
-  /** RFC 9440, with the chain in a field of its own. */
+  /** RFC 9440 has a separate field for the chain. */
   rfc9440: {
     headers: [CLIENT_CERT_HEADER, CLIENT_CERT_CHAIN_HEADER],
     read: ([leaf, chain = ""]) => (leaf ? [parseClientCertField(leaf), ...parseClientCertChainField(chain)] : []),
   },
-  /** `$ssl_client_escaped_cert`. nginx has no variable for the chain. */
+  /** The value is `$ssl_client_escaped_cert`. nginx has no variable for the chain. */
   nginx: { headers: ["*"], read: ([leaf]) => (leaf ? one(readEscapedPem(leaf)) : []) },
-  /** `%{SSL_CLIENT_CERT}s`. mod_headers writes a space for a line feed, and "(null)" if there is no certificate. */
+  /**
+   * The value is `%{SSL_CLIENT_CERT}s`. mod_headers writes a space instead of a line feed, and "(null)" if there is no
+   * certificate.
+   */
   apache: {
     headers: ["*", "*-chain"],
     read: ([leaf, chain = NOT_SENT]) =>
       leaf && leaf !== NOT_SENT ? [...one(readPemCertificates(leaf, "space")), ...readApacheChain(chain)] : [],
   },
-  /** `ssl_c_der,base64` and `ssl_c_chain_der,base64`, with or without the quotes of `%{+Q}`. */
+  /** The values are `ssl_c_der,base64` and `ssl_c_chain_der,base64`, with or without the quotes of `%{+Q}`. */
   haproxy: {
     headers: ["*", "*-chain"],
     read: ([leaf, chain]) =>
@@ -65,7 +68,7 @@ const ADAPTERS = {
         : [],
   },
   envoy: { headers: ["x-forwarded-client-cert"], read: ([xfcc]) => (xfcc ? readForwardedClientCert(xfcc) : []) },
-  /** The chain in passthrough mode, or only the leaf in verify mode. A listener is in one of the two modes. */
+  /** In passthrough mode, an ALB sends the chain. In verify mode, it sends only the leaf. A listener has one of the two modes. */
   alb: {
     headers: ["x-amzn-mtls-clientcert", "x-amzn-mtls-clientcert-leaf"],
     read: ([chain, leaf]) => {
@@ -80,12 +83,12 @@ export type ForwardedFormatName = keyof typeof ADAPTERS;
 
 export const FORWARDED_FORMATS = Object.keys(ADAPTERS) as readonly ForwardedFormatName[];
 
-/** Without underscores, because many programs read them as hyphens, and then two names would be one. */
+/** A name with underscores is not allowed. Many programs read an underscore as a hyphen, and then two names would be the same. */
 const HEADER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /**
- * Finds a format by name. `header` is the name of the leaf's field, if the operator may choose it (default `ssl-client-cert`).
- * The field of the chain has the same name with `-chain`.
+ * Finds a format by its name. `header` is the name of the leaf's field, for formats in which the operator may choose this name
+ * (default `ssl-client-cert`). The field of the chain has the same name with `-chain`.
  * @throws ConfigurationError
  */
 export function forwardedFormat(name: string, header?: string): ForwardedFormat {
@@ -106,12 +109,12 @@ function isFormatName(name: string): name is ForwardedFormatName {
   return Object.hasOwn(ADAPTERS, name);
 }
 
-/** Limit before decoding: percent-encoding makes at most three characters of one, and PEM adds line ends. */
+/** The limit before decoding. Percent-encoding makes at most three characters of one, and PEM adds line ends. */
 const MAX_ENCODED_CHARACTERS = 4 * (MAX_CERTIFICATE_FIELD_CHARACTERS + MAX_CHAIN_FIELD_CHARACTERS);
 
 /**
- * Reads the certificate that a proxy forwards. The values of a field that was sent twice arrive joined by a comma, which no
- * format permits in a leaf. Does not check that a proxy set the fields, or anything about the certificate.
+ * Reads the certificate that a proxy forwards. If a field was sent twice, its values arrive joined by a comma, and no format
+ * permits a comma in a leaf. Does not check that a proxy set the fields, and checks nothing about the certificate.
  * @throws Refusal `no_certificate`, `certificate_elsewhere`, `certificate_too_large`, `certificate_malformed`,
  * `too_many_intermediates`
  */
@@ -136,7 +139,9 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
   }
 }
 
-/** If an expected field is present and says that there was no certificate, other fields are not searched. */
+/**
+ * Returns the refusal. If an expected field is present, it says that there was no certificate, so other fields are not searched.
+ */
 function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
   const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);
   if (found.length === 0) return new Refusal("no_certificate", { expected });
@@ -148,7 +153,7 @@ function one(certificates: readonly string[]): readonly string[] {
   return certificates;
 }
 
-/** `%{SSL_CLIENT_CERT_CHAIN_0}s%{SSL_CLIENT_CERT_CHAIN_1}s…`: certificates, then "(null)" for each that was not sent. */
+/** Reads `%{SSL_CLIENT_CERT_CHAIN_0}s%{SSL_CLIENT_CERT_CHAIN_1}s…`: first the certificates, then "(null)" for each missing one. */
 function readApacheChain(text: string): string[] {
   let end = text.length;
   while (text.endsWith(NOT_SENT, end)) end -= NOT_SENT.length;

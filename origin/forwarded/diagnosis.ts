@@ -1,7 +1,7 @@
-// Explains why a forwarded certificate is missing or unreadable. For the operator's log line only: nothing here is used as a
-// certificate, and only names of fields are shown, never values.
+// Explains why a forwarded certificate is missing or unreadable. The explanation is only for the operator's log line. Nothing here
+// is used as a certificate. Only the names of fields are shown, never their values.
 
-/** The forms in which proxies write a certificate, by the beginning of the value. */
+/** The forms in which proxies write a certificate. The beginning of a value shows its form. */
 const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
   ["percent-encoded PEM, as of nginx or alb", /^-*(?:%2D)*-*BEGIN(?:%20|\+)(?:TRUSTED%20)?CERTIFICATE/i],
   ["PEM with spaces for line feeds, as of apache", /^-----BEGIN CERTIFICATE-----/],
@@ -14,12 +14,12 @@ const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
 const SHORTEST_CERTIFICATE = 200;
 const MAX_FIELDS = 5;
 
-/** The form of a value. Undefined if it does not look like a certificate. */
+/** Returns the form of a value. Undefined if it does not look like a certificate. */
 export function shapeOf(value: string): string | undefined {
   return value.length < SHORTEST_CERTIFICATE ? undefined : SHAPES.find(([, beginning]) => beginning.test(value))?.[0];
 }
 
-/** The fields that look like a certificate, except those that are read. */
+/** Finds the fields that look like a certificate, except the fields that are read. */
 export function findOtherFields(headers: Headers, read: readonly string[]): string[] {
   const found: string[] = [];
   for (const [name, value] of headers) {

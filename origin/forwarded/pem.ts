@@ -3,8 +3,8 @@
 import { Refusal } from "../../core/refusal.ts";
 
 /**
- * How the lines of a block end: with a line feed, as in a file, or with the space that Apache writes for it. No other white space
- * is accepted: a space inside the base64 is a "+" that was decoded as in a form.
+ * The two ways in which the lines of a block end: with a line feed, as in a file, or with the space that Apache writes instead. No
+ * other white space is accepted, because a space inside the base64 is a "+" that was decoded as in a form.
  */
 const BLOCKS = {
   newline: /-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----(?:\r?\n|$)/y,
@@ -12,8 +12,8 @@ const BLOCKS = {
 };
 
 /**
- * Reads certificates in PEM (RFC 7468), without anything before, between or after them. The causes quote nothing, because the
- * text may be a private key.
+ * Reads certificates in PEM (RFC 7468). No other text may stand before, between or after them. The causes of a refusal quote
+ * nothing, because the text may be a private key.
  * @throws Refusal `certificate_malformed`
  */
 export function readPemCertificates(text: string, lineEnd: keyof typeof BLOCKS): string[] {
@@ -30,7 +30,10 @@ export function readPemCertificates(text: string, lineEnd: keyof typeof BLOCKS):
 /** Characters that proxies leave unescaped: RFC 3986 unreserved ones and, for an ALB, `+/=`. */
 const ESCAPED = /^(?:[A-Za-z0-9._~+/=-]|%[0-9A-Fa-f]{2})*$/;
 
-/** Reads certificates in percent-encoded PEM. Decodes it once, and a "+" stays a plus. @throws Refusal `certificate_malformed` */
+/**
+ * Reads certificates in percent-encoded PEM. Decodes the text once, and keeps each "+".
+ * @throws Refusal `certificate_malformed`
+ */
 export function readEscapedPem(text: string): string[] {
   if (!ESCAPED.test(text)) throw malformed("not one percent-encoded value");
   let pem: string;
@@ -50,7 +53,7 @@ export function readBase64(text: string): string {
   return text;
 }
 
-/** Splits DER values that follow one another. @throws Refusal `certificate_malformed` */
+/** Splits a sequence of concatenated DER values. @throws Refusal `certificate_malformed` */
 export function readConcatenatedDer(text: string): string[] {
   const octets = atob(readBase64(text));
   const certificates: string[] = [];
@@ -63,7 +66,7 @@ export function readConcatenatedDer(text: string): string[] {
   return certificates;
 }
 
-/** The length of a SEQUENCE with its header. Whether it is encoded in the shortest form is checked by the certificate parser. */
+/** Returns the length of a SEQUENCE with its header. The certificate parser checks whether the length has its shortest form. */
 function sequenceLength(octets: string, start: number): number {
   const at = (index: number) => {
     const octet = octets.charCodeAt(start + index);

@@ -1,20 +1,23 @@
-// Envoy's X-Forwarded-Client-Cert: the single element that a sanitising Envoy sets.
+// Reads Envoy's X-Forwarded-Client-Cert: the single element that an Envoy sets if it removes elements of the client.
 
 import { malformed, readEscapedPem } from "./pem.ts";
 
 /**
- * The keys in the order in which Envoy writes them; By, URI and DNS may repeat. The order is checked because Envoy neither quotes
- * nor escapes URI and DNS: a certificate with `;Cert="…"` in a URI could otherwise add a Cert of its choice.
+ * The keys, in the order in which Envoy writes them. By, URI and DNS may repeat. The order is checked because Envoy neither quotes
+ * nor escapes URI and DNS. Otherwise a certificate with `;Cert="…"` in a URI could add a Cert of its choice.
  */
 const KEYS = ["By", "Hash", "Cert", "Chain", "Subject", "URI", "DNS"];
 const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);
 
-/** A key, its value quoted (with `\` before a quote) or bare, and what follows: the next pair, the next element, or the end. */
+/**
+ * Matches a key, its value, and a separator. The value is bare or in quotes (with `\` before a quote). The separator is a
+ * semicolon before the next pair, a comma before the next element, or the end.
+ */
 const PAIR = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))([;,]|$)/y;
 
 /**
  * Reads the certificates, leaf first, from `Cert`, from `Chain` (which holds the leaf too), or from both. Refuses a second
- * element: which of them belongs to the client depends on the proxies in front.
+ * element, because it depends on the proxies in front which element is that of the client.
  * @throws Refusal `certificate_malformed`
  */
 export function readForwardedClientCert(header: string): string[] {

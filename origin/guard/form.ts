@@ -47,7 +47,7 @@ const BEHIND_EDGE = {
 const WITHOUT_EDGE = { readCertificate: callable, crossCheck: optional(callable) };
 const GUARD_MEMBERS = { onRefusal: optional(callable) };
 const VERIFIER_MEMBERS = { route: optional(or(string(), "must be a route of the policy")) };
-/** Made once, because options may be a function that is called for each request. */
+/** The schemas are made only once, because a guard may read new options for each request. */
 const SCHEMAS = {
   guard: schemasOf(GUARD_MEMBERS),
   verifier: schemasOf(VERIFIER_MEMBERS),
@@ -60,12 +60,12 @@ function schemasOf(own: Members) {
   };
 }
 
-/** Whether the options are those of an origin that reads the certificate itself. */
+/** Returns true if the options are those of an origin that reads the certificate itself. */
 export function isWithoutEdge(options: object): boolean {
   return "readCertificate" in options;
 }
 
-/** The problems of each member by itself, with its JSON pointer. */
+/** Returns the problems of each single member, with its JSON pointer. */
 export function findFormProblems(options: unknown, kind: "guard" | "verifier"): string[] {
   if (!isObject(options)) return ["/: must be an object"];
   if (isWithoutEdge(options) && "keys" in options)

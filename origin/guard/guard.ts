@@ -10,12 +10,13 @@ import { OptionsReader, printDecision } from "./read-options.ts";
 export type CountersignOptions = GuardOptions &
   (BehindEdge | WithoutEdge) & {
     /**
-     * For one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request whose route in the policy is
-     * not the path of the guard: a sender that may call a prefix must not run the handler of a path below it.
+     * Set it for one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request if its route in the
+     * policy is not the path of the guard. Without this check, a sender that may call a prefix could run the handler of a path
+     * below it.
      */
     readonly servesEveryRoute?: boolean;
     /**
-     * Answers a refused request, after its line is logged. An edge passes your response on to the sender. It recognises the
+     * Answers a refused request, after its line is logged. An edge passes your response on to the sender. The edge recognises the
      * refusal of its own assertion only by the problem, so do not replace the response if `refused.refusal.problem` is
      * `assertion-refused`.
      */
@@ -23,14 +24,14 @@ export type CountersignOptions = GuardOptions &
   };
 
 /**
- * Middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. Its path must
- * be a route of the policy, written as in the policy, unless `servesEveryRoute` is set. The handler reads `c.var.delivery`.
- * `c.req.json()`, `text()`, `arrayBuffer()` and `parseBody()` give the verified bytes; the body of `c.req.raw` has been read. A
- * refused request throws an HTTPException whose `cause` is the RefusedError.
+ * Makes middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. The path
+ * of the middleware must be a route of the policy, written as in the policy, unless `servesEveryRoute` is set. The handler reads
+ * `c.var.delivery`. `c.req.json()`, `text()`, `arrayBuffer()` and `parseBody()` return the verified bytes, but the body of
+ * `c.req.raw` cannot be read again. A refused request throws an HTTPException whose `cause` is the RefusedError.
  * @param options the options, or a function that makes them from the context, for example from the bindings of a Worker. The
- * function is called for each request; compiled policies, keys and secrets are reused as long as it returns the same ones
- * @throws ConfigurationError that lists every problem of the options. With a function, the problems are found at the first
- * request: then each request is refused with 500, and the log says why
+ * function is called for each request. Compiled policies, keys and secrets are reused as long as it returns the same objects
+ * @throws ConfigurationError that lists every problem of the options. If `options` is a function, the problems are found at the
+ * first request. Then each request is refused with 500, and the log says why
  */
 export function countersign<E extends Env = Env>(
   options: CountersignOptions | ((c: Context<E>) => CountersignOptions),
@@ -51,7 +52,7 @@ function makeOnce(options: CountersignOptions, reader: OptionsReader): () => Sta
   return () => standing;
 }
 
-/** If the options are invalid, the request is refused, and the log line says why. */
+/** Makes the options for each request. If they are invalid, the request is refused, and the log line says why. */
 function makeEachTime<E extends Env>(makeOptions: (c: Context<E>) => CountersignOptions, reader: OptionsReader) {
   return (c: Context): Standing => {
     let log: unknown;

@@ -8,7 +8,8 @@ import { fetchedKeys, pinnedKeys } from "../verification-keys.ts";
 import type { KeySource } from "./options.ts";
 
 /**
- * Fetches and imports nothing before the first look-up, because a Worker may not do so while it starts.
+ * Makes the function that finds a key. Nothing is fetched or imported before the first look-up, because a Worker may not do so
+ * while it starts.
  * @throws ConfigurationError for an invalid URL or set
  */
 export function keysOf(source: KeySource, onError: (reason: string) => void): FindVerificationKey {
@@ -17,17 +18,17 @@ export function keysOf(source: KeySource, onError: (reason: string) => void): Fi
   return keysIn(source);
 }
 
-/** The cache key of a KeySource. Undefined for a function. */
+/** Returns the cache key of a KeySource. Undefined for a function. */
 export function nameKeySource(source: KeySource): string | undefined {
   if (typeof source === "function") return undefined;
   return typeof source === "string" || source instanceof URL ? String(source) : JSON.stringify(source);
 }
 
-/** What is wrong with the URL of an edge's keys. `otherwise` is the text if it is not a URL of the right kind. */
+/** Returns what is wrong with the URL of an edge's keys, or undefined. Returns `otherwise` if it is no URL of the right kind. */
 export function problemOfKeysUrl(url: URL | null, otherwise = "is not an https URL"): string | undefined {
   if (url === null || !/^https?:$/.test(url.protocol)) return otherwise;
   if (!isHttpsOrLoopback(url)) return "keys fetched over plain HTTP prove nothing: use https";
-  // fetch() would refuse it each time, with an error that quotes the password.
+  // fetch() would refuse such a URL each time, with an error that quotes the password.
   return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
 }
 

@@ -12,16 +12,19 @@ import type { CertificateOptions } from "../options.ts";
 export interface GuardOptions {
   /** This origin's own copy of the policy: the content of policy.json, or the result of `compilePolicy`. */
   readonly policy: Policy | object;
-  /** The replay check. There is no default, because a check that forgets ids would be none. */
+  /** The replay check. There is no default, because a check that forgets ids protects against nothing. */
   readonly accept: AcceptDelivery;
   /**
-   * The secrets that the policy names: `process.env`, the bindings of a Worker, or a function that finds one by its name. Without
-   * the edge, all of them are needed. Behind it, the secrets of signatures are optional: a sender's signature is verified again
-   * if its secrets are present. Otherwise, and always for Basic credentials, the origin relies on the edge, and
+   * The secrets that the policy names: `process.env`, the bindings of a Worker, or a function that finds a secret by its name.
+   * Without the edge, all of them are needed. Behind the edge, the secrets of signatures are optional: if a sender's secrets are
+   * present, its signature is verified again. Otherwise, and always for Basic credentials, the origin relies on the edge, and
    * `delivery.reliedOnEdge` says so.
    */
   readonly secrets?: ReadSecret | object;
-  /** Receives one line per request. Default: `console.log` with one line of JSON, bounded and escaped, with `at` and `level`. */
+  /**
+   * Receives one line for each request. By default, `console.log` prints the line as JSON, bounded and escaped, with `at` and
+   * `level`.
+   */
   readonly onDecision?: (line: LogLine) => void;
   /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of them. */
   readonly lists?: () => RevocationLists;
@@ -35,7 +38,7 @@ export interface GuardOptions {
  */
 export type KeySource = string | URL | { readonly keys: readonly object[] } | FindVerificationKey;
 
-/** Behind the edge: the request carries its assertion. */
+/** Options of a guard behind the edge. Each request carries the edge's assertion. */
 export interface BehindEdge {
   readonly keys: KeySource;
   /** The `ISSUER` and `AUDIENCE` of the edge's configuration. */
@@ -43,12 +46,12 @@ export interface BehindEdge {
   readonly audience: string;
 }
 
-/** Without the edge: `throughTls` or `throughProxy` of `countersign/node`. */
+/** Options of a guard without an edge. They are `throughTls` or `throughProxy` of `countersign/node`. */
 export type WithoutEdge = Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
 /**
- * Options of `createVerifier`. `route` is the policy's route, written as in the policy, that your code behind the verifier
- * serves. A request for another route is refused. For a handler of all events, pass `servesEveryRoute: true` instead.
+ * Options of `createVerifier`. `route` is the route that your code behind the verifier serves, written as in the policy. A request
+ * for another route is refused. For a handler of all events, pass `servesEveryRoute: true` instead.
  */
 export type VerifierOptions = GuardOptions &
   (BehindEdge | WithoutEdge) &

@@ -1,4 +1,4 @@
-// Makes the options that a guard works with from those that the user passes. One error lists everything that is wrong with them.
+// Converts the options that the user passes to the options that a guard works with. One error lists all their problems.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../../core/admission/secrets.ts";
@@ -21,12 +21,12 @@ type Members = Partial<GuardOptions & BehindEdge & WithoutEdge> & {
   readonly servesEveryRoute?: boolean;
 };
 
-/** For how many sources keys are cached. There are several only if the options are made for each request. */
+/** The number of key sources whose keys are cached. There are several only if the options are made for each request. */
 const MAX_KEY_SOURCES = 16;
 
 /**
- * Reads the options of one guard, once or for each request. Results that take long to make are cached by the object that they
- * were made from.
+ * Reads the options of one guard, once or for each request. Results that take long to make are cached. The key of the cache is the
+ * object from which they were made.
  */
 export class OptionsReader {
   readonly #kind: Kind;
@@ -54,7 +54,7 @@ export class OptionsReader {
       }
     };
     const { onDecision = printDecision } = options;
-    // A function of the user gets the line alone.
+    // The user's function gets only one argument, the line.
     const log: Log = (line) => onDecision(line);
     const policy = take("policy", () => this.#policyOf(options.policy as object));
     const findKey = isWithoutEdge(options)
@@ -112,7 +112,7 @@ export function printDecision(line: LogLine): void {
   console.log(formatLogLine(stampLine(line, Date.now())));
 }
 
-/** A document comes from JSON, so it holds no function. */
+/** Returns true for a compiled policy. A document comes from JSON, so it holds no function. */
 function isCompiled(policy: object): policy is Policy {
   return typeof (policy as Partial<Policy>).findRival === "function";
 }

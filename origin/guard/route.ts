@@ -4,17 +4,20 @@
 import { type Policy, placeOf, type Route, selectRoute } from "../../core/policy/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
 
-/** What the code behind a guard serves. */
+/** Describes what the code behind a guard serves. */
 export interface Served {
-  /** The path at which a router runs it, on every host. Undefined if it runs for all routes, or if `route` says which. */
+  /**
+   * The path at which a router runs the guard, on every host. Undefined if the guard runs for all routes, or if `route` names the
+   * route.
+   */
   readonly guard: string | undefined;
   /** The route of the policy, for code whose router is not known. */
   readonly route?: string | undefined;
 }
 
 /**
- * The policy's route for a request. It must be the one of the code behind the guard, unless that serves all routes.
- * @throws Refusal `route_mismatch`, and those of selectRoute
+ * Returns the policy's route for a request. It must be the route of the code behind the guard, unless that code serves all routes.
+ * @throws Refusal `route_mismatch`, and the refusals of selectRoute
  */
 export function selectGuardedRoute(
   policy: Policy,
@@ -24,7 +27,7 @@ export function selectGuardedRoute(
 ): Route {
   const route = selectRoute(policy, path, method, host);
   const [, ownPath] = placeOf(route);
-  // Hono decodes paths before it matches them.
+  // Hono decodes a path before it matches the path, so the path of the guard may also be the decoded one.
   const isAtGuard = guard === undefined || guard === ownPath || guard === decodeURI(ownPath);
   if (!isAtGuard || (served !== undefined && served !== route.path))
     throw new Refusal("route_mismatch", { path, policy: route.path, guard: served ?? guard });

@@ -11,12 +11,12 @@ import {
   requireMember,
 } from "./once.ts";
 
-/** The part of a D1 binding that is used. */
+/** The members that are used of a D1 binding. */
 export interface D1 {
   prepare(sql: string): D1Statement;
 }
 
-/** The part of a D1 statement that is used. */
+/** The members that are used of a D1 statement. */
 export interface D1Statement {
   bind(...values: unknown[]): D1Statement;
   first(): Promise<unknown>;
@@ -24,8 +24,8 @@ export interface D1Statement {
 }
 
 /**
- * An `accept` that records each assertion's id in the table `countersign_accepted`. The first event creates the table. It stores
- * no event: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired.
+ * Makes an `accept` that records each assertion's id in the table `countersign_accepted`. The first event creates the table.
+ * Events are not stored: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired.
  * @throws ConfigurationError if it is not a D1 binding
  */
 export function onceInD1(database: D1): AcceptDelivery {

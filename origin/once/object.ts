@@ -12,12 +12,12 @@ import {
   requireMember,
 } from "./once.ts";
 
-/** The part of a Durable Object binding that is used. */
+/** The members that are used of a Durable Object binding. */
 export interface ObjectNamespace {
   getByName(name: string): { fetch(url: string, init: { method: string; body: string }): Promise<Response> };
 }
 
-/** The part of a Durable Object's state that is used. */
+/** The members that are used of a Durable Object's state. */
 export interface ObjectState {
   readonly storage: {
     readonly sql: { exec(sql: string, ...values: (string | number)[]): { toArray(): unknown[] } };
@@ -25,8 +25,8 @@ export interface ObjectState {
 }
 
 /**
- * The Durable Object behind `onceInDurableObject`. Export it from your Worker's main module, and name it in `new_sqlite_classes`
- * of a migration. All events of one edge go through one object.
+ * The Durable Object that `onceInDurableObject` calls. Export it from your Worker's main module, and name it in
+ * `new_sqlite_classes` of a migration. All events of one edge go through one object.
  */
 export class OnceObject {
   readonly #sql: ObjectState["storage"]["sql"];
@@ -37,7 +37,7 @@ export class OnceObject {
     this.#sql.exec(CREATE_SQLITE_INDEX);
   }
 
-  /** Answers 201 for a new id, and 409 for one that is recorded already. Only the Worker can reach it. */
+  /** Answers 201 for a new id, and 409 for an id that is already recorded. Only the Worker can reach the object. */
   async fetch(request: Request): Promise<Response> {
     const { issuer, jti, expires } = (await request.json()) as AssertionId;
     const isNew = this.#sql.exec(INSERT_SQLITE, issuer, jti, expires).toArray().length === 1;
@@ -48,8 +48,8 @@ export class OnceObject {
 }
 
 /**
- * An `accept` that records each assertion's id in a Durable Object. It stores no event: if your handler fails, the sender gets no
- * 2xx and sends again. Ids are deleted a day after they expired.
+ * Makes an `accept` that records each assertion's id in a Durable Object. Events are not stored: if your handler fails, the sender
+ * gets no 2xx and sends again. Ids are deleted a day after they expired.
  * @param namespace the binding of OnceObject
  * @throws ConfigurationError if it is not such a binding
  */
@@ -63,7 +63,7 @@ export function onceInDurableObject(namespace: ObjectNamespace): AcceptDelivery 
       if (status !== 201 && status !== 409) throw new Error(`the object answered ${status}`);
       return status === 201;
     },
-    // The object prunes by itself.
+    // The Durable Object deletes old ids itself.
     prune: () => undefined,
   });
 }

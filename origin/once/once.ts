@@ -3,9 +3,9 @@
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { type AcceptDelivery, type AssertionId, DIRECT, ReplayedError } from "../accept.ts";
 
-/** Where the ids of assertions are stored. */
+/** The store of assertion ids. */
 export interface IdStore {
-  /** False if the id is recorded already. Creates the table if it does not exist. */
+  /** Returns false if the id is already recorded. Creates the table if it does not exist. */
   insert(assertion: AssertionId): boolean | Promise<boolean>;
   /** Deletes ids that expired before this Unix second. */
   prune(before: number): unknown;
@@ -13,29 +13,29 @@ export interface IdStore {
 
 /** An expired assertion is refused before its id is looked up. Its id is kept for another day, because clocks may differ. */
 const MARGIN_SECONDS = 86_400;
-/** The share of inserts after which prune() is called. */
+/** The fraction of inserts after which prune() is called. */
 export const PRUNE_SHARE = 0.01;
 
 export const TABLE = "countersign_accepted";
 
-/** For SQLite, and what is based on it. */
+/** Creates the table in SQLite, and in databases that are based on SQLite. */
 export const CREATE_SQLITE_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE}
   (issuer TEXT NOT NULL, jti TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (issuer, jti))`;
 export const CREATE_SQLITE_INDEX = `CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`;
 
-/** For SQLite. Returns a row if the id is new. */
+/** Inserts an id in SQLite. The result has a row if the id is new. */
 export const INSERT_SQLITE = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
 export const PRUNE_SQLITE = `DELETE FROM ${TABLE} WHERE expires < ?`;
 
-/** Ids that expired before this Unix second can be deleted. */
+/** Returns a Unix second. Ids that expired before it can be deleted. */
 export const forgettableBefore = () => Math.floor(Date.now() / 1000) - MARGIN_SECONDS;
 
-/** Ids of requests without an edge are made for one request, so they are not recorded. */
+/** Makes an `accept` that uses this store. Ids of requests without an edge are never used twice, so they are not recorded. */
 export function acceptOnce({ insert, prune }: IdStore): AcceptDelivery {
   return async (_, assertion) => {
     if (assertion.issuer === DIRECT) return;
     if (!(await insert(assertion))) throw new ReplayedError(assertion);
-    // An error is ignored: the id is recorded, and a later call prunes too.
+    // An error of prune() is ignored, because the id is already recorded, and a later call prunes too.
     if (Math.random() >= PRUNE_SHARE) return;
     try {
       await prune(forgettableBefore());
@@ -44,8 +44,8 @@ export function acceptOnce({ insert, prune }: IdStore): AcceptDelivery {
 }
 
 /**
- * Inserts. If there is no table, creates it and inserts again. An error of the creation is ignored, because somebody else may
- * have created the table at the same time; the insert shows whether it exists.
+ * Inserts. If there is no table, creates it and inserts again. An error of the creation is ignored, because another process may
+ * have created the table at the same time. The second insert shows whether the table exists.
  */
 export async function insertOrCreate<T>(
   insert: () => Promise<T>,

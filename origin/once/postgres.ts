@@ -14,9 +14,9 @@ const CREATE = `CREATE TABLE IF NOT EXISTS ${TABLE}
 const UNDEFINED_TABLE = "42P01";
 
 /**
- * An `accept` that records each assertion's id in the table `countersign_accepted`, in the first schema of the search path. The
- * first event creates the table. It stores no event: if your handler fails, or the process ends in it, the sender gets no 2xx and
- * sends again. Pass the pool, not a client within a transaction. Ids are deleted a day after they expired.
+ * Makes an `accept` that records each assertion's id in the table `countersign_accepted`, in the first schema of the search path.
+ * The first event creates the table. Events are not stored: if your handler fails, or the process ends in it, the sender gets no
+ * 2xx and sends again. Pass the pool, not a client within a transaction. Ids are deleted a day after they expired.
  * @throws ConfigurationError if it is not a pool
  */
 export function onceInPostgres(pool: PostgresPool): AcceptDelivery {

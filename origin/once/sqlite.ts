@@ -3,15 +3,16 @@
 import type { AcceptDelivery } from "../accept.ts";
 import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, PRUNE_SQLITE, requireMember, TABLE } from "./once.ts";
 
-/** The part that is used of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`. */
+/** The members that are used of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`. */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): { run(...values: (string | number)[]): { readonly changes: number | bigint } };
 }
 
 /**
- * An `accept` that records each assertion's id in the table `countersign_accepted`, which it creates. It stores no event: if your
- * handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired. Each event waits for the disk.
+ * Makes an `accept` that records each assertion's id in the table `countersign_accepted`, and creates this table. Events are not
+ * stored: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired. Each event
+ * waits until its id is on the disk.
  * @throws ConfigurationError if it is not a database
  */
 export function onceInSqlite(database: SqliteDatabase): AcceptDelivery {
