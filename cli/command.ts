@@ -1,4 +1,4 @@
-// What all commands share: help, options parsed by node:util, and how they end with an error.
+// The parts that all commands share: help, options parsed by node:util, and the end with an error.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -22,7 +22,7 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /**
  * Parses options strictly. `given` has the names on the command line, without defaults.
- * If an option is given twice, the last value is used: so a user can override the options that a script sets.
+ * If an option is given twice, the last value is used, so that a user can override the options that a script sets.
  * @throws UsageError for an unknown option, a missing or empty value, or an argument that belongs to no option
  */
 export function parseOptions<const T extends Options>(args: string[], options: T, allowPositionals = false) {
@@ -43,8 +43,8 @@ function parse<const T extends Options>(args: string[], options: T, allowPositio
 }
 
 /**
- * Refuses options that have no effect in this mode of a command: whoever gives one believes that it has an effect.
- * `way` completes the sentence. @throws UsageError that names them
+ * Refuses options that have no effect in this mode of a command, because a user who gives an option expects an effect.
+ * `way` completes the sentence. @throws UsageError that names the options
  */
 export function refuseUnread(given: ReadonlySet<string>, read: readonly string[], way: string): void {
   const unread = [...given].filter((name) => !read.includes(name));
@@ -53,11 +53,11 @@ export function refuseUnread(given: ReadonlySet<string>, read: readonly string[]
   throw new UsageError(`${names} ${unread.length === 1 ? "has" : "have"} no effect ${way}`);
 }
 
-/** Exit code and text for an error. If the user can correct it, they are 2 and the message. Otherwise they are 1 and the stack. */
+/** Returns exit code and text for an error. If the user can correct the error: 2 and the message. Otherwise: 1 and the stack. */
 export function endOf(error: unknown): { code: number; text: string } {
   const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
   if (isExpected) return { code: 2, text: error.message };
-  // For example a full disk, or a missing folder for temporary files: a stack would not help.
+  // The system reported this error, for example a full disk or a missing folder for temporary files. A stack would not help.
   if (isOfTheSystem(error)) return { code: 2, text: error.message };
   return { code: 1, text: String(error instanceof Error ? error.stack : error) };
 }
@@ -73,7 +73,7 @@ export function parseHost(text = "127.0.0.1"): string {
   return /^\[([0-9A-Fa-f:.]+(?:%[^\]]+)?)\]$/.exec(text)?.[1] ?? text;
 }
 
-/** The value of an option without a default: the choice is a security decision, which the program must not guess. */
+/** Returns the value of an option without a default. The choice is a security decision, so the program must not guess it. */
 export function requireOption(value: string | undefined, option: string, meaning: string): string {
   if (value === undefined || value === "") throw new UsageError(`--${option} is required: ${meaning}`);
   return value;

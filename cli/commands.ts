@@ -7,7 +7,9 @@ export interface Entry {
   readonly load: () => Promise<{ command: Command }>;
 }
 
-/** A command is loaded when it is called, so that `--help` does not wait for a database driver, nor `keys` for wrangler. */
+/**
+ * Each command is loaded only when it is called. So `--help` does not load a database driver, and `keys` does not load wrangler.
+ */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   init: { summary: "make a project of your own: policy, Worker, handler", load: () => import("./init/index.ts") },
   dev: {

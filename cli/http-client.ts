@@ -1,4 +1,4 @@
-// Sends one HTTPS request as a sender does, with a client certificate or without.
+// Sends one HTTPS request as a sender does, with or without a client certificate.
 
 import type { IncomingMessage } from "node:http";
 
@@ -22,19 +22,19 @@ export interface BufferedResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The first MAX_ANSWER_BYTES of the response body. */
   readonly body: string;
-  /** Whether the body was longer. */
+  /** True if the body was longer than MAX_ANSWER_BYTES. */
   readonly isCut?: true;
 }
 
-/** For the whole response. */
+/** The time limit for the whole response. */
 const TIMEOUT_MILLISECONDS = 30_000;
-/** Receivers answer with a line or a page. A limit is needed because the other end may be anything. */
+/** A usual receiver answers with a line or a page. The limit is needed because the other end may be any program. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Sends on a connection of its own, so that each request makes a handshake. @throws Error if there is no response */
+/** Sends the request on a new connection, so that each request makes a handshake. @throws Error if there is no response */
 export async function sendEvent(url: string, options: SendOptions): Promise<BufferedResponse> {
   const { method, headers, body, certificate, key, serverCa, serverName, isServerVerified = true } = options;
-  // Loads only the one that is needed: node:http also loads fetch, which takes as long to load as Node itself.
+  // Loads only the module that is needed: node:http also loads fetch, which takes as long to load as Node itself.
   const { request } = url.startsWith("http:") ? await import("node:http") : await import("node:https");
   return await new Promise((resolve, reject) => {
     const outgoing = request(url, {
@@ -55,7 +55,7 @@ export async function sendEvent(url: string, options: SendOptions): Promise<Buff
   });
 }
 
-/** With a method that has no body, no length is sent (RFC 9110 §8.6). */
+/** Sends no length if the body is empty and the method has no body (RFC 9110 §8.6). */
 function lengthOf(method: string, body: Uint8Array | string): Record<string, string> {
   const length = Buffer.byteLength(body);
   return length === 0 && (method === "GET" || method === "HEAD") ? {} : { "content-length": String(length) };

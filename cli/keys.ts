@@ -82,7 +82,7 @@ async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
   return save(file, [newest]);
 }
 
-/** Later than the newest key, even in the same second or if the clock was set back. */
+/** The new key gets a later time than the newest key, even in the same second or if the clock was set back. */
 function newKey(newest = 0): Promise<PrivateJwk> {
   return generateSigningKey(Math.max(Math.floor(Date.now() / 1000), newest + 1));
 }

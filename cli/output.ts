@@ -1,5 +1,5 @@
-// All commands print through this file. It escapes control characters in everything that a stranger wrote: a certificate, a
-// header, a response. Such text cannot control the terminal, pass for other text, or leave its line.
+// All commands print through this file. It escapes control characters in all text from strangers: a certificate, a header, a
+// response. So such text cannot control the terminal, look like other text, or continue on a new line.
 
 import { formatLogLine, type LogLine, stampLine } from "../core/log-line.ts";
 import { escapeControls } from "../core/shown-text.ts";

@@ -1,4 +1,4 @@
-// Prints docs/cli.md, which has the help of every command.
+// Prints docs/cli.md, which contains the help of every command.
 
 import { COMMANDS } from "./commands.ts";
 import { printText } from "./output.ts";
@@ -9,7 +9,7 @@ What \`countersign COMMAND --help\` prints, for every command. \`countersign --v
 
 Made by \`npm run cli\` from the help texts.`;
 
-/** The whole document. */
+/** Returns the whole document. */
 export async function formatReference(): Promise<string> {
   const names = Object.keys(COMMANDS);
   const list = names.map((name) => `- [\`${name}\`](#countersign-${name}): ${COMMANDS[name]?.summary}`).join("\n");

@@ -1,4 +1,4 @@
-// npm run senders: writes into each page of docs/senders what its preset holds. The rest of a page is written by hand.
+// npm run senders: writes the contents of each preset into its page of docs/senders. The rest of a page is written by hand.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { PRESETS } from "./presets/presets.ts";
 const BEGIN = "<!-- made by npm run senders -->";
 const END = "<!-- end -->";
 
-/** @throws Error if the page has no place for it */
+/** @throws Error if the page has no place for the preset */
 export function fillPage(page: string, name: string): string {
   const [before, rest] = page.split(BEGIN);
   const [, after] = rest?.split(END) ?? [];
@@ -50,7 +50,7 @@ function describeAnchor(source: AnchorSource): string {
   return "where" in source ? `${describeSource(source)}, ${source.where}` : describeSource(source);
 }
 
-/** For the anchors whose file has to be given. */
+/** Returns the --anchor options for the anchors whose file the user must give. */
 function anchorOptions({ sender, anchors }: Preset): string {
   const missing = Object.entries(anchors).filter(([, source]) => "where" in source);
   const names = sender.trust?.anchors?.length === 0 ? ["NAME"] : missing.map(([key]) => key);

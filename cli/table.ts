@@ -1,5 +1,5 @@
-// Columns for people. They are as wide as a terminal shows their texts, whatever a stranger wrote into them. On a terminal, the
-// last column is wrapped and verdicts have colours. A file or another program gets every cell on one line.
+// Formats columns for people. A column is as wide as its texts are on a terminal, whatever characters a stranger wrote into them.
+// On a terminal, the last column is wrapped and verdicts have colours. In a file or a pipe, every cell is on one line.
 
 import { styleText } from "node:util";
 import { escapeControls } from "../core/shown-text.ts";
@@ -22,7 +22,7 @@ export const heading = (text: string): Cell => ({ text, style: "bold" });
 export const whole = (text: string): Cell => ({ text, isWhole: true });
 
 const GAP = "  ";
-/** If the last column would be narrower than this, it is put below the others. */
+/** If the last column would be narrower than this, it is printed below the other columns. */
 const LEAST_ROOM = 24;
 const INDENT_BELOW = 4;
 
@@ -78,7 +78,10 @@ function paint({ style }: Measured, text: string, stream: NodeJS.WriteStream): s
   return style === undefined ? text : styleText(style, text, { stream });
 }
 
-/** Breaks only at spaces: a longer word, for example a digest or a URL, is not broken. Continues with the indentation of the text. */
+/**
+ * Breaks only at spaces, so a long word, for example a digest or a URL, stays whole. Each new line has the indentation of the
+ * text.
+ */
 function wrap(text: string, room: number): string[] {
   const indent = /^ */.exec(text)?.[0] ?? "";
   const lines: string[] = [];
@@ -102,7 +105,7 @@ const MARK = /[\p{Mn}\p{Me}]/u;
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u3247\u3250-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1d300}-\u{1d376}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/u;
 
-/** How many columns of a terminal a text takes. It must hold no controls. */
+/** Returns the number of terminal columns that a text needs. The text must contain no control characters. */
 export function widthOf(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;

@@ -1,4 +1,4 @@
-// Prints docs/troubleshooting.md: every word and code of the log, with what it means, who has to act, and how.
+// Prints docs/troubleshooting.md: every word and code of the log, with its meaning, who has to act, and how.
 
 import { DECISIONS, type Explanation, OPERATIONAL_CODES } from "../core/log-words.ts";
 import { PROBLEMS, REFUSALS, type RefusalCode } from "../core/refusal.ts";
@@ -12,7 +12,7 @@ too. \`countersign explain --decision ID --log FILE\` shows the same for one req
 
 Made by \`npm run troubleshooting\` from the tables that the programs log by.`;
 
-/** The whole document. */
+/** Returns the whole document. */
 export function formatTroubleshooting(): string {
   const refusals = Object.keys(REFUSALS) as RefusalCode[];
   const sections = [

@@ -1,4 +1,4 @@
-// Parses URLs of programs to which events are delivered. They say only where the program is.
+// Parses the base URLs of programs that receive events. Such a URL contains only scheme, host and port.
 
 import { isIP } from "node:net";
 import { isHttpsOrLoopback, showUrl } from "../../core/url.ts";
@@ -6,8 +6,8 @@ import { isPrivateAddress } from "../../origin/node/upstream-fetch.ts";
 import { UsageError } from "../command.ts";
 
 /**
- * An upstream's URL with plain HTTP, which is allowed on a private network. A name is accepted here: its address is checked on
- * each connection. @throws UsageError
+ * Parses an upstream's URL with plain HTTP, which is allowed on a private network. A host name is accepted here, because its
+ * address is checked on each connection. @throws UsageError
  */
 export function parsePrivateUrl(option: string, text: string): string {
   const url = URL.parse(text);
@@ -19,7 +19,7 @@ export function parsePrivateUrl(option: string, text: string): string {
   );
 }
 
-/** @throws UsageError that shows no user, password or query */
+/** @throws UsageError whose message shows no user, password or query */
 export function parseBaseUrl(option: string, text: string): string {
   const url = URL.parse(text);
   if (url !== null && isHttpsOrLoopback(url) && (text === url.origin || text === `${url.origin}/`)) return url.origin;

@@ -4,7 +4,7 @@ import { UsageError } from "../command.ts";
 
 const SECONDS_OF = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
 
-/** The seconds of `90s`, `15m`, `12h`, `30d` or `2w`. @throws UsageError */
+/** Returns the seconds of `90s`, `15m`, `12h`, `30d` or `2w`. @throws UsageError */
 export function parseDuration(text: string, option: string): number {
   const seconds = readDuration(text);
   if (seconds === undefined)
@@ -12,7 +12,7 @@ export function parseDuration(text: string, option: string): number {
   return seconds;
 }
 
-/** The same, but undefined for a text that is not a duration. */
+/** Returns the seconds, or undefined for a text that is not a duration. */
 export function readDuration(text: string): number | undefined {
   const [, number, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   return number === undefined ? undefined : Number(number) * SECONDS_OF[unit as keyof typeof SECONDS_OF];

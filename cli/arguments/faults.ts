@@ -1,4 +1,4 @@
-// Describes what is wrong with a command line that node:util refuses, in the user's own words.
+// Describes the errors of a command line that node:util refuses, in the user's own words.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { askWhether } from "./nearest.ts";
@@ -6,11 +6,11 @@ import { askWhether } from "./nearest.ts";
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Token = ReturnType<typeof tokensOf>[number];
 
-/** One sentence for each fault. Empty if nothing is wrong. */
+/** Returns one sentence for each fault. Empty if nothing is wrong. */
 export function findOptionFaults(args: readonly string[], options: Options, allowPositionals: boolean): string[] {
   const tokens = tokensOf(args, options);
   return tokens.flatMap((token, index) => {
-    // The word after an unknown option is taken for its value, and not reported.
+    // The word after an unknown option is probably the value of that option, so it is not reported.
     if (token.kind === "positional" && isUnknown(tokens[index - 1], options)) return [];
     return describeToken(token, options, allowPositionals) ?? [];
   });

@@ -1,12 +1,15 @@
-// Finds the word that was probably meant by a mistyped one.
+// Finds the word that the user probably meant when a word is mistyped.
 
-/** `: did you mean X?` if a name is similar to the text, otherwise nothing. */
+/** Returns `: did you mean X?` if a name is similar to the text, otherwise an empty text. */
 export function askWhether(text: string, names: readonly string[]): string {
   const nearest = findNearest(text, names);
   return nearest === undefined ? "" : `: did you mean ${nearest}?`;
 }
 
-/** The name with the fewest slips, at most one for every three letters. Without one, the only name that begins with the text. */
+/**
+ * Returns the name with the fewest slips, at most one for every three letters. If there is none, returns the only name that begins
+ * with the text.
+ */
 function findNearest(text: string, names: readonly string[]): string | undefined {
   const typed = text.toLowerCase();
   const [best] = names

@@ -1,10 +1,10 @@
-// Parses option values that are one of a few words, a whole number or an address to listen on, and the action of a command.
+// Parses option values: one of a few words, a whole number, or an address to listen on. Also parses the action of a command.
 
 import type { Address } from "../../origin/node/listening.ts";
 import { UsageError } from "../command.ts";
 import { askWhether } from "./nearest.ts";
 
-/** `what`: the option, for example `--mode`. @throws UsageError that lists the words and suggests the nearest */
+/** `what` is the option, for example `--mode`. @throws UsageError that lists the words and suggests the nearest one */
 export function parseChoice<const T extends string>(what: string, text: string, words: readonly T[]): T {
   const word = words.find((one) => one === text);
   if (word !== undefined) return word;
@@ -18,14 +18,17 @@ export function parseWhole(what: string, text: string, min: number, max: number)
   throw new UsageError(`${what} ${text} is no whole number from ${min} to ${max}`);
 }
 
-/** PORT or HOST:PORT, an IPv6 address in brackets. Without a host: 127.0.0.1. Undefined if the text is neither. */
+/** Parses PORT or HOST:PORT, with an IPv6 address in brackets. Default host: 127.0.0.1. Undefined if the text has neither form. */
 export function parseAddress(text: string): Address | undefined {
   const [, bracketed, plain, port = ""] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
   if (port === "" || Number(port) > 65_535) return undefined;
   return { hostname: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
 }
 
-/** The word after the name of a command. @throws UsageError that suggests the nearest action, or lists them */
+/**
+ * Parses the action, which is the word after the name of a command. @throws UsageError that suggests the nearest action or lists
+ * all
+ */
 export function parseAction<const T extends string>(command: string, text: string, actions: readonly T[]): T {
   const action = actions.find((one) => one === text);
   if (action !== undefined) return action;

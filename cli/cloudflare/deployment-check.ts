@@ -1,4 +1,4 @@
-// Finds what a wrangler file lacks for an edge with this policy, so that the build fails, and not the first event.
+// Finds what a wrangler file lacks for an edge with this policy, so that the build fails instead of the first event.
 
 import type { Unstable_Config } from "wrangler";
 import { secretNames } from "../../core/admission/secrets.ts";
@@ -8,7 +8,7 @@ import { hostsOf, type Policy } from "../../core/policy/policy.ts";
 import { BindingsSchema, findCrlStore, findEventQueue } from "../../worker/configuration.ts";
 import { EVENTS_QUEUE } from "../../worker/queue/deliver.ts";
 
-/** The members of a wrangler file that are read. */
+/** The members of a wrangler file that are checked. */
 export type DeploymentConfig = Pick<
   Unstable_Config,
   "vars" | "secrets" | "kv_namespaces" | "r2_buckets" | "queues" | "triggers"
@@ -17,16 +17,16 @@ export type DeploymentConfig = Pick<
 const SIGNING_KEYS = "SIGNING_KEYS";
 
 /**
- * The problems, each with the JSON pointer of its place in the wrangler file. The checks are those of the worker. Settings of the
- * dashboard and the values of secrets are not seen. `secrets.required` makes up for that: a deployment is refused while one of
- * these secrets is missing.
+ * Returns the problems, each with the JSON pointer of its place in the wrangler file. The checks are those of the worker. Settings
+ * in the dashboard and the values of secrets are not visible here. `secrets.required` closes this gap: Cloudflare refuses a
+ * deployment while one of these secrets is missing.
  */
 export function findDeploymentProblems(policy: Policy, config: DeploymentConfig): string[] {
   return [...checkVariables(policy, config), ...checkSecrets(policy, config), ...checkBindings(policy, config)];
 }
 
 function checkVariables(policy: Policy, { vars }: DeploymentConfig): string[] {
-  // The key set is a secret, so its text is not in the file. An empty object stands for it.
+  // The key set is a secret, so its text is not in the file. An empty object replaces it.
   const { problems } = readForm(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
   const hosts: readonly unknown[] = Array.isArray(vars["HOSTS"]) ? vars["HOSTS"] : [];
   const unserved = hostsOf(policy).filter((host) => !hosts.includes(host));
@@ -53,7 +53,7 @@ function checkBindings(policy: Policy, { kv_namespaces, r2_buckets, queues, trig
   const producer = queues.producers?.find(({ binding }) => binding === "EVENTS");
   const named = (list: readonly { readonly binding?: string }[], name: string) =>
     list.some(({ binding }) => binding === name);
-  // Each binding is replaced by an object with the methods that it has at the edge, because the worker's own checks look for them.
+  // Each binding is replaced by an object with the binding's methods, because the worker's own checks look for these methods.
   findCrlStore({ CRLS: named(kv_namespaces, "CRLS") ? { getWithMetadata: 1, put: 1 } : undefined }, policy, problems);
   const BODIES = named(r2_buckets, "BODIES") ? { get: 1, put: 1, delete: 1, list: 1 } : undefined;
   findEventQueue({ EVENTS: producer && { send: 1 }, BODIES }, policy, problems);

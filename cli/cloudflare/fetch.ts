@@ -1,5 +1,5 @@
 // If a Cloudflare Worker's fetch() cannot reach an origin, it does not throw but answers with 520 to 530. The local harness sends
-// a worker's requests through the process's fetch, so this emulates it there.
+// a worker's requests through the process's fetch, so this file makes that fetch behave in the same way.
 
 import { describeCause } from "../../origin/failure-cause.ts";
 
@@ -22,8 +22,8 @@ let users = 0;
 let original: typeof fetch | undefined;
 
 /**
- * Makes the process's fetch answer like that of the platform. `report` gets the reason why a request had no response, which the
- * status does not show. Returns a function that undoes it. That takes effect when the last user calls it.
+ * Makes the process's fetch answer like the platform's fetch. `report` gets the reason why a request had no response, because the
+ * status does not show it. Returns a function that ends the use. When the last user ends it, Node's own fetch is restored.
  */
 export function installPlatformFetch(report: (text: string) => void): () => void {
   users += 1;
@@ -46,7 +46,7 @@ function platformFetch(nodeFetch: typeof fetch, report: (text: string) => void):
       const { name, cause } = error as { name?: string; cause?: { code?: string } };
       if (name === "AbortError" || name === "TimeoutError") throw error;
       const status = CODES[cause?.code ?? ""] ?? 520;
-      // Without the query, because it may hold a secret.
+      // The query is left out, because it may contain a secret.
       const { origin, pathname } = new URL(input instanceof Request ? input.url : input);
       report(`no answer from ${origin}${pathname}: ${describeCause(error)}`);
       return new Response(`error code: ${status}`, { status });

@@ -1,5 +1,6 @@
-// Emulates what Cloudflare puts into request.cf for a TLS connection, for the local front. Formats follow the platform's field
-// reference or, if that is not exact, its examples.
+// Emulates the members that Cloudflare puts into request.cf for a TLS connection, for the local front. Formats follow the
+// platform's
+// field reference or, where the reference is not exact, its examples.
 
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
@@ -8,7 +9,7 @@ import { parseCertificate } from "../../core/x509/certificate.ts";
 import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { presentedBy } from "../../origin/node/tls/peer.ts";
 
-/** OpenSSL's messages for Node's codes, in the platform's spelling. */
+/** OpenSSL's messages by Node's error codes, in the platform's spelling. */
 const FAILURES: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "self signed certificate",
   SELF_SIGNED_CERT_IN_CHAIN: "self signed certificate in certificate chain",
@@ -42,7 +43,7 @@ export type TlsClientAuth = Readonly<
   }
 >;
 
-/** What the platform reports without a certificate, and on hosts that request none. */
+/** The values that the platform reports if a client presents no certificate, and on hosts that request none. */
 export const PLACEHOLDER: TlsClientAuth = {
   ...(Object.fromEntries(TEXT_FIELDS.map((name) => [name, ""])) as Record<TextField, string>),
   certPresented: "0",
@@ -52,7 +53,7 @@ export const PLACEHOLDER: TlsClientAuth = {
   certChainRFC9440TooLarge: false,
 };
 
-/** A connection's certificate, the intermediates sent with it, and Node's verdict (an empty text if it verified). */
+/** A connection's certificate, the intermediates sent with it, and Node's verdict (empty if the certificate verified). */
 export interface PeerCertificate {
   readonly leaf: X509Certificate;
   readonly intermediates: readonly X509Certificate[];
@@ -60,8 +61,8 @@ export interface PeerCertificate {
 }
 
 /**
- * Reads the peer's certificate from a socket. Node completes the chain with trusted CAs and leaves out certificates that do not
- * chain. So the CAs in `trusted` (SHA-256 fingerprints) are removed again. A certificate that does not chain cannot be seen.
+ * Reads the peer's certificate from a socket. Node adds trusted CAs to the chain and leaves out certificates that do not belong to
+ * the chain. So the CAs in `trusted` (SHA-256 fingerprints) are removed again. A certificate that Node left out cannot be seen.
  */
 export function readPeerCertificate(socket: TLSSocket, trusted: ReadonlySet<string>): PeerCertificate | undefined {
   const [leaf, ...issuers] = presentedBy(socket);
@@ -70,7 +71,7 @@ export function readPeerCertificate(socket: TLSSocket, trusted: ReadonlySet<stri
   return { leaf, intermediates, authorizationError: socket.authorized ? "" : String(socket.authorizationError) };
 }
 
-/** The `tlsClientAuth` of a connection. */
+/** Returns the `tlsClientAuth` of a connection. */
 export function emulateTlsClientAuth(peer: PeerCertificate | undefined): TlsClientAuth {
   if (peer === undefined) return PLACEHOLDER;
   const { leaf, intermediates, authorizationError } = peer;
@@ -120,8 +121,9 @@ function formatNames(leaf: X509Certificate) {
 }
 
 /**
- * RFC 2253, and OpenSSL's one-line form, in certificate order and without its escapes. Both are ASCII, because they are sent in a
- * header.
+ * Returns the name in RFC 2253 form and in OpenSSL's one-line form, which is in certificate order and has no RFC 2253 escapes.
+ * Both
+ * are ASCII, because they are sent in a header.
  */
 function formatName(certificate: X509Certificate, which: "subject" | "issuer"): { rfc2253: string; legacy: string } {
   try {
@@ -137,7 +139,7 @@ function formatName(certificate: X509Certificate, which: "subject" | "issuer"): 
   }
 }
 
-/** Writes octets of UTF-8 in hex, each after this mark. */
+/** Writes each octet of a non-ASCII character's UTF-8 in hex, after this mark. */
 function escapeNonAscii(text: string, mark: string): string {
   return text.replace(/[^\u0020-\u007e]/gu, (character) =>
     Array.from(

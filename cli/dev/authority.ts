@@ -1,4 +1,4 @@
-// Makes CA and client certificates and revocation lists for local runs and tests. Never used by edge or origin.
+// Makes CA certificates, client certificates and revocation lists for local runs and tests. Edge and origin never use it.
 
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
@@ -37,11 +37,11 @@ export interface CertificateRequest {
   readonly keyUsage?: number;
   readonly subjectAltNames?: ConstructorParameters<typeof SubjectAlternativeNameExtension>[0];
   readonly extensions?: readonly Extension[];
-  /** If given, the certificate is for a CA. The number is its path length. */
+  /** If given, the certificate is for a CA. The number is its path length constraint. */
   readonly ca?: { readonly pathLength?: number };
   readonly serialNumber?: string;
   readonly keyAlgorithm?: KeyAlgorithm;
-  /** Certifies this key pair again, instead of making a new one. */
+  /** If given, the certificate is for this key pair. Otherwise a new key pair is made. */
   readonly keys?: CryptoKeyPair;
   readonly signingAlgorithm?: Algorithm | EcdsaParams;
 }
@@ -85,9 +85,9 @@ export async function issueCertificate(request: CertificateRequest, issuer?: Ide
 export interface CrlRequest {
   /** Serial numbers in hex, or entries with reasons. */
   readonly revoked?: readonly (string | X509CrlEntryParams)[];
-  /** Default: an hour ago. */
+  /** Default: one hour ago. */
   readonly thisUpdate?: Date;
-  /** Default: in a week. */
+  /** Default: one week from now. */
   readonly nextUpdate?: Date;
   /** cRLNumber, at most 127. Default 1. */
   readonly number?: number;

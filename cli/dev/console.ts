@@ -1,4 +1,4 @@
-// The console of `countersign dev`. It can also send test events with the development certificates.
+// The console of `countersign dev`. Unlike other consoles, it can send test events with the development certificates.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { TestSenders } from "../../origin/console/options.ts";
@@ -33,7 +33,7 @@ const ABOUT: Readonly<Record<ClientName, string>> = {
 };
 const NO_CERTIFICATE = "no certificate";
 
-/** Test senders. Each sends over TLS to the edge, as a real sender does. */
+/** Returns the test senders. Each sends over TLS to the edge, as a real sender does. */
 export function developmentSenders(state: DevelopmentState, url: string): TestSenders {
   const senders = CLIENTS.map((name) => ({ name: name as string, about: ABOUT[name] }));
   return {

@@ -62,7 +62,7 @@ The front asks for a client certificate and lets every handshake through: the wo
   },
 };
 
-/** Loaded on demand: workerd and the certificate library are missing if only production packages are installed. */
+/** Loads the rest on demand, because workerd and the certificate library are missing if only production packages are installed. */
 async function loadDevelopment() {
   const packages = ["wrangler", "@peculiar/x509", "reflect-metadata"];
   return await loadOptional("dev", packages, () => import("./system.ts"));

@@ -1,5 +1,6 @@
-// Runs the edge worker in workerd on this machine, with another policy, origin and keys. For `countersign dev` and the tests. It
-// is the same worker as the deployed one; only its configuration differs.
+// Runs the edge worker in workerd on this machine, with another policy, origin and keys. `countersign dev` and the tests use it.
+// The
+// worker is the deployed one. Only its configuration differs.
 
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +15,7 @@ process.env["WRANGLER_SEND_METRICS"] = "false";
 // Turns off wrangler's lines about every batch of a queue, because standard output may be JSON.
 process.env["WRANGLER_LOG"] ??= "error";
 
-/** The worker of wrangler.toml, and of every project. It is built in this package. */
+/** The worker of wrangler.toml and of every project. The harness builds it from this package. */
 export const WORKER = {
   name: "countersign",
   main: fileURLToPath(new URL(`../../worker/index${extname(import.meta.filename)}`, import.meta.url)),
@@ -23,7 +24,7 @@ export const WORKER = {
 };
 
 export interface LocalEdgeOptions {
-  /** Absolute path of the policy file for the build. */
+  /** Absolute path of the policy file that is built into the worker. */
   readonly policyFile: string;
   /** Variables of wrangler.toml to override. */
   readonly vars: Readonly<Record<string, string | string[] | number[]>>;
@@ -34,11 +35,11 @@ export interface LocalEdgeOptions {
   readonly report?: (text: string) => void;
   /** Members of wrangler.toml to override. */
   readonly config?: Pick<Unstable_RawConfig, "main" | "queues" | "analytics_engine_datasets">;
-  /** Further workers with the same simulators. */
+  /** Further workers in the same harness. They share its simulated queues and stores. */
   readonly beside?: readonly Unstable_RawConfig[];
 }
 
-/** The queue configuration that wrangler.toml holds as comments. */
+/** The queue configuration that wrangler.toml contains as comments. */
 export const QUEUE_CONFIG = {
   queues: {
     producers: [{ binding: "EVENTS", queue: "countersign-events" }],
@@ -105,7 +106,11 @@ export async function startLocalEdge({
 
 const LOG_POLL_MILLISECONDS = 50;
 
-/** Passes on the worker's log lines as they come. Lines that are not decisions go to stderr. Returns a function that stops this. */
+/**
+ * Passes on each log line of the worker soon after it is written. Lines that are not decisions go to stderr. Returns a function
+ * that
+ * stops this.
+ */
 export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) => void): () => void {
   const drain = () => {
     const entries = edge.getLogs();

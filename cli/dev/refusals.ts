@@ -1,5 +1,6 @@
-// Keeps what a local run refuses, at the edge as well as at the origin. The edge's lines hold no certificate, so the front of the
-// run says which ones were presented.
+// Keeps the refusals of a local run, at the edge as well as at the origin. The edge's log lines contain no certificate, so the
+// front
+// of the run reports the certificates that clients presented.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -18,10 +19,10 @@ type Log = (line: LogLine, refused?: RefusedFacts) => void;
 
 export class DevelopmentRefusals {
   readonly #presented = new BoundedCache<string, ClientCertificate>(MAX_PRESENTED);
-  /** Undefined while no inbox is open, and if the origin is another program's. */
+  /** Undefined while no inbox is open. Always undefined if the origin is another program. */
   #keep: Log | undefined;
 
-  /** An arrow property, because it is passed on without its object. */
+  /** An arrow property, because it is passed as a callback without its object. */
   readonly notePresented = ({ leaf, intermediates }: PeerCertificate): void => {
     const base64 = ({ raw }: { readonly raw: Buffer }) => raw.toString("base64");
     const parsed = resultOf(() =>
@@ -34,7 +35,7 @@ export class DevelopmentRefusals {
     if (!(parsed instanceof Refusal)) this.#presented.set(parsed.leaf.sha256, parsed);
   };
 
-  /** From now on what is logged as refused is kept. Call the result before the inbox is closed. */
+  /** Starts to keep refused log lines in the inbox. Call the returned function before the inbox is closed. */
   keepIn(inbox: Inbox, policy: Policy, log: (line: LogLine) => void): () => Promise<void> {
     const kept = keepRefusals(
       parseRefusals(INBOX_OPTIONS.refusals.default),
@@ -45,7 +46,7 @@ export class DevelopmentRefusals {
     return () => kept.close();
   }
 
-  /** A log of the origin. */
+  /** Returns a log function for the origin. */
   logging(print: (line: LogLine) => void): Log {
     return (line, refused) => {
       print(line);
@@ -53,7 +54,7 @@ export class DevelopmentRefusals {
     };
   }
 
-  /** A log of the edge. */
+  /** Returns a log function for the edge. */
   loggingEdge(print: (line: LogLine) => void): (line: LogLine) => void {
     const log = this.logging(print);
     return (line) => {

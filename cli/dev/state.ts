@@ -1,5 +1,5 @@
 // The files of `countersign dev`: two CAs, a server certificate, good and bad client certificates, keys, a policy.
-// They are of no use outside this machine. Private keys are still readable by their owner alone.
+// They are of no use outside this machine. Even so, private keys are readable only by their owner.
 
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -16,7 +16,7 @@ export interface ClientFiles {
   readonly key: string;
 }
 
-/** The policy admits `good`. Each of the others has exactly one fault. */
+/** The policy admits `good`. Each of the other certificates has exactly one fault. */
 export const CLIENTS = ["good", "self-signed", "expired", "wrong-ca", "wrong-subject", "server-auth"] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
@@ -38,8 +38,8 @@ const DAY_MILLISECONDS = 86_400_000;
 const RENEW_BEFORE_MILLISECONDS = 7 * DAY_MILLISECONDS;
 
 /**
- * Opens the state in `directory`. Makes the keys if they are missing, and all certificates if one is missing or the server's
- * expires soon. @throws UsageError
+ * Opens the state in `directory`. Makes the keys if they are missing. Makes all certificates if a file is missing or if the server
+ * certificate expires soon. @throws UsageError
  */
 export async function openDevelopmentState(directory: string): Promise<DevelopmentState> {
   makeFolder(directory, 0o700);
@@ -96,11 +96,11 @@ async function makeCertificates(state: DevelopmentState): Promise<void> {
   writeWhole(state.serverKey, server.keyPem, 0o600);
   const root = await makeClients(state);
   writeWhole(state.clientCa, root.pem);
-  // The policy is written last: without it, the next start takes the state for incomplete and makes all of it again.
+  // The policy is written last. If it is missing, the next start regards the state as incomplete and makes all of it again.
   writeWhole(state.policy, formatJson(policyFor(root)));
 }
 
-/** Makes the client certificates, and returns the root CA of the good one. */
+/** Makes the client certificates, and returns the root CA of the good certificate. */
 async function makeClients(state: DevelopmentState): Promise<Identity> {
   const root = await issueCertificate({
     subject: [{ O: ["Countersign development"] }, { CN: ["Development root CA"] }],

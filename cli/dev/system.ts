@@ -37,21 +37,23 @@ export interface DevelopmentOptions {
   readonly policyFile?: string | undefined;
   /** Further CA certificates (PEM files) to name to clients in the handshake. */
   readonly clientCaFiles?: readonly string[];
-  /** URL of an origin to use. Then none is started. */
+  /** URL of an origin to use. If it is given, no origin is started. */
   readonly originUrl?: string | undefined;
-  /** Undefined: on loopback, at the usual port if it is free. Without an origin of its own there is none. */
+  /**
+   * If undefined, the console listens on loopback, at the usual port if that port is free. With `originUrl` there is no console.
+   */
   readonly console?: ConsoleSettings | undefined;
   /** A module that handles the events of the origin that is started here. */
   readonly handlerFile?: string | undefined;
   readonly onDecision: (source: "edge" | "origin", line: LogLine) => void;
-  /** Gets each request before the origin does, so that a demonstration can replay one. */
+  /** Receives each request before the origin does, so that a demonstration can replay a request. */
   readonly onOriginRequest?: (request: Request) => void;
 }
 
 export interface Development {
   readonly edge: string;
   readonly origin: string;
-  /** Undefined if the origin is not ours. */
+  /** Undefined if `originUrl` was given, because the inbox of that origin is not open here. */
   readonly console: string | undefined;
   readonly audience: string;
   readonly jwks: string;
@@ -82,7 +84,7 @@ async function start(
 ): Promise<Omit<Development, "close">> {
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
-  // The build of the edge compiles the same file. It is compiled here first, because the error message is better.
+  // The build of the edge compiles the same file. It is compiled here first, because the error message of loadPolicy() is better.
   const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readSecret);
   const keySet = readPrivateKeySet(state.keys);
@@ -92,7 +94,8 @@ async function start(
   const refusals = new DevelopmentRefusals();
   const logEdge = refusals.loggingEdge((line) => options.onDecision("edge", line));
   const edge = Promise.withResolvers<TestHarness>();
-  // If starting fails before anything waits for the edge, start() reports the error. This prevents an unhandled rejection.
+  // If the start fails before anything waits for the edge, start() reports the error. Without this line, Node would also report an
+  // unhandled rejection.
   edge.promise.catch(() => undefined);
   const front = await startTlsFront({
     port: options.port,
@@ -103,7 +106,7 @@ async function start(
     onPresented: refusals.notePresented,
   });
   started.push(() => front.close());
-  // As in URL: without the port if it is 443.
+  // A URL object leaves out the port if it is 443.
   const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
   const issuer = urlOf("localhost").origin;
   const own = options.originUrl === undefined ? await startOrigin() : undefined;
@@ -162,7 +165,7 @@ async function start(
   }
 }
 
-/** The secrets that the policy names, as bindings of the worker. loadSecrets() has checked that all of them exist. */
+/** Returns the secrets that the policy names, as bindings of the worker. loadSecrets() has checked that all of them exist. */
 function readSecretTexts(policy: Policy): Record<string, string> {
   return Object.fromEntries(secretNames(policy).map((name) => [name, readSecret(name) ?? ""]));
 }
@@ -177,13 +180,13 @@ async function runCronTrigger(harness: TestHarness): Promise<() => void> {
   return () => clearInterval(timer);
 }
 
-/** The CA of the development clients, the policy's anchors, and the user's own. */
+/** Returns the CA of the development clients, the policy's anchors, and the CAs that the user gave. */
 function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly string[]): string[] {
   const anchors = policy.anchors.map(({ certificate }) => formatPem(certificate.base64));
   return [...anchors, ...[state.clientCa, ...files].flatMap(readCertificatesAsPem)];
 }
 
-/** The addresses of all parts, and commands to copy. */
+/** Returns the addresses of all parts, and commands to copy. */
 export function describe({ edge, origin, console: shown, jwks, policyFile, state }: Development): Line[] {
   const curl = (client: string) => {
     const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];

@@ -1,5 +1,6 @@
-// The TLS front of a local run: requests client certificates, lets every handshake complete, and passes each request to the edge
-// worker with the `cf` that Cloudflare would give it. It decides nothing: the worker does.
+// The TLS front of a local run. It requests client certificates, lets every handshake complete, and passes each request to the
+// edge
+// worker with the `cf` that Cloudflare would give it. The worker makes every decision.
 
 import { SSL_OP_NO_TICKET } from "node:constants";
 import { X509Certificate } from "node:crypto";
@@ -25,11 +26,11 @@ export interface TlsFrontOptions {
   /** The front's own certificate and key, in PEM. */
   readonly certificate: string;
   readonly key: string;
-  /** CA certificates in PEM. They are named in the CertificateRequest, and the platform's verdict is based on them. */
+  /** CA certificates in PEM. The front names them in the CertificateRequest, and bases the platform's verdict on them. */
   readonly clientCas: readonly string[];
-  /** Requests that arrive earlier wait for it. */
+  /** Requests that arrive before the edge is ready wait for it. */
   readonly edge: Promise<TestHarness>;
-  /** Receives what a client presented with a request. */
+  /** Receives the certificate that a client presented with a request. */
   readonly onPresented?: (certificate: PeerCertificate) => void;
   /** Receives a line for each request that never reaches the edge. */
   readonly log: (line: LogLine) => void;
@@ -51,11 +52,11 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
     ca: [...clientCas],
     requestCert: true,
     rejectUnauthorized: false,
-    // With a resumed session, Node would not have the chain that the client sent.
+    // With a resumed session, Node would not know the chain that the client sent.
     secureOptions: SSL_OP_NO_TICKET,
     requireHostHeader: false,
   });
-  // Checked because a URL is built from Host and target here too.
+  // The request is checked here too, because relay() builds a URL from Host and target.
   const pass = passClear((request, response) => {
     const peer = readPeerCertificate(request.socket as TLSSocket, trusted);
     if (peer !== undefined) onPresented?.(peer);
@@ -115,9 +116,9 @@ async function relay(
   else await pipeline(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0]), response);
 }
 
-/** Left out, because fetch has decoded the body and sends its own chunks. */
+/** Response headers that are left out, because fetch has decoded the body and the front sends it in new chunks. */
 const DECODED: ReadonlySet<string> = new Set(["content-encoding", "content-length", "transfer-encoding", "connection"]);
-/** Headers of one connection only, or that fetch itself makes. */
+/** Request headers that are not passed on: they belong to one connection only, or fetch makes them itself. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "expect",
@@ -131,8 +132,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A client's headers as the platform would pass them on. `MF-…` headers control the local runtime (`MF-CF-Blob` replaces the
- * whole `cf`), so they are never accepted from a client.
+ * Returns a client's headers as the platform would pass them on. `MF-…` headers control the local runtime (`MF-CF-Blob` replaces
+ * the whole `cf`), so they are never accepted from a client.
  */
 function forwardedHeaders({ rawHeaders, socket }: IncomingMessage): [string, string][] {
   const headers: [string, string][] = [];

@@ -1,4 +1,4 @@
-// The first round of events over real TLS: one that is accepted, and one for each way in which others are refused.
+// The first round of events over real TLS: one that is accepted, and one for each kind of refusal.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
@@ -32,7 +32,7 @@ type Decision = { readonly source: "edge" | "origin"; readonly line: LogLine };
 
 const LOG_DEADLINE_MILLISECONDS = 5_000;
 
-/** Sends each event in turn. Meanwhile the running system fills `decisions` and `forwarded`. */
+/** Sends the events one after the other. Meanwhile the running system fills `decisions` and `forwarded`. */
 export async function runTrials(
   development: Development,
   decisions: readonly Decision[],
@@ -138,7 +138,7 @@ function trials(development: Development, forwarded: readonly Request[]): Trial[
   ];
 }
 
-/** The decision id of a problem, or the event's id of an acceptance. */
+/** Returns the decision id from a problem, or the event's id from an acceptance. */
 function idOf({ body }: BufferedResponse): string | undefined {
   try {
     const { decision, event } = JSON.parse(body) as { decision?: string; event?: string };

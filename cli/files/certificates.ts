@@ -16,12 +16,15 @@ import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
 import { readBytes } from "./files.ts";
 
-/** The certificates of a PEM or DER file, in its order. Other content is skipped. @throws UsageError that names the file */
+/**
+ * Returns the certificates of a PEM or DER file, in the order of the file. Other content is skipped. @throws UsageError that names
+ * the file
+ */
 export function readCertificates(file: string): readonly Certificate[] {
   return parseCertificates(readBytes(file), file);
 }
 
-/** The certificates in these bytes. `from` names their source in messages. */
+/** Returns the certificates in these bytes. `from` names the source of the bytes in messages. */
 export function parseCertificates(bytes: Uint8Array, from: string): readonly Certificate[] {
   return asUsageError(() => pickContents("certificate", bytes, from)).map(({ der }, index) => {
     try {
@@ -34,8 +37,8 @@ export function parseCertificates(bytes: Uint8Array, from: string): readonly Cer
 }
 
 /**
- * Everything that the file labels as a certificate, as base64 DER and not parsed. It may be damaged or cut off: a sender may
- * present such a certificate, and `explain` says what is wrong with it.
+ * Returns everything that the file labels as a certificate, as base64 DER and not parsed. Such a certificate may be damaged or cut
+ * off. It is not refused here, because a sender may present it, and `explain` says what is wrong with it.
  */
 export function readPresentedCertificates(file: string): readonly string[] {
   const bytes = readBytes(file);
@@ -52,12 +55,12 @@ function isClaimed({ kind, der, label }: Item): boolean {
   return /^(?:X509 )?CERTIFICATE$/.test(label) && (kind === "other" || (kind === "cutOff" && der.length > 0));
 }
 
-/** Certificates in PEM, for node:tls. They are the user's own, so the rules for certificates of senders do not apply. */
+/** Returns certificates in PEM, for node:tls. They are the user's own, so the rules for certificates of senders do not apply. */
 export function readCertificatesAsPem(file: string): readonly string[] {
   return asUsageError(() => readPems(readBytes(file), file));
 }
 
-/** The one private key of a file. @throws UsageError that names the file, and never shows the key */
+/** Returns the one private key of a file. @throws UsageError that names the file, and never shows the key */
 export function readPrivateKey(file: string, passphraseFile?: string): KeyObject {
   const bytes = readBytes(file);
   const passphrase = passphraseFile === undefined ? undefined : readPassphrase(passphraseFile);
@@ -100,7 +103,7 @@ function readBoth<A, B>(readFirst: () => A, readSecond: () => B): [A, B] {
 }
 
 /**
- * The user's own certificate and key, to present in a handshake.
+ * Reads the user's own certificate and key, which are presented in a handshake.
  * @throws UsageError that names the file at fault, ConfigurationError if both are at fault
  */
 export function readPair(certificateFile: string, keyFile: string, passphraseFile?: string): Pair {
@@ -120,7 +123,7 @@ export function readPair(certificateFile: string, keyFile: string, passphraseFil
   return { certificate: pems.join(""), key: formatKey(key), chain };
 }
 
-/** The CA certificates in a file, each once. @throws UsageError if there is none */
+/** Returns the CA certificates in a file without repetitions. @throws UsageError if there is none */
 export function readAuthorities(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);
   const authorities = certificates.filter(({ isCa }) => isCa);
@@ -131,7 +134,9 @@ export function readAuthorities(file: string): readonly Certificate[] {
   );
 }
 
-/** The sender's own certificates: all that are not of a CA. @throws UsageError if the file does not begin with one */
+/**
+ * Returns the sender's own certificates: all that are not CA certificates. @throws UsageError if the file does not begin with one
+ */
 export function readSenderCertificates(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);
   const [first] = certificates;
@@ -145,9 +150,11 @@ export function readSenderCertificates(file: string): readonly Certificate[] {
   );
 }
 
-/** The faults of the certificate itself for which our servers refuse every request with it. */
+/**
+ * Returns the faults of the certificate itself. With any of these faults, our servers refuse every request with the certificate.
+ */
 export function faultsOfClient({ validFromDate, validToDate, keyUsage }: X509Certificate): string[] {
-  // Undefined if the certificate has no extended key usage, and so may be used for anything.
+  // `keyUsage` is undefined if the certificate has no extended key usage. Then it may be used for anything.
   const uses = keyUsage as readonly string[] | undefined;
   const now = Date.now();
   return [

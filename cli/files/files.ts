@@ -10,14 +10,14 @@ import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 
-/** Larger than any policy, key set or CA bundle. */
+/** This is more than the size of any policy, key set or CA bundle. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-/** Larger than a route may accept, so that a refusal for the size can be tried. */
+/** This is more than a route may accept, so that a user can try the refusal of a body that is too large. */
 export const MAX_BODY_FILE_BYTES = 64 * 1024 * 1024;
 /** A log is read into memory as one text, and then split into lines. */
 export const MAX_LOG_FILE_BYTES = 256 * 1024 * 1024;
 
-/** @throws UsageError that names the file, for a file larger than `maxBytes` too */
+/** @throws UsageError that names the file, also if the file is larger than `maxBytes` */
 export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
   try {
     return readBoundedFile(file, maxBytes);
@@ -27,8 +27,8 @@ export function readBytes(file: string, maxBytes = MAX_FILE_BYTES): Buffer {
 }
 
 /**
- * A hint, if the file is in the folder where the user called npm. npm runs a script in the folder of package.json, and has the
- * user's folder in INIT_CWD.
+ * Returns a hint if the file is in the folder in which the user called npm. npm runs a script in the folder of package.json, and
+ * INIT_CWD contains the user's folder.
  */
 export function findElsewhere(file: string): string {
   const folder = process.env["INIT_CWD"];
@@ -64,7 +64,7 @@ export function readJson(file: string): unknown {
   return parseJsonFile(file, readText(file));
 }
 
-/** As `readJson`, for a text that is already read. */
+/** Does the same as `readJson`, with a text that was already read. */
 export function parseJsonFile(file: string, text: string): unknown {
   const value = parseFile(file, text);
   const repeated = findRepeatedMembers(text);
@@ -88,7 +88,7 @@ export function parseFile(file: string, text: string): unknown {
   }
 }
 
-/** A repeated member is an error because JSON.parse would silently use the last one. So would the edge. */
+/** A repeated member is an error, because JSON.parse would silently use the last one, here and at the edge. */
 export function describeRepeated(member: RepeatedMember): string {
   return `is written a second time at ${formatPosition(member)}: remove one of them`;
 }

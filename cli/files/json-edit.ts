@@ -1,6 +1,5 @@
-// Changes a JSON text so that it holds another value, and leaves everything else as its author wrote it: order, spaces, line
-// breaks. The libraries' own edits reformat the lines around a change, and jsonc-parser's removal of a last entry can break the
-// text.
+// Changes a JSON text so that it contains another value. Everything else stays as its author wrote it: order, spaces, line breaks.
+// The libraries' own edits reformat the lines around a change, and jsonc-parser's removal of a last entry can break the text.
 
 import { isDeepStrictEqual } from "node:util";
 import jsonc from "jsonc-parser";
@@ -8,7 +7,7 @@ import jsonc from "jsonc-parser";
 type Path = readonly (string | number)[];
 type Members = Readonly<Record<string, unknown>>;
 
-/** One change, at the path of a member or an entry. `insert` adds at the end. */
+/** One change, at the path of a member or a list entry. `insert` adds at the end. */
 type Change =
   | { readonly kind: "remove"; readonly path: Path }
   | { readonly kind: "insert" | "replace"; readonly path: Path; readonly value: unknown };
@@ -83,7 +82,11 @@ function nameOf({ children }: jsonc.Node): unknown {
   return children?.[0]?.value;
 }
 
-/** Removes the entry with its comma and white space: those before it or, for the first entry, those after it. */
+/**
+ * Removes the entry, its comma and white space. The first entry is removed with the comma after it, each other entry with the
+ * comma
+ * before it.
+ */
 function removeChild(text: string, holder: jsonc.Node, index: number): string {
   const { children = [] } = holder;
   const [previous, child, next] = [children[index - 1], children[index], children[index + 1]];
@@ -93,7 +96,10 @@ function removeChild(text: string, holder: jsonc.Node, index: number): string {
   return splice(text, holder.offset + 1, endOf(holder) - 1, "");
 }
 
-/** Adds an entry with the same white space as the entry before it. If it is too long for that line, it starts a new one. */
+/**
+ * Adds an entry with the same white space as the entry before it. If the new entry does not fit on that line, it starts a new
+ * line.
+ */
 function insertLast(text: string, holder: jsonc.Node, name: string | number | undefined, value: unknown): string {
   const last = holder.children?.at(-1);
   const at = last === undefined ? holder.offset + 1 : endOf(last);
@@ -108,13 +114,13 @@ function insertLast(text: string, holder: jsonc.Node, name: string | number | un
   const indentation = gap.includes("\n") ? gap.slice(gap.lastIndexOf("\n") + 1) : outer + unit;
   const end = eolOf(text);
   const written = `${comma}${end}${indentation}${label}${formatValue(value, indentation, unit, label.length)}`;
-  // If the list was empty or on one line, its closing bracket gets a line of its own.
+  // If the list was empty or on one line, its closing bracket is moved to a line of its own.
   const isClosedBehind = last !== undefined && /\n/.test(text.slice(at, endOf(holder)));
   if (isClosedBehind) return splice(text, at, at, withEnds(written, end));
   return splice(text, at, endOf(holder) - 1, withEnds(`${written}${end}${outer}`, end));
 }
 
-/** On one line if it fits, otherwise with each member on a line of its own, like the rest of a policy. */
+/** Writes the value on one line if it fits. Otherwise each member has a line of its own, as in the rest of a policy. */
 function formatValue(value: unknown, indentation: string, unit: string, used = 0): string {
   const inLine = formatInLine(value);
   const members = Array.isArray(value)
@@ -140,12 +146,12 @@ function membersOf(value: Members): [name: string, member: unknown][] {
   return Object.entries(value).filter(([, member]) => member !== undefined);
 }
 
-/** The indentation of the line that holds this offset. */
+/** Returns the indentation of the line that contains this offset. */
 function indentationAt(text: string, offset: number): string {
   return /^[ \t]*/.exec(text.slice(text.lastIndexOf("\n", offset - 1) + 1))?.[0] ?? "";
 }
 
-/** The indentation of the first indented line. */
+/** Returns the indentation of the first indented line. */
 function unitOf(text: string): string {
   return /\n([ \t]+)\S/.exec(text)?.[1] ?? "  ";
 }

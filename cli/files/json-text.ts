@@ -1,10 +1,10 @@
-// Says what JSON.parse does not: where a text breaks off, which members are repeated, and where a member is. JSON.parse alone decides
-// whether a text is accepted. Quotes no value, because it may be a secret.
+// Finds facts that JSON.parse does not report: where a text breaks off, which members are repeated, and where a member is. Only
+// JSON.parse decides whether a text is accepted. No message quotes a value, because it may be a secret.
 
 import jsonc from "jsonc-parser";
 import { formatPointer } from "../../core/configuration-error.ts";
 
-/** Counted from 1, as editors do. */
+/** Lines and columns are counted from 1, as in editors. */
 export interface Position {
   readonly line: number;
   readonly column: number;
@@ -20,11 +20,11 @@ export class JsonSyntaxError extends Error {
 
 const STRICT = { disallowComments: true, allowTrailingComma: false } as const;
 
-/** A policy has eight levels. The limit prevents a stack overflow: code that walks a document is recursive. */
+/** A policy has eight levels. The limit prevents a stack overflow, because code that walks a document is recursive. */
 const MAX_DEPTH = 100;
 
 /**
- * Parses strict JSON. If a member is repeated, the last one counts. findRepeatedMembers names repeated members.
+ * Parses strict JSON. If a member is repeated, the last one is used. findRepeatedMembers() reports repeated members.
  * @throws JsonSyntaxError with the position and what was expected there
  */
 export function parseJson(text: string): unknown {
@@ -65,7 +65,7 @@ function nameFault(code: string): string {
     .replace(/^[A-Z]/, (one) => one.toLowerCase());
 }
 
-/** Members whose name occurred before in the same object, in the order of the text. The text must be JSON. */
+/** Returns the members whose name occurred before in the same object, in the order of the text. The text must be JSON. */
 export function findRepeatedMembers(text: string): RepeatedMember[] {
   const repeated: RepeatedMember[] = [];
   const open: Set<string>[] = [];
@@ -86,7 +86,10 @@ export function findRepeatedMembers(text: string): RepeatedMember[] {
   return repeated;
 }
 
-/** Finds the position of a member in a text. For a missing member, the position of the object that should hold it. */
+/**
+ * Returns a function that finds the position of a member in a text. For a missing member, it returns the position of the object in
+ * which the member is missing.
+ */
 export function locateMembers(text: string): (path: readonly string[]) => Position {
   const root = jsonc.parseTree(text);
   const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
@@ -103,7 +106,7 @@ export function locateMembers(text: string): (path: readonly string[]) => Positi
   };
 }
 
-/** The property itself, not only its value, so that the position is that of its name. */
+/** Returns the property itself, not only its value, so that the position is that of the name. */
 function childOf(node: jsonc.Node, member: string): jsonc.Node | undefined {
   const holder = node.type === "property" ? node.children?.[1] : node;
   if (holder?.type === "array") return holder.children?.[Number(member)];

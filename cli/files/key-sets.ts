@@ -1,4 +1,4 @@
-// JWK Sets in files. The public and the private set look alike and are easily confused. No member of a key is shown.
+// Reads JWK Sets from files. The public and the private set look alike and are easily confused. Messages show no member of a key.
 
 import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
@@ -26,7 +26,7 @@ interface KeySet {
   readonly keys: readonly unknown[];
 }
 
-/** @throws UsageError if it is not a key set, or if it is a single key */
+/** @throws UsageError if the file contains no key set, or only a single key */
 function readSet(file: string, remedy: string): KeySet {
   const document = readJson(file);
   if (!isObject(document)) throw new UsageError(`${file} holds ${nameValue(document)} and no set of keys: ${remedy}`);
@@ -46,12 +46,12 @@ function nameValue(value: unknown): string {
   return Array.isArray(value) ? "a list" : `a ${typeof value}`;
 }
 
-/** Undefined for an empty set: the code that imports the keys reports that. */
+/** Undefined for an empty set, because the code that imports the keys reports an empty set. */
 function isPrivate({ keys }: KeySet): boolean | undefined {
   return keys.length === 0 ? undefined : holdsPrivateKeys(keys);
 }
 
-/** Whether the value is a list of keys with a private one among them. */
+/** Returns true if the value is a list of keys that contains a private key. */
 export function holdsPrivateKeys(keys: unknown): boolean {
   return Array.isArray(keys) && keys.some((key) => typeof key === "object" && key !== null && "d" in key);
 }

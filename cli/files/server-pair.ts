@@ -1,4 +1,5 @@
-// The certificate and key of a listener. A fault for which every client would refuse them stops the start. A fault that only some
+// Reads the certificate and key of a listener. If every client would refuse the certificate, the start fails. A fault that only
+// some
 // clients notice is reported.
 
 import cluster from "node:cluster";
@@ -18,7 +19,7 @@ export function readServerPair(certificateFile: string, keyFile: string, passphr
   return pair;
 }
 
-/** Checks that each certificate of the file is issued by the next one, and the last by a public root. */
+/** Reports a gap in the chain: each certificate of the file must be issued by the next one, and the last by a public root. */
 function reportGap(file: string, chain: readonly X509Certificate[]): void {
   const gap = chain.find((certificate, index) => {
     const next = chain[index + 1];

@@ -1,6 +1,7 @@
-// Writes the files of commands. Content goes into a new file beside the target, which then replaces it: nobody reads half a file,
-// and no file of somebody else is written to. A file with secrets is readable by its owner alone, whatever the umask is. A symbolic
-// link stays, and its target is replaced.
+// Writes the files of commands. The content is first written to a new file next to the target, which then replaces the target. So
+// nobody reads half a file, and a file of somebody else is never written to. A file with secrets is readable only by its owner,
+// whatever
+// the umask is. If the target is a symbolic link, the link stays, and the file to which it points is replaced.
 
 import { randomUUID } from "node:crypto";
 import {
@@ -19,7 +20,7 @@ import { describeFileFault } from "../../origin/node/file-faults.ts";
 import { UsageError } from "../command.ts";
 
 /**
- * Replaces the file, or the target of a link, in one step. If the old file's mode is narrower, it is kept.
+ * Replaces the file, or the target of a link, in one step. If the old file has a narrower mode, that mode is kept.
  * @throws UsageError that names the file
  */
 export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 0o644): void {
@@ -45,7 +46,7 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
   }
 }
 
-/** Makes a folder and its missing parents. @throws UsageError that names it */
+/** Makes a folder and its missing parents. @throws UsageError that names the folder */
 export function makeFolder(folder: string, mode = 0o777): void {
   try {
     mkdirSync(folder, { recursive: true, mode });
@@ -57,12 +58,12 @@ export function makeFolder(folder: string, mode = 0o777): void {
   }
 }
 
-/** The limit of Linux. */
+/** Linux follows at most this number of links. */
 const MAX_LINKS = 40;
 
 /**
- * The target of a link. A link of another user is not followed, unless the user is root: in a folder that all may write to, anybody
- * can put a link to one of our files.
+ * Returns the target of a link. A link of another user is not followed, unless that user is root. In a folder that everybody may
+ * write to, anybody could make a link to one of our files.
  */
 function followLinks(file: string): string {
   let target = file;

@@ -1,4 +1,5 @@
-// The files of a new project: those of template/, without those that its mode does not need, and with a policy of its own.
+// The files of a new project: those of template/, without the files that its mode does not need. If a preset is given, its policy
+// replaces the policy of the template.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,18 +16,18 @@ export interface ProjectOptions {
   readonly mode: ProjectMode;
   /** Undefined for the template's policy, which is an example. */
   readonly preset: string | undefined;
-  /** NAME=FILE, for a preset without a CA. */
+  /** Each is NAME=FILE, the CA for a preset that has none. */
   readonly anchors: readonly string[];
 }
 
 export interface Project {
-  /** Text by path, sorted by path. */
+  /** Maps each path to the text of the file. Sorted by path. */
   readonly files: ReadonlyMap<string, string>;
   /** The steps that remain for the preset's sender. */
   readonly steps: readonly string[];
 }
 
-/** Not in template/, because npm leaves a file of this name out of packages. */
+/** This file is not in template/, because npm leaves a file of this name out of packages. */
 const GITIGNORE = `node_modules/
 .wrangler/
 # What countersign writes: signing keys, secrets of local runs, events and who sent them
@@ -42,12 +43,12 @@ observed.jsonl
 const EDGE_FILES = ["src/index.ts", "wrangler.jsonc"];
 const ORIGIN_FILES = ["handler.ts"];
 
-/** @throws UsageError, ConfigurationError if the preset cannot be written */
+/** @throws UsageError or ConfigurationError if the preset cannot be written */
 export function makeProject({ mode, preset, anchors }: ProjectOptions): Project {
   const { policy, secrets, steps } = makePolicy(preset, anchors);
   const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
   if (policy !== undefined) files.set("policy.json", policy);
-  // Puts the names into secrets.required: a deployment is refused while one of these secrets is missing.
+  // Puts the names of the secrets into secrets.required, so that Cloudflare refuses a deployment while one of them is missing.
   replace(files, "wrangler.jsonc", (text) =>
     text.replace('["SIGNING_KEYS"]', () => JSON.stringify(["SIGNING_KEYS", ...secrets]).replaceAll(",", ", ")),
   );
@@ -80,7 +81,7 @@ interface Manifest {
   readonly dependencies: Record<string, string>;
 }
 
-/** A project depends on the version that creates it. */
+/** A project depends on the Countersign version that creates the project. */
 function manifestOf(template: Manifest, mode: ProjectMode): object {
   const { deploy = "", ...scripts } = template.scripts;
   if (mode === "edge") scripts["dev"] = "countersign dev";
@@ -96,7 +97,7 @@ function dropSection(text: string, heading: string): string {
   return sections.filter((section) => !section.startsWith(`## ${heading}\n`)).join("");
 }
 
-/** A policy with only the preset, made in memory, so that no file is overwritten. */
+/** Makes a policy with only the preset. It is made in a temporary folder, so that no file is overwritten. */
 function makePolicy(preset: string | undefined, anchors: readonly string[]) {
   if (preset === undefined) return { policy: undefined, secrets: [], steps: [] };
   const folder = mkdtempSync(join(tmpdir(), "countersign-init-"));

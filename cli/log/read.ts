@@ -1,11 +1,11 @@
-// Reads Countersign's logs: of an origin, of `dev --json`, and of `wrangler tail --format json`.
+// Reads Countersign's logs: those of an origin, of `dev --json`, and of `wrangler tail --format json`.
 
 import { boundLine, type LogLine } from "../../core/log-line.ts";
 import { describeContents, readContents } from "../../origin/contents/file.ts";
 import { UsageError } from "../command.ts";
 import { MAX_LOG_FILE_BYTES, readText } from "../files/files.ts";
 
-/** A log line, with what the surrounding event says of it. */
+/** A log line, with the request and the time from the surrounding event of `wrangler tail`. */
 export interface LogEntry {
   readonly line: LogLine;
   /** The request of the platform's event. */
@@ -14,12 +14,12 @@ export interface LogEntry {
   readonly at?: number;
 }
 
-/** Every decision line in the file (`-` is stdin), in order. Skips everything else. @throws UsageError */
+/** Returns every decision line in the file (`-` is stdin), in order. Skips everything else. @throws UsageError */
 export function readLogFile(file: string): LogLine[] {
   return readLogEntries(file).map(({ line }) => line);
 }
 
-/** The same, with what is known of each line. @throws UsageError */
+/** Returns the same lines, each with its request and time if they are known. @throws UsageError */
 export function readLogEntries(file: string): LogEntry[] {
   const text = readText(file, MAX_LOG_FILE_BYTES);
   const entries = documentsOf(text).flatMap((document) =>
@@ -29,7 +29,7 @@ export function readLogEntries(file: string): LogEntry[] {
   return entries;
 }
 
-/** A log may be empty, or hold lines of other programs. @throws UsageError for contents that cannot be a log */
+/** Accepts an empty log, and a log with lines of other programs. @throws UsageError for contents that cannot be a log */
 function refuseOtherContents(file: string, text: string): void {
   const items = readContents(Buffer.from(text));
   if (items.some(({ kind }) => kind === "json" || kind === "other" || kind === "empty")) return;
@@ -38,7 +38,7 @@ function refuseOtherContents(file: string, text: string): void {
   );
 }
 
-/** The JSON objects of a text: each on one line or, as wrangler prints them, from a line with `{` to a line with `}`. */
+/** Returns the JSON objects of a text. Each is on one line or, as wrangler prints them, between a line `{` and a line `}`. */
 function documentsOf(text: string): unknown[] {
   const documents: unknown[] = [];
   let open: string[] | undefined;
@@ -54,7 +54,7 @@ function documentsOf(text: string): unknown[] {
   return documents;
 }
 
-/** A log collector may write a prefix before the object. */
+/** Skips everything before the first brace, because a log collector may write a prefix there. */
 function parse(text: string): unknown[] {
   const start = text.indexOf("{");
   if (start < 0) return [];
@@ -76,7 +76,7 @@ interface TailEvent {
   readonly event?: { readonly request?: { readonly method?: unknown; readonly url?: unknown } | null } | null;
 }
 
-/** The lines that a Worker printed, inside an event of `wrangler tail`. */
+/** Returns the lines that a Worker printed, from an event of `wrangler tail`. */
 function tailedEntries(document: unknown): LogEntry[] {
   const { logs, eventTimestamp, event } = document as TailEvent;
   if (!Array.isArray(logs)) return [];

@@ -1,4 +1,4 @@
-// Writes one decision as one line for people. Machines get the JSON.
+// Writes one decision as one line for people. Programs get the JSON line.
 
 import type { LogLine } from "../../core/log-line.ts";
 import { cut } from "../../core/shown-text.ts";
@@ -9,7 +9,7 @@ import { bad, type Cell, doubtful, good, tabulate } from "../table.ts";
 const SOURCE_WIDTH = 6;
 const DECISION_WIDTH = 9;
 
-/** Time, program, verdict, code, route, subject, and why. */
+/** Formats time, program, verdict, code, route, subject and reason. */
 export function formatDecision(source: string, line: LogLine, now: Date): Shown[] {
   const why = line["why"] ?? line["reason"];
   const certificate = line["certificate"] as { subject?: string } | undefined;

@@ -42,7 +42,7 @@ export const docusign: Preset = {
   checked: "2026-11-23",
 };
 
-/** A separate sender, because a demo account must not be able to call what production calls. */
+/** A separate sender, because a demo account must not be able to call the routes of production accounts. */
 export const docusignDemo: Preset = {
   ...docusign,
   title: "Docusign Connect, demo (developer) accounts",

@@ -1,4 +1,4 @@
-// Meta. It signs the certificate of its webhook client with its own CA, since its DigiCert certificate expired on 2026-04-15.
+// Meta. It has used its own CA for the certificate of its webhook client since its DigiCert certificate expired on 2026-04-15.
 
 import type { Preset } from "./preset.ts";
 

@@ -1,24 +1,25 @@
-// A preset: members of a policy, ready to be written, and what an operator must know and do in addition. Data only. A value that
-// its vendor has not published is left out and named in `notes`, never guessed.
+// A preset: members of a policy that are ready to be written, and the facts and steps that an operator needs in addition. Only
+// data.
+// A value that its vendor has not published is left out and named in `notes`, never guessed.
 
 import type { PolicyDocument, SenderDocument } from "../../core/policy/schema.ts";
 
 export interface Preset {
-  /** The sender in one line. */
+  /** Names the sender in one line. */
   readonly title: string;
-  /** The sender as in a policy. If it has no accepted certificate, its route observes until one is added. */
+  /** The sender as in a policy. If it has no accepted certificate, its route only observes until the operator adds one. */
   readonly sender: Omit<SenderDocument, "about">;
   readonly route: Omit<PolicyDocument["routes"][string], "senders">;
   /** Where the certificate of each anchor in `sender.trust` comes from. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
   /** Describes the value of each secret, in the sender's own terms. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Steps for the operator, at the sender or for it. */
+  /** Steps for the operator, in the sender's settings or in the own configuration. */
   readonly steps: readonly string[];
   /** Facts that are not published, not certain, not proven, or likely to change. They are written into the policy. */
   readonly notes: readonly string[];
   readonly sources: readonly string[];
-  /** The day on which the sources were read. */
+  /** The day on which we read the sources. */
   readonly checked: string;
 }
 
@@ -34,6 +35,6 @@ export interface PublicRoot {
 export interface PrivateAnchor {
   readonly what: string;
   readonly where: string;
-  /** Where it is published. */
+  /** The CA's fingerprint, if it is published. */
   readonly sha256?: string;
 }

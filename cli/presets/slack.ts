@@ -1,4 +1,4 @@
-// Slack. It promises a name and "any DigiCert root", so every DigiCert root in Node's store is an anchor.
+// Slack. It promises a name and "any DigiCert root", so all DigiCert roots in Node's store are anchors.
 
 import type { Preset } from "./preset.ts";
 import { DIGICERT_ROOTS } from "./public-roots.ts";
