@@ -1,4 +1,4 @@
-// Checks how the server answers without a certificate, to a stranger's certificate, and to a sender's.
+// Checks the server's answers to a request without a certificate, with a stranger's certificate, and with a sender's certificate.
 
 import type { Problem } from "../../core/refusal.ts";
 import { CLOCK_SKEW_SECONDS } from "../../core/wire.ts";
@@ -6,7 +6,7 @@ import { loadOptional } from "../../origin/optional-package.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject } from "./subject.ts";
 
-/** Problems of refusals that doctor reports as separate findings. Any other problem only says that the sender was not proven. */
+/** Problems of refusals that doctor reports as separate findings. Every other problem only says that the sender was not proven. */
 const OTHER_PROBLEMS: Readonly<Partial<Record<Problem, FindingCode>>> = {
   "unknown-host": "host_not_served",
   "not-found": "route_not_found",
@@ -25,7 +25,7 @@ export async function checkWithoutCertificate(subject: Subject): Promise<{ repor
   return { report: { check: "answer without a certificate", seen: [evidence], findings }, reply };
 }
 
-/** A refusal, or the end of the handshake, is the expected result. This reports anything else that is wrong with it. */
+/** A refusal or the end of the handshake is the expected result. Returns anything else that is wrong with the answer. */
 function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   const { status, problem, error } = reply;
   if (error !== undefined) return [];
@@ -37,7 +37,7 @@ function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   return [found(status >= 500 ? "server_failing" : "other_server", evidence)];
 }
 
-/** Presents a leaf from a CA made here, which has the same name as a CA of the senders. */
+/** Presents a certificate from a CA that is made here. This CA has the same name as a CA of the senders, but another key. */
 export async function checkStranger(subject: Subject): Promise<CheckReport> {
   const check = "answer to a stranger";
   const stranger = await makeStranger(subject).catch((error: Error) => error);
@@ -64,7 +64,7 @@ async function makeStranger({ route }: Subject): Promise<{ certificate: string; 
 
 const COMMON_NAME = "2.5.4.3";
 
-/** Checks the answer to the given certificate. The posted body is an event: if the server accepts it, a handler gets it. */
+/** Checks the answer to the given certificate. The posted body is an event. If the server accepts it, a handler receives it. */
 export async function checkGiven(subject: Subject): Promise<CheckReport> {
   const check = "answer to the given certificate";
   const { identity, url } = subject;

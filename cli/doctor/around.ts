@@ -17,7 +17,7 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
   return { check, seen: [evidence], findings };
 }
 
-/** Asks for another host than the server's, first in the request, then in the handshake. */
+/** Asks for a host that the server does not have, first in the Host header, then in the handshake. */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
   const { url } = subject;
   const serverName = serverNameOf(subject);
@@ -36,8 +36,8 @@ export async function checkOtherHosts(subject: Subject, own: Reply): Promise<Che
 }
 
 /**
- * Whether the server refused this request at the same step as one for its own host. A response that is not Countersign's comes
- * from another server.
+ * Returns true if the server refused this request at the same step as a request for its own host. A response without a problem of
+ * Countersign comes from another server.
  */
 function isSameRefusal(reply: Reply, own: Reply): boolean {
   return reply.problem !== undefined && reply.problem === own.problem;

@@ -11,7 +11,7 @@ import type { Subject } from "./subject.ts";
 
 const NO_OPENSSL = "there is no program openssl here";
 
-/** Runs every check. If the server cannot be reached, only the checks that do not need it. */
+/** Runs every check. If the server cannot be reached, runs only the checks that need no server. */
 export async function examineEndpoint(subject: Subject): Promise<CheckReport[]> {
   const now = new Date();
   const alone = () => [checkExpiry(subject, Math.floor(now.getTime() / 1000)), checkDrift(subject)];
@@ -44,7 +44,7 @@ function unread(check: string): CheckReport {
   return { check, seen: [], findings: [], notChecked: NO_OPENSSL };
 }
 
-/** Adds a note if the local policy has no route for the path: the server may have another policy. */
+/** Adds a finding if the given policy has no route for the path. The server may have another policy. */
 function withPolicyRoute({ policy, route, url }: Subject, report: CheckReport): CheckReport {
   if (policy === undefined || route !== undefined || report.findings.length > 0) return report;
   return {

@@ -1,10 +1,12 @@
-// The closed table of everything that doctor can find: a code with its severity, problem and remedy. The evidence comes from the check.
+// The closed table of everything that doctor can find. Each code has a severity, a problem and a remedy. The evidence comes from
+// the
+// check.
 
 export type Severity = "error" | "warning";
 
 /**
- * An error: events are lost, or somebody is accepted who must not be. A warning: one of these may happen later, or for some
- * senders.
+ * An error means that events are lost, or that a request is accepted which must be refused. A warning means that this may happen
+ * later, or for some senders.
  */
 export const FINDINGS = {
   host_unknown: ["error", "the host name does not resolve", "publish a DNS record for it, or mend the URL"],
@@ -234,7 +236,7 @@ export interface Finding {
   readonly code: FindingCode;
   readonly severity: Severity;
   readonly problem: string;
-  /** What the check saw. It may hold text from the server, so it is escaped when it is printed. */
+  /** The observation of the check. It may contain text from the server, so it is escaped when it is printed. */
   readonly evidence: string;
   readonly remedy: string;
 }
@@ -244,7 +246,7 @@ export function found(code: FindingCode, evidence: string): Finding {
   return { code, severity, problem, evidence, remedy };
 }
 
-/** The result of one check: what it saw, what is wrong, or why it was not made. */
+/** The result of one check: its observations, what is wrong, or why the check was not made. */
 export interface CheckReport {
   readonly check: string;
   readonly seen: readonly string[];

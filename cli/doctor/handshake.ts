@@ -1,4 +1,4 @@
-// Reads a server's handshake messages from openssl s_client: Node shows a client neither the request for its certificate nor the
+// Reads a server's handshake messages from openssl s_client, because Node shows a client neither the certificate request nor the
 // chain as it was sent.
 
 import { execFile } from "node:child_process";
@@ -10,15 +10,16 @@ interface Message {
   readonly content: Buffer;
 }
 
-/** The messages of the server by name. If a name occurs several times, the first. */
+/** The messages of the server by name. If a name occurs several times, the first message is kept. */
 export type Handshake = ReadonlyMap<string, Message>;
 
 const DEADLINE_MILLISECONDS = 15_000;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Starts a handshake without a certificate, and ends the connection afterwards. With `only`, offers only this version, at the
- * lowest security level, which OpenSSL requires for versions before 1.2.
+ * Starts a handshake without a certificate, and ends the connection afterwards. If `only` is given, offers only this version at
+ * the
+ * lowest security level, because OpenSSL requires that level for versions before 1.2.
  * @returns undefined if there is no program openssl
  */
 export async function observeHandshake(
@@ -31,7 +32,7 @@ export async function observeHandshake(
   return output === undefined ? undefined : readMessages(output);
 }
 
-/** No name is asked for at an IP address (RFC 6066 §3). */
+/** No server name is sent for an IP address (RFC 6066 §3). */
 function nameOf(serverName: string): string[] {
   return serverName === "" ? ["-noservername"] : ["-servername", serverName];
 }
@@ -42,16 +43,16 @@ function run(args: readonly string[]): Promise<string | undefined> {
     const child = execFile("openssl", [...args], options, (error, stdout) =>
       resolve(error?.code === ("ENOENT" as unknown) ? undefined : stdout),
     );
-    // Closing its stdin ends it. It may have ended before, so errors are ignored.
+    // Closing stdin ends openssl. It may have ended before, so errors are ignored.
     child.stdin?.on("error", () => {});
     child.stdin?.end();
   });
 }
 
-/** The type and the length of a handshake message. */
+/** The size of the type and the length at the start of a handshake message. */
 const HEADER_OCTETS = 4;
 
-/** `-msg` prints a line for each message, followed by its octets in hex. */
+/** Parses the output of `-msg`, which has a line for each message, followed by the octets of the message in hex. */
 function readMessages(output: string): Map<string, Message> {
   const messages = new Map<string, Message>();
   for (const [, minor, name = "", octets = ""] of output.matchAll(
@@ -65,9 +66,9 @@ function readMessages(output: string): Map<string, Message> {
 
 /** The request for a client certificate (RFC 5246 §7.4.4, RFC 8446 §4.3.2). */
 export interface CertificateRequest {
-  /** The names of the CAs in DER, in order. */
+  /** The CA names in DER, in the order of the message. */
   readonly authorities: readonly Buffer[];
-  /** Numbers of RFC 8446 §4.2.3. */
+  /** Numbers of signature schemes (RFC 8446 §4.2.3). */
   readonly signatureAlgorithms: readonly number[];
 }
 
@@ -115,14 +116,14 @@ function namesOf(bytes: Buffer): Buffer[] {
 }
 
 /**
- * The certificates that the server sent, in DER, its own first (RFC 5246 §7.4.2, RFC 8446 §4.4.2).
+ * Returns the certificates that the server sent, in DER, with its own certificate first (RFC 5246 §7.4.2, RFC 8446 §4.4.2).
  * @throws RangeError if the message is cut off
  */
 export function readSentChain(handshake: Handshake): Buffer[] {
   const message = handshake.get("Certificate");
   if (message === undefined) return [];
   const reader = new Reader(message.content);
-  // Only TLS 1.3 has a context, which is empty here, and extensions after each certificate.
+  // Only TLS 1.3 has a context, which is empty here, and has extensions after each certificate.
   if (message.isTls13) reader.vector(1);
   const chain: Buffer[] = [];
   for (const list = new Reader(reader.vector(3)); list.hasMore; ) {
@@ -132,7 +133,7 @@ export function readSentChain(handshake: Handshake): Buffer[] {
   return chain;
 }
 
-/** Reads numbers and vectors of TLS. A vector is a length, followed by that number of octets. */
+/** Reads numbers and vectors of TLS. A vector is a length, followed by the same number of octets. */
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;

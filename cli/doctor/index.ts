@@ -1,4 +1,4 @@
-// countersign doctor: sends a server the requests that senders and strangers would send, and reports what is wrong.
+// countersign doctor: sends the requests that senders and strangers would send to a server, and reports what is wrong.
 
 import { existsSync } from "node:fs";
 import { type Policy, type Route, selectRoute } from "../../core/policy/policy.ts";
@@ -121,7 +121,7 @@ function requireUrl(text: string, what: string, protocols: readonly string[]): U
   return url;
 }
 
-/** Undefined if the policy has no route for the path. */
+/** Returns the route, or undefined if the policy has no route for the path. */
 function routeOf(policy: Policy, { pathname, host }: URL): Route | undefined {
   const route = resultOf(() => selectRoute(policy, pathname, "POST", host));
   return route instanceof Refusal ? undefined : route;

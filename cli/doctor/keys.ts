@@ -44,7 +44,7 @@ async function fetchKeys(
   serverCa: string | undefined,
 ): Promise<{ status: number | string; text: string }> {
   try {
-    // Fetched as an origin does: only from a server whose certificate is verified.
+    // The keys are fetched as an origin fetches them: only from a server whose certificate is verified.
     const { status, body } = await sendEvent(url, { method: "GET", headers: {}, body: "", serverCa });
     return { status, text: body };
   } catch (error) {

@@ -9,7 +9,7 @@ import type { Subject } from "./subject.ts";
 const DAY_SECONDS = 86_400;
 const WITHIN_DAYS = 30;
 
-/** The expiry of the policy's anchors and windows, and of the given certificate. `now` in Unix seconds. */
+/** Checks the expiry of the policy's anchors and windows, and of the given certificate. `now` is in Unix seconds. */
 export function checkExpiry({ policy, identity }: Subject, now: number): CheckReport {
   const check = "expiry";
   if (policy === undefined && identity === undefined)
@@ -27,7 +27,10 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
   return { check, seen: soon.length === 0 ? [`nothing expires within ${WITHIN_DAYS} days`] : [], findings };
 }
 
-/** With each event, the origin logs the digests of two policies if they differ. The latest such line counts. */
+/**
+ * If edge and origin have different policies, the origin logs both digests with each event. Only the last accepted event is
+ * checked.
+ */
 export function checkDrift({ policy, options: { log } }: Subject): CheckReport {
   const check = "policy of edge and origin";
   if (log === undefined) return { check, seen: [], findings: [], notChecked: "give --log with the origin's log lines" };

@@ -1,5 +1,5 @@
-// Checks the server's request for a client certificate. Without it, or if it names only CAs that a sender does not know, no
-// certificate arrives.
+// Checks the server's request for a client certificate. A sender presents no certificate if the server sends no request, or if the
+// request names only CAs that the sender does not know.
 
 import type { Anchor } from "../../core/policy/policy.ts";
 import { foldName, formatDistinguishedName, parseDistinguishedNameDer } from "../../core/x509/distinguished-name.ts";
@@ -14,7 +14,10 @@ const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
 ];
 const MOST_NAMES_SHOWN = 20;
 
-/** Compares the CAs that the server names with the anchors of the senders that the policy admits, on the route or on any route. */
+/**
+ * Compares the CAs that the server names with the anchors of the policy's senders: those of the route or, without a route, all of
+ * them.
+ */
 export function checkCertificateRequest({ policy, route }: Subject, handshake: Handshake): CheckReport {
   const check = "client certificate request";
   const request = readCertificateRequest(handshake);
@@ -47,7 +50,7 @@ function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): F
     .map(({ name, certificate }) => found("ca_name_missing", `anchor ${name}: ${certificate.subjectText}`));
 }
 
-/** A name that the certificate reader refuses gets a key that no other name has. */
+/** If the certificate reader refuses a name, the name gets a key that no other name has. */
 function readName(der: Buffer): { readonly text: string; readonly key: string } {
   try {
     const name = parseDistinguishedNameDer(der);

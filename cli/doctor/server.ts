@@ -1,4 +1,4 @@
-// Checks the server's side of the handshake: whether it can be reached, and whether a strict sender would continue.
+// Checks the server's side of the handshake: whether the server can be reached, and whether a strict sender would continue.
 
 import { X509Certificate } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
@@ -9,7 +9,7 @@ import { hostOf, type Subject, serverNameOf } from "./subject.ts";
 
 const TIMEOUT_MILLISECONDS = 15_000;
 const DAY_MILLISECONDS = 86_400_000;
-/** Public CAs advise to renew 30 days before expiry. Less than this is late. */
+/** Public CAs advise to renew 30 days before expiry. If fewer days than this remain, the renewal is late. */
 const ENDS_SOON_DAYS = 21;
 
 /** The handshake as a Node client sees it. */
@@ -50,7 +50,7 @@ function codeOf(error: unknown): string {
   return String((error as { readonly code?: unknown }).code ?? error);
 }
 
-/** Checks whether the server can be reached. The handshake is undefined without openssl, or if there is no server. */
+/** Checks whether the server can be reached. The handshake is undefined if there is no openssl or no server. */
 export async function checkConnection(
   subject: Subject,
 ): Promise<{ report: CheckReport; connection: Connection | undefined; handshake: Handshake | undefined }> {
@@ -64,7 +64,7 @@ export async function checkConnection(
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
     const seen = await handshake;
-    // With TLS 1.2, a server that requires a client certificate ends the handshake if none is presented.
+    // With TLS 1.2, a server that requires a client certificate ends the handshake if the client presents none.
     const isInsisting = seen?.has("CertificateRequest") === true;
     const evidence = `${place}: ${code === "" ? message : code}`;
     const findings = isInsisting ? [] : [found(codeOfFailure(code), evidence)];
@@ -84,7 +84,7 @@ function codeOfFailure(code: string): FindingCode {
   return "no_connection";
 }
 
-/** OpenSSL's error codes for which a strict client ends the handshake. */
+/** Node's codes for the verification errors at which a strict client ends the handshake. */
 const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "server_other_host",
   CERT_HAS_EXPIRED: "server_expired",
@@ -97,7 +97,7 @@ const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
   INVALID_PURPOSE: "server_not_for_servers",
 };
 
-/** Verifies the server's certificate like a client that knows only the public roots or, with --ca, only those. */
+/** Verifies the server's certificate like a client that knows only the public roots or, with --ca, only the given CAs. */
 export function checkServerCertificate(
   connection: Connection | undefined,
   handshake: Handshake | undefined,
@@ -121,7 +121,7 @@ export function checkServerCertificate(
     ...(own === undefined ? [] : [nameOf(own.subject), own.subjectAltName ?? "no alternative names"]),
   ].join(": ");
   if (verification !== "") findings.push(found(VERIFICATIONS[verification] ?? "server_not_verified", evidence));
-  // The verification stops at the first fault. If the certificate itself shows the same fault, it is reported only once.
+  // The verification stops at the first fault. If a check of the certificate found the same fault, it is reported only once.
   return {
     check,
     seen,
@@ -142,7 +142,7 @@ function describeOwn(own: X509Certificate, now: Date): Finding[] {
   ];
 }
 
-/** A name in one line. */
+/** Returns a name in one line. */
 function nameOf(name: string | undefined): string {
   return oneLine(name) || "(no name)";
 }
@@ -154,7 +154,7 @@ const VERSIONS: readonly (readonly [TlsVersion, string])[] = [
   ["tls1_3", "TLS 1.3"],
 ];
 
-/** Finds out which TLS versions the server accepts, by offering each alone. */
+/** Finds out which TLS versions the server accepts. Offers one version at a time. */
 export async function checkVersions(subject: Subject): Promise<CheckReport> {
   const target = { host: hostOf(subject), port: subject.port, serverName: serverNameOf(subject) };
   const asked = await Promise.all(

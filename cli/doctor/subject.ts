@@ -1,4 +1,4 @@
-// The subject of doctor: one URL, what is known of it locally, and how to send requests to it.
+// The subject of doctor: one URL, the local facts about it, and a function that sends requests to it.
 
 import { isIP } from "node:net";
 import { parseProblemType } from "../../core/decision/problem.ts";
@@ -22,7 +22,7 @@ export interface Subject {
 
 export interface SubjectOptions {
   readonly httpPort: number;
-  /** Other URLs, which must not reach the same code. */
+  /** Other URLs of the Worker. They must not reach the same code. */
   readonly also: readonly string[];
   /** URL of the origin behind the edge. */
   readonly origin: string | undefined;
@@ -39,17 +39,17 @@ export function hostOf({ url }: Subject): string {
   return url.hostname.replace(/^\[|\]$/g, "");
 }
 
-/** The server name for the handshake. Empty for an IP address. */
+/** Returns the server name for the handshake. Empty for an IP address. */
 export function serverNameOf(subject: Subject): string {
   const host = hostOf(subject);
   return isIP(host) === 0 ? host : "";
 }
 
-/** The response. */
+/** The response to a request, or the reason why there was none. */
 export interface Reply {
   /** 0 if there was no response. */
   readonly status: number;
-  /** Why there was no response: a code of Node or OpenSSL, if there is one. */
+  /** The reason why there was no response: a code of Node or OpenSSL if there is one, otherwise a message. */
   readonly error?: string;
   /** The problem of one of Countersign's refusals, for example `not-found`. */
   readonly problem?: Problem | undefined;
@@ -57,10 +57,10 @@ export interface Reply {
   readonly date?: string | undefined;
 }
 
-/** The posted event says what it is, because a handler may get it. */
+/** The posted event names doctor as its sender, because a handler may receive the event. */
 export const PROBE_BODY = JSON.stringify({ event: "countersign-doctor", data: {} });
 
-/** Sends one request to any server, on a connection of its own. */
+/** Sends one request to any server, on a new connection. */
 export async function ask(url: string, { headers = {}, ...options }: Partial<SendOptions> = {}): Promise<Reply> {
   try {
     const answer = await sendEvent(url, {
@@ -96,7 +96,7 @@ export function isRedirect({ status }: Reply): boolean {
   return status >= 300 && status < 400;
 }
 
-/** A reply in a few words. */
+/** Describes a reply in a few words. */
 export function describeReply(reply: Reply): string {
   if (reply.error !== undefined) return `no answer (${reply.error})`;
   return reply.problem === undefined ? `${reply.status}` : `${reply.status} ${reply.problem}`;

@@ -1,10 +1,10 @@
-// Formats a report of doctor: one line for each check, followed by what is wrong and what to do.
+// Formats a report of doctor. Each check is one line, followed by what is wrong and what to do.
 
 import type { Line } from "../output.ts";
 import { bad, type Cell, doubtful, good, type Row, tabulate } from "../table.ts";
 import type { CheckReport } from "./findings.ts";
 
-/** Every mark is as wide as the widest, so that reports of different runs look alike. */
+/** Every mark is padded to the width of the widest mark, so that reports of different runs are aligned in the same way. */
 const MARK_WIDTH = "warning".length;
 
 export function formatReports(reports: readonly CheckReport[]): Line[] {

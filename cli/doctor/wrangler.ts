@@ -1,10 +1,10 @@
-// Checks a wrangler file for ways around the client certificate, and for settings that the policy needs.
+// Checks a wrangler file for ways to bypass the client certificate, and for settings that the policy needs.
 
 import type { Unstable_Config } from "wrangler";
 import type { Policy } from "../../core/policy/policy.ts";
 import { type CheckReport, type Finding, found } from "./findings.ts";
 
-/** The members of a wrangler file that are read. */
+/** The members of a wrangler file that are checked. */
 export type WranglerConfig = Pick<
   Unstable_Config,
   "workers_dev" | "preview_urls" | "routes" | "route" | "vars" | "compatibility_flags" | "observability" | "triggers"
@@ -12,7 +12,7 @@ export type WranglerConfig = Pick<
 
 type RouteEntry = NonNullable<WranglerConfig["routes"]>[number];
 
-/** The findings about the file. Settings of the dashboard are not seen. */
+/** Returns the findings about the file. Settings in the dashboard are not visible here. */
 export function checkWrangler(config: WranglerConfig, file: string, policy: Policy | undefined): CheckReport {
   const { routes = [], route } = config;
   const all = route === undefined ? routes : [...routes, route];
@@ -45,7 +45,7 @@ function checkRoutes(routes: readonly RouteEntry[], hosts: readonly string[]): F
     ...patterns
       .filter(({ host }) => !hosts.some((one) => isServed(host, one)))
       .map(({ pattern }) => found("route_without_host", pattern)),
-    // If the file has no routes, they were made in the dashboard.
+    // If the file has no routes, the routes were made in the dashboard.
     ...(routes.length === 0 ? [] : hosts)
       .filter((one) => !patterns.some(({ host }) => isServed(host, one)))
       .map((one) => found("host_without_route", one)),
@@ -56,7 +56,7 @@ function patternOf(route: RouteEntry): string {
   return typeof route === "string" ? route : route.pattern;
 }
 
-/** The host in a route pattern such as `https://hooks.example.com/hooks/*` or `*.example.com/*`. It may begin with `*`. */
+/** Returns the host of a route pattern such as `https://hooks.example.com/hooks/*` or `*.example.com/*`. It may begin with `*`. */
 function hostOfPattern(pattern: string): string {
   return pattern
     .replace(/^[a-z*]+:\/\//, "")

@@ -1,5 +1,5 @@
-// Gets the verdict of the origin's own middleware: the same code as in a running origin, with a certificate that is read from a
-// file. Stores nothing and sends nothing.
+// Gets the verdict of the origin's own middleware. This is the code of a running origin, with a certificate from a file. Stores
+// nothing and sends nothing.
 
 import { Hono } from "hono";
 import { describeProblem } from "../../core/decision/problem.ts";
@@ -18,7 +18,7 @@ export type Answer =
   | { readonly verdict: "accepted"; readonly delivery: Delivery; readonly line: LogLine }
   | { readonly verdict: "refused"; readonly code: RefusalCode; readonly line: LogLine };
 
-/** Another policy than that of the question, or other secrets, for the same request. */
+/** Replaces the policy, the secrets or the request of the question. */
 export interface Variant {
   readonly policy?: Policy;
   readonly secrets?: AuthenticateOptions["secrets"];
@@ -38,7 +38,7 @@ export async function ask(way: ProofOptions, question: Question, variant: Varian
     clock: () => question.at,
     log: (line: LogLine) => void lines.push(line),
   };
-  // Checked first: a Request would normalise the target, and so hide that it is not in normal form.
+  // The target is checked first, because a Request would normalise it. Then nobody would see that it is not in normal form.
   const target = resultOf(() => readRequestTarget(request.url));
   if (target instanceof Refusal) return toAnswer(describeRefusal(target, { id: "" }), undefined);
   let delivery: Delivery | undefined;
@@ -59,8 +59,8 @@ function toAnswer(line: LogLine, delivery: Delivery | undefined): Answer {
 }
 
 /**
- * Declares the length of the body, as HTTP does. GET and HEAD can only declare it, because a Request with these methods holds no
- * body.
+ * Declares the length of the body, as HTTP does. For GET and HEAD the length is declared without the body, because a Request with
+ * these methods cannot contain a body.
  */
 export function toRequest({ method, url, headers: given, body }: AskedRequest): Request {
   const headers = new Headers(given);
@@ -80,12 +80,12 @@ const OF_EVERY_REFUSAL: ReadonlySet<string> = new Set([
   "why",
 ]);
 
-/** The members of a log line that not every refusal has. */
+/** Returns the members of a log line that not every refusal has. */
 export function detailsOf(line: LogLine): Record<string, unknown> {
   return Object.fromEntries(Object.entries(line).filter(([name]) => !OF_EVERY_REFUSAL.has(name)));
 }
 
-/** The response that the sender gets for a refusal. Its decision id is made for each request. */
+/** Returns the response that the sender gets for a refusal. Each request has its own decision id, so a text replaces the id. */
 export function publicAnswer(code: RefusalCode, details: Readonly<Record<string, unknown>>) {
   const { status, headers, body } = describeProblem(new Refusal(code, details), "(made for each request)");
   return { status, headers, problem: JSON.parse(body) as unknown, title: PROBLEMS[REFUSALS[code][0]].title };

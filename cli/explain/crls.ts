@@ -1,5 +1,5 @@
-// The revocation lists for an explanation: those that an origin has stored, and the files that the policy names. Changes nothing.
-// Uses the network only if that is asked for.
+// Loads the revocation lists for an explanation: those that an origin has stored, and the files that the policy names. Changes
+// nothing. Uses the network only if the user asks for it.
 
 import { dirname } from "node:path";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -22,10 +22,10 @@ import { nameOtherContents } from "../../origin/crls/contents.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
 import { readCrlDirectory } from "../../origin/node/crl-directory.ts";
 
-/** The result of one source of the policy. */
+/** The result for one source of the policy. */
 export interface CrlSourceState {
   readonly source: string;
-  /** Where the lists in use come from. Null if there are none. */
+  /** The place from which the lists in use come. Null if there are no lists. */
   readonly from: "kept" | "file" | "fetched" | null;
   readonly lists: readonly ReturnType<typeof describeCrl>[];
   /** What is wrong with the lists, or why there are none. */
@@ -41,7 +41,7 @@ export interface LoadedLists {
 export interface CrlOptions {
   /** The policy file. Paths in the policy are relative to its directory. */
   readonly policyFile: string;
-  /** The directory in which an origin stores lists. */
+  /** The directory in which an origin keeps lists. */
   readonly directory: string;
   readonly isFetching: boolean;
   /** Unix seconds. */
@@ -51,7 +51,7 @@ export interface CrlOptions {
 type Loaded = { readonly kept: readonly Crl[]; readonly state: CrlSourceState };
 type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
 
-/** Loads every source like an origin: first the stored lists, then the source's current answer, if that may replace them. */
+/** Loads every source like an origin: first the stored lists, then the source's current answer if it may replace them. */
 export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
   const stored = readCrlDirectory(options.directory, dirname(options.policyFile)).read(AUTHORITIES_KEY);
   const authorities = authoritiesOf(policy, await stored.catch(() => undefined));

@@ -1,4 +1,4 @@
-// One explanation: the verdict of core on a certificate and a request, and everything that it depends on.
+// One explanation: the verdict of core on a certificate and a request, and everything on which the verdict depends.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import { findRoute, type Policy, type Route } from "../../core/policy/policy.ts";
@@ -19,7 +19,7 @@ import { type Outcome, settle } from "./verdict.ts";
 
 export type Explanation = Awaited<ReturnType<typeof explain>>;
 
-/** The verdict of the origin's own middleware, and an explanation of each sender of the route. */
+/** Returns the verdict of the origin's own middleware, and an explanation of each sender of the route. */
 export async function judge(question: CommandQuestion) {
   const route = routeOf(question);
   const platform = await readPlatform(question);
@@ -77,7 +77,7 @@ function routeOf({ policy, request }: CommandQuestion): Route | undefined {
   return target instanceof Refusal ? undefined : findRoute(policy, target.path, target.url.host);
 }
 
-/** Null and empty if no route has the path. Then `nearest` has the most similar ones. */
+/** Path and rule are null and the lists are empty if no route has the path. Then `nearest` has the most similar routes. */
 function describeRoute(route: Route | undefined, { policy, request }: CommandQuestion) {
   const names = (senders: Route["senders"] = []) => senders.map(({ name }) => name);
   const size = request.body?.byteLength;
@@ -138,7 +138,7 @@ interface Denied {
   readonly rules: readonly string[];
 }
 
-/** Denied certificates among everything that was sent and the anchors of the route. */
+/** Returns the denied certificates among the certificates that were sent and the anchors of the route. */
 function deniedCertificates(
   certificate: ClientCertificate | Refusal,
   route: Route | undefined,
@@ -152,7 +152,7 @@ function deniedCertificates(
   });
 }
 
-/** The policy as it would be with the shadow senders in force. */
+/** Returns the policy in which the shadow senders of the route replace its senders. */
 function withShadow(policy: Policy, route: Route): Policy {
   const routes = policy.routes.map((one) => (one === route ? { ...one, senders: one.shadow, shadow: [] } : one));
   return { ...policy, routes };

@@ -1,4 +1,4 @@
-// countersign explain: why a request was accepted or refused, or would be, and what is missing for every other sender.
+// countersign explain: says why a request was or would be accepted or refused, and what it lacks for every other sender.
 
 import type { Command } from "../command.ts";
 import { print, printJson } from "../output.ts";

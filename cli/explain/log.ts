@@ -1,5 +1,6 @@
-// Finds a decision in a log, or a refusal in an inbox. The log says what was decided. The certificate itself is only in the line
-// of an observed route, in an origin's file of observations, or in an inbox that stored the event or kept the refusal.
+// Finds a decision in a log, or a refusal in an inbox. The log contains the decision. The certificate itself is only in the line
+// of an
+// observed route, in an origin's file of observations, or in an inbox that stored the event or kept the refusal.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -16,16 +17,16 @@ import { observationOf } from "../log/observations.ts";
 import { type LogEntry, readLogEntries } from "../log/read.ts";
 
 export interface RecordedDecision extends Omit<LogEntry, "line"> {
-  /** Every line about it, from edge and origin, in the order of the log. */
+  /** Every log line of the decision, from edge and origin, in the order of the log. */
   readonly lines: readonly LogLine[];
-  /** SHA-256 of its certificate, if there was one. */
+  /** SHA-256 of the request's certificate, if there was one. */
   readonly sha256: string | undefined;
   readonly chain: Chain | undefined;
 }
 
 /**
- * Finds a decision by its id, or by the id that the edge gave it.
- * @throws UsageError if the log cannot be read or holds no such decision
+ * Finds a decision by its id, or by the id that the edge gave to the request.
+ * @throws UsageError if the log cannot be read or contains no such decision
  */
 export async function findDecision(id: string, log: string, inbox: string | undefined): Promise<RecordedDecision> {
   const entries = readLogEntries(log);
@@ -43,10 +44,13 @@ export async function findDecision(id: string, log: string, inbox: string | unde
   };
 }
 
-/** Refusals of one decision: an event that is delivered again keeps its id. */
+/**
+ * The maximum number of refusals that are read. One decision may have several, because an event that is delivered again keeps its
+ * id.
+ */
 const MAX_LOOKED_AT = 10;
 
-/** Finds the latest refusal with this decision id. @throws UsageError if the inbox keeps none, or cannot be read */
+/** Finds the latest refusal with this decision id. @throws UsageError if the inbox has none, or cannot be read */
 export async function findKeptDecision(id: string, inbox: string): Promise<RecordedDecision> {
   const found = await readInbox(inbox, async ({ refusals }) => {
     const [latest] = (await refusals.page({ id, limit: 1 })).refusals;
@@ -65,13 +69,13 @@ export async function findKeptDecision(id: string, inbox: string): Promise<Recor
   };
 }
 
-/** The target without its query, behind the host of the route if that names one. */
+/** Returns the target without its query. If the route names a host, the host comes before the target. */
 function signedTarget(target: string, route: unknown): string {
   const [host] = typeof route === "string" ? placeOf({ path: route }) : [""];
   return formatSignedTarget(target.replace(/\?.*$/s, ""), host);
 }
 
-/** What the refusals of this decision presented. */
+/** Returns the certificates that were presented with a refused request of this decision. */
 async function findRefusedChain({ refusals }: InboxReader, id: string): Promise<Chain | undefined> {
   for (const { sequence } of (await refusals.page({ id, limit: MAX_LOOKED_AT })).refusals) {
     const certificate = (await refusals.find(sequence))?.certificate;

@@ -1,5 +1,6 @@
-// The decision of each program: the edge on Cloudflare, an origin behind it, an origin with its own listener, and one behind a proxy.
-// All are made by the origin's middleware. They differ in how the program reads the certificate.
+// Predicts the decision of each program: the edge on Cloudflare, an origin behind it, an origin with its own listener, and an
+// origin
+// behind a proxy. The origin's middleware makes all of them. They differ in how the program reads the certificate.
 
 import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../../core/assertion/assertion.ts";
@@ -28,14 +29,14 @@ import type { CommandQuestion } from "./question.ts";
 import { heldSecrets } from "./secrets.ts";
 import { type Outcome, settle } from "./verdict.ts";
 
-/** One row of the table. */
+/** One row of the table of programs. */
 export interface ModeExplanation extends Omit<Outcome, "verdict"> {
   readonly way: "edge" | "origin behind the edge" | "origin with its own listener" | "origin behind a proxy";
   readonly verdict: Outcome["verdict"] | "not reached" | "cannot start";
   readonly notes: readonly string[];
 }
 
-/** The input for every row: the explained senders of the route, and Cloudflare's verdict. */
+/** The input for every row: the question, the explained senders of the route, and Cloudflare's verdict. */
 interface Scene {
   readonly question: CommandQuestion;
   readonly senders: readonly SenderExplanation[];
@@ -61,7 +62,7 @@ async function askEdge({ question, senders, platform }: Scene): Promise<EdgeAnsw
   return { row, answer };
 }
 
-/** @throws Refusal as readTlsClientAuth */
+/** @throws Refusal like readTlsClientAuth() */
 function readAsEdge(
   chain: Chain | undefined,
   question: CommandQuestion,
@@ -69,7 +70,7 @@ function readAsEdge(
 ): ClientCertificate {
   if (chain === undefined) return readTlsClientAuth(emulateTlsClientAuth(undefined));
   const [leaf, ...intermediates] = [chain.leaf, ...chain.intermediates].map(toX509);
-  // A certificate that a TLS library cannot read never reaches the worker. core says what is wrong with it.
+  // A certificate that a TLS library cannot read never reaches the worker. core reports what is wrong with it.
   if (leaf === undefined) return readChain(question, undefined);
   const present = intermediates.filter((certificate) => certificate !== undefined);
   if (present.length < intermediates.length) return readChain(question, undefined);

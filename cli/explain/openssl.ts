@@ -1,5 +1,5 @@
-// Asks the program openssl to verify a certificate, as the OpenSSL library does in the handshake of a listener.
-// The program may have another version than the library in Node, so its verdict is shown as a forecast.
+// Runs the program openssl to verify a certificate, as the OpenSSL library does in the handshake of a listener.
+// The version of the program may differ from that of the library in Node, so its verdict is shown as a forecast.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { messageOf } from "../../core/failure-chain.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 
-/** `code` is Node's name for the error, or empty if OpenSSL verified the certificate. `why` says why there is no verdict. */
+/**
+ * `code` is Node's name for the error, or empty if OpenSSL verified the certificate. `why` is the reason why there is no verdict.
+ */
 export type OpensslVerdict = { readonly code: string; readonly text: string } | { readonly why: string };
 
 export interface OpensslQuestion {
@@ -16,7 +18,7 @@ export interface OpensslQuestion {
   readonly leaf: string;
   readonly intermediates: readonly string[];
   readonly anchors: readonly string[];
-  /** Whether a CA that is not self-signed may end the path. Our listeners allow it. */
+  /** If true, a CA that is not self-signed may end the path. Our listeners allow this. */
   readonly isPartialChain: boolean;
   /** Unix seconds. */
   readonly at: number;
@@ -44,7 +46,7 @@ const CODES: Readonly<Record<string, string>> = {
 const NO_ISSUER = "UNABLE_TO_GET_ISSUER_CERT_LOCALLY";
 const DEADLINE_MILLISECONDS = 10_000;
 
-/** Runs `openssl verify -purpose sslclient`. Without the program or a temporary directory, the result is a `why`. */
+/** Runs `openssl verify -purpose sslclient`. If the program or a temporary directory is missing, the result has only `why`. */
 export async function askOpenssl(question: OpensslQuestion): Promise<OpensslVerdict> {
   const { leaf, intermediates, anchors, isPartialChain, at } = question;
   if (anchors.length === 0) return { code: NO_ISSUER, text: "no CA to verify it with" };
@@ -75,7 +77,7 @@ function read({ stdout, stderr, isOk, why }: Awaited<ReturnType<typeof run>>, in
   if (isOk && / OK\s*$/.test(stdout)) return { code: "", text: "OK" };
   if (number === "") return { why: why ?? "openssl verify gave no verdict" };
   const code = CODES[number] ?? `OpenSSL error ${number}`;
-  // `openssl verify` stops at the first error. A handshake goes on, and reports a second error if there are no intermediates.
+  // `openssl verify` stops at the first error. A handshake continues, and reports a second error if there are no intermediates.
   const isLone = code === NO_ISSUER && depth === "0" && intermediates === 0;
   return { code: isLone ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : code, text: `${text} (at depth ${depth})` };
 }

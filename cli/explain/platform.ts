@@ -1,18 +1,19 @@
-// What Cloudflare would say of the certificate: as stated by the user, or as OpenSSL verifies it with the policy's anchors as the
-// CAs of the hostname. The policy does not say which CAs the hostname really has.
+// Predicts Cloudflare's verdict on the certificate. The user states it, or OpenSSL verifies the certificate with the policy's
+// anchors
+// as the CAs of the hostname. The policy does not say which CAs the hostname really has.
 
 import { X509Certificate } from "node:crypto";
 import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
 import type { CommandQuestion } from "./question.ts";
 
 export interface PlatformExplanation {
-  /** In Cloudflare's spelling. */
+  /** The verdict in Cloudflare's spelling. */
   readonly verified: string;
   readonly from: "stated" | "openssl" | "assumed";
   readonly note: string;
 }
 
-/** The verdict of a hostname without this CA. Our own anchors may decide then. */
+/** The verdict of a hostname that does not have this CA. In that case our own anchors may decide. */
 const NOT_KNOWN = "FAILED:unable to get local issuer certificate";
 
 export async function readPlatform({

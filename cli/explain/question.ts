@@ -1,4 +1,5 @@
-// The question of the command: beside what every explanation needs, the document of the policy, where the lists come from, and OpenSSL.
+// The question of the command. In addition to a general question, it has the document of the policy, the origin of the revocation
+// lists, and a function that runs OpenSSL.
 
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { Question } from "../../origin/explain/question.ts";
@@ -6,7 +7,7 @@ import type { LoadedLists } from "./crls.ts";
 import type { AskOpenssl } from "./openssl.ts";
 
 export interface CommandQuestion extends Question {
-  /** The policy file's document, of which `policy` is compiled. */
+  /** The document from which `policy` is compiled. */
   readonly document: PolicyDocument;
   readonly lists: LoadedLists;
   readonly askOpenssl: AskOpenssl;

@@ -1,4 +1,4 @@
-// Builds the question of `countersign explain` from its options. An option takes precedence over the inbox or the log.
+// Builds the question of `countersign explain` from its options. An option overrides the value of the inbox or the log.
 
 import { dirname, join } from "node:path";
 import { readAvailableSecrets } from "../../core/admission/secrets.ts";
@@ -50,7 +50,11 @@ export async function readQuestion(values: Values, source: Source): Promise<Comm
   };
 }
 
-/** The certificates of a file, leaf first. One that breaks the rules, or is damaged, is explained as it stands. A private key in the same file is not looked at. */
+/**
+ * Returns the certificates of a file, leaf first. A certificate that breaks the rules or is damaged is not refused here, because
+ * the
+ * explanation says what is wrong with it. A private key in the same file is ignored.
+ */
 function readChain(file: string): Chain {
   const [leaf = "", ...intermediates] = readPresentedCertificates(file);
   return { leaf, intermediates };

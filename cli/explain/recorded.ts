@@ -1,5 +1,6 @@
-// Reads the request to explain from a stored event or from a decision in a log. Neither stores everything: this file knows which
-// parts are missing, so that their absence is not taken as proof.
+// Reads the request to explain from a stored event or from a decision in a log. Neither stores everything. This file knows which
+// parts
+// are missing, so that a part that was not stored is not explained as a part that was not sent.
 
 import { type Chain, type UnknownParts, urlOfTarget } from "../../origin/explain/question.ts";
 import { chainOf as chainOfEvent, platformOf as platformOfEvent } from "../../origin/explain/recalled.ts";
@@ -11,7 +12,7 @@ import { namingInbox } from "../inbox/options.ts";
 import { findDecision, findKeptDecision, type RecordedDecision } from "./log.ts";
 import type { Values } from "./options.ts";
 
-/** The request as the inbox or the log has it. Options take precedence over it. */
+/** The stored event or the decision with the request. Options override its values. */
 export interface Source {
   readonly event?: StoredEvent;
   readonly decision?: RecordedDecision;
@@ -31,7 +32,11 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
   throw new UsageError(`${describeInbox(inbox)} holds no event ${JSON.stringify(id)}`);
 }
 
-/** The options that must be given because the source lacks their values. Empty without a source: they are required anyway. */
+/**
+ * Returns the options that the user must give because the source lacks their values. Empty if there is no source, because then
+ * these
+ * options are always required.
+ */
 export function lackingOptions(values: Values, { event, decision }: Source): string[] {
   if (event === undefined && decision === undefined) return [];
   const isRouteKnown = (values.route ?? values.url ?? event ?? targetOf(decision)) !== undefined;
@@ -41,7 +46,9 @@ export function lackingOptions(values: Values, { event, decision }: Source): str
   return [...(isRouteKnown ? [] : ["--route"]), ...(isCertificateKnown ? [] : ["--certificate"])];
 }
 
-/** Whether the request had a certificate. A decision without a fingerprint had none, unless it refused an unreadable one. */
+/**
+ * Returns true if the request had a certificate. A decision without a fingerprint had none, unless it refused an unreadable one.
+ */
 function needsCertificate(event: StoredEvent | undefined, decision: RecordedDecision | undefined): boolean {
   if (event !== undefined) return event.certificate !== undefined;
   if (decision === undefined) return false;
@@ -53,7 +60,7 @@ export function chainOf({ event, decision }: Source): Chain | undefined {
   return (event && chainOfEvent(event)) ?? decision?.chain;
 }
 
-/** Cloudflare's verdict, if it is known. Events store it. The log has it only in refusals because of this verdict. */
+/** Returns Cloudflare's verdict, if it is known. Events store it. The log has it only in a refusal for which it was the reason. */
 export function platformOf({ event, decision }: Source): string | undefined {
   if (event !== undefined) return platformOfEvent(event);
   const line = decision?.lines.find(({ code }) => code === "platform_disagrees" || code === "platform_not_verified");
@@ -61,7 +68,7 @@ export function platformOf({ event, decision }: Source): string | undefined {
   return typeof verdict === "string" && verdict !== "none given" ? verdict : undefined;
 }
 
-/** The URL of a decision: that of the platform's event or, without one, the path or route in a line. */
+/** Returns the URL of a decision: that of the platform's event or, without such an event, the path or route in a line. */
 export function targetOf(decision: RecordedDecision | undefined): string | undefined {
   const path = decision?.lines.map((line) => line["path"] ?? line["route"]).find((name) => typeof name === "string");
   return decision?.request?.url ?? (typeof path === "string" ? urlOfTarget(path) : undefined);

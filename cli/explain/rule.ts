@@ -1,4 +1,4 @@
-// Finds the place in the policy that decided a verdict: a JSON pointer to the rule, and the fields that did not match it.
+// Finds the place in the policy that decided a verdict: a JSON pointer to the rule, and the fields that did not match the rule.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
@@ -9,13 +9,13 @@ import type { Certificate } from "../../core/x509/certificate.ts";
 import type { SenderExplanation } from "../../origin/explain/senders.ts";
 
 export interface DecidedBy {
-  /** JSON pointer. Null if no rule of the policy decided, but a requirement of every client certificate. */
+  /** JSON pointer. Null if no rule of the policy decided, but a general requirement for client certificates. */
   readonly rule: string | null;
   /** Fields of the certificate or of the request. */
   readonly fields: readonly string[];
 }
 
-/** Members of the sender, route or anchor, and the fields that they are about. */
+/** The members of the sender, route or anchor that decide, and the fields of the request that these members are about. */
 type Place = readonly [
   of: "sender" | "route" | "anchor" | "nothing",
   members: readonly string[],
@@ -66,7 +66,7 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   basic_mismatch: BASIC,
 };
 
-/** The rule behind a refusal. `senders`: those of the route, in its order. */
+/** Returns the rule behind a refusal. `senders` are those of the route, in its order. */
 export function ruleOfRefusal(
   { code, details }: { readonly code: RefusalCode; readonly details: Readonly<Record<string, unknown>> },
   route: Route | undefined,
@@ -86,8 +86,9 @@ export function ruleOfRefusal(
 }
 
 /**
- * The member of the anchor, or the anchor itself if it has no such member: a certificate in a list is refused under an anchor
- * without lists too.
+ * Returns the pointer to a member of the anchor, or to the anchor itself if it has no such member. An anchor without lists can be
+ * the
+ * rule, because a certificate in a list is refused under every anchor.
  */
 function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];
@@ -96,7 +97,7 @@ function anchorRule(sender: SenderExplanation | undefined, members: readonly str
   return anchor === null ? null : formatPointer(["anchors", anchor, ...(isAsked ? members : [])]);
 }
 
-/** The entry that admit found to be nearest. Without one, the list of entries. */
+/** Returns the entry that admission found to be nearest. If there is none, returns the list of entries. */
 function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]): DecidedBy {
   const nearest = nearMiss as { sender: string; entry: number; failed: readonly string[] } | undefined;
   if (nearest === undefined)
@@ -105,14 +106,14 @@ function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]):
   return { rule: formatPointer(["senders", sender, "certificates", entry]), fields: failed };
 }
 
-/** The rule that admitted a sender: its entry, or its signature if it needs no certificate. */
+/** Returns the rule that admitted a sender: its entry, or its signature if it needs no certificate. */
 export function ruleOfAcceptance(sender: SenderExplanation | undefined): DecidedBy {
   const entry = sender?.certificate?.entries.find(({ matches }) => matches);
   if (entry !== undefined) return { rule: entry.rule, fields: entry.members.map(({ member }) => member) };
   return { rule: sender === undefined ? null : `${sender.rule}/signature`, fields: ["signature"] };
 }
 
-/** Pointers of the deny entries that deny this certificate. Each is compiled by itself and asked. */
+/** Returns pointers to the deny entries that deny this certificate. Each entry is compiled alone, and then tested. */
 export function denyRulesOf(certificate: Certificate, { anchors, deny }: PolicyDocument, policy: Policy): string[] {
   if (!policy.deny.holds(certificate)) return [];
   return (deny ?? []).flatMap((entry, index) => {
@@ -129,7 +130,7 @@ const SMALLEST: PolicyDocument = {
 
 const NEAREST_ROUTES = 3;
 
-/** The routes whose paths have the smallest edit distance to this one. */
+/** Returns the routes whose paths have the smallest edit distance to this path. */
 export function nearestRoutes(path: string, { routes }: Policy): string[] {
   return routes
     .map((route) => ({ path: route.path, distance: editDistance(path, route.path) }))
@@ -138,7 +139,7 @@ export function nearestRoutes(path: string, { routes }: Policy): string[] {
     .map((route) => route.path);
 }
 
-/** The Levenshtein distance. */
+/** Returns the Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (const [i, character] of [...a].entries()) {

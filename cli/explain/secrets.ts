@@ -4,7 +4,10 @@ import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
 import { type AvailableSecrets, signatureSecretNames } from "../../core/admission/secrets.ts";
 import type { Sender } from "../../core/policy/policy.ts";
 
-/** The secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. No credentials. */
+/**
+ * Returns the secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. Basic
+ * credentials are left out.
+ */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   const held = Array.from(secrets, ([sender, { signature }]): [Sender, SenderSecrets] => {
     const names = sender.signature === undefined ? [] : signatureSecretNames(sender.signature);

@@ -1,4 +1,5 @@
-// Turns an answer of the middleware into a verdict. It is undecided if the refusal depends on a secret or a body that is not
+// Turns an answer of the middleware into a verdict. The verdict is undecided if the refusal depends on a secret or a body that is
+// not
 // available here.
 
 import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
@@ -13,10 +14,10 @@ export interface Outcome {
   readonly why: string | null;
 }
 
-/** Problems that depend on a secret, a header or the body, which may not be available here. Every other problem does not. */
+/** Problems that depend on a secret, a header or the body, which may be missing here. Other problems depend on none of these. */
 const MAY_BE_UNCHECKED: ReadonlySet<Problem> = new Set(["signature-not-verified", "credentials-required"]);
 
-/** `senders`: those of the route, in its order. The first one that passes is admitted. */
+/** `senders` are those of the route, in its order. The first one that passes is admitted. */
 export function settle(answer: Answer, senders: readonly SenderExplanation[]): Outcome {
   const name = answer.verdict === "accepted" ? answer.delivery.sender : null;
   const index = senders.findIndex(({ sender }) => sender === name);

@@ -1,4 +1,4 @@
-// countersign inbox backup and restore: one file with everything, from either store and into either store.
+// countersign inbox backup and restore: one file with everything, from any store and into any store.
 
 import { backupInbox, restoreInbox } from "../../origin/inbox/backup.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";

@@ -24,7 +24,7 @@ export async function exportEvents(values: Values, ids: readonly string[]): Prom
   return 0;
 }
 
-/** Waits until the reader has taken the output, so that it does not pile up in memory. */
+/** Waits until the reader has received the output, so that the output does not fill the memory. */
 async function write(event: EventPage["events"][number]): Promise<void> {
   print([JSON.stringify(toExported(event))]);
   if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
@@ -42,7 +42,7 @@ function toExported(event: EventPage["events"][number]) {
   };
 }
 
-/** A text if the body is UTF-8, otherwise base64. */
+/** Returns a text if the body is UTF-8, otherwise base64. */
 function toText(body: Uint8Array): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body) };

@@ -1,10 +1,10 @@
-// Formats the history of one event: its attempts, and what operators did with it.
+// Formats the history of one event: its attempts, and the actions of operators.
 
 import type { EventAttempt, EventHistory, OperatorAction } from "../../origin/inbox/attempts.ts";
 import type { Line } from "../output.ts";
 import { bad, type Cell, doubtful, good, heading, type Row, tabulate } from "../table.ts";
 
-/** The members that `show --json` has besides the facts of the event. */
+/** Returns the members that `show --json` adds to the facts of the event. */
 export function describeHistory(history: EventHistory | undefined) {
   return { records: history?.records.map(describeRecord), recordsLeftOut: history?.leftOut };
 }
@@ -17,7 +17,7 @@ function describeRecord(record: EventAttempt | OperatorAction) {
 
 const HEADINGS = ["attempt", "began", "took", "outcome", "status", "next or reason"];
 
-/** Lines below the facts of the event. None if nothing was attempted yet. */
+/** Returns the lines below the facts of the event. There are none if nothing was attempted yet. */
 export function formatHistory(history: EventHistory | undefined): Line[] {
   if (history === undefined || history.records.length === 0) return [];
   const { records, leftOut } = history;

@@ -1,4 +1,4 @@
-// countersign inbox: what is stored, its state and the reason, and what an operator can do about it.
+// countersign inbox: shows what is stored, its state and the reason, and lets an operator act on it.
 
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { parseAction, parseWhole } from "../arguments/values.ts";
@@ -76,7 +76,7 @@ An origin may run meanwhile; it sees the change within a second. All dead events
   },
 };
 
-/** For example, `head` closes the pipe when it has enough. */
+/** A program such as `head` closes the pipe when it has read enough. */
 function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();
@@ -110,7 +110,7 @@ async function show(values: Values, ids: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** Returns 1 if one of the events does not exist or cannot be changed in its state. The others are changed all the same. */
+/** Returns 1 if one of the events does not exist or cannot be changed in its state. The other events are still changed. */
 async function change(
   values: Values,
   ids: readonly string[],
@@ -118,7 +118,7 @@ async function change(
   run: (inbox: Inbox, id: string) => Promise<boolean>,
 ): Promise<number> {
   if (ids.length === 0) throw new UsageError("name the ids of events: see countersign inbox list");
-  // Opened for reading first, so that a mistyped name creates no new inbox.
+  // The inbox is opened for reading first, so that a mistyped name creates no new inbox.
   await readFrom(values, () => Promise.resolve());
   const inbox = await openToChange(values);
   let code = 0;

@@ -1,4 +1,4 @@
-// The options of all inbox commands, and what several of them do alike.
+// The options of all inbox commands, and the functions that several of these commands share.
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -40,18 +40,18 @@ export function parseInboxOptions(args: string[]) {
   return parseOptions(args, OPTIONS, true);
 }
 
-/** @throws UsageError when there is no such inbox */
+/** @throws UsageError if there is no such inbox */
 export async function readFrom<T>({ inbox }: Values, ask: (reader: InboxReader) => Promise<T>): Promise<T> {
   const reader = await namingInbox(inbox, () => openInboxReader(inbox));
   return await ask(reader).finally(() => reader.close());
 }
 
-/** What opens an inbox, or fails with its reason alone. @throws UsageError */
+/** Runs `open`. If it fails, the error has only the reason, without a stack. @throws UsageError */
 export async function namingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
   warnOfShownPassword(inbox, complainLogLine);
   return await open().catch((error: unknown) => {
     if (error instanceof UsageError) throw error;
-    // They name the inbox, or the other file that is at fault.
+    // These problems name the inbox, or the other file that is at fault.
     const told = problemsOf(error).join("; ");
     const isItself = !isPostgresUrl(inbox) && told.startsWith(`${resolve(inbox)}: `);
     throw new UsageError(`${told}${isItself ? findElsewhere(inbox) || tellOption(inbox) : ""}`);
@@ -62,7 +62,7 @@ function tellOption(inbox: string): string {
   return existsSync(inbox) ? "" : ": give --inbox as the origin has it";
 }
 
-/** What opens the inbox to change it. */
+/** Opens the inbox to change it. */
 export function openToChange({ inbox, anyway }: Values): Promise<Inbox> {
   const options = { onNotice: tellNotice, allowNetworkFileSystem: anyway };
   return namingInbox(inbox, () => openInbox(inbox, options));

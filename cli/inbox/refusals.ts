@@ -1,4 +1,4 @@
-// countersign inbox refusals: the refused requests that an origin keeps beside its events.
+// countersign inbox refusals: lists the refused requests that an origin keeps next to its events.
 
 import { formatPem } from "../../core/x509/certificate.ts";
 import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../../origin/inbox/refusals/refusals.ts";
@@ -11,7 +11,7 @@ import { readFrom, type Values } from "./options.ts";
 
 export const REFUSAL_FILTERS = ["since", "until", "route", "sender", "code"] as const;
 
-/** Read at a time, so that a long list does not pile up in memory. */
+/** The number of refusals that are read at a time, so that a long list does not fill the memory. */
 const REFUSALS_A_PAGE = 250;
 
 type WholeRefusal = KeptRefusal & Pick<RefusedRequest, "certificate">;
@@ -47,12 +47,12 @@ function rowOf(refusal: KeptRefusal): Row {
   return [new Date(at).toISOString(), bad(code), sender, route, peer, id, String(line["why"] ?? line["cause"] ?? "")];
 }
 
-/** A line of --json: the log line is a member of its own, as it was printed. */
+/** Returns the object of one line of --json. The log line is one of its members, as it was printed. */
 function describe({ at, ...refusal }: KeptRefusal & Partial<WholeRefusal>) {
   return { at: new Date(at).toISOString(), ...refusal };
 }
 
-/** One decision may have several refusals: a queued event that is delivered again keeps its id. */
+/** Shows all refusals of a decision. There may be several, because a queued event that is delivered again keeps its id. */
 async function show(values: Values, id: string): Promise<number> {
   if (REFUSAL_FILTERS.some((name) => values[name] !== undefined))
     throw new UsageError("inbox refusals takes a decision id or filters, not both");

@@ -1,4 +1,4 @@
-// countersign inbox run: done events go to the handler again, after their number was shown and confirmed.
+// countersign inbox run: gives done events to the handler again, after the user has seen and confirmed their number.
 
 import { createInterface } from "node:readline/promises";
 import { messageOf } from "../../core/failure-chain.ts";
@@ -8,13 +8,13 @@ import { complain, print } from "../output.ts";
 import { FILTER_OPTIONS, parseFilter } from "./filter.ts";
 import { openToChange, readFrom, type Values } from "./options.ts";
 
-/** Only what is done is meant. */
+/** `state` is no filter here, because only done events can run again. */
 export const RUN_FILTERS = FILTER_OPTIONS.filter((name) => name !== "state");
 
-/** 1 when nothing is handed over, or one of the ids is not done; the others go all the same. */
+/** Returns 1 if no event was handed over, or if one of the ids is not done. The other events are still handed over. */
 export async function runAgain(values: Values, ids: readonly string[]): Promise<number> {
   const options = parseWhich(values, ids);
-  // First to read from, which makes no new inbox where a name is mistyped.
+  // The inbox is opened for reading first, so that a mistyped name creates no new inbox.
   await readFrom(values, () => Promise.resolve());
   const inbox = await openToChange(values);
   try {
@@ -36,7 +36,7 @@ function parseWhich(values: Values, ids: readonly string[]): Omit<RerunOptions, 
   return { filter: parseFilter(values, 1) };
 }
 
-/** Whether there are any. */
+/** Reports each of these events that is not done. Returns true if there is one. */
 async function tellUndone(inbox: Inbox, ids: readonly string[]): Promise<boolean> {
   let found = false;
   for (const id of ids) {

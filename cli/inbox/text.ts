@@ -1,4 +1,4 @@
-// Formats stored events: a table for people, JSON for machines.
+// Formats stored events: a table for people, JSON for programs.
 
 import type { EventWork, StoredEvent } from "../../origin/inbox/inbox.ts";
 import type { Line, Shown } from "../output.ts";
@@ -7,7 +7,7 @@ import { bad, good, heading, type Row, tabulate } from "../table.ts";
 type Facts = Omit<StoredEvent, "body"> &
   EventWork & { readonly bodyBytes?: number; readonly body?: StoredEvent["body"] };
 
-/** The members of a line of `list`. */
+/** Returns the members of one line of `list --json`. */
 export function describeEvent(event: Facts) {
   const { id, state, sender, attempts, reason, request, contentDigest, eventKey, orderKey, hasConflict } = event;
   const { duplicates, reruns } = event;
@@ -50,7 +50,7 @@ function rowOf(event: Facts): Row {
   return [id, shown, sender, acceptedAt, String(attempts), dueAt ?? finishedAt ?? "", reason ?? ""];
 }
 
-/** Everything except the body, line by line. */
+/** Formats everything except the body, line by line. */
 export function formatEvent(event: StoredEvent & EventWork): Line[] {
   const { certificate, factors, reliedOnEdge, headers, policyDigest, issuer } = event;
   const facts: readonly (readonly [string, unknown])[] = [

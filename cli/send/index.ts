@@ -1,4 +1,4 @@
-// countersign send: sends one event to any URL, as a sender would.
+// countersign send: sends one event to any URL, as a sender does.
 
 import { showUrl } from "../../core/url.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
@@ -52,7 +52,7 @@ Exits with 0 for a status of 200 to 299, with 1 for any other.
       body,
       ...identity,
     }).catch((error: NodeJS.ErrnoException) => {
-      // Codes of requests that Node refuses to send.
+      // These codes mean that Node refused to send the request.
       const isUnsent = /^ERR_(?:INVALID|UNESCAPED|HTTP_INVALID)/.test(error.code ?? "");
       throw new UsageError(
         isUnsent ? `nothing was sent: ${error.message}` : `no answer from ${showUrl(url)}: ${describeCause(error)}`,
@@ -68,7 +68,7 @@ Exits with 0 for a status of 200 to 299, with 1 for any other.
   },
 };
 
-/** @throws UsageError that shows no user, password or query */
+/** @throws UsageError whose message shows no user, password or query */
 function parseTarget([url, ...rest]: readonly string[]): string {
   if (url === undefined) throw new UsageError("send needs a URL to send to: see countersign send --help");
   const [second] = rest;
@@ -87,7 +87,7 @@ interface IdentityOptions {
   readonly ca?: string | undefined;
 }
 
-/** The certificate to present, and the CA for the server. @throws UsageError */
+/** Reads the certificate to present, and the CA for the server's certificate. @throws UsageError */
 function readIdentity(url: string, { certificate, key, ca, ...options }: IdentityOptions) {
   const { "key-passphrase-file": passphraseFile } = options;
   if (passphraseFile !== undefined && key === undefined) throw new UsageError("--key-passphrase-file needs --key");
@@ -108,7 +108,7 @@ export const SAMPLE_EVENT = JSON.stringify({
   data: { id: "11111111-2222-3333-4444-555555555555" },
 });
 
-/** `Name: value` lines. A repeated name keeps all its values. @throws UsageError */
+/** Parses `Name: value` lines. A repeated name keeps all its values. @throws UsageError */
 export function parseHeaders(lines: readonly string[]): Record<string, string[]> {
   const headers = new Map<string, string[]>();
   for (const line of lines) {

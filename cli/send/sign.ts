@@ -1,5 +1,6 @@
-// Signs a body as a sender does, for `countersign send`. It shares the table of schemes with core/signature/verify.ts, which verifies, but
-// no code.
+// Signs a body as a sender does, for `countersign send`. It shares the table of schemes with core/signature/verify.ts, but no
+// code,
+// so that a fault in one of them is noticed.
 
 import { createHmac, randomUUID } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
@@ -7,7 +8,10 @@ import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } f
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { UsageError } from "../command.ts";
 
-/** The headers of an HMAC signature over the body. `option` is SCHEME:NAME, with the name of the secret. @throws UsageError */
+/**
+ * Returns the headers of an HMAC signature over the body. `option` is SCHEME:NAME, where NAME is the name of the secret. @throws
+ * UsageError
+ */
 export function signBody(option: string, body: Uint8Array, now: number): Record<string, string> {
   const [, name = "", variable = ""] = /^([a-z-]+):([A-Z][A-Z0-9_]*)$/.exec(option) ?? [];
   const scheme = SIGNATURE_SCHEME_NAMES.find((known) => known === name);

@@ -1,4 +1,4 @@
-// Formats a certification path for people: two or three lines for each certificate, leaf first.
+// Formats a certification path for people. Each certificate has several lines. The leaf is first.
 
 import { cut } from "../../../core/shown-text.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
@@ -41,7 +41,7 @@ function formatFault({ code, why, details }: Fault): string[] {
 
 const TIMES: ReadonlySet<string> = new Set(["notBefore", "notAfter", "thisUpdate", "timestamp", "now"]);
 
-/** The details of a refusal, with readable times. */
+/** Formats the details of a refusal, with readable times. */
 export function formatDetails(details: unknown): string {
   return cut(
     JSON.stringify(details, (name, value: unknown) =>

@@ -1,4 +1,4 @@
-// What an inbox or a log holds about the request: the verdict at that time, next to today's.
+// Describes what an inbox or a log stores about the request: the verdict at that time, next to the current verdict.
 
 import type { LogLine } from "../../../core/log-line.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
@@ -15,7 +15,7 @@ export interface Recorded {
   readonly event: Readonly<Record<string, unknown>> | null;
   /** The log lines of the decision. */
   readonly lines: readonly LogLine[];
-  /** Options that are needed to judge the request by today's policy. */
+  /** Options that are needed to judge the request by the current policy. */
   readonly lacking: readonly string[];
   readonly notes: readonly string[];
 }
@@ -79,7 +79,7 @@ function textOf(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** For people. */
+/** Formats the record for people. */
 export function formatRecorded(recorded: Recorded | null): string[] {
   if (recorded === null) return [];
   const { event, lines, notes, lacking } = recorded;
@@ -94,7 +94,7 @@ export function formatRecorded(recorded: Recorded | null): string[] {
   ];
 }
 
-/** The RFC 9440 fields are only for machines. */
+/** The RFC 9440 fields are only for programs. */
 const NOT_FOR_PEOPLE: ReadonlySet<string> = new Set(["decision", "clientCert", "clientCertChain"]);
 
 function membersOf(value: Readonly<Record<string, unknown>>, indent = "  "): string[] {

@@ -1,4 +1,4 @@
-// Formats one sender of an explanation for people: each factor, with what the request has and what it lacks.
+// Formats one sender of an explanation for people: each factor, and what the request has and lacks for it.
 
 import { cut } from "../../../core/shown-text.ts";
 import type { EntryExplanation } from "../../../origin/explain/entries.ts";
@@ -12,7 +12,7 @@ import type { Line } from "../../output.ts";
 import { type Row, tabulate } from "../../table.ts";
 import { formatDetails, formatPath } from "./path.ts";
 
-/** Entries shown to people. The JSON has all that were compared. */
+/** The number of entries that are shown to people. The JSON output has all compared entries. */
 const SHOWN_ENTRIES = 5;
 
 export function formatSender({
@@ -52,13 +52,13 @@ function certificateRows({ verdict, fault, unchecked, trust, entries }: Certific
   return [head, ...lines.map((line) => [line])];
 }
 
-/** If a certificate of the path has this fault, the details are shown there and not here. */
+/** If a certificate of the path has this fault, its details are shown at that certificate and not here. */
 function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"]>): string[] {
   const isShownBelow = path?.certificates.some((certificate) => certificate.fault?.code === fault?.code);
   return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];
 }
 
-/** If the entry matches, all of its members. Otherwise, the members that do not match. */
+/** If the entry matches, shows all of its members. Otherwise, shows only the members that do not match. */
 function formatEntry({ rule, matches, members }: EntryExplanation): string[] {
   const shown = members.filter(({ holds }) => matches || !holds);
   const lacking = shown.map(({ member }) => member).join(", ");

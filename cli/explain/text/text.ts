@@ -1,4 +1,4 @@
-// Formats an explanation for people: first the verdict, then its reasons.
+// Formats an explanation for people. The verdict comes first, then its reasons.
 
 import { cut } from "../../../core/shown-text.ts";
 import type { Line } from "../../output.ts";
@@ -52,7 +52,7 @@ function bodyText(bytes: number | null): string {
   return bytes === null ? "the body not given" : `body of ${bytes} bytes`;
 }
 
-/** The nearest entry is shown as the rule that decided, so it is left out here. */
+/** The nearest entry is already shown as the rule that decided, so it is left out here. */
 function detailsOf({ nearMiss: _, ...details }: Readonly<Record<string, unknown>>): Row[] {
   return Object.keys(details).length === 0 ? [] : [["  details", formatDetails(details)]];
 }
