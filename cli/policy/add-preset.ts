@@ -1,5 +1,6 @@
-// Writes a whole preset into a policy document. Afterwards, the preset is not needed any more. Existing parts of the policy are never
-// replaced: if such a part is not the same as in the preset, it is an error.
+// Writes a whole preset into a policy document. Afterwards, the policy does not depend on the preset. Existing parts of the policy
+// are
+// never replaced. If such a part differs from the preset, it is an error.
 
 import { isDeepStrictEqual } from "node:util";
 import { formatPem } from "../../core/x509/certificate.ts";
@@ -16,9 +17,12 @@ export interface PresetAddition {
   readonly sender: string | undefined;
   /** Default: /hooks/ and the sender's name. */
   readonly route: string | undefined;
-  /** NAME=FILE of anchors that no public store holds, or that are not in the preset. */
+  /** NAME=FILE of anchors that are in no public store, or that are not in the preset. */
   readonly anchors: readonly string[];
-  /** PEM files of certificates to accept in addition to the preset's, and which part of them: name, key or certificate. */
+  /**
+   * PEM files of certificates that are accepted in addition to the preset's. `match` is the compared part: name, key or
+   * certificate.
+   */
   readonly certificates: readonly string[];
   readonly match: Match;
   /** observe or enforce. Undefined means the preset's mode or, for an existing route, no change. */
@@ -50,7 +54,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
       `the preset ${addition.preset} brings no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
     );
   for (const [anchor, { base64 }] of anchors) {
-    // An existing anchor stays, with its revocation lists: it is the same certificate.
+    // An existing anchor keeps its entry and its revocation lists, because the certificate is the same.
     if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
   }
   const given = addition.certificates.flatMap((file) => readMatchers(file, addition.match));
@@ -69,7 +73,7 @@ function senderOf(presetName: string, preset: Preset, anchors: string[], given: 
   };
 }
 
-/** A preset that observes because it knows no certificate enforces as soon as one is given. */
+/** If a preset observes only because it knows no certificate, its route enforces as soon as a certificate is given. */
 function routeOf({ sender, route }: Preset, isGiven: boolean): Omit<RouteDraft, "senders"> {
   const isRecognized = isGiven && sender.certificates?.length === 0;
   return { ...route, mode: isRecognized ? "enforce" : (route.mode ?? "enforce") };

@@ -45,7 +45,6 @@ const OPTIONS = {
   anyway: { type: "boolean", default: false },
 } as const;
 
-/** countersign policy add. */
 export async function addToPolicy(args: string[]): Promise<number> {
   const { values, given } = parseOptions(args, OPTIONS);
   if (given.has("match") && !given.has("certificate"))
@@ -70,7 +69,7 @@ export async function addToPolicy(args: string[]): Promise<number> {
   return 0;
 }
 
-/** The route's name in the policy. @throws UsageError */
+/** Returns the name of the route in the policy: the path, after the host if one is given. @throws UsageError */
 function routeOn(host: string | undefined, path: string | undefined): string | undefined {
   if (host === undefined) return path;
   if (path === undefined || !path.startsWith("/"))
@@ -78,7 +77,9 @@ function routeOn(host: string | undefined, path: string | undefined): string | u
   return `${host}${path}`;
 }
 
-/** Notes on the certificates. @throws ConfigurationError if one would never be accepted, unless --anyway is given */
+/**
+ * Returns notes on the certificates. @throws ConfigurationError if a certificate would never be accepted, unless --anyway is given
+ */
 async function foreseen(edit: PolicyEdit, sender: string | undefined, files: readonly string[], isInsisted: boolean) {
   if (sender === undefined || files.length === 0) return [];
   const { foresee } = await import("./foresight.ts");
@@ -104,7 +105,7 @@ export interface PolicyAddition {
   /** NAME=FILE of CA certificates that may complete a path. */
   readonly intermediates: readonly string[];
   readonly sender: string | undefined;
-  /** PEM files of certificates of the sender, and which part of them to accept: name, key or certificate. */
+  /** PEM files of certificates of the sender. `match` is the part that is compared: name, key or certificate. */
   readonly certificates: readonly string[];
   readonly match: Match;
   readonly route: string | undefined;
@@ -114,7 +115,7 @@ export interface PolicyAddition {
 
 /**
  * Extends a policy file, or creates one, in memory.
- * @returns the change, the sender that it is about, and the steps that remain
+ * @returns the change, the sender that it concerns, and the steps that remain
  * @throws UsageError, ConfigurationError
  */
 export function extendPolicy(
@@ -133,13 +134,13 @@ export function extendPolicy(
   const notes = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
-    // Such errors do not prevent a start, so they do not prevent this change either.
+    // Only errors about dates are left here. They do not prevent a start, so they do not prevent this change either.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
   return { edit, sender, next: [...notes, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
 }
 
-/** Checks the options without looking at the file. @throws UsageError */
+/** Checks the options without reading the policy file. @throws UsageError */
 function requireSomething(addition: PolicyAddition): void {
   const { preset, anchors, intermediates, sender, certificates, route, mode } = addition;
   if (preset !== undefined) return;

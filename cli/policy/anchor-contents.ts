@@ -1,5 +1,6 @@
-// Describes what a policy holds in place of a CA certificate. The compiler only says that it is no certificate: it is part of the
-// worker, which has to stay small.
+// Describes the content that a policy has instead of a CA certificate. The compiler only says that it is no certificate, because
+// the
+// compiler is part of the worker, which has to stay small.
 
 import { parsePointer } from "../../core/configuration-error.ts";
 import { describeContents, readContents } from "../../origin/contents/file.ts";
@@ -7,7 +8,7 @@ import type { Finding } from "./check/finding.ts";
 
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 
-/** If an anchor is not a certificate, adds to its finding what it is instead. Returns other findings unchanged. */
+/** If an anchor is not a certificate, adds a description of its content to the finding. Returns other findings unchanged. */
 export function nameContents(finding: Finding, document: unknown): Finding {
   if (finding.code !== "not_one_certificate") return finding;
   const text = certificateAt(document, parsePointer(finding.pointer));

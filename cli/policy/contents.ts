@@ -1,12 +1,13 @@
-// Recognises files that people give by mistake in place of a policy. The check of a policy would ask them to add members that
-// such a file can never have.
+// Recognises files that a user gives instead of a policy by mistake. Otherwise the check would ask the user to add members that
+// such a
+// file can never have.
 
 import { UsageError } from "../command.ts";
 import { readJson } from "../files/files.ts";
 
 const MEMBERS = ["anchors", "senders", "routes"];
 
-/** The member by which a kind of file is recognised, the name of that kind, and the option that takes such a file. */
+/** The member by which a kind of file is recognised, the name of that kind, and the option that accepts such a file. */
 const OTHERS: readonly (readonly [member: string, what: string, taker: string])[] = [
   ["keys", "a set of keys", "--jwks takes the public one of an edge"],
   ["kty", "a key", "--jwks takes the public set of an edge"],

@@ -1,4 +1,4 @@
-// countersign policy deny: denies a certificate or a key by a value that it has however it is presented.
+// countersign policy deny: denies a certificate or a key by a value that is the same however the certificate is presented.
 
 import { isDeepStrictEqual } from "node:util";
 import { normalizeHex } from "../../core/policy/matcher.ts";
@@ -21,7 +21,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-/** The entry to add, what else it denies, and the certificate if a file was given. */
+/** The entry to add, a text that says what it denies, and the certificate if a file was given. */
 interface Denial {
   readonly entry: DenyDraft;
   readonly scope: string;
@@ -37,7 +37,6 @@ const SCOPES = {
   certificateOfCa: "this certificate alone: the CA passes by another one of its key",
 } as const;
 
-/** countersign policy deny. */
 export function denyInPolicy(args: string[]): number {
   const { values, positionals, given } = parse(args);
   const denial = readDenial(values, positionals, given);

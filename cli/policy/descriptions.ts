@@ -1,9 +1,8 @@
-// The meaning of each member of a policy, for the published schema. The worker checks the same schema, but does not contain these
-// texts.
+// The meaning of each member of a policy, for the published schema. The worker checks the same schema without these texts.
 
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../../core/wire.ts";
 
-/** The part of a JSON Schema that is used. */
+/** The part of a JSON Schema that this file uses. */
 export interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly additionalProperties?: SchemaNode | boolean;
@@ -106,7 +105,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/deny/*/issuer", "RFC 4514 text of the issuer's name."],
 ]);
 
-/** A copy of the schema with the descriptions. @throws Error if a place does not exist */
+/** Returns a copy of the schema with the descriptions. @throws Error if a place does not exist */
 export function withDescriptions<T extends SchemaNode>(schema: T): T {
   const missing = new Set(DESCRIPTIONS.keys());
   const described = describe(schema, "", missing);

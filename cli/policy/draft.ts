@@ -1,4 +1,4 @@
-// A policy file while a command changes it, and the PEM files whose certificates are added to it.
+// The form of a policy file while a command changes it. Also reads the PEM files whose certificates are added to it.
 
 import { either, list, openObject, optional, record, string } from "../../core/form.ts";
 import { readForm } from "../../core/form-reading.ts";
@@ -62,7 +62,7 @@ const DraftSchema = openObject(
 );
 
 /**
- * A policy to change. It is not compiled, because it may be incomplete before the change.
+ * Returns the policy to change. It is not compiled, because it may be incomplete before the change.
  * @throws UsageError if the document is not an object, FileProblems if a member does not have the shape that commands can change
  */
 export function readDraft(file: string, document: unknown): PolicyDraft {
@@ -99,14 +99,15 @@ export interface GivenAnchor {
 }
 
 /**
- * The anchors of NAME=FILE. A CA that changes its root publishes several certificates in one file: they are named NAME, NAME-2 and
- * so on. @throws UsageError
+ * Returns the anchors of NAME=FILE. A CA that changes its root publishes several certificates in one file. They are named NAME,
+ * NAME-2
+ * and so on. @throws UsageError
  */
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
   return readNamedAuthorities("anchor", option);
 }
 
-/** As `readAnchorOption`, for the option --`kind`. @throws UsageError */
+/** Does the same as `readAnchorOption` for the option --`kind`. @throws UsageError */
 export function readNamedAuthorities(kind: string, option: string): readonly GivenAnchor[] {
   const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
   if (name === undefined || file === undefined) throw new UsageError(`--${kind} ${option} is not NAME=FILE`);
@@ -117,7 +118,7 @@ export function readNamedAuthorities(kind: string, option: string): readonly Giv
   }));
 }
 
-/** Notes about each option whose file gave several anchors. */
+/** Returns notes about each option whose file contained several anchors. */
 export function describeAnchors(options: readonly string[]): string[] {
   return options.flatMap((option) => {
     const given = readAnchorOption(option);
@@ -128,18 +129,18 @@ export function describeAnchors(options: readonly string[]): string[] {
   });
 }
 
-/** What an entry compares: subject and issuer, the key, or the whole certificate. */
+/** The part of a certificate that an entry compares: subject and issuer, the key, or the whole certificate. */
 export const MATCHES = ["name", "key", "certificate"] as const;
 export type Match = (typeof MATCHES)[number];
 
-/** The entries that accept the sender's certificates in a file. @throws UsageError */
+/** Returns the entries that accept the sender's certificates in a file. @throws UsageError */
 export function readMatchers(file: string, match: Match): MatcherDocument[] {
   const matchers = readSenderCertificates(file).map((certificate) => matcherFor(certificate, match));
   // Two certificates with the same names give one entry.
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
 }
 
-/** Notes about each file that holds several certificates of a sender. */
+/** Returns notes about each file that contains several certificates of a sender. */
 export function describeCertificates(files: readonly string[]): string[] {
   return files.flatMap((file) => {
     const certificates = readSenderCertificates(file);
@@ -152,7 +153,7 @@ export function describeCertificates(files: readonly string[]): string[] {
   });
 }
 
-/** The entry that accepts a certificate. */
+/** Returns the entry that accepts a certificate. */
 export function matcherFor(
   { subjectText, issuerText, spkiSha256, sha256 }: Certificate,
   match: Match,

@@ -1,5 +1,6 @@
-// One change of a policy file, which every command makes in the same way: reads it, changes its text, compiles the result, shows
-// the change, and only then writes it. Nothing is written that does not compile.
+// Makes one change of a policy file, in the same way for every command: reads the file, changes its text, compiles the result,
+// shows
+// the change, and only then writes it. A policy that does not compile is not written.
 
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
@@ -28,7 +29,7 @@ export const EDIT_OPTIONS = {
 export interface PolicyEdit {
   readonly file: string;
   readonly isNew: boolean;
-  /** Texts. `before` is empty for a new file. */
+  /** The texts before and after the change. `before` is empty for a new file. */
   readonly before: string;
   readonly after: string;
   /** The changed document. */
@@ -38,7 +39,7 @@ export interface PolicyEdit {
 }
 
 /**
- * The file to change. In the repository of Countersign, policy.json is an example, so there the file must be named explicitly.
+ * Returns the file to change. In the repository of Countersign, policy.json is an example, so there the user must name the file.
  * @throws UsageError
  */
 export function fileToChange({ policy }: { readonly policy: string }, given: ReadonlySet<string>): string {
@@ -51,7 +52,7 @@ export function fileToChange({ policy }: { readonly policy: string }, given: Rea
 
 /**
  * Changes a policy file, or creates one, in memory.
- * @throws UsageError, FileProblems that lists why the result would not compile
+ * @throws UsageError, FileProblems that lists the reasons why the result would not compile
  */
 export function editPolicy(file: string, change: (draft: PolicyDraft) => void, mayStart = false): PolicyEdit {
   const isNew = mayStart && !existsSync(file);
@@ -75,7 +76,7 @@ export function writeEdit({ file, before, after }: PolicyEdit, isDryRun: boolean
   return isWritten;
 }
 
-/** What happened to the file, for people: one line, and the differences. */
+/** Describes the change of the file for people: one line, and the differences. */
 export function formatEdit(edit: PolicyEdit, isDryRun: boolean): string[] {
   const { file, isNew, before, after } = edit;
   if (before === after) return [`${file} says so already: nothing was changed`];
@@ -83,15 +84,15 @@ export function formatEdit(edit: PolicyEdit, isDryRun: boolean): string[] {
   return [isDryRun ? `${file} ${what}; nothing was written (--dry-run):` : `${file} written:`, ...changesOf(edit)];
 }
 
-/** The same for machines. */
+/** Describes the change of the file for programs. */
 export function describeEdit(edit: PolicyEdit, isDryRun: boolean) {
   return { file: edit.file, written: !isDryRun && edit.before !== edit.after, changes: changesOf(edit) };
 }
 
-/** Unchanged lines shown around a change. */
+/** The number of unchanged lines that are shown before and after a change. */
 const CONTEXT_LINES = 2;
 
-/** Each line that differs, with - for removed and + for added, and the lines around it. */
+/** Returns each line that differs, with - for a removed and + for an added line, and the lines around it. */
 function changesOf({ before, after }: PolicyEdit): string[] {
   const lines = compareLines(linesOf(before), linesOf(after));
   const isNear = lines.map((_, index) =>
@@ -106,7 +107,7 @@ function changesOf({ before, after }: PolicyEdit): string[] {
 
 const SHOWN_CHARACTERS = 160;
 
-/** A certificate is one line of 2,000 characters, so only the part of a long line that differs is shown. */
+/** A certificate is one line of 2,000 characters, so a long line is cut to the part that differs. */
 function shorten(text: string, difference: number): string {
   if (text.length <= SHOWN_CHARACTERS) return text;
   const from = Math.max(0, Math.min(difference - SHOWN_CHARACTERS / 2, text.length - SHOWN_CHARACTERS));
@@ -114,7 +115,7 @@ function shorten(text: string, difference: number): string {
   return `${from > 0 ? "…" : ""}${text.slice(from, to)}${to < text.length ? "…" : ""}`;
 }
 
-/** The position of the first difference between a removed line and the added line after it. 0 if the line has no such partner. */
+/** Returns the position of the first difference between a removed line and the added line after it. 0 if there is no such pair. */
 function firstDifference(lines: readonly ComparedLine[], index: number): number {
   const line = lines[index];
   const other = line?.sign === "-" ? lines[index + 1] : lines[index - 1];
@@ -130,7 +131,7 @@ interface ComparedLine {
   readonly text: string;
 }
 
-/** Common lines at the beginning and at the end are not compared, because the time grows with the length. */
+/** Equal lines at the beginning and at the end are not compared, because the comparison of long texts is slow. */
 function compareLines(before: readonly string[], after: readonly string[]): ComparedLine[] {
   let head = 0;
   while (head < before.length && head < after.length && before[head] === after[head]) head += 1;

@@ -1,4 +1,4 @@
-// countersign policy expiring: everything that expires within some days, which of it will make requests fail, and what to do.
+// countersign policy expiring: lists everything that expires within some days, whether requests will then fail, and what to do.
 
 import { describeExpiry, sendersInUse } from "../../core/policy/expiry.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -25,7 +25,7 @@ const OPTIONS = {
 
 const DAY_SECONDS = 86_400;
 
-/** 1 if something will refuse events within the time, or does so already. */
+/** Returns 1 if something will refuse events within the time, or refuses them already. */
 export async function showExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
   const days = parseWhole("--within", within, 0, 99_999);

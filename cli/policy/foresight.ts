@@ -28,10 +28,12 @@ interface Asked {
   readonly others: readonly Certificate[];
 }
 
-/** Refusals that may end without a change of the policy: with time, or with a revocation list that is not here yet. */
+/** Refusals that may end without a change of the policy: after some time, or when a missing revocation list arrives. */
 const TEMPORARY_CODES: ReadonlySet<RefusalCode> = new Set(["certificate_not_yet_valid", "revocation_unknown"]);
 
-/** Judges each certificate of a sender in the files, with the CA certificates of its file as intermediates. Fetches nothing. */
+/**
+ * Judges each certificate of a sender in the files. The CA certificates in the same file are its intermediates. Fetches nothing.
+ */
 export async function foresee(
   policyFile: string,
   document: PolicyDocument,
@@ -60,8 +62,9 @@ export async function foresee(
 }
 
 /**
- * Whether the issuer may be an intermediate CA of an anchor, whose certificate the sender presents together with its own. The
- * issuer's certificate is not here, so this compares the only thing that is known: the organisations of issuer and anchor.
+ * Returns true if the issuer may be an intermediate CA of an anchor, so that the sender presents the issuer's certificate together
+ * with
+ * its own. The issuer's certificate is not here, so only the organisation names of issuer and anchor are compared.
  */
 function mayBePresented({ certificate, others }: Asked, policy: Policy, name: string): boolean {
   const anchors = policy.senders.find((sender) => sender.name === name)?.certificate?.trust.anchors ?? [];

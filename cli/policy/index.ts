@@ -5,7 +5,7 @@ import type { Command } from "../command.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
-/** Loaded when called, because each action needs other modules. */
+/** Each action is loaded when it is called, because each needs other modules. */
 const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   check: async () => (await import("./check/index.ts")).checkPolicy,
   show: async () => (await import("./show.ts")).showPolicy,

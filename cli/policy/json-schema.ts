@@ -5,7 +5,9 @@ import { PolicySchema } from "../../core/policy/schema.ts";
 import { printJson } from "../output.ts";
 import { type SchemaNode, withDescriptions } from "./descriptions.ts";
 
-/** The published schema. Rules that JSON Schema cannot express (references, dates that exist) are only checked by the code. */
+/**
+ * Returns the published schema. Rules that JSON Schema cannot express (references, dates that exist) are only checked by the code.
+ */
 export function policyJsonSchema(): unknown {
   return {
     title: "Countersign policy",
@@ -37,7 +39,7 @@ function describeMembers(members: NonNullable<FormNode["members"]>): object {
   };
 }
 
-/** The keywords of the rules that JSON Schema can say. */
+/** Returns the keywords for the rules that JSON Schema can express. */
 function limitsOf(rules: readonly Rule<never>[], subject: "Properties" | "Items" | "imum" | "Length"): object {
   return Object.fromEntries(
     rules.flatMap(({ keyword, limit }): [string, unknown][] => {

@@ -1,5 +1,6 @@
-// How every command reads a policy file: it is compiled and inspected as a whole, so that all problems are reported at once, and
-// are the same in a check, at a start and in the build of the edge.
+// Reads policy files for all commands. A file is compiled and inspected as a whole, so that all problems are reported at once. A
+// check,
+// a start and the build of the edge report the same problems.
 
 import cluster from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";
@@ -23,7 +24,7 @@ export interface ExaminedFile extends Examination {
 }
 
 /**
- * Everything that is wrong with a policy file at `now` (Unix seconds).
+ * Returns everything that is wrong with a policy file at `now` (Unix seconds).
  * @throws UsageError if it cannot be read or is not JSON
  */
 export function examinePolicyFile(file: string, now: number, compile?: CompilePolicy): ExaminedFile {
@@ -40,7 +41,7 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
 }
 
 /**
- * The policy of a file, for a command that only reads it and does not start with it. Warnings are not reported.
+ * Returns the policy of a file, for a command that only reads it and does not start with it. Warnings are not reported.
  * @throws UsageError, FileProblems
  */
 export function compilePolicyFile(file: string): Policy {
@@ -59,8 +60,8 @@ function describeRepetitions(text: string): LocatedFinding[] {
 }
 
 /**
- * The policy of a file, for a program that starts or reloads. Findings of time are only reported on stderr: a restart on the day
- * after an anchor expired must not stop the other senders.
+ * Returns the policy of a file, for a program that starts or reloads. Findings about dates are only reported on stderr, because a
+ * restart on the day after an anchor expired must not stop the other senders.
  * @throws UsageError if it cannot be read, FileProblems that lists everything else that is wrong with it
  */
 export function loadPolicy(file: string, compile?: CompilePolicy): Policy {

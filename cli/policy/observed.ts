@@ -1,4 +1,6 @@
-// countersign policy observed: prints what observed routes were presented with, as entries to paste, and what to consider first.
+// countersign policy observed: prints the certificates that were presented at observed routes, with entries to paste, and notes on
+// what
+// to consider first.
 
 import { rootCertificates } from "node:tls";
 import { type Certificate, formatPem, parseCertificate } from "../../core/x509/certificate.ts";
@@ -64,7 +66,7 @@ interface PolicyNames {
 }
 
 /**
- * If no policy is given, or several senders are on the route, the commands have a placeholder for the sender.
+ * If no policy is given, or if several senders are on the route, the commands contain a placeholder for the sender.
  * @throws UsageError, ConfigurationError
  */
 function namesFor(file: string | undefined): PolicyNames {
@@ -79,7 +81,7 @@ function namesFor(file: string | undefined): PolicyNames {
   };
 }
 
-/** Leaf and intermediates of the only certificate whose SHA-256 begins with this prefix. */
+/** Returns leaf and intermediates of the only certificate whose SHA-256 begins with this prefix. */
 function pemOf(observations: readonly Observation[], prefix: string): string {
   const found = new Map(
     observations
@@ -141,7 +143,7 @@ function* comparisons(leaf: Certificate, earlier: readonly Observation[]): Gener
 
 const publicNames = new Set<string>();
 
-/** Whether the certificate or an intermediate names an issuer that is in Node's store of public roots. */
+/** Returns true if the issuer name of the certificate or of an intermediate is that of a public root in Node's store. */
 function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boolean {
   if (publicNames.size === 0) {
     for (const pem of rootCertificates) {
@@ -152,7 +154,7 @@ function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boo
   return [leaf, ...intermediates].some(({ foldedIssuer }) => publicNames.has(foldedIssuer));
 }
 
-/** Some public roots have properties that we accept in no certificate. */
+/** Undefined for some public roots, because they have properties that we accept in no certificate. */
 function parseRoot(pem: string): Certificate | undefined {
   try {
     return parseCertificate(pem.replace(/-----[A-Z ]+-----|\s+/g, ""));

@@ -9,7 +9,7 @@ import { type PolicyDraft, readAnchorOption } from "./draft.ts";
 import { findPublicRoot } from "./root-store.ts";
 
 /**
- * The anchors of the preset, and further ones from files, by name.
+ * Returns the anchors of the preset, and further anchors from files, by name.
  * @param options NAME=FILE
  * @throws UsageError
  */

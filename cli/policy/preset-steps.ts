@@ -5,7 +5,7 @@ import { findPreset } from "./add-preset.ts";
 import type { PolicyDraft, RouteDraft } from "./draft.ts";
 
 /**
- * The steps for one sender, in order. The preset's own steps are only included when the preset is written, not for later
+ * Returns the steps for one sender, in order. The preset's own steps are included only when the preset is written, not for later
  * additions.
  */
 export function nextSteps(document: PolicyDraft, sender: string, presetName: string | undefined): string[] {
@@ -20,7 +20,7 @@ export function nextSteps(document: PolicyDraft, sender: string, presetName: str
   ];
 }
 
-/** How to set each secret of a preset. */
+/** Returns a step for each secret of a preset. The step says how to set the secret. */
 export function secretSteps({ secrets }: Preset): string[] {
   return Object.entries(secrets).map(
     ([name, what]) =>
@@ -35,7 +35,9 @@ function observedStep(path: string, sender: string, isKnown: boolean): string {
     : `No certificate of ${sender} is accepted yet, so ${path} refuses every event. countersign policy observed shows what it was presented with; accept what is the sender's: ${enforce} --certificate FILE`;
 }
 
-/** An existing route keeps its settings, which may be too strict for the preset. */
+/**
+ * An existing route keeps its settings, which may be too strict for the preset. Returns a note if the limit of the body differs.
+ */
 function keptSettings(path: string, route: RouteDraft, preset: Preset): string[] {
   const { maxBodyBytes } = preset.route;
   return maxBodyBytes !== undefined && route.maxBodyBytes !== maxBodyBytes

@@ -1,4 +1,4 @@
-// countersign policy presets: lists all of them or shows one in full, for people and for machines.
+// countersign policy presets: lists all presets or shows one in full, for people and for programs.
 
 import { parseOptions, UsageError } from "../command.ts";
 import { formatJson } from "../files/files.ts";
@@ -11,7 +11,6 @@ import { describeSource } from "./preset-anchors.ts";
 import { secretSteps } from "./preset-steps.ts";
 import { findPublicRoot } from "./root-store.ts";
 
-/** countersign policy presets. */
 export function showPresets(args: string[]): number {
   const { values, positionals } = parseOptions(args, { json: { type: "boolean", default: false } }, true);
   const [name, ...others] = positionals;
@@ -48,7 +47,7 @@ function describePreset(name: string, preset: Preset) {
   return { name, ...preset, anchors };
 }
 
-/** Where `policy add` gets the certificate. `node`: from Node's own root store. `file`: from an option. */
+/** Returns the place from which `policy add` gets the certificate. `node`: from Node's own root store. `file`: from an option. */
 function originOf(source: AnchorSource): "node" | "file" {
   return "subject" in source && findPublicRoot(source.sha256) !== undefined ? "node" : "file";
 }

@@ -1,4 +1,4 @@
-// countersign policy remove: removes parts of a policy, and their names wherever other parts refer to them.
+// countersign policy remove: removes parts of a policy, and their names from all other parts.
 
 import { parseOptions, UsageError } from "../command.ts";
 import { print, printJson } from "../output.ts";
@@ -19,7 +19,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-/** countersign policy remove. Removes everything in one step, so that parts that need each other can go together. */
+/** Removes everything in one step, so that parts that need each other can be removed together. */
 export function removeFromPolicy(args: string[]): number {
   const { values, given } = parse(args);
   const { sender = [], from, entry = [], anchor = [], intermediate = [], route = [], deny = [] } = values;
@@ -31,7 +31,7 @@ export function removeFromPolicy(args: string[]): number {
   const edit = editPolicy(file, (draft) => remove(file, draft, values));
   const isDryRun = values["dry-run"];
   writeEdit(edit, isDryRun);
-  // Suggests the parts that nothing uses any more: the user may want to remove them next.
+  // Lists the parts that nothing uses any more, because the user may want to remove them next.
   const next = edit.findings.filter(({ isUnused }) => isUnused).map(formatFinding);
   if (values.json) printJson({ ...describeEdit(edit, isDryRun), digest: edit.policy.digest, next });
   else print([...formatEdit(edit, isDryRun), ...(next.length === 0 ? [] : ["", ...next])]);
@@ -42,7 +42,7 @@ function parse(args: string[]) {
   return parseOptions(args, OPTIONS);
 }
 
-/** Names everything that does not exist at once. @throws UsageError */
+/** Removes the parts from the draft. @throws UsageError that names all parts that do not exist */
 function remove(
   file: string,
   draft: PolicyDraft,
@@ -82,7 +82,7 @@ function missing(option: string, name: string, holder: Readonly<Record<string, u
   ];
 }
 
-/** @returns what is wrong, if there is no such entry */
+/** @returns the index, or a text that says what is wrong */
 function readIndex(option: string, text: string, count: number): number | string {
   if (/^\d{1,9}$/.test(text) && Number(text) < count) return Number(text);
   const there = count === 0 ? "there is none" : `there are 0 to ${count - 1}, as policy show numbers them`;
@@ -94,7 +94,7 @@ interface Entry {
   readonly index: number;
 }
 
-/** SENDER/NUMBER. The name of a sender holds no slash. */
+/** Parses SENDER/NUMBER. The name of a sender contains no slash. */
 function readEntry(draft: PolicyDraft, text: string): Entry | string {
   const [, sender, number] = /^(.+)\/([^/]*)$/s.exec(text) ?? [];
   if (sender === undefined || number === undefined) return `--entry ${text} is not SENDER/NUMBER`;
@@ -111,7 +111,11 @@ function removeEntries({ senders }: PolicyDraft, entries: readonly Entry[]): voi
   }
 }
 
-/** Also removes its name from every route. If a route has no sender left, compiling fails and names it. */
+/**
+ * Removes the sender, and its name from every route. If a route has no sender left, the result does not compile, and the error
+ * names
+ * the route.
+ */
 function removeSender(draft: PolicyDraft, name: string): void {
   delete draft.senders[name];
   for (const route of Object.values(draft.routes)) {
@@ -131,7 +135,7 @@ function takeOff(draft: PolicyDraft, path: string, names: readonly string[]): vo
   route.senders = route.senders.filter((name) => !names.includes(name));
 }
 
-/** Also removes its name from every sender's trust. */
+/** Removes the anchor, and its name from every sender's trust. */
 function removeAnchor(draft: PolicyDraft, name: string): void {
   delete draft.anchors[name];
   for (const { trust } of Object.values(draft.senders))

@@ -1,5 +1,6 @@
-// Formats the statement of a policy in words that somebody can sign. Every text of the policy is in quotes, so that it cannot be
-// mistaken for ours.
+// Formats the statement of a policy in words that somebody can sign. Every text from the policy is in quotes, so that nobody takes
+// it for
+// our own words.
 
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { Line } from "../output.ts";

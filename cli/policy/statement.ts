@@ -1,5 +1,6 @@
-// Everything that a policy says: whom each route admits, what each sender must prove, what is denied and what is only observed.
-// Facts for machines, and for statement-text.ts.
+// States everything that a policy says: whom each route admits, what each sender must prove, what is denied and what is only
+// observed.
+// The facts are for programs, and for statement-text.ts.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";
@@ -7,12 +8,12 @@ import type { CertificateMatcherDocument, PolicyDocument } from "../../core/poli
 import { formatTime } from "../../core/x509/crl.ts";
 import { summarize } from "./summary.ts";
 
-/** The state of something with a beginning and an end, at the time of the statement. */
+/** The state of a certificate or an entry at the time of the statement: within, before or after its dates. */
 export type Currency = "current" | "not yet" | "over";
 
 export type Statement = ReturnType<typeof statePolicy>;
 
-/** Entries are numbered as in JSON pointers and in `policy remove`. Only the names of secrets are included. */
+/** Returns the statement. Entries have the numbers of JSON pointers and of `policy remove`. It has only the names of secrets. */
 export function statePolicy(document: PolicyDocument, policy: Policy, now: number) {
   const summary = summarize(policy);
   return {

@@ -1,5 +1,6 @@
-// Finds out which modes start with a policy, and what each of them needs in addition, by calling the checks that they make at
-// their start.
+// Finds out which modes start with a policy, and what each of them needs in addition. Calls the checks that the modes make at
+// their
+// start.
 
 import { secretNames } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -8,7 +9,7 @@ import { anchorsInUse, requireCertificates } from "../../origin/node/tls/policy.
 import { problemsOf } from "../../origin/problems.ts";
 import { requireEdgePolicy } from "../../worker/configuration.ts";
 
-/** The modes by name, each with the problems that only it has. */
+/** The modes by name. Each has the problems that prevent only this mode. */
 export type Ways = Readonly<Record<string, readonly string[]>>;
 
 type Check = (policy: Policy) => unknown;
@@ -22,7 +23,7 @@ const CHECKS: Readonly<Record<string, readonly Check[]>> = {
   dev: [requireEdgePolicy],
 };
 
-/** The problems for which each mode would not start, although the policy compiles. */
+/** Returns for each mode the problems that prevent its start, although the policy compiles. */
 export function askWays(policy: Policy): Ways {
   return Object.fromEntries(
     Object.entries(CHECKS).map(([way, checks]) => [way, checks.flatMap((check) => faultsOf(() => check(policy)))]),
@@ -39,7 +40,7 @@ function faultsOf(check: () => unknown): readonly string[] {
   }
 }
 
-/** What a policy needs from the environment in which it runs. The policy file cannot show whether it is there. */
+/** Returns the things that a policy needs in its environment. The policy file cannot show whether they are there. */
 export function needsOf(policy: Policy): string[] {
   const { routes, senders, crlSources } = policy;
   const secrets = secretNames(policy);

@@ -1,4 +1,4 @@
-// Makes the cases in the form of the file.
+// Makes the test vectors in the form of their file.
 
 import { ACCEPTED } from "./accepted-cases.ts";
 import type { CaseRow } from "./case-row.ts";
@@ -22,7 +22,7 @@ export interface AssertionCase {
   readonly target: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body?: string;
-  /** In place of `body`, if the bytes are not text. */
+  /** Replaces `body` if the bytes are not text. */
   readonly bodyBase64?: string;
   /** For an accepted request: the headers that may be used, in the order of the claim. If absent, there are none. */
   readonly signed?: readonly (readonly [name: string, value: string])[];
@@ -32,7 +32,7 @@ export interface AssertionVectors {
   readonly issuer: string;
   readonly audience: string;
   readonly jwks: typeof JWKS;
-  /** For one receiver, in this order, because it remembers what it accepted. */
+  /** All cases are for one receiver, in this order, because the receiver remembers what it accepted. */
   readonly cases: readonly AssertionCase[];
 }
 
@@ -69,7 +69,7 @@ function signedOf(received: ForwardedRequest): [name: string, value: string][] {
   return names.map((name) => [name, valuesOf(name).join(", ")]);
 }
 
-/** JSON with each case on a line of its own: a case has several kilobytes, and a change of one case changes one line. */
+/** Formats JSON with one line for each case. A case has several kilobytes, and a change of one case then changes only one line. */
 export function formatAssertionVectors({ cases, ...rest }: AssertionVectors): string {
   const begin = JSON.stringify(rest, null, 2).replace(/\n}$/, "");
   const lines = cases.map((one) => `    ${JSON.stringify(one)}`);

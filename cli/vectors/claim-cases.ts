@@ -8,7 +8,7 @@ import { AUDIENCE, ISSUER, NOW } from "./world.ts";
 
 const THIRTY_DAYS = 30 * 86_400;
 
-/** A row with changed claims. A function gets the original claims. */
+/** Returns a row with changed claims. If `change` is a function, it receives the original claims. */
 function changed(
   code: RefusalCode,
   name: string,
@@ -23,7 +23,7 @@ function changed(
 const invalid = (name: string, change: Members | ((claims: Members) => Members), sent?: SentEvent) =>
   changed("assertion_claims_invalid", name, change, sent);
 
-/** A claim with changed members. */
+/** Returns a function that changes members of one claim. */
 const within = (claim: string, change: Members) => (claims: Members) => ({
   [claim]: { ...(claims[claim] as Members), ...change },
 });

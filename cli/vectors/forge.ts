@@ -1,5 +1,6 @@
-// Changes what the edge sends: another token, other headers, other bytes. Tokens are built from texts and signed by node:crypto,
-// so that they can hold what our own code never issues.
+// Changes a request of the edge: another token, other headers, other bytes. Tokens are built from texts and signed by node:crypto,
+// so that
+// they can contain what our own code never issues.
 
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import type { PrivateJwk } from "../../core/assertion/keys.ts";
@@ -25,7 +26,7 @@ function readSegment(token: string, index: number): Members {
   return JSON.parse(Buffer.from(token.split(".")[index] ?? "", "base64url").toString()) as Members;
 }
 
-/** The same request with one field of this header for each value. Without values, the header is removed. */
+/** Returns the request with one field of this header for each value. Without values, the header is removed. */
 export function withHeader(request: ForwardedRequest, name: string, ...values: readonly string[]): ForwardedRequest {
   const others = request.headers.filter(([other]) => other !== name);
   return { ...request, headers: [...others, ...values.map((value) => [name, value] as const)] };
@@ -35,13 +36,13 @@ export function withToken(request: ForwardedRequest, token: string): ForwardedRe
   return withHeader(request, ASSERTION_HEADER, token);
 }
 
-/** The same request with another signature of its token. */
+/** Returns the request with another signature of its token. */
 export function withSignature(request: ForwardedRequest, change: (signature: string) => string): ForwardedRequest {
   const [header, payload, signature = ""] = tokenOf(request).split(".");
   return withToken(request, `${header}.${payload}.${change(signature)}`);
 }
 
-/** The same request with changed claims, signed by the edge's own key. A member that is undefined is removed. */
+/** Returns the request with changed claims, signed by the edge's own key. A member that is undefined is removed. */
 export function withClaims(request: ForwardedRequest, change: Members): ForwardedRequest {
   return withPayload(request, JSON.stringify({ ...claimsOf(request), ...change }));
 }
@@ -50,7 +51,7 @@ export function withPayload(request: ForwardedRequest, payload: string | Uint8Ar
   return withToken(request, seal(protectedHeaderOf(request), payload, privateKey(FIRST_KEY)));
 }
 
-/** The same claims with this protected header, signed by `key`. */
+/** Returns the request with the same claims and this protected header, signed by `key`. */
 export function withProtectedHeader(request: ForwardedRequest, header: Members, key = privateKey(FIRST_KEY)) {
   return withToken(request, seal(header, JSON.stringify(claimsOf(request)), key));
 }
@@ -60,12 +61,12 @@ function seal(header: Members, payload: string | Uint8Array, key: KeyObject): st
   return `${input}.${signText(input, key)}`;
 }
 
-/** ECDSA with SHA-256, as r and s one after the other. */
+/** Signs by ECDSA with SHA-256. The default encoding is r followed by s. */
 export function signText(input: string, key: KeyObject, dsaEncoding: "ieee-p1363" | "der" = "ieee-p1363"): string {
   return sign("sha256", Buffer.from(input), { key, dsaEncoding }).toString("base64url");
 }
 
-/** The part of a token that its signature covers. */
+/** Returns the part of a token that its signature covers. */
 export function signedPartOf(request: ForwardedRequest): string {
   const [header, payload] = tokenOf(request).split(".");
   return `${header}.${payload}`;
@@ -78,7 +79,7 @@ export function privateKey({ kty, crv, x, y, d }: PrivateJwk): KeyObject {
 /** The order of P-256 (SEC 2). */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
-/** The other valid signature: (r, n − s) for (r, s). Anybody can compute it. */
+/** Returns the other valid signature: (r, n − s) for (r, s). Anybody can compute it. */
 export function otherSignature(signature: string): string {
   const octets = Buffer.from(signature, "base64url");
   const s = ORDER - BigInt(`0x${octets.toString("hex", 32)}`);

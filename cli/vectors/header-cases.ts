@@ -1,4 +1,4 @@
-// The sender's headers that the edge forwards: unchanged, changed on the way, and with headers that others added.
+// Cases about the sender's headers that the edge forwards: unchanged, changed on the way, and with headers that others added.
 
 import { formatContentDigest } from "../../core/delivery/delivery.ts";
 import { type CaseRow, unchanged } from "./case-row.ts";
@@ -39,7 +39,7 @@ const HONEST: readonly CaseRow[] = [
   ],
 ];
 
-/** A claim over these headers, as the edge would make it. */
+/** Returns a claim over these headers, as the edge would make it. */
 function claimOver(...fields: readonly (readonly [name: string, value: string])[]) {
   const lines = fields.map(([name, value]) => `${name}: ${value}\n`);
   return { names: fields.map(([name]) => name), digest: formatContentDigest(lines.join("")) };

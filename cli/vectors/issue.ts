@@ -18,23 +18,23 @@ import { type PresentedCertificate, parseClientCertificate } from "../../core/x5
 import { ACME, INTERMEDIATE, MUELLER } from "./certificates.ts";
 import { AUDIENCE, FIRST_KEY, ISSUER, NOW, POLICY, SECRETS } from "./world.ts";
 
-/** An event as its sender sends it to the edge. Default: a POST of a short JSON body by acme, which has a certificate. */
+/** An event that a sender sends to the edge. Default: a POST of a short JSON body by acme, which has a certificate. */
 export interface SentEvent {
   readonly sender?: "acme" | "mueller" | "initech";
   readonly method?: string;
   readonly target?: string;
-  /** Null for none. */
+  /** Null if there is no content type. */
   readonly contentType?: string | null;
   readonly body?: string | Uint8Array;
   /** Headers in addition to those of the signature and the body. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The edge's key at that time. */
+  /** The key with which the edge signs. */
   readonly key?: PrivateJwk;
   /** Seconds that the event waited in the edge's queue. */
   readonly waited?: number;
 }
 
-/** A request as a receiver behind the edge gets it, and the time. */
+/** A request that a receiver behind the edge receives, and the time. */
 export interface ForwardedRequest {
   readonly now: number;
   readonly method: string;
@@ -54,7 +54,7 @@ const CERTIFICATES: Readonly<Record<string, PresentedCertificate>> = {
 
 const policy = () => compilePolicy(POLICY);
 
-/** `seed` determines the ids of the event: the same seed gives the same ids. */
+/** Makes the request. `seed` determines the ids of the event, so the same seed gives the same ids. */
 export async function issue(seed: string, sent: SentEvent): Promise<ForwardedRequest> {
   const id = hash("sha256", seed, "buffer").subarray(0, 16);
   const milliseconds = NOW * 1000;

@@ -1,4 +1,4 @@
-// Valid tokens with another request than the signed one, with another certificate, or replayed.
+// Cases with a valid token whose request differs from the signed one, whose certificate differs, or which is replayed.
 
 import { digestBody } from "../../core/delivery/delivery.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
@@ -11,7 +11,7 @@ import type { ForwardedRequest, SentEvent } from "./issue.ts";
 
 const digestOf = (body: Uint8Array) => digestBody(Uint8Array.from(body)).contentDigest;
 
-/** Other bytes with an unchanged Content-Digest. */
+/** Changes the bytes of the body, but not the Content-Digest. */
 const body =
   (change: (text: string) => string) =>
   (request: ForwardedRequest): ForwardedRequest => ({
@@ -108,7 +108,7 @@ const CERTIFICATES: readonly CaseRow[] = [
 const [[, FIRST]] = ACCEPTED as readonly [CaseRow];
 const HELD = "an assertion that first came with another body";
 
-/** To be sent in this order. A refused request does not use up its assertion, but an accepted one does. */
+/** These cases must be sent in this order. A refused request does not use up its assertion, but an accepted request does. */
 const AGAIN: readonly CaseRow[] = [
   ["body_mismatch", HELD, body((text) => `${text} `)],
   ["accept", "the same assertion with its own body, after it was refused with another", unchanged, { of: HELD }],

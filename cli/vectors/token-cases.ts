@@ -1,4 +1,4 @@
-// Tokens that are not exactly what the edge issues: in another spelling, with another header, signed by another key.
+// Tokens that differ from those that the edge issues: another spelling, another header, or a signature by another key.
 
 import { createHmac, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
@@ -31,7 +31,7 @@ const signature =
   (request) =>
     withSignature(request, change);
 
-/** The edge's header with changed members, signed by the edge's key. */
+/** Changes members of the edge's header, and signs with the edge's key. */
 const header =
   (change: Members): Change =>
   (request) =>
@@ -42,7 +42,7 @@ const resigned =
   (request) =>
     withSignature(request, () => sign(signedPartOf(request)));
 
-/** The token with this `alg`, and any signature. */
+/** Changes `alg` in the token, and signs with the given function. */
 const algorithm =
   (alg: string, sign: (input: string) => string): Change =>
   (request) =>
@@ -50,13 +50,13 @@ const algorithm =
 
 const keyOfCurve = (namedCurve: string) => generateKeyPairSync("ec", { namedCurve }).privateKey;
 
-/** The public key as an HMAC secret, in the form that libraries have. */
+/** Signs by HMAC with the public key as the secret. The secret is PEM, because libraries have the key in this form. */
 const hmac = (jwk: PrivateJwk) => (input: string) => {
   const pem = createPublicKey(privateKey(jwk)).export({ type: "spki", format: "pem" });
   return createHmac("sha256", pem).update(input).digest("base64url");
 };
 
-/** Sets the unused bits of the last character. */
+/** Changes the unused bits of the last character. */
 const looseBits = (text: string) => text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
 
 const FORMS: readonly CaseRow[] = [

@@ -11,7 +11,7 @@ export const AUDIENCE = "https://origin.example.com";
 /** 2027-01-15T08:00:00Z. */
 export const NOW = 1_800_000_000;
 
-/** The private key is the digest of a sentence that anybody can read here. */
+/** Makes a key pair. The private key is the digest of a sentence that anybody can read here. */
 function testKey(kid: string): PrivateJwk {
   const pair = createECDH("prime256v1");
   pair.setPrivateKey(hash("sha256", `Countersign test vectors, not for use: ${kid}`, "buffer"));
@@ -42,7 +42,7 @@ export const SECRETS: Readonly<Record<string, string>> = {
 
 const signature: SenderDocument["signature"] = { scheme: "github", secrets: ["TEST_VECTORS_SIGNATURE"] };
 
-/** Senders of edge and origin: one with only a certificate, one with every factor, one with only a signature. */
+/** The senders: one with only a certificate, one with every factor, one with only a signature. */
 export const POLICY: PolicyDocument = {
   anchors: { "test-root": formatPem(ROOT) },
   senders: {

@@ -1,5 +1,6 @@
-// Finds CA certificates that prove nothing (expired, not for clients, denied), and CAs that stand in the policy twice with
-// different revocation lists.
+// Finds CA certificates that prove nothing (expired, not for clients, denied), and CAs that occur twice in the policy with
+// different
+// revocation lists.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Anchor, Policy } from "../../../core/policy/policy.ts";
@@ -24,7 +25,7 @@ export function inspectAnchors(policy: Policy, now: number): Finding[] {
   ];
 }
 
-/** Faults of the anchor for which path validation refuses every path that ends at it. */
+/** Returns the faults of the anchor. With any of these faults, path validation refuses every path that ends at the anchor. */
 function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   const { certificate } = anchor;
   const findings: Finding[] = [];
@@ -38,7 +39,8 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   if (nameConstraints !== undefined && !satisfiesNameConstraints([], nameConstraints)) {
     report("has name constraints of a kind that is not understood");
   }
-  // A warning, not an error: an operator denies a CA in an emergency, to refuse every certificate that it issued. The policy that
+  // A warning, not an error. An operator denies a CA in an emergency, to refuse every certificate that the CA issued. The policy
+  // that
   // does so must come into force.
   if (deny.holds(certificate)) {
     const remedy = "remove it here as well, or the entry in /deny if it was not meant";
@@ -48,8 +50,9 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
 }
 
 /**
- * An anchor that is not in date is an error if its sender has no other anchor that is. If there is another, it is a warning: the
- * anchor is the CA's previous certificate, or was added ahead of its next one, and a build must not fail for that.
+ * Reports an anchor that is not in date. It is an error if its sender has no other anchor that is in date. Otherwise it is a
+ * warning:
+ * the anchor may be the CA's previous certificate, or its next one, and a build must not fail for that.
  */
 function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   const { certificate } = anchor;
@@ -69,7 +72,7 @@ function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   return [overdueAt(place(anchor), `is not valid before ${formatTime(certificate.notBefore)}`, remedy, severity)];
 }
 
-/** A warning, not an error: a certificate that no sender names may be there because it signs revocation lists. */
+/** A warning, not an error, because a certificate that no sender names may be there to sign revocation lists. */
 function inspectUse(anchor: Anchor, { senders, anchors }: Policy): Finding[] {
   const isUsed = senders.some(({ certificate }) => certificate?.trust.anchors.includes(anchor));
   const isForLists = anchor.revocation !== undefined || anchors.some(({ revocation }) => revocation !== undefined);
@@ -88,7 +91,10 @@ function inspectCopies({ anchors }: Policy): Finding[] {
   });
 }
 
-/** An error: a path may end at either certificate of the same CA key, so revoked certificates pass by the one with the laxer rule. */
+/**
+ * An error. A path may end at either certificate of the same CA key, so a revoked certificate passes under the one with the laxer
+ * rule.
+ */
 function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
   return anchors.flatMap((anchor, index) => {
     const lax = anchors.find(
@@ -102,8 +108,9 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
 }
 
 /**
- * A warning, not an error, because another CA may publish no lists. A certificate that a list holds is refused under every
- * anchor, but whoever sends the request can choose the anchor under which a missing list is accepted.
+ * A warning, not an error, because another CA may publish no lists. A certificate in a list is refused under every anchor. But if
+ * a
+ * list is missing, the client can choose a path to the anchor that accepts a missing list.
  */
 function inspectRules(sender: string, anchors: readonly Anchor[]): Finding[] {
   const strictest = anchors.reduce<Anchor | undefined>(

@@ -1,5 +1,5 @@
-// The conditions of an entry of `certificates`, in a comparable form, to find entries that say the same as others or include
-// them. Decides nothing about a certificate.
+// Puts the conditions of an entry of `certificates` into a comparable form, to find entries that repeat or include other entries.
+// Decides nothing about a certificate.
 
 import { compileCertificateMatcher, normalizeHex } from "../../../core/policy/matcher.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
@@ -15,9 +15,9 @@ import type { Place } from "./finding.ts";
 export interface EntryConditions {
   readonly at: Place;
   readonly entry: CertificateMatcherDocument;
-  /** What a certificate must hold. Empty if every certificate matches. */
+  /** The values that a certificate must have. Empty if every certificate matches. */
   readonly conditions: readonly string[];
-  /** The conditions and what follows from them. For example, a whole subject also says what its CN is. */
+  /** The conditions and what follows from them. For example, a whole subject also determines the CN. */
   readonly consequences: ReadonlySet<string>;
   /** Unix seconds: from `from`, inclusive, to `until`, exclusive. Infinite if the entry sets no limit. */
   readonly from: number;
@@ -34,7 +34,11 @@ export function compiles(entry: CertificateMatcherDocument): boolean {
   }
 }
 
-/** The members that readEntryConditions reads. Two entries that differ only in another member would count as a repetition. */
+/**
+ * The members that readEntryConditions reads. If it did not read a member, two entries that differ only there would be reported as
+ * a
+ * repetition.
+ */
 type ReadMember = "subject" | "issuer" | "san" | "sha256" | "spkiSha256" | "from" | "until";
 type ReadEntry = keyof CertificateMatcherDocument extends ReadMember ? CertificateMatcherDocument : never;
 
@@ -57,7 +61,7 @@ export function readEntryConditions(entry: ReadEntry, at: Place): EntryCondition
   };
 }
 
-/** The same for all entries that say the same, however they are spelled. */
+/** Returns the same key for all entries that say the same, however they are spelled. */
 export function keyOf({ conditions, from, until }: EntryConditions): string {
   return JSON.stringify([conditions.toSorted(), String(from), String(until)]);
 }
@@ -74,11 +78,13 @@ export function haveCommonTime(a: EntryConditions, b: EntryConditions): boolean 
   return Math.max(a.from, b.from) < Math.min(a.until, b.until);
 }
 
-/** Finds, among many entries, those that accept everything that another one accepts. Uses an index, because there may be 100,000. */
+/**
+ * Finds, among many entries, those that accept everything that another entry accepts. Uses an index, because there may be 100,000.
+ */
 export class MatcherIndex {
   readonly #byCondition = new Map<string, EntryConditions[]>();
 
-  /** Indexes each entry by the one of its conditions that the fewest other entries have. */
+  /** Indexes each entry by its rarest condition, which is the condition that the fewest other entries have. */
   constructor(entries: readonly EntryConditions[]) {
     const uses = new Map<string, number>();
     const usesOf = (condition: string) => uses.get(condition) ?? 0;
@@ -91,7 +97,7 @@ export class MatcherIndex {
     }
   }
 
-  /** The entries that match every certificate that `entry` matches. Does not compare their windows. */
+  /** Returns the entries that match every certificate that `entry` matches. Windows are not compared. */
   impliedBy(entry: EntryConditions): EntryConditions[] {
     return Array.from(entry.consequences, (condition) => this.#byCondition.get(condition) ?? [])
       .flat()
@@ -120,7 +126,7 @@ function readName(member: "subject" | "issuer", wanted: CertificateMatcherDocume
   return { conditions, consequences: [] };
 }
 
-/** JSON null for a value that is not text: it equals no text, not even as part of another condition. */
+/** Returns the texts of an attribute type, and null for a value that is not text, because null in JSON is equal to no text. */
 function textsOf(name: DistinguishedName, type: string): (string | null)[] {
   return name
     .flat()

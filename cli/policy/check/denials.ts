@@ -20,20 +20,20 @@ type Name = ReturnType<typeof parseDistinguishedName>;
 
 const BY_COMMAND = "let countersign policy deny FILE write the entry from the certificate";
 
-/** What the policy says of the certificates that an entry can deny. */
+/** The facts in the policy about the certificates that an entry can deny. */
 interface Known {
   readonly authorities: readonly Certificate[];
-  /** Names of issuers: those of the anchors, and those in senders' entries. */
+  /** Names of issuers: those of the anchors, and those in the entries of senders. */
   readonly issuers: readonly Name[];
-  /** Names of subjects, in senders' entries. */
+  /** Names of subjects in the entries of senders. */
   readonly subjects: readonly Name[];
   readonly digests: Readonly<Record<"sha256" | "spkiSha256", ReadonlySet<string>>>;
   readonly hasCertificates: boolean;
-  /** Whether every certificate that can be proven is issued directly by an anchor. */
+  /** True if every certificate that can be proven is issued directly by an anchor. */
   readonly isDirect: boolean;
 }
 
-/** A superfluous entry is a warning, never an error: the deny list must come into force when it is needed. */
+/** A superfluous entry is a warning, never an error, because the deny list must come into force when it is needed. */
 export function inspectDenyList(
   entries: readonly Entry[],
   policy: Policy,
@@ -56,7 +56,7 @@ export function inspectDenyList(
   });
 }
 
-/** Finds entries of a sender that accept a certificate which is denied. */
+/** Finds entries of a sender that accept a denied certificate. */
 export function inspectDenied({ facts }: InspectedSender, deny: readonly Entry[]): Finding[] {
   const denied = new Map(deny.map((entry, index) => [keyOf(entry), index]));
   return facts.flatMap(({ entry: { sha256, spkiSha256 }, at }) =>
@@ -110,7 +110,7 @@ function normalizeSerial(text: string): string {
   return normalizeHex(text).replace(/^0+(?=.)/, "");
 }
 
-/** A shorter number that has only decimal digits may still be meant as hex. */
+/** Matches a number that is certainly meant as decimal. A shorter number with only decimal digits may also be meant as hex. */
 const SURELY_DECIMAL = /^\d{20,}$/;
 
 function inspectSerial(serial: string, at: Place): Finding[] {
@@ -154,14 +154,14 @@ function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, a
   return known.isDirect ? report("it is none of the anchors, and no other CA may issue", BY_COMMAND) : [];
 }
 
-/** Whether the names have the same attributes in any order, or one has all of the other's and more. */
+/** Returns true if both names have the same attributes in any order, or if one has all attributes of the other and more. */
 function resembles(a: Name, b: Name): boolean {
   const [ofA, ofB] = [new Set(rdnKeysOf(a)), new Set(rdnKeysOf(b))];
   return ofA.isSubsetOf(ofB) || ofB.isSubsetOf(ofA);
 }
 
 const COMMON_NAME = "2.5.4.3";
-/** C, O and DC, with which the names of CAs begin. */
+/** C, O and DC. The names of CAs usually begin with one of these attributes. */
 const GENERAL: ReadonlySet<string> = new Set(["2.5.4.6", "2.5.4.10", "0.9.2342.19200300.100.1.25"]);
 
 /** RFC 4514 text begins with the most specific attribute, which is the last one in the certificate. */
@@ -169,7 +169,7 @@ function isReversed(name: Name): boolean {
   return name[0]?.[0]?.type === COMMON_NAME && GENERAL.has(name.at(-1)?.[0]?.type ?? "");
 }
 
-/** SHA-256 of no bytes, which `openssl dgst` prints if nothing was piped into it. */
+/** SHA-256 of no bytes. `openssl dgst` prints it if its input is empty. */
 const EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 function inspectDigest(
@@ -191,7 +191,7 @@ function inspectDigest(
   return [warningAt([...at, member], problem, "deny the key as well: countersign policy deny FILE")];
 }
 
-/** Undefined if the text is not a name. The compiler has reported that already. */
+/** Undefined if the text is not a name, which the compiler has already reported. */
 function parseName(text: string): Name | undefined {
   try {
     return parseDistinguishedName(text);

@@ -1,6 +1,7 @@
-// Finds entries of `certificates` that match nothing: values that no certificate can hold, and entries that other entries make
-// void. An error if our own reader can never read such a value from a certificate. A warning if RFC 5280 forbids the value but
-// our reader accepts it.
+// Finds entries of `certificates` that match nothing: values that no certificate can contain, and entries that other entries make
+// superfluous. It is an error if our own reader can never read such a value from a certificate. It is a warning if RFC 5280
+// forbids the
+// value but our reader accepts it.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
@@ -18,10 +19,10 @@ export function inspectMatchers(sender: InspectedSender): Finding[] {
   ];
 }
 
-/** Signs that somebody expects patterns: a `*`, and regular expression syntax that no name holds. */
+/** Matches signs that somebody expects patterns: a `*`, and regular expression syntax that no name contains. */
 const PATTERN = /\*|\\[.dwsbS]|^\^|\.\+|\[[a-z0-9]-[a-z0-9]/i;
 
-/** If the entry has a digest, a `*` really is part of the name: who copied the digest has seen the name. */
+/** If the entry has a digest, a `*` really is part of the name, because whoever copied the digest had the certificate. */
 function inspectPatterns(
   { subject, issuer, san = {}, sha256, spkiSha256 }: CertificateMatcherDocument,
   at: Place,
@@ -46,7 +47,7 @@ function inspectPatterns(
 
 type Name = CertificateMatcherDocument["subject"];
 
-/** A name that is written as one text is searched for `*` only, because it has escapes of its own. */
+/** A name that is written as one text is searched only for `*`, because such a text has escapes of its own. */
 function valuesOf(name: Name | readonly string[], at: Place): (readonly [Place, string])[] {
   if (name === undefined) return [];
   if (typeof name === "string") return [[at, name.replaceAll(/[^*]/g, "")]];
@@ -133,7 +134,7 @@ function inspectSan(kind: SanKind, value: string, at: Place): Finding[] {
   return remedy === undefined ? [] : [warningAt(at, `is not in the form of a ${kind} name in certificates`, remedy)];
 }
 
-/** How certificates write values that are given in Unicode (RFC 5280 §7.2 to §7.5). Undefined if there is no such form. */
+/** Returns the form that certificates have for a value in Unicode (RFC 5280 §7.2 to §7.5). Undefined if there is no such form. */
 const asciiForms: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
   dns: (value) => asciiOrNothing(hostOf(value)),
   email: (value) => {
@@ -151,7 +152,7 @@ function asciiOrNothing(value: string | undefined): string | undefined {
   return value !== undefined && VISIBLE_ASCII.test(value) ? value : undefined;
 }
 
-/** What to do about a value that has the form of another kind. Undefined if it has the form of its own kind. */
+/** Returns the remedy for a value that has the form of another kind. Undefined if it has the form of its own kind. */
 const misspelling: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
   dns: (value) => {
     if (canonicalIpAddress(value) !== undefined) return "write it under ip";
@@ -161,7 +162,7 @@ const misspelling: Readonly<Record<SanKind, (value: string) => string | undefine
   uri: (value) => (URL.parse(value) === null ? "write the whole URI with its scheme" : undefined),
 };
 
-/** Finds entries that repeat another one, or are a special case of it. */
+/** Finds entries that repeat another entry, or are a special case of another entry. */
 function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
   const known = new Map<string, EntryConditions>();
   return facts.flatMap((entry) => {

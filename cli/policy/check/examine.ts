@@ -1,5 +1,6 @@
-// All of one policy document in one go: its form, what does not compile, and what is wrong with the rest. A part that has
-// a problem is left out of the later steps, so that one mistake hides no other.
+// Examines a whole policy document at once: its form, the parts that do not compile, and the problems of the rest. A part that has
+// a
+// problem is left out of the later steps, so that one mistake hides no other.
 
 import type { Place } from "../../../core/configuration-error.ts";
 import { compilePolicy, compileSoundParts } from "../../../core/policy/compile.ts";
@@ -11,20 +12,20 @@ import { errorAt, type Finding } from "./finding.ts";
 import { parsePlace, toFinding } from "./remedies.ts";
 import { inspectPolicy } from "./senders.ts";
 
-/** compilePolicy, or what asks for more than it does: compileEdgePolicy. */
+/** compilePolicy, or compileEdgePolicy, which has further requirements. */
 export type CompilePolicy = (document: unknown) => Policy;
 
 export interface Examination {
-  /** Undefined when the document does not compile. */
+  /** Undefined if the document does not compile. */
   readonly policy: Policy | undefined;
   readonly findings: readonly Finding[];
 }
 
-/** Everything that is wrong with a document at `now` (Unix seconds). */
+/** Returns everything that is wrong with a document at `now` (Unix seconds). */
 export function examinePolicy(document: unknown, now: number, compile: CompilePolicy = compilePolicy): Examination {
   try {
     const policy = compile(document);
-    // What compiles has the form of the schema.
+    // A document that compiles has the form of the schema.
     return {
       policy,
       findings: [...inspectSections(document), ...inspectPolicy(document as PolicyDocument, policy, now)],
@@ -38,7 +39,9 @@ export function examinePolicy(document: unknown, now: number, compile: CompilePo
   }
 }
 
-/** A list passes for an object, with numbers for names: nobody means that. */
+/**
+ * The check of the form accepts a list as an object with numbers as names. Nobody writes that on purpose, so it is reported here.
+ */
 function inspectSections(document: unknown): Finding[] {
   const sections: Readonly<Record<string, unknown>> = Object(document);
   return Object.entries(SECTIONS).flatMap(([section, remedy]) =>
@@ -65,7 +68,7 @@ function examineParts(document: unknown, problems: readonly PolicyProblem[], now
   return [...told, ...later.map(toFinding), ...inspected];
 }
 
-/** A copy that has the form of the schema, and the places left out for it; no copy where none can be made. */
+/** Returns a copy that has the form of the schema, and the places that were left out of it. Returns no copy if none can be made. */
 function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: readonly Place[] } {
   const copy = structuredClone(document);
   const left: Place[] = [];
@@ -79,14 +82,15 @@ function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: 
 }
 
 /**
- * What stands where a part was, so that places and names stay what they were. The certificate is nobody's, and accepted
- * when everything else is over, so that it fills no gap.
+ * Placeholders for parts that are left out, so that the places and names of the other parts do not change. The certificate belongs
+ * to
+ * nobody. Its window is after all others, so that it closes no gap between them.
  */
 const NO_CERTIFICATE = { sha256: "0".repeat(64), from: "9999-12-30", until: "9999-12-31" };
 const NO_SENDER = { signature: { scheme: "github", secrets: ["LEFT_OUT"] } };
 const NO_ROUTE = { senders: ["left-out"], methods: ["POST"] };
 
-/** Replaces the smallest part with a name or a place of its own that holds the problem. Returns its place. */
+/** Replaces the part that contains the problem: the smallest part with a name or an index of its own. Returns its place. */
 function replacePart(document: unknown, { at, code }: PolicyProblem): Place {
   const [section, , member, index] = at;
   const part = at.slice(0, 2);
@@ -114,19 +118,24 @@ function removeAt(document: unknown, place: Place): Place {
   return place;
 }
 
-/** The object whose member the place is; one that belongs to nobody where there is none. */
+/**
+ * Returns the object that contains the member at this place. If there is none, returns a new object, so that a change has no
+ * effect.
+ */
 function holderOf(document: unknown, place: Place): Record<string, unknown> {
   let holder = Object(document);
   for (const member of place.slice(0, -1)) holder = Object(Object.hasOwn(holder, member) ? holder[member] : undefined);
   return holder;
 }
 
-/** Whether something is used cannot be said while parts that may use it are left out. */
+/** Returns true if the finding says that a part is not used. It may be wrong, because parts that use this part may be left out. */
 function isOfUse({ pointer, severity }: Finding): boolean {
   return severity === "warning" && parsePlace(pointer).length === 2;
 }
 
-/** What the compiler finds only because a part was left out: in its place, or at a name that is gone. */
+/**
+ * Returns true if the compiler found the problem only because a part was left out: the problem is in that part, or about its name.
+ */
 function isConsequence({ at, code, detail }: PolicyProblem, left: readonly Place[]): boolean {
   const isOfName = code === "unknown_anchor" || code === "unknown_sender";
   return isWithin(at, left) || (isOfName && left.some(([, name]) => detail === JSON.stringify(name)));

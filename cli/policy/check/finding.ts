@@ -1,4 +1,4 @@
-// One thing that is wrong with a policy: where, what, and what to do about it.
+// One problem of a policy: its place, a description and a remedy.
 
 import { formatPointer, type Place } from "../../../core/configuration-error.ts";
 import type { PolicyProblemCode } from "../../../core/policy/words.ts";
@@ -12,11 +12,13 @@ export interface Finding {
   readonly pointer: string;
   readonly problem: string;
   readonly remedy: string;
-  /** An error: something does not work as it is written. A warning: something has no effect, or soon will have none. */
+  /**
+   * An error means that something does not work as written. A warning means that something has no effect, or soon will have none.
+   */
   readonly severity: "error" | "warning";
   /**
-   * `time`: nobody changed the policy, but a date has passed. A program still starts with such a finding, because other senders
-   * depend on it.
+   * `time` means that a date has passed, although nobody changed the policy. A program still starts with such a finding, because
+   * other senders depend on the program.
    */
   readonly cause: "policy" | "time";
   /** Set if the part has no effect, so that it can be removed. */
@@ -31,7 +33,7 @@ export function warningAt(at: Place, problem: string, remedy: string): Finding {
   return { pointer: formatPointer(at), problem, remedy, severity: "warning", cause: "policy" };
 }
 
-/** Of a part without any effect. */
+/** Returns a warning about a part that has no effect. */
 export function unusedAt(at: Place, problem: string, remedy: string): Finding {
   return { ...warningAt(at, problem, remedy), isUnused: true };
 }
@@ -40,7 +42,7 @@ export function overdueAt(at: Place, problem: string, remedy: string, severity: 
   return { pointer: formatPointer(at), problem, remedy, severity, cause: "time" };
 }
 
-/** Whether the finding must prevent a start. */
+/** Returns true if the finding must prevent a start. */
 export function isFatal({ severity, cause }: Finding): boolean {
   return severity === "error" && cause === "policy";
 }

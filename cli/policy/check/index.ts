@@ -1,4 +1,4 @@
-// countersign policy check: every problem of a policy file, with its place and a remedy.
+// countersign policy check: reports every problem of a policy file, with its place and a remedy.
 
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
@@ -21,8 +21,9 @@ const OPTIONS = {
 } as const;
 
 /**
- * 0 if some mode starts with the policy (with --edge: if the edge does). 2 for errors, including those of time, and with --strict
- * for warnings too.
+ * Returns 0 if the policy compiles without errors (with --edge, for the edge). Returns 2 for errors, including errors about dates,
+ * and
+ * with --strict for warnings too.
  */
 export async function checkPolicy(args: string[]): Promise<number> {
   const { policy: file, edge, wrangler, strict, json } = parseOptions(args, OPTIONS).values;
@@ -55,14 +56,18 @@ export async function checkPolicy(args: string[]): Promise<number> {
   return isSound ? 0 : 2;
 }
 
-/** The problems of the wrangler file. Loaded only here, because only a machine that builds the edge has the package wrangler. */
+/**
+ * Returns the problems of the wrangler file. The code is loaded only here, because the package wrangler is installed only on
+ * machines
+ * that build the edge.
+ */
 async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
   const { readWranglerFile } = await import("../../cloudflare/wrangler-file.ts");
   const { findDeploymentProblems } = await import("../../cloudflare/deployment-check.ts");
   return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
 }
 
-/** Undefined if the file is not JSON and --json is given: then the fault is already printed as a JSON document. */
+/** Undefined if the file is not JSON and --json is given, because the fault is then already printed as a JSON document. */
 function examine(file: string, compile: typeof compilePolicy, json: boolean): ExaminedFile | undefined {
   try {
     return examinePolicyFile(file, systemClock(), compile);
@@ -81,7 +86,7 @@ function rowOf(file: string, finding: LocatedFinding): Row {
   ];
 }
 
-/** Says which modes start with the policy, and for every other why it does not. */
+/** Reports the modes that start with the policy, and for every other mode the reason why it does not start. */
 function reportSound(file: string, policy: Policy): void {
   const ways = Object.entries(askWays(policy));
   const starting = ways.filter(([, problems]) => problems.length === 0).map(([way]) => way);

@@ -1,4 +1,4 @@
-// A sender as the inspections need it: compiled, as written in the document, and with its entries as comparable facts.
+// A sender in the form that the inspections need: compiled, as written in the document, and with its entries in comparable form.
 
 import type { Policy, Sender } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
@@ -9,11 +9,11 @@ export interface InspectedSender {
   readonly name: string;
   readonly at: Place;
   readonly sender: Sender;
-  /** The facts of each entry that compiles, in the same order. */
+  /** The conditions of each entry that compiles, in the same order. */
   readonly facts: readonly EntryConditions[];
-  /** The index of the entries. Of entries that say the same it holds the first. */
+  /** The index of the entries. If several entries say the same, it has only the first of them. */
   readonly index: MatcherIndex;
-  /** Whether every anchor that the sender names exists. If not, nothing can be concluded from the rest of its trust. */
+  /** True if every anchor that the sender names exists. If not, nothing can be concluded from the rest of its trust. */
   readonly hasWholeTrust: boolean;
 }
 

@@ -1,4 +1,6 @@
-// Finds intermediates of the policy that complete no path: nobody vouches for them, they are anchors already, or they have ended.
+// Finds intermediates of the policy that complete no path: no anchor vouches for them, they are anchors themselves, or they are
+// not in
+// date.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Intermediate, Policy } from "../../../core/policy/policy.ts";
@@ -53,7 +55,7 @@ function inspectCertificate({ name, certificate }: Intermediate, { deny }: Polic
   if (unknownCritical.length > 0)
     report(`has critical extensions that are not understood (${unknownCritical.join(", ")})`);
   if (extendedKeyUsage?.includes(CLIENT_AUTH) === false) report("is not made for client certificates");
-  // As of an anchor: cutting off a CA in a hurry must never keep a policy out of force.
+  // A warning, as for an anchor. An operator denies a CA in an emergency, and the policy that does so must come into force.
   if (deny.holds(certificate))
     findings.push(
       warningAt(

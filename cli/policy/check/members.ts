@@ -3,7 +3,7 @@
 import type { FormNode } from "../../../core/form.ts";
 import { PolicySchema } from "../../../core/policy/schema.ts";
 
-/** The member names of the object at a path. Empty if there is no object with known members. */
+/** Returns the member names of the object at a path. Empty if there is no object with known members. */
 export function membersAt(path: readonly string[]): string[] {
   return nodesAt(PolicySchema, path).flatMap(({ members = {} }) => Object.keys(members));
 }

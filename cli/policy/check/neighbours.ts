@@ -1,6 +1,7 @@
 // Finds conflicts between the senders of a route. A request comes from the first sender whose factors all pass. So a factor of
-// one sender has no effect if another sender accepts the same request without it. And a sender has no effect if an earlier one
-// accepts everything that it accepts.
+// one sender has no effect if another sender accepts the same request without this factor. And a sender has no effect if an
+// earlier
+// sender accepts the same requests.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Route, SignatureRule, Trust } from "../../../core/policy/policy.ts";
@@ -12,7 +13,7 @@ type Factor = "certificates" | "signature" | "basic";
 interface Pair {
   readonly one: InspectedSender;
   readonly other: InspectedSender;
-  /** The path of the first route that has both. */
+  /** The path of the first route that has both senders. */
   readonly path: string;
 }
 
@@ -39,10 +40,13 @@ function inspectPair({ one, other, path }: Pair): Finding[] {
 }
 
 /**
- * Reports factors of `strong` that `weak` does not ask for. In either order of the two, a request that fails such a factor is
- * admitted as `weak`. An error if that is so for every certificate that an entry of `strong` accepts. A warning if an entry of
- * `weak` names only some of them: that looks like an intended exception. Two entries with different members may also match the
- * same certificate, but that cannot be told from the policy.
+ * Reports factors of `strong` that `weak` does not require. A request that fails such a factor is admitted as `weak`, in either
+ * order of
+ * the two senders. It is an error if this holds for every certificate that an entry of `strong` accepts. It is a warning if an
+ * entry of
+ * `weak` names only some of these certificates, because that looks like an intended exception. Two entries with different members
+ * may
+ * also match the same certificate, but the policy does not show that.
  */
 function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
   const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));
@@ -62,7 +66,7 @@ function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: 
   return tell(warningAt, `without it the certificates of ${formatPointer(exception[0].at)}`);
 }
 
-/** Reports a sender that asks for the same factors as an earlier one, when the earlier one accepts everything that it accepts. */
+/** Reports a sender that requires the same factors as an earlier sender, if the earlier sender accepts the same requests. */
 function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
   const isSameFactors = factorsOf(one).join() === factorsOf(other).join();
   if (!isSameFactors || !one.hasWholeTrust || !other.hasWholeTrust || !acceptsAllFactorsOf(one, other)) return [];
@@ -95,7 +99,7 @@ function factorsOf({ sender }: InspectedSender): Factor[] {
   return factors;
 }
 
-/** Whether one request can pass every factor of `weak` and of `strong`. Does not compare the entries of certificates. */
+/** Returns true if one request can pass every factor of `weak` and of `strong`. The entries of certificates are not compared. */
 function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: InspectedSender): boolean {
   const { certificate, signature, basic } = weak;
   const isProvenTwice =
@@ -116,7 +120,7 @@ function haveCommonAnchor(a: Trust, b: Trust): boolean {
   return a.anchors.some((anchor) => b.anchors.some((other) => isSameCertificate(anchor, other)));
 }
 
-/** Whether every proof, signature and credential that passes for `other` also passes for `one`. */
+/** Returns true if every proof, signature and credential that passes for `other` also passes for `one`. */
 function acceptsAllFactorsOf({ sender: one }: InspectedSender, { sender: other }: InspectedSender): boolean {
   const isProven =
     one.certificate === undefined || (other.certificate && trustsAll(one.certificate.trust, other.certificate.trust));
@@ -134,7 +138,7 @@ function trustsAll(one: Trust, other: Trust): boolean {
   return isAnchored && (!one.platform || other.platform) && one.maxChainDepth >= other.maxChainDepth;
 }
 
-/** Accounts select secrets by a header, so only equal accounts count as covered. */
+/** A header of the request selects an account and its secrets. So `one` covers `other` only if their accounts are equal. */
 function signsAll(one: SignatureRule, other: SignatureRule): boolean {
   const isSameAccounts = JSON.stringify([...one.accounts]) === JSON.stringify([...other.accounts]);
   return one.scheme === other.scheme && isSameAccounts && other.secrets.every((secret) => one.secrets.includes(secret));

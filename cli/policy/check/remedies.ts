@@ -1,5 +1,5 @@
-// What to do about the problems that the schema and the compiler find. words.ts says what is wrong; this is the longer
-// half, for the command line.
+// The remedies for the problems that the schema and the compiler find. core/policy/words.ts has the texts of the problems. The
+// remedies are not in core, because only the command line shows them.
 
 import { formatPointer, type Place, parsePointer } from "../../../core/configuration-error.ts";
 import type { PolicyProblem } from "../../../core/policy/problem.ts";
@@ -21,7 +21,7 @@ const COPY_KEY_DIGEST =
 const WRITE_INSTANT = "write a day or an instant that exists, as 2027-03-01 or 2027-03-01T12:00:00Z";
 const WRITE_PATH = "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces";
 
-/** How the value at a place is written. A place without a row is written as what holds it. */
+/** The form of the value at each place. For a place without a row, the form of the enclosing place is used. */
 const FORMS = {
   "/": 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }',
   "/$schema": 'write "./policy.schema.json", or remove it',
@@ -69,13 +69,13 @@ const FORMS = {
   "/deny/*/issuer": "copy the issuer: openssl x509 -in client.pem -noout -issuer -nameopt RFC2253",
 } satisfies Readonly<Record<FormPlace, string>> & Readonly<Record<string, string>>;
 
-/** The places of which each has a row of its own: a new member without one does not compile. */
+/** The places that must have a row in FORMS. A new member without a row does not compile. */
 type FormPlace =
   | `/${keyof PolicyDocument}`
   | `/senders/*/${keyof SenderDocument}`
   | `/routes/*/${keyof PolicyDocument["routes"][string]}`;
 
-/** A code without a remedy does not compile. */
+/** Every code must have a remedy. Otherwise this does not compile. */
 const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   unknown_member: nameKnown,
   reserved_name: (at) => `${nameKnown(at)}: every JavaScript object has a member of this name`,
@@ -153,7 +153,7 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   malformed_serial: formOf,
 };
 
-/** The problem with what to do about it. */
+/** Adds the remedy to the problem. */
 export function toFinding({ at, code, detail }: PolicyProblem): Finding {
   const remedy = REMEDIES[code];
   return {
@@ -171,12 +171,12 @@ function formOf(at: Place): string {
   return forms[patternOf(at)] ?? formOf(at.slice(0, -1));
 }
 
-/** A place, with * for the name of a part and for a number in a list. */
+/** Returns the pattern of a place. `*` replaces the name of a part and the index in a list. */
 function patternOf(at: Place): string {
   return `/${at.map((member, index) => (index === 1 || typeof member === "number" ? "*" : member)).join("/")}`;
 }
 
-/** What to do where a member is missing, other than to add it. */
+/** Remedies for a missing member that say more than to add the member. */
 const MISSING: Readonly<Record<string, string>> = {
   "/anchors/*/crls": "add crls, or give the certificate alone as text",
   "/senders/*/trust": `${FORMS["/senders/*/trust"]}: it says what proves the certificates`,
@@ -197,7 +197,7 @@ function nameKnown(at: Place): string {
     : `write ${meant} in its place, or remove it${meant.startsWith("secret") ? ": it holds names of secrets, and never their text" : ""}`;
 }
 
-/** Other letter case, one for many or many for one, and what the same thing is called elsewhere. */
+/** Returns true if the names differ only in letter case, separators or a plural s, or if the written name is a synonym. */
 function isMeant(written: string, known: string): boolean {
   const [a, b] = [written, known].map((name) => name.toLowerCase().replace(/[-_\s]/g, ""));
   return a === b || a === `${b}s` || `${a}s` === b || SYNONYMS[known]?.includes(a ?? "") === true;
@@ -216,7 +216,7 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   maxBodyBytes: ["maxbodysize", "maxbody", "bodylimit"],
 };
 
-/** The place that formatPointer wrote. */
+/** Parses a place that formatPointer wrote. */
 export function parsePlace(pointer: string): string[] {
   return pointer === "/" ? [] : parsePointer(pointer);
 }

@@ -1,4 +1,4 @@
-// Finds routes that no request can reach, and lists that hold a value twice.
+// Finds routes that no request can reach, and lists that contain a value twice.
 
 import { findRoute, type Policy, placeOf, type Route } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
@@ -35,11 +35,12 @@ function inspectPath(path: string, at: Place): Finding[] {
 }
 
 /**
- * If two routes differ only in letter case or in a slash at the end, each is the rival of the other, so the requests of both are
- * refused.
+ * Reports two routes that differ only in letter case or in a slash at the end. Each is the rival of the other, so the requests of
+ * both
+ * are refused.
  */
 function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
-  // For a prefix, asks for a path below it that has no route of its own.
+  // For a prefix, a path below it is looked up. The path contains NUL, so no other route has it.
   const [host, path] = placeOf(route);
   const rival = policy.findRival(path.replace(/\*$/, "\0"), route, host);
   if (rival === undefined) return [];
@@ -47,7 +48,11 @@ function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
   return [errorAt(at, problem, `rename one of the two, or let ${rival.path} admit the same senders`)];
 }
 
-/** A prefix takes paths for which a router that sees no hosts would run the handler of another host's route, or of one without a host. */
+/**
+ * Reports paths below a prefix whose requests are refused. A router that does not see the host would run the handler of another
+ * route
+ * for such a path: a route of another host, or one without a host.
+ */
 function inspectPrefix(route: Route, policy: Policy, paths: ReadonlySet<string>, at: Place): Finding[] {
   const [host, prefix] = placeOf(route);
   if (!prefix.endsWith("*")) return [];
@@ -65,7 +70,7 @@ function inspectPrefix(route: Route, policy: Policy, paths: ReadonlySet<string>,
   });
 }
 
-/** Some servers know more methods, for example those of WebDAV. */
+/** The usual methods. Some servers know more, for example those of WebDAV. */
 const USUAL_METHODS: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -97,8 +102,10 @@ function repeatedIn(values: readonly string[], at: Place): Finding[] {
 }
 
 /**
- * Shadow senders are compared only by whether they accept a request, so the same senders in another order never differ. A list
- * that shares some of the senders is useful: it shows what one sender more or less would change.
+ * Reports shadow senders that can never make a difference. They are compared only by whether they accept a request, so the same
+ * senders
+ * in another order never differ. A list with some of the same senders is useful, because it shows the effect of adding or removing
+ * a sender.
  */
 function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at: Place): Finding[] {
   if (shadow.length === 0) return [];
@@ -111,13 +118,14 @@ function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at:
   return [errorAt(at, "holds the same senders as /senders of the route: it never differs", remedy)];
 }
 
-/** About 20 ms of HMAC-SHA256 on one core. */
+/** The most hash work for one request that is not reported. It is about 20 ms of HMAC-SHA256 on one core. */
 const MAX_HASHED_BYTES = 16 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
 /**
- * Anybody can send a body with an invalid signature. It is hashed with the keys of every sender that asks for a signature and for
- * no certificate.
+ * Reports a route on which one request causes much work. Anybody can send a body with an invalid signature. It is hashed with the
+ * keys
+ * of every sender that requires a signature and no certificate.
  */
 function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   const counts = senders.flatMap(({ certificate, signature }) =>
@@ -136,7 +144,7 @@ function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   ];
 }
 
-/** How many keys one request is tried with. An account selects its own keys. */
+/** Returns the number of keys with which one request is tried. An account selects its own keys. */
 function countKeys({ secrets, accounts }: NonNullable<Route["senders"][number]["signature"]>): number {
   return Math.max(secrets.length, ...[...accounts.values()].map(({ length }) => length));
 }

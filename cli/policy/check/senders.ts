@@ -1,5 +1,5 @@
 // Finds what is wrong with a policy that compiles: contradictions, entries that match nothing, senders that admit nobody, and
-// what has expired. Used by the command line before a policy is deployed; the worker's bundle does not contain it.
+// parts that have expired. The command line uses it before a policy is deployed. The worker's bundle does not contain it.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
@@ -16,7 +16,8 @@ import { inspectTrust } from "./trust.ts";
 import { inspectWindows } from "./windows.ts";
 
 /**
- * Every finding about a policy and its document at `now` (Unix seconds): warnings and errors, in the order of the document.
+ * Returns every finding about a policy and its document at `now` (Unix seconds): warnings and errors, in the order of the
+ * document.
  * Fetches nothing and reads no secret.
  */
 export function inspectPolicy(document: PolicyDocument, policy: Policy, now: number): Finding[] {
@@ -61,10 +62,10 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
   });
 }
 
-/** Digits and capitals as in keys in hex or base32. A name has words, and rarely a digit. */
+/** Matches digits and capitals, like keys in hex or base32. The name of a secret consists of words and rarely has digits. */
 const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
 
-/** A secret name is visible to everybody who reads the policy. If it looks like a key, the finding does not show it. */
+/** Everybody who reads the policy sees the names of secrets. If a name looks like a key, the finding does not show it. */
 function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSender): Finding[] {
   const { secrets = [], retired = [], accounts = new Map<string, readonly string[]>() } = signature ?? {};
   const remedy =
@@ -84,7 +85,7 @@ function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSende
   );
 }
 
-/** Account ids are compared in lower case: of two spellings only the secrets of the last would be used. */
+/** Account ids are compared in lower case. If one id has two spellings, only the secrets of the last one would be used. */
 function inspectAccounts(accounts: Readonly<Record<string, unknown>>, at: Place): Finding[] {
   const ids = Object.keys(accounts);
   return ids.flatMap((id, index) => {

@@ -1,4 +1,5 @@
-// Finds entries that match no certificate which the sender's own trust could prove: another issuer, another time, other names.
+// Finds entries that match no certificate which the sender's own trust could prove, because the issuer, the dates or the names
+// differ.
 
 import { normalizeHex } from "../../../core/policy/matcher.ts";
 import type { Anchor, Policy, Trust } from "../../../core/policy/policy.ts";
@@ -37,7 +38,7 @@ function inspectDigests({ entry: { sha256, spkiSha256 }, at }: EntryConditions, 
   return isKeyOfAnchor ? [warningAt([...at, "spkiSha256"], "is the digest of a CA's key", remedy)] : [];
 }
 
-/** If no intermediate may stand between anchor and leaf, the issuer must be an anchor. */
+/** If no intermediate is allowed between anchor and leaf, the issuer must be an anchor. */
 function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, maxChainDepth }: Trust): Finding[] {
   const isDirect = anchors.every(({ certificate }) => maxChainDepth === 1 || certificate.pathLength === 0);
   if (issuer === undefined || anchors.length === 0 || !isDirect) return [];
@@ -50,8 +51,9 @@ function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, ma
 }
 
 /**
- * Compares folded names, as for building a path: an issuer may be spelled differently from the anchor's subject and still be that
- * anchor.
+ * Compares folded names, as path building does, because an issuer may be spelled differently from the anchor's subject and still
+ * be
+ * that anchor.
  */
 function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcherDocument["issuer"]>): boolean {
   if (typeof wanted === "string") return foldName(parseDistinguishedName(wanted)) === foldName(name);
@@ -63,7 +65,7 @@ function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcher
   });
 }
 
-/** A warning, not an error: there is time until then to renew the anchors. */
+/** A warning, not an error, because there is time to renew the anchors until the entry begins. */
 function inspectValidity({ from, at }: EntryConditions, { anchors }: Trust): Finding[] {
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
   if (anchors.length === 0 || from <= last) return [];
@@ -71,7 +73,7 @@ function inspectValidity({ from, at }: EntryConditions, { anchors }: Trust): Fin
   return [warningAt([...at, "from"], problem, "add the CA certificate that is valid then, or let it begin earlier")];
 }
 
-/** Compares only names that the entry states completely with the anchors' constraints. */
+/** Compares the anchors' constraints only with names that the entry states completely. */
 function inspectConstraints({ entry, at }: EntryConditions, { anchors }: Trust): Finding[] {
   const names = namesOf(entry);
   const isPossible = anchors.some(

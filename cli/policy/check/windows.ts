@@ -7,12 +7,12 @@ import { type Finding, overdueAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
 interface Gap {
-  /** A gap in time: the entry that ends before it, and the one that begins after it. */
+  /** The entry that ends before the gap. `after` is the entry that begins after the gap. */
   readonly before: EntryConditions;
   readonly after: EntryConditions;
 }
 
-/** The windows of one sender. A gap is an error only while it lasts. Before it begins, there is time to close it. */
+/** Checks the windows of one sender. A gap is an error only while it lasts. Before it begins, there is time to close it. */
 export function inspectWindows({ at, facts }: InspectedSender, now: number): Finding[] {
   if (facts.length === 0) return [];
   const last = Math.max(...facts.map(({ until }) => until));
@@ -33,7 +33,7 @@ export function inspectWindows({ at, facts }: InspectedSender, now: number): Fin
   ];
 }
 
-/** The times between two windows that no window covers. Leaves out those in the past. */
+/** Returns the times between two windows that no window covers. Gaps in the past are left out. */
 function gapsOf(facts: readonly EntryConditions[], now: number): Gap[] {
   const [first, ...others] = facts.toSorted((a, b) => a.from - b.from);
   const gaps: Gap[] = [];
@@ -46,7 +46,7 @@ function gapsOf(facts: readonly EntryConditions[], now: number): Gap[] {
   return gaps;
 }
 
-/** Groups entries that differ only in digests and dates: successive certificates of one name. */
+/** Groups entries that differ only in digests and dates, because they are for successive certificates of one name. */
 function groupByName(facts: readonly EntryConditions[]): EntryConditions[][] {
   const name = ({ conditions }: EntryConditions) =>
     conditions

@@ -1,5 +1,6 @@
-// The cases on which a policy is tried: the events of an inbox, and the certificates that observed routes recorded, including
-// refused ones. If a part of a request was not stored, the case says which.
+// The cases on which a policy is tried: the events of an inbox, and the certificates that were recorded at observed routes.
+// Refused
+// certificates are included. If a part of a request was not stored, the case names the part.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +28,7 @@ export interface TrialCase {
   readonly unknown: UnknownParts;
   /** The stored event. Its factors passed when it was accepted. */
   readonly event: StoredEvent | undefined;
-  /** Why no policy can judge it. */
+  /** The reason why no policy can judge this case. Undefined if it can be judged. */
   readonly lacking: string | undefined;
 }
 
@@ -60,7 +61,7 @@ function caseOfEvent(event: StoredEvent): TrialCase {
   };
 }
 
-/** The certificates recorded next to the inbox, or in the files that are named. @throws UsageError */
+/** Returns the certificates that are recorded next to the inbox or in the named files. @throws UsageError */
 export function observedCases(
   policy: Policy,
   inbox: string | undefined,

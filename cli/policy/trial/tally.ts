@@ -22,7 +22,7 @@ export interface Trial {
   readonly events: number;
   readonly certificates: number;
   readonly same: number;
-  /** Accepted by both policies, although signature or credentials could not be verified again. */
+  /** The number of requests that both policies accept, although signature or credentials could not be verified again. */
   readonly takenOver: number;
   readonly refusedByBoth: number;
   readonly differences: readonly Difference[];
@@ -63,7 +63,7 @@ export class Tally {
   }
 }
 
-/** An event that cannot be judged again counts as accepted by today's policy: an inbox holds only accepted events. */
+/** An event that cannot be judged again counts as accepted by today's policy, because an inbox contains only accepted events. */
 function recordedWhereUnknown({ event, lacking }: TrialCase, verdict: TrialVerdict): TrialVerdict {
   if (verdict.verdict !== "unknown" || event === undefined || lacking !== undefined) return verdict;
   return { verdict: "accepted", sender: event.sender, code: null, why: null, isTakenOver: true };

@@ -1,4 +1,4 @@
-// Formats a trial of a policy: a line for each difference, and the numbers of what was judged and what was not.
+// Formats a trial of a policy: a line for each difference, and the numbers of requests that were judged and that were not.
 
 import type { Line } from "../../output.ts";
 import { bad, doubtful, good, type Row, tabulate } from "../../table.ts";
@@ -46,7 +46,7 @@ function tell({ verdict, sender, code, why }: Difference["today"]): string {
   return verdict === "refused" ? `${code}: ${why}` : `not to be judged: ${why}`;
 }
 
-/** Each reason once, with its number of occurrences. */
+/** Returns each reason once, with the number of its occurrences. */
 function reasonsOf(differences: readonly Difference[]): [why: string, number: number][] {
   const reasons = new Map<string, number>();
   for (const { what, today, changed } of differences) {

@@ -1,6 +1,7 @@
 // The verdict of one policy on one stored request. It comes from the code of `explain`, which uses the origin's own middleware.
-// If a check needs something that is not stored, there is no verdict. Exception: the check passed when the event came, and its rule
-// is the same in both policies.
+// If a check needs something that was not stored, there is no verdict. But there is one if the check passed when the event arrived
+// and its
+// rule is the same in both policies.
 
 import { isDeepStrictEqual } from "node:util";
 import { type AvailableSecrets, readAvailableSecrets } from "../../../core/admission/secrets.ts";
@@ -14,7 +15,7 @@ import type { LoadedLists } from "../../explain/crls.ts";
 import { judge } from "../../explain/explanation.ts";
 import type { TrialCase } from "./cases.ts";
 
-/** A policy with everything that a verdict by it needs. */
+/** A policy with everything that is needed to judge by it. */
 export interface TriedPolicy {
   readonly file: string;
   readonly document: PolicyDocument;
@@ -27,13 +28,13 @@ export interface TrialVerdict {
   readonly verdict: "accepted" | "refused" | "unknown";
   readonly sender: string | null;
   readonly code: RefusalCode | null;
-  /** Why it is refused, or why it cannot be judged. */
+  /** The reason why the request is refused or cannot be judged. */
   readonly why: string | null;
-  /** Whether the signature or the credentials are taken as valid because they passed when the event came. */
+  /** True if the signature or the credentials count as valid because they passed when the event arrived. */
   readonly isTakenOver: boolean;
 }
 
-/** `others` is the policy that this one is compared with. A rule that is the same in both need not be checked again. */
+/** `others` is the compared policy. A rule that is the same in both need not be checked again. */
 export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: TriedPolicy): Promise<TrialVerdict> {
   if (one.lacking !== undefined) return unknown(one.lacking);
   const { event } = one;
@@ -55,13 +56,13 @@ export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: Trie
   const isSame = isBasicSame && isSameRule(event.sender, "signature", tried, others);
   if (isSame && isOpenByFactors(senders.find(({ sender }) => sender === event.sender)))
     return { ...ACCEPTED, sender: event.sender, isTakenOver: true };
-  // Only the certificate of an observed request is known, so the two policies are compared by it alone.
+  // Only the certificate of an observed request is known, so only the certificate is compared.
   if (one.kind === "certificate" && senders.some(({ certificate }) => certificate?.verdict === "accepted"))
     return { ...ACCEPTED, sender: null, isTakenOver: true };
   return unknown(outcome.why ?? "it cannot be judged here");
 }
 
-/** Why there can be no verdict: something that it needs is not stored. Undefined if nothing is missing. */
+/** Returns the reason why there can be no verdict, which is that something was not stored. Undefined if nothing is missing. */
 function lackingFor(
   { chain, platform, request, event }: TrialCase,
   { route, outcome: { verdict, code } }: Awaited<ReturnType<typeof judge>>,
@@ -77,7 +78,7 @@ function lackingFor(
   return code === null ? undefined : NOT_KEPT[code];
 }
 
-/** Whether only the signature or the credentials are undecided, and not the certificate. */
+/** Returns true if only the signature or the credentials are undecided, and not the certificate. */
 function isOpenByFactors(facts: SenderExplanation | undefined): boolean {
   return facts?.verdict === "undecided" && facts.certificate?.verdict !== "undecided";
 }
