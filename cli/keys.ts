@@ -15,9 +15,9 @@ type RotationStep = "publish" | "sign" | "retire";
 
 const NEXT: Readonly<Record<RotationStep, string>> = {
   publish:
-    "Deploy this set. The new key is published and signs nothing yet. Where the origin pins its JWKS, give it the new one.\nWhen every origin has it (10 minutes after the deployment, where they fetch it), run: keys rotate --step sign",
-  sign: "Deploy this set. The new key signs, the old one stays published.\nWhen no old deployment runs any more and 2 minutes have passed, run: keys rotate --step retire\nWith routes of delivery: queue wait until the queue is empty and no dead letter is left (the log tells of them): they are\nsealed with the key of their time.",
-  retire: "Deploy this set. Only the new key is left. Take the old one out of a pinned JWKS too.",
+    "Deploy this set. The new key is published and signs nothing yet. If the origin pins its JWKS, give it the new set.\nWhen every origin has the new set (if origins fetch it: 10 minutes after the deployment), run: keys rotate --step sign",
+  sign: "Deploy this set. The new key signs, the old key stays published.\nWhen no old deployment runs any more and 2 minutes have passed, run: keys rotate --step retire\nIf a route has delivery: queue, also wait until the queue is empty and no dead letter is left (the log reports them),\nbecause queued events are sealed with the key that signed when they arrived.",
+  retire: "Deploy this set. Only the new key is left. If the origin pins its JWKS, remove the old key there too.",
 };
 
 export const command: Command = {

@@ -14,16 +14,17 @@ export const command: Command = {
   help: `
 countersign dev [options]
 
-  --port PORT         of the HTTPS front on localhost (default 8443; 0 takes a free one)
+  --port PORT         the port of the HTTPS front on localhost (default 8443; 0 means any free port)
   --policy FILE       default: a policy for the development client certificates
-  --client-ca FILE    a further CA to ask clients for; may be repeated
-  --origin URL        use this origin, and start none
-  --console [HOST:]PORT|unix:PATH  of the pages that show what is stored (default 9465, or a free one where that is taken)
-  --handler MODULE    bring the events that the origin stores to this module: see countersign origin --help
+  --client-ca FILE    another CA that the front names to clients; may be repeated
+  --origin URL        use this origin instead of starting one
+  --console [HOST:]PORT|unix:PATH  where the console listens: pages that show the stored events (default 9465, or any free port if
+                      9465 is in use)
+  --handler MODULE    pass the events that the origin stores to this module: see countersign origin --help
   --state DIR         certificates, keys, policy and inbox of the local run (default .countersign)
-  --json              one JSON line when ready, then one per decision
+  --json              print one JSON line when ready, then one JSON line per decision
 
-The front asks for a client certificate and lets every handshake through: the worker decides, as on Cloudflare.
+The front requests a client certificate and lets every handshake complete. The worker decides, as on Cloudflare.
 `,
   async run(args) {
     const { values } = parseOptions(args, {

@@ -41,19 +41,19 @@ an unknown CA, over plain HTTP, and for other host names. Each of these must be 
 it as an event.
 
   --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json, if it exists)
-  --certificate FILE   a sender's certificate, followed by its intermediates (PEM or DER): its event must be accepted
-  --key FILE           its private key
+  --certificate FILE   a sender's certificate, followed by its intermediates (PEM or DER); an event with it must be accepted
+  --key FILE           the private key of the certificate
   --key-passphrase-file FILE  a file with the passphrase of the key, in one line
   --ca FILE            CA of the server's certificate (default: the public roots)
   --also URL           another address of the same Worker; it must not answer; may be repeated
   --origin URL         the origin behind the edge; it must refuse requests that no edge has signed
-  --jwks URL           where the edge publishes its keys (default: /.well-known/jwks.json of the URL's host)
+  --jwks URL           the URL of the edge's published keys (default: /.well-known/jwks.json of the URL's host)
   --pinned FILE        the JWK Set that the origin pins
   --log FILE           log lines of the origin, to check whether edge and origin have the same policy
   --wrangler FILE      check wrangler.toml or wrangler.jsonc for addresses without client certificates, and for settings; the URL may
                        then be left out
-  --env NAME           its environment
-  --http-port PORT     where plain HTTP would be served (default 80)
+  --env NAME           the environment in the file of --wrangler
+  --http-port PORT     the port on which plain HTTP is tried (default 80)
   --json               print everything as JSON
 
 The program openssl reads the handshake. Without it, the checks of the handshake are not made, and the report says so.

@@ -12,29 +12,29 @@ import { formatExplanation } from "./text/text.ts";
 export const command: Command = {
   help: `
 countersign explain --route PATH [--certificate FILE] [options]
-countersign explain --event ID --inbox FILE [options]     a stored event, by the current policy
-countersign explain --decision ID --log FILE|- [options]  a decision in a log of Countersign or of wrangler tail --format json; its
-                                                          certificate is searched in the log, in observed.jsonl, and in
+countersign explain --event ID --inbox FILE [options]     explain a stored event by the current policy
+countersign explain --decision ID --log FILE|- [options]  explain a decision in a log of Countersign or of wrangler tail --format json.
+                                                          Its certificate is searched in the log, in observed.jsonl, and in
                                                           --inbox FILE
-countersign explain --decision ID --inbox FILE [options]  a refused request that an origin keeps, with its certificate
+countersign explain --decision ID --inbox FILE [options]  explain a refused request that an origin keeps, with its certificate
 
   --policy FILE        default policy.json; its secrets are read as countersign origin reads them
-  --certificate FILE   what the sender presents: its certificate, followed by the intermediates
-  --route PATH         path and query, or HOST/PATH; or --url URL
+  --certificate FILE   the certificate that the sender presents, followed by its intermediates
+  --route PATH         path and query, or HOST/PATH; or give --url URL
   --method METHOD      default POST
   --header "N: V"      may be repeated
   --body FILE|-        the body's bytes; without them, signature and size are not judged
-  --at TIME            judge as of this time, for example 2026-11-24T10:00:00Z, or now (default: for an event or a decision, its
-                       own time; otherwise now)
-  --platform TEXT      Cloudflare's verdict (certVerified), as the log has it (default: the verdict of OpenSSL with the
-                       policy's anchors)
-  --crls DIR           where an origin keeps revocation lists (default crls, next to the inbox); files that the policy
-                       names are read too
+  --at TIME            judge as of this time, for example 2026-11-24T10:00:00Z, or now (default: the time of the event or decision,
+                       otherwise now)
+  --platform TEXT      Cloudflare's verdict (certVerified), as in the log (default: the verdict of OpenSSL with the policy's
+                       anchors)
+  --crls DIR           the directory in which an origin keeps revocation lists (default crls, next to the inbox); files that the
+                       policy names are read too
   --fetch-crls         also fetch the lists that the policy names; they are not stored
-  --json               one JSON document
+  --json               print one JSON document
 
-Stores nothing and sends nothing. Exits with 0 if the request is accepted, with 1 if it is refused, and with 2 if that cannot be
-decided here (a secret is not set, the body is not known) or if the options or the policy are at fault.
+Stores nothing and sends nothing. Exits with 0 if the request is accepted, with 1 if it is refused, and with 2 if the verdict cannot
+be decided here (a secret is not set, the body is not known) or if the options or the policy are wrong.
 `,
   async run(args) {
     const values = parse(args);

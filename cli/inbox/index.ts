@@ -34,35 +34,37 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 
 export const command: Command = {
   help: `
-countersign inbox list [FILTER...] [--limit N]                       the newest first (default 50)
-countersign inbox export [FILTER...]                                 the oldest first, all of them, with their bodies: JSON lines
-countersign inbox show ID [--body]                                   all that is known of one, or its bytes alone
-countersign inbox retry ID...                                        dead or waiting: due now
-countersign inbox drop ID... [--reason TEXT]                         dead or waiting: done, without being handled
-countersign inbox run ID... | FILTER... [--yes]                      done: to the handler again, when their number is confirmed
-countersign inbox refusals [ID] [REFUSALS...] [--limit N]            refused requests, the newest first; all of the one with this decision id
-countersign inbox backup FILE                                        all of one moment, in a new file; an origin may run meanwhile
-countersign inbox restore FILE                                       into an inbox that is new or empty: --inbox
+countersign inbox list [FILTER...] [--limit N]               list events, the newest first (default 50)
+countersign inbox export [FILTER...]                         print all events with their bodies as JSON lines, the oldest first
+countersign inbox show ID [--body]                           print everything about one event, or only the bytes of its body
+countersign inbox retry ID...                                make dead or waiting events due now
+countersign inbox drop ID... [--reason TEXT]                 mark dead or waiting events as done, without handling them
+countersign inbox run ID... | FILTER... [--yes]              give done events to the handler again, after you confirm their number
+countersign inbox refusals [ID] [REFUSALS...] [--limit N]    list refused requests, the newest first, or print everything about
+                                                             the one with this decision id
+countersign inbox backup FILE                                write the state of one moment to a new file; an origin may run meanwhile
+countersign inbox restore FILE                               read a backup into the inbox of --inbox, which must be new or empty
 
-  --inbox FILE|URL  as the origin has it (default inbox.sqlite)
-  --anyway          change a file that is on a network file system too, as the origin's own --anyway does
-  --json            one JSON line per event (export prints nothing else)
+  --inbox FILE|URL  the inbox, as in the origin's own --inbox (default inbox.sqlite)
+  --anyway          also change a file on a network file system, as the origin's own --anyway does
+  --json            print one JSON line per event (export always prints JSON lines)
 
-FILTER: all that are given must hold.
-  --since TIME      accepted from then on: 2026-11-30, 2026-11-30T08:00:00Z, or so long ago, like 12h or 7d
-  --until TIME      accepted before then
-  --route PATH      the path of their request, as the policy has it: /hooks/acme, or /hooks/acme/* for all below, or HOST/PATH
-  --sender NAME
-  --key KEY         the event key, as list --json shows it, or the text of its only part
+FILTER: an event must satisfy every filter.
+  --since TIME      accepted at this time or later: 2026-11-30, 2026-11-30T08:00:00Z, or an age like 12h or 7d
+  --until TIME      accepted before this time
+  --route PATH      the path of the request: /hooks/acme, or /hooks/acme/* for all paths below, or HOST/PATH
+  --sender NAME     the sender, by its name in the policy
+  --key KEY         the event key, as list --json shows it; a key of one part may be given as its text
   --state STATE     waiting, leased, done or dead
   --conflict        another event of the sender has the same key and other bytes
 
 REFUSALS: --since, --until and --sender as above, and
-  --code CODE       as in docs/troubleshooting.md, or handshake
-  --route PATH      exactly as the policy has it
+  --code CODE       a code of docs/troubleshooting.md, or handshake
+  --route PATH      the route, exactly as in the policy
 
-A backup restores into either store: so an inbox moves from a file to PostgreSQL, or back, while its origins are stopped. It holds bodies in clear.
-An origin may run meanwhile; it sees the change within a second. All dead events of a sender again:
+A backup can be restored into either store. To move an inbox from a file to PostgreSQL or back, stop its origins first. A backup
+contains bodies in clear text. While other commands change the inbox, an origin may run. It sees the change within a second.
+To retry all dead events of a sender:
   countersign inbox list --state dead --sender NAME --limit 1000 --json | jq -r .id | xargs countersign inbox retry
 `,
   async run([action = "", ...args]) {

@@ -22,7 +22,7 @@ countersign init [DIR] [options]      make a project of your own in DIR (default
   --yes                do not ask for confirmation
 
 Writes policy.json, package.json, .gitignore and README.md; for the edge also wrangler.jsonc and src/index.ts; for the origin also
-handler.ts. Adds what is missing to a package.json that exists. If any other of these files exists, nothing is written.
+handler.ts. An existing package.json gets the members that it lacks. If any other of these files exists, nothing is written.
 `,
   async run(args) {
     const { values, positionals } = parseOptions(args, OPTIONS, true);

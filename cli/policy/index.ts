@@ -30,22 +30,22 @@ countersign policy show  [--policy FILE]   print who is accepted, in words that 
                               their order, what each must prove, the CAs with their dates and revocation lists, what is denied,
                               and the digest
 countersign policy add   [--policy FILE]   add to a policy, or start a new one:
-    --preset NAME             a known sender in full: anchors, accepted certificates, signature, route;
-                              --sender and --route give other names, --anchor and --certificate add what the preset lacks
+    --preset NAME             everything about a known sender: anchors, accepted certificates, signature, route;
+                              --sender and --route give other names, --anchor and --certificate add parts that the preset lacks
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
     --intermediate NAME=FILE  a CA certificate that completes paths but proves nothing; needed if senders do not send their
                               intermediates, or if the proxy (nginx) does not forward them
     --sender NAME --certificate FILE [--match name|key|certificate]
-                              accept this certificate from the sender, which is added if it is new: by subject and issuer, by key,
-                              or only this very certificate; a certificate that the policy would still refuse is written
-                              only with --anyway
+                              accept this certificate from the sender: by subject and issuer, by key, or only this certificate;
+                              a new sender is added; a certificate that the policy would still refuse is written only with
+                              --anyway
     --route PATH [--mode observe|enforce]
-                              with --sender: the sender may POST there; observe also records every certificate
-    --host HOST               with --route: the route is for requests to this host alone
+                              with --sender: the sender may POST to this path; observe also records every certificate
+    --host HOST               with --route: the route is only for requests to this host
 countersign policy remove [--policy FILE]  remove everything that is named, in one step; each option may be repeated:
-    --sender NAME             the sender, here and on every route; with --from PATH only from this route
+    --sender NAME             the sender, and its name on every route; with --from PATH only its name on this route
     --entry SENDER/NUMBER     one accepted certificate of a sender, by its number in policy show
-    --anchor NAME             the CA, here and in every sender's trust
+    --anchor NAME             the CA, and its name in every sender's trust
     --intermediate NAME       the CA that completes paths
     --route PATH              the route; its senders stay
     --deny NUMBER             one entry of the deny list, by its number
@@ -55,23 +55,24 @@ countersign policy deny FILE [--policy FILE]   deny the certificate in FILE, of 
                               without a file: by SHA-256 of the key or of the certificate, or by serial number and issuer
 countersign policy presets [NAME]          list the known senders, or print everything about one
 countersign policy observed [FILE|- ...]   print the certificates that were presented at observed routes, with entries to paste:
-    --route PATH              only those of this route
-    --policy FILE             the policy of these routes: the command to paste then names the policy and the route's sender
-    --pem SHA256              print the certificate whose SHA-256 begins like this, in PEM, with its intermediates
+    --route PATH              only certificates of this route
+    --policy FILE             the policy of these routes; the command to paste then names the policy and the route's sender
+    --pem SHA256              print the certificate whose SHA-256 begins with this text, in PEM, with its intermediates
                               FILE: observed.jsonl beside the inbox (default), or any log of Countersign or of
                               npx wrangler tail --format json
-countersign policy try FILE [--policy FILE]    judge stored requests by the changed policy in FILE and by --policy (the current
-                              one), and print where the verdicts differ:
+countersign policy try FILE [--policy FILE]    judge stored requests by the changed policy in FILE and by the current policy of
+                              --policy, and print the requests whose verdicts differ:
     --inbox FILE|URL          the inbox of the origin (default inbox.sqlite), with observed.jsonl beside it
     --last N                  only the last N events (default 1000)
     --log FILE                also the certificates of observed routes in this log; may be repeated
     Ends with 1 if a request that is accepted today would be refused, with 2 if a request cannot be judged here (a secret is not set,
-    a body is erased), otherwise with 0. Each request is judged as of the time when it came. Nothing is stored or changed.
-countersign policy expiring [--policy FILE]   list everything that ends soon, the soonest first, with what to do
+    a body is erased), otherwise with 0. Each request is judged as of the time when it arrived. Nothing is stored or changed.
+countersign policy expiring [--policy FILE]   list everything that expires soon, the soonest first, and what to do about it
     --inbox FILE              also the certificates that senders present, and which of them the policy will still admit
     --certificate FILE        also the certificate of a listener, in PEM; may be repeated
     --within DAYS             default 90
-    Ends with 0, or with 1 if an end in the list will make requests fail. An end is harmless if something else replaces it.
+    Ends with 0, or with 1 if something in the list will make requests fail. An expiry is harmless if something else replaces the
+    expired part.
 
 --policy defaults to policy.json. With --json, the result is one JSON document.
 add, remove and deny keep the layout of the file, print what they change, and write only a policy that compiles.

@@ -14,7 +14,7 @@ export const command: Command = {
 countersign send URL [options]
 
   --certificate FILE   client certificate, followed by its intermediates (PEM or DER)
-  --key FILE           its private key
+  --key FILE           the private key of the certificate
   --key-passphrase-file FILE  a file with the passphrase of the key, in one line
   --ca FILE            CA of the server's certificate (default: the system's roots)
   --method METHOD      default POST
@@ -23,7 +23,7 @@ countersign send URL [options]
   --sign SCHEME:NAME   sign the body by this scheme; the secret is in the variable NAME, or in the file that NAME_FILE names
   --json               print status, headers and body as JSON
 
-Exits with 0 for a status of 200 to 299, with 1 for any other.
+Exits with 0 for a status of 200 to 299, with 1 for any other status.
 `,
   async run(args) {
     const { values, positionals } = parseOptions(
