@@ -21,8 +21,8 @@ export class UsageError extends Error {
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /**
- * Parses options strictly. `given` has the names on the command line, without defaults.
- * If an option is given twice, the last value is used, so that a user can override the options that a script sets.
+ * Parses options strictly. `given` has the names on the command line, without defaults. If an option is given twice, the last
+ * value is used, so that a user can override the options that a script sets.
  * @throws UsageError for an unknown option, a missing or empty value, or an argument that belongs to no option
  */
 export function parseOptions<const T extends Options>(args: string[], options: T, allowPositionals = false) {
@@ -43,8 +43,8 @@ function parse<const T extends Options>(args: string[], options: T, allowPositio
 }
 
 /**
- * Refuses options that have no effect in this mode of a command, because a user who gives an option expects an effect.
- * `way` completes the sentence. @throws UsageError that names the options
+ * Refuses options that have no effect in this mode of a command, because a user who gives an option expects an effect. `way`
+ * completes the sentence. @throws UsageError that names the options
  */
 export function refuseUnread(given: ReadonlySet<string>, read: readonly string[], way: string): void {
   const unread = [...given].filter((name) => !read.includes(name));

@@ -1,6 +1,5 @@
 // Emulates the members that Cloudflare puts into request.cf for a TLS connection, for the local front. Formats follow the
-// platform's
-// field reference or, where the reference is not exact, its examples.
+// platform's field reference or, where the reference is not exact, its examples.
 
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
@@ -122,8 +121,7 @@ function formatNames(leaf: X509Certificate) {
 
 /**
  * Returns the name in RFC 2253 form and in OpenSSL's one-line form, which is in certificate order and has no RFC 2253 escapes.
- * Both
- * are ASCII, because they are sent in a header.
+ * Both are ASCII, because they are sent in a header.
  */
 function formatName(certificate: X509Certificate, which: "subject" | "issuer"): { rfc2253: string; legacy: string } {
   try {

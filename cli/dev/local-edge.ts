@@ -1,6 +1,5 @@
 // Runs the edge worker in workerd on this machine, with another policy, origin and keys. `countersign dev` and the tests use it.
-// The
-// worker is the deployed one. Only its configuration differs.
+// The worker is the deployed one. Only its configuration differs.
 
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -108,8 +107,7 @@ const LOG_POLL_MILLISECONDS = 50;
 
 /**
  * Passes on each log line of the worker soon after it is written. Lines that are not decisions go to stderr. Returns a function
- * that
- * stops this.
+ * that stops this.
  */
 export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) => void): () => void {
   const drain = () => {

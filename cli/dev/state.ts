@@ -1,5 +1,5 @@
-// The files of `countersign dev`: two CAs, a server certificate, good and bad client certificates, keys, a policy.
-// They are of no use outside this machine. Even so, private keys are readable only by their owner.
+// The files of `countersign dev`: two CAs, a server certificate, good and bad client certificates, keys, a policy. They are of no
+// use outside this machine. Even so, private keys are readable only by their owner.
 
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";

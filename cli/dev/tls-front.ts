@@ -1,6 +1,5 @@
 // The TLS front of a local run. It requests client certificates, lets every handshake complete, and passes each request to the
-// edge
-// worker with the `cf` that Cloudflare would give it. The worker makes every decision.
+// edge worker with the `cf` that Cloudflare would give it. The worker makes every decision.
 
 import { SSL_OP_NO_TICKET } from "node:constants";
 import { X509Certificate } from "node:crypto";

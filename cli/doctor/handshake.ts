@@ -18,8 +18,7 @@ const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Starts a handshake without a certificate, and ends the connection afterwards. If `only` is given, offers only this version at
- * the
- * lowest security level, because OpenSSL requires that level for versions before 1.2.
+ * the lowest security level, because OpenSSL requires that level for versions before 1.2.
  * @returns undefined if there is no program openssl
  */
 export async function observeHandshake(

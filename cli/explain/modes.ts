@@ -1,6 +1,5 @@
 // Predicts the decision of each program: the edge on Cloudflare, an origin behind it, an origin with its own listener, and an
-// origin
-// behind a proxy. The origin's middleware makes all of them. They differ in how the program reads the certificate.
+// origin behind a proxy. The origin's middleware makes all of them. They differ in how the program reads the certificate.
 
 import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../../core/assertion/assertion.ts";

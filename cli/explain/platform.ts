@@ -1,6 +1,5 @@
 // Predicts Cloudflare's verdict on the certificate. The user states it, or OpenSSL verifies the certificate with the policy's
-// anchors
-// as the CAs of the hostname. The policy does not say which CAs the hostname really has.
+// anchors as the CAs of the hostname. The policy does not say which CAs the hostname really has.
 
 import { X509Certificate } from "node:crypto";
 import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";

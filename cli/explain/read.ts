@@ -52,8 +52,7 @@ export async function readQuestion(values: Values, source: Source): Promise<Comm
 
 /**
  * Returns the certificates of a file, leaf first. A certificate that breaks the rules or is damaged is not refused here, because
- * the
- * explanation says what is wrong with it. A private key in the same file is ignored.
+ * the explanation says what is wrong with it. A private key in the same file is ignored.
  */
 function readChain(file: string): Chain {
   const [leaf = "", ...intermediates] = readPresentedCertificates(file);

@@ -1,6 +1,5 @@
 // Reads the request to explain from a stored event or from a decision in a log. Neither stores everything. This file knows which
-// parts
-// are missing, so that a part that was not stored is not explained as a part that was not sent.
+// parts are missing, so that a part that was not stored is not explained as a part that was not sent.
 
 import { type Chain, type UnknownParts, urlOfTarget } from "../../origin/explain/question.ts";
 import { chainOf as chainOfEvent, platformOf as platformOfEvent } from "../../origin/explain/recalled.ts";
@@ -34,8 +33,7 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
 
 /**
  * Returns the options that the user must give because the source lacks their values. Empty if there is no source, because then
- * these
- * options are always required.
+ * these options are always required.
  */
 export function lackingOptions(values: Values, { event, decision }: Source): string[] {
   if (event === undefined && decision === undefined) return [];

@@ -87,8 +87,7 @@ export function ruleOfRefusal(
 
 /**
  * Returns the pointer to a member of the anchor, or to the anchor itself if it has no such member. An anchor without lists can be
- * the
- * rule, because a certificate in a list is refused under every anchor.
+ * the rule, because a certificate in a list is refused under every anchor.
  */
 function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];

@@ -1,6 +1,5 @@
 // Turns an answer of the middleware into a verdict. The verdict is undecided if the refusal depends on a secret or a body that is
-// not
-// available here.
+// not available here.
 
 import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 import type { SenderExplanation, Verdict } from "../../origin/explain/senders.ts";

@@ -84,8 +84,7 @@ function nameOf({ children }: jsonc.Node): unknown {
 
 /**
  * Removes the entry, its comma and white space. The first entry is removed with the comma after it, each other entry with the
- * comma
- * before it.
+ * comma before it.
  */
 function removeChild(text: string, holder: jsonc.Node, index: number): string {
   const { children = [] } = holder;

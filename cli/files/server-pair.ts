@@ -1,6 +1,5 @@
 // Reads the certificate and key of a listener. If every client would refuse the certificate, the start fails. A fault that only
-// some
-// clients notice is reported.
+// some clients notice is reported.
 
 import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";

@@ -1,6 +1,5 @@
 // Writes a whole preset into a policy document. Afterwards, the policy does not depend on the preset. Existing parts of the policy
-// are
-// never replaced. If such a part differs from the preset, it is an error.
+// are never replaced. If such a part differs from the preset, it is an error.
 
 import { isDeepStrictEqual } from "node:util";
 import { formatPem } from "../../core/x509/certificate.ts";

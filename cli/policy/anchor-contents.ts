@@ -1,6 +1,5 @@
 // Describes the content that a policy has instead of a CA certificate. The compiler only says that it is no certificate, because
-// the
-// compiler is part of the worker, which has to stay small.
+// the compiler is part of the worker, which has to stay small.
 
 import { parsePointer } from "../../core/configuration-error.ts";
 import { describeContents, readContents } from "../../origin/contents/file.ts";

@@ -1,6 +1,5 @@
 // Recognises files that a user gives instead of a policy by mistake. Otherwise the check would ask the user to add members that
-// such a
-// file can never have.
+// such a file can never have.
 
 import { UsageError } from "../command.ts";
 import { readJson } from "../files/files.ts";

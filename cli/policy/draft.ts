@@ -100,8 +100,7 @@ export interface GivenAnchor {
 
 /**
  * Returns the anchors of NAME=FILE. A CA that changes its root publishes several certificates in one file. They are named NAME,
- * NAME-2
- * and so on. @throws UsageError
+ * NAME-2 and so on. @throws UsageError
  */
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
   return readNamedAuthorities("anchor", option);

@@ -1,6 +1,5 @@
 // Makes one change of a policy file, in the same way for every command: reads the file, changes its text, compiles the result,
-// shows
-// the change, and only then writes it. A policy that does not compile is not written.
+// shows the change, and only then writes it. A policy that does not compile is not written.
 
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";

@@ -63,8 +63,7 @@ export async function foresee(
 
 /**
  * Returns true if the issuer may be an intermediate CA of an anchor, so that the sender presents the issuer's certificate together
- * with
- * its own. The issuer's certificate is not here, so only the organisation names of issuer and anchor are compared.
+ * with its own. The issuer's certificate is not here, so only the organisation names of issuer and anchor are compared.
  */
 function mayBePresented({ certificate, others }: Asked, policy: Policy, name: string): boolean {
   const anchors = policy.senders.find((sender) => sender.name === name)?.certificate?.trust.anchors ?? [];

@@ -1,6 +1,5 @@
 // Reads policy files for all commands. A file is compiled and inspected as a whole, so that all problems are reported at once. A
-// check,
-// a start and the build of the edge report the same problems.
+// check, a start and the build of the edge report the same problems.
 
 import cluster from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";

@@ -1,6 +1,5 @@
 // countersign policy observed: prints the certificates that were presented at observed routes, with entries to paste, and notes on
-// what
-// to consider first.
+// what to consider first.
 
 import { rootCertificates } from "node:tls";
 import { type Certificate, formatPem, parseCertificate } from "../../core/x509/certificate.ts";

@@ -113,8 +113,7 @@ function removeEntries({ senders }: PolicyDraft, entries: readonly Entry[]): voi
 
 /**
  * Removes the sender, and its name from every route. If a route has no sender left, the result does not compile, and the error
- * names
- * the route.
+ * names the route.
  */
 function removeSender(draft: PolicyDraft, name: string): void {
   delete draft.senders[name];

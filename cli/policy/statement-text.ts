@@ -1,6 +1,5 @@
 // Formats the statement of a policy in words that somebody can sign. Every text from the policy is in quotes, so that nobody takes
-// it for
-// our own words.
+// it for our own words.
 
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { Line } from "../output.ts";

@@ -1,6 +1,5 @@
 // States everything that a policy says: whom each route admits, what each sender must prove, what is denied and what is only
-// observed.
-// The facts are for programs, and for statement-text.ts.
+// observed. The facts are for programs, and for statement-text.ts.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";

@@ -1,6 +1,5 @@
 // Finds out which modes start with a policy, and what each of them needs in addition. Calls the checks that the modes make at
-// their
-// start.
+// their start.
 
 import { secretNames } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";

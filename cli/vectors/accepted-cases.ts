@@ -1,6 +1,5 @@
 // Cases that a receiver must accept: every form that an honest edge sends, the first and the last second of a token, and allowed
-// changes
-// on the way.
+// changes on the way.
 
 import { type CaseRow, unchanged } from "./case-row.ts";
 import { otherSignature, protectedHeaderOf, withClaims, withProtectedHeader, withSignature } from "./forge.ts";

@@ -1,6 +1,5 @@
 // Changes a request of the edge: another token, other headers, other bytes. Tokens are built from texts and signed by node:crypto,
-// so that
-// they can contain what our own code never issues.
+// so that they can contain what our own code never issues.
 
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import type { PrivateJwk } from "../../core/assertion/keys.ts";

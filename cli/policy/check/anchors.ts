@@ -1,6 +1,5 @@
 // Finds CA certificates that prove nothing (expired, not for clients, denied), and CAs that occur twice in the policy with
-// different
-// revocation lists.
+// different revocation lists.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Anchor, Policy } from "../../../core/policy/policy.ts";
@@ -40,8 +39,7 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
     report("has name constraints of a kind that is not understood");
   }
   // A warning, not an error. An operator denies a CA in an emergency, to refuse every certificate that the CA issued. The policy
-  // that
-  // does so must come into force.
+  // that does so must come into force.
   if (deny.holds(certificate)) {
     const remedy = "remove it here as well, or the entry in /deny if it was not meant";
     findings.push(warningAt(place(anchor), "is denied: it proves nothing", remedy));
@@ -51,8 +49,7 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
 
 /**
  * Reports an anchor that is not in date. It is an error if its sender has no other anchor that is in date. Otherwise it is a
- * warning:
- * the anchor may be the CA's previous certificate, or its next one, and a build must not fail for that.
+ * warning: the anchor may be the CA's previous certificate, or its next one, and a build must not fail for that.
  */
 function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   const { certificate } = anchor;
@@ -109,8 +106,7 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
 
 /**
  * A warning, not an error, because another CA may publish no lists. A certificate in a list is refused under every anchor. But if
- * a
- * list is missing, the client can choose a path to the anchor that accepts a missing list.
+ * a list is missing, the client can choose a path to the anchor that accepts a missing list.
  */
 function inspectRules(sender: string, anchors: readonly Anchor[]): Finding[] {
   const strictest = anchors.reduce<Anchor | undefined>(

@@ -36,8 +36,7 @@ export function compiles(entry: CertificateMatcherDocument): boolean {
 
 /**
  * The members that readEntryConditions reads. If it did not read a member, two entries that differ only there would be reported as
- * a
- * repetition.
+ * a repetition.
  */
 type ReadMember = "subject" | "issuer" | "san" | "sha256" | "spkiSha256" | "from" | "until";
 type ReadEntry = keyof CertificateMatcherDocument extends ReadMember ? CertificateMatcherDocument : never;

@@ -1,7 +1,6 @@
 // Finds entries of `certificates` that match nothing: values that no certificate can contain, and entries that other entries make
 // superfluous. It is an error if our own reader can never read such a value from a certificate. It is a warning if RFC 5280
-// forbids the
-// value but our reader accepts it.
+// forbids the value but our reader accepts it.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";

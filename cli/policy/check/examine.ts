@@ -1,6 +1,5 @@
 // Examines a whole policy document at once: its form, the parts that do not compile, and the problems of the rest. A part that has
-// a
-// problem is left out of the later steps, so that one mistake hides no other.
+// a problem is left out of the later steps, so that one mistake hides no other.
 
 import type { Place } from "../../../core/configuration-error.ts";
 import { compilePolicy, compileSoundParts } from "../../../core/policy/compile.ts";
@@ -83,8 +82,7 @@ function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: 
 
 /**
  * Placeholders for parts that are left out, so that the places and names of the other parts do not change. The certificate belongs
- * to
- * nobody. Its window is after all others, so that it closes no gap between them.
+ * to nobody. Its window is after all others, so that it closes no gap between them.
  */
 const NO_CERTIFICATE = { sha256: "0".repeat(64), from: "9999-12-30", until: "9999-12-31" };
 const NO_SENDER = { signature: { scheme: "github", secrets: ["LEFT_OUT"] } };

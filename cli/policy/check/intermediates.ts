@@ -1,6 +1,5 @@
 // Finds intermediates of the policy that complete no path: no anchor vouches for them, they are anchors themselves, or they are
-// not in
-// date.
+// not in date.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Intermediate, Policy } from "../../../core/policy/policy.ts";

@@ -1,6 +1,5 @@
-// Finds conflicts between the senders of a route. A request comes from the first sender whose factors all pass. So a factor of
-// one sender has no effect if another sender accepts the same request without this factor. And a sender has no effect if an
-// earlier
+// Finds conflicts between the senders of a route. A request comes from the first sender whose factors all pass. So a factor of one
+// sender has no effect if another sender accepts the same request without this factor. And a sender has no effect if an earlier
 // sender accepts the same requests.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
@@ -41,12 +40,9 @@ function inspectPair({ one, other, path }: Pair): Finding[] {
 
 /**
  * Reports factors of `strong` that `weak` does not require. A request that fails such a factor is admitted as `weak`, in either
- * order of
- * the two senders. It is an error if this holds for every certificate that an entry of `strong` accepts. It is a warning if an
- * entry of
- * `weak` names only some of these certificates, because that looks like an intended exception. Two entries with different members
- * may
- * also match the same certificate, but the policy does not show that.
+ * order of the two senders. It is an error if this holds for every certificate that an entry of `strong` accepts. It is a warning
+ * if an entry of `weak` names only some of these certificates, because that looks like an intended exception. Two entries with
+ * different members may also match the same certificate, but the policy does not show that.
  */
 function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
   const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));

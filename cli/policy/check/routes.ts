@@ -36,8 +36,7 @@ function inspectPath(path: string, at: Place): Finding[] {
 
 /**
  * Reports two routes that differ only in letter case or in a slash at the end. Each is the rival of the other, so the requests of
- * both
- * are refused.
+ * both are refused.
  */
 function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
   // For a prefix, a path below it is looked up. The path contains NUL, so no other route has it.
@@ -50,8 +49,7 @@ function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
 
 /**
  * Reports paths below a prefix whose requests are refused. A router that does not see the host would run the handler of another
- * route
- * for such a path: a route of another host, or one without a host.
+ * route for such a path: a route of another host, or one without a host.
  */
 function inspectPrefix(route: Route, policy: Policy, paths: ReadonlySet<string>, at: Place): Finding[] {
   const [host, prefix] = placeOf(route);
@@ -103,9 +101,8 @@ function repeatedIn(values: readonly string[], at: Place): Finding[] {
 
 /**
  * Reports shadow senders that can never make a difference. They are compared only by whether they accept a request, so the same
- * senders
- * in another order never differ. A list with some of the same senders is useful, because it shows the effect of adding or removing
- * a sender.
+ * senders in another order never differ. A list with some of the same senders is useful, because it shows the effect of adding or
+ * removing a sender.
  */
 function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at: Place): Finding[] {
   if (shadow.length === 0) return [];
@@ -124,8 +121,7 @@ const MIB = 1024 * 1024;
 
 /**
  * Reports a route on which one request causes much work. Anybody can send a body with an invalid signature. It is hashed with the
- * keys
- * of every sender that requires a signature and no certificate.
+ * keys of every sender that requires a signature and no certificate.
  */
 function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   const counts = senders.flatMap(({ certificate, signature }) =>

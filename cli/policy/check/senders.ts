@@ -17,8 +17,7 @@ import { inspectWindows } from "./windows.ts";
 
 /**
  * Returns every finding about a policy and its document at `now` (Unix seconds): warnings and errors, in the order of the
- * document.
- * Fetches nothing and reads no secret.
+ * document. Fetches nothing and reads no secret.
  */
 export function inspectPolicy(document: PolicyDocument, policy: Policy, now: number): Finding[] {
   const senders = readSenders(document, policy);

@@ -52,8 +52,7 @@ function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, ma
 
 /**
  * Compares folded names, as path building does, because an issuer may be spelled differently from the anchor's subject and still
- * be
- * that anchor.
+ * be that anchor.
  */
 function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcherDocument["issuer"]>): boolean {
   if (typeof wanted === "string") return foldName(parseDistinguishedName(wanted)) === foldName(name);

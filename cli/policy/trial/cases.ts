@@ -1,6 +1,5 @@
 // The cases on which a policy is tried: the events of an inbox, and the certificates that were recorded at observed routes.
-// Refused
-// certificates are included. If a part of a request was not stored, the case names the part.
+// Refused certificates are included. If a part of a request was not stored, the case names the part.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";

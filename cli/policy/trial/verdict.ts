@@ -1,7 +1,6 @@
-// The verdict of one policy on one stored request. It comes from the code of `explain`, which uses the origin's own middleware.
-// If a check needs something that was not stored, there is no verdict. But there is one if the check passed when the event arrived
-// and its
-// rule is the same in both policies.
+// The verdict of one policy on one stored request. It comes from the code of `explain`, which uses the origin's own middleware. If
+// a check needs something that was not stored, there is no verdict. But there is one if the check passed when the event arrived
+// and its rule is the same in both policies.
 
 import { isDeepStrictEqual } from "node:util";
 import { type AvailableSecrets, readAvailableSecrets } from "../../../core/admission/secrets.ts";
