@@ -1,4 +1,4 @@
-// The certificates that senders presented at observed routes, as an origin keeps them in its file, or as any log has them.
+// Reads the certificates that senders presented at observed routes from an origin's file of observations, or from any log.
 
 import { identityOf } from "../../core/decision/observation.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -19,14 +19,14 @@ export interface Observation {
   /** `accepted`, or the code of the refusal. */
   readonly verdict: string;
   readonly isProven: boolean;
-  /** False if the request was accepted by other factors, whatever its certificate is. */
+  /** False if the request was accepted by other factors, so that its certificate did not matter. */
   readonly isReason: boolean;
   readonly certificate: ClientCertificate;
 }
 
 /**
- * The distinct certificates in a log or a file of observations, in the order in which they were first seen. A certificate that was
- * proven at least once is reported as proven. @throws UsageError
+ * Returns the distinct certificates in a log or a file of observations, in the order in which they were first seen. A certificate
+ * that was proven at least once is reported as proven. @throws UsageError
  */
 export function readObservations(file: string): Observation[] {
   const byKey = new Map<string, LogLine>();

@@ -1,4 +1,4 @@
-// countersign origin behind the edge: verifies what the edge forwards.
+// countersign origin behind the edge: verifies the requests that the edge forwards.
 
 import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey } from "../../core/assertion/keys.ts";
@@ -24,12 +24,12 @@ export interface EdgeOriginSettings extends ServeSettings {
   readonly jwks: string | undefined;
 }
 
-/** Runs until a signal. A change of the policy, or of the file of the edge's keys, reloads both. */
+/** Runs until a signal arrives. If the file of the policy or of the edge's keys changes, both are loaded again. */
 export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<number> {
   const { host: hostname, port, inbox, policy, jwks = "" } = settings;
   const first = await load(settings);
   const { issuer, audience } = first;
-  // Keys that are fetched are kept: the last good set must outlive a reload while the edge cannot be reached.
+  // A reload keeps fetched keys, because the last good set must still be in use while the edge cannot be reached.
   const fetched = isUrl(jwks) ? first.findKey : undefined;
   return await serveWay(
     {
@@ -46,7 +46,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   );
 }
 
-/** Reads everything that can be wrong. @throws ConfigurationError that lists every problem */
+/** Loads the whole configuration. @throws ConfigurationError that lists every problem */
 async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey) {
   const problems = new Problems();
   const issuer = await problems.attempt(() => parseIssuer(settings.issuer));
@@ -62,7 +62,7 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
   return { issuer, audience, policy, secrets, findKey };
 }
 
-/** An edge starts with no other: every event of one that is spelt otherwise would be refused. */
+/** Accepts only the spelling with which an edge starts. With another spelling, every event would be refused. */
 function parseIssuer(text: string | undefined): string {
   const issuer = requireOption(text, "issuer", "the edge's ISSUER");
   if (issuer.startsWith("https://") && URL.parse(issuer)?.origin === issuer) return issuer;
@@ -80,7 +80,7 @@ function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationK
   });
 }
 
-/** Of one letter a scheme would be a drive. */
+/** A URL scheme must have more than one letter here. One letter and a colon is a drive of Windows. */
 function isUrl(jwks: string): boolean {
   return /^[a-z][a-z0-9+.-]+:/i.test(jwks);
 }

@@ -1,4 +1,4 @@
-// countersign origin --behind-proxy: a proxy of ours terminates mutual TLS and forwards the certificate.
+// countersign origin --behind-proxy: the operator's proxy terminates mutual TLS and forwards the certificate.
 
 import cluster from "node:cluster";
 import { loadSecrets } from "../../core/admission/secrets.ts";
@@ -46,7 +46,7 @@ behind your own proxy, which terminates mutual TLS and sets the certificate's he
   --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
 `;
 
-/** Runs until a signal. The configuration is loaded first, so that a fault stops the start, in one message. */
+/** Runs until a signal arrives. Loads the whole configuration first, so that one message lists all faults. */
 export async function runProxyOrigin(options: OriginOptions): Promise<number> {
   const { values } = options;
   const first = await load(options);
@@ -136,7 +136,10 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
     : { hostname: parseHost(values.host), port, certificate: pair.certificate, key: pair.key, proxy: { ca, subject } };
 }
 
-/** Also where one of the two could not be read: what is wrong with the other is told in the same message. @throws ConfigurationError */
+/**
+ * Checks the CA and the subject of the proxy. If one of them could not be read, the other is still checked, so that one message
+ * lists all problems. @throws ConfigurationError
+ */
 function requireProxy(identity: { readonly [part in keyof ProxyIdentity]: ProxyIdentity[part] | undefined }): void {
   const { ca, subject } = identity;
   const parts = { ...(ca !== undefined && { ca }), ...(subject !== undefined && { subject }) };
@@ -146,7 +149,7 @@ function requireProxy(identity: { readonly [part in keyof ProxyIdentity]: ProxyI
   for (const problem of warnings) complainLogLine({ decision: "warning", code: "proxy_ca", problem });
 }
 
-/** The proxy knows this origin by one certificate. */
+/** Returns the only value of an option. This origin shows the proxy only one certificate, so several values are refused. */
 function only(option: string, values: string | readonly string[] | undefined): string | undefined {
   if (values === undefined || typeof values === "string") return values;
   if (values.length > 1) throw new UsageError(`--${option} is given ${values.length} times, and a proxy is shown one`);

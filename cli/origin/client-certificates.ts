@@ -1,4 +1,5 @@
-// The option --client-certificates: whether a listener asks clients for a certificate, for all of its hosts or for one.
+// Parses the option --client-certificates: whether a listener requests a certificate from clients, for all of its hosts or for
+// one.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -8,7 +9,7 @@ import { parseChoice } from "../arguments/values.ts";
 import { requireOption } from "../command.ts";
 
 export interface AskedOfClients {
-  /** For every host that `hosts` does not name. */
+  /** The mode of every host that `hosts` does not name. */
   readonly others: ClientCertificates;
   readonly hosts: ReadonlyMap<string, ClientCertificates>;
 }
@@ -32,7 +33,7 @@ export function askedAt({ others, hosts }: AskedOfClients, host: string): Client
 }
 
 /**
- * `served` is undefined if the listener's certificates could not be read.
+ * `served` has the hosts of the listener. It is undefined if the listener's certificates could not be read.
  * @throws ConfigurationError for a host that is not served, and for senders that no host can admit
  */
 export function requireAdmissible(asked: AskedOfClients, served: readonly string[] | undefined, policy: Policy): void {

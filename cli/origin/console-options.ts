@@ -1,4 +1,4 @@
-// The options of the console: where it listens, and the passwords of those who may see it.
+// The options of the console: its address, and the passwords of its users.
 
 import { type BasicCredential, importBasicCredential } from "../../core/admission/basic.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -32,7 +32,7 @@ export const CONSOLE_HELP = `
                     The passwords of the users operator and reader are the secrets CONSOLE_OPERATOR_PASSWORD and
                     CONSOLE_READER_PASSWORD. A reader changes nothing. On loopback without either, everybody is operator`;
 
-/** Nothing limits how often a stranger may guess. */
+/** A password must be long, because nothing limits the number of guesses. */
 const MIN_PASSWORD_CHARACTERS = 16;
 
 interface Values {
@@ -42,7 +42,7 @@ interface Values {
   readonly "console-host"?: readonly string[] | undefined;
 }
 
-/** Undefined if no console is asked for. @throws ConfigurationError that lists every problem */
+/** Undefined if no console is requested. @throws ConfigurationError that lists every problem */
 export async function parseConsole(values: Values): Promise<ConsoleSettings | undefined> {
   const { console: place, "console-host": hosts = [] } = values;
   const problems = new Problems();
@@ -92,7 +92,7 @@ function filesOf(values: Values): readonly [certificate: string, key: string] | 
   return undefined;
 }
 
-/** Without what else was read with them. */
+/** Returns the PEM texts without the other members of the pair. */
 function onlyPem({ certificate, key }: ConsolePair): ConsolePair {
   return { certificate, key };
 }
@@ -106,7 +106,10 @@ async function countPasswords(problems: Problems): Promise<number> {
   return passwords;
 }
 
-/** The credential of a role, as its secret is now. Undefined if it has none. @throws UsageError that quotes nothing of it */
+/**
+ * Returns the credential of a role, from the current value of its secret. Undefined if the secret is not set. @throws UsageError
+ * that does not quote the secret
+ */
 function readCredential(role: ConsoleRole): BasicCredential | undefined {
   const name = CONSOLE_PASSWORDS[role];
   try {
@@ -121,7 +124,7 @@ function readCredential(role: ConsoleRole): BasicCredential | undefined {
   );
 }
 
-/** @throws UsageError if somebody beyond this machine could read what senders sent */
+/** Beyond loopback, a console needs a password, and on a TCP port also TLS. @throws ConfigurationError if one of them is missing */
 function requireProtected(
   address: ReturnType<typeof parsePlace>,
   { hasTls, passwords }: { readonly hasTls: boolean; readonly passwords: number },

@@ -1,4 +1,4 @@
-// The options of `countersign origin` that say where its inbox is, and how long it keeps what is finished.
+// The options of `countersign origin` that say where its inbox is, and how long it keeps events and refusals.
 
 import { MAX_REFUSALS, REFUSAL_BYTES, REFUSED_CERTIFICATE_BYTES } from "../../core/wire.ts";
 import type { Retention } from "../../origin/inbox/inbox.ts";
@@ -30,7 +30,7 @@ export const INBOX_HELP = `
 
 const DEFAULT_WAIT_SECONDS = 30;
 
-/** How long a start waits for its database. @throws UsageError */
+/** Returns the number of seconds that a start waits for its database. @throws UsageError */
 export function parseWaitSeconds(text: string | undefined, inbox: string): number {
   if (text === undefined) return DEFAULT_WAIT_SECONDS;
   if (!isPostgresUrl(inbox))
@@ -38,7 +38,7 @@ export function parseWaitSeconds(text: string | undefined, inbox: string): numbe
   return parseWhole("--wait-for-store", text, 0, 86_400);
 }
 
-/** Undefined if none are kept. @throws UsageError */
+/** Undefined if no refusals are kept. @throws UsageError */
 export function parseRefusals(text: string): RefusalLimits | undefined {
   if (text === "off") return undefined;
   const refusals = parseWhole("--refusals", text, 1_000, 1_000_000);

@@ -1,4 +1,4 @@
-// The options of countersign origin: those of every way in, and those that each way reads beside them.
+// The options of countersign origin: those of all modes, and those that only one mode reads.
 
 import type { Address } from "../../origin/node/listening.ts";
 import { parseAddress, parseWhole } from "../arguments/values.ts";
@@ -18,7 +18,7 @@ const COMMON = {
 } as const;
 
 const ADDRESS = { host: { type: "string" }, port: { type: "string" } } as const;
-/** Pairs, in the same order. */
+/** Certificates and keys are given in pairs, in the same order. */
 const PAIRS = {
   certificate: { type: "string", multiple: true },
   key: { type: "string", multiple: true },
@@ -52,7 +52,7 @@ const PROXY_TLS = {
   ...WORKERS,
 } as const;
 
-/** What each way in reads beside the common ones, and how a message calls it. */
+/** For each mode, the options that it reads in addition to the common ones, and the words by which messages name the mode. */
 const WAYS = {
   edge: [EDGE, "behind the edge: see --tls and --behind-proxy"],
   tls: [TLS, "with --tls"],
@@ -74,19 +74,22 @@ export function parseOriginOptions(args: string[]) {
   return parseOptions(args, { ...COMMON, ...EDGE, ...TLS, ...PROXY_SOCKET, ...PROXY_TLS });
 }
 
-/** PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so. @throws UsageError */
+/**
+ * Parses PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so. @throws
+ * UsageError
+ */
 export function parseMetricsAddress(text: string): Address {
   const address = parseAddress(text);
   if (address === undefined) throw new UsageError(`--metrics ${text} is not HOST:PORT or PORT`);
   return address;
 }
 
-/** The number of processes. @throws UsageError */
+/** Returns the number of processes. @throws UsageError */
 export function parseWorkers(text = "1"): number {
   return parseWhole("--workers", text, 1, 64);
 }
 
-/** @throws UsageError that names the options which another way in would read */
+/** @throws UsageError that names the options that only another mode reads */
 export function refuseOtherWays({ given }: OriginOptions, way: keyof typeof WAYS): void {
   const [options, text] = WAYS[way];
   refuseUnread(given, [...Object.keys(COMMON), ...Object.keys(options)], text);

@@ -1,4 +1,4 @@
-// Runs the program of an origin for a command: reads what it asks for, and prints what it tells.
+// Runs an origin for a command. Reads the files for which the origin asks, and prints its lines.
 
 import type { Loaded, OriginMode, OriginSettings, Ready, WayIn } from "../../origin/service/mode.ts";
 import { serveOrigin } from "../../origin/service/service.ts";
@@ -8,7 +8,7 @@ import { complain, complainLogLine, printLogLine, printText } from "../output.ts
 import { compilePolicyFile } from "../policy/load.ts";
 import { type DispatchSettings, loadTarget } from "./target.ts";
 
-/** The options of every way in. */
+/** The options of every mode. */
 export interface ServeSettings extends OriginSettings {
   readonly dispatch: DispatchSettings;
   readonly json: boolean;
@@ -17,11 +17,11 @@ export interface ServeSettings extends OriginSettings {
 
 export interface Way<T extends Loaded> extends WayIn<T> {
   readonly settings: ServeSettings;
-  /** The ready line for people. */
+  /** Returns the ready line for people. */
   readonly greet: (url: string) => string;
 }
 
-/** Runs until a signal, beginning with what has been loaded. */
+/** Runs until a signal arrives. `first` is the configuration that was loaded before. */
 export async function serveWay<T extends Loaded>(way: Way<T>, first: T): Promise<number> {
   const { settings } = way;
   const mode: OriginMode<T> = {
@@ -36,7 +36,7 @@ export async function serveWay<T extends Loaded>(way: Way<T>, first: T): Promise
   return await serveOrigin(mode, first, settings.workers);
 }
 
-/** Prints the line that tells that, and where, it listens. */
+/** Prints the ready line, which contains the URL. */
 function printReady<T extends Loaded>({ settings, greet }: Way<T>, { url, metrics, console: shown }: Ready): void {
   const text = shown === undefined ? greet(url) : `${greet(url)}, console at ${shown}`;
   printText(settings.json ? JSON.stringify({ origin: url, metrics, console: shown }) : text);

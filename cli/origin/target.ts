@@ -1,5 +1,5 @@
-// The options of `countersign origin` that say where stored events are delivered: to a module of the user, or to an upstream. With
-// neither, they are only stored.
+// The options of `countersign origin` that say where stored events are delivered: to a module of the user, or to an upstream. If
+// neither is given, events are only stored.
 
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -88,7 +88,7 @@ async function loadHandler(module: string): Promise<Handler> {
   return refuse(`--handler ${module} has no function as its default export`);
 }
 
-/** Keeps the lines of the user's own code in the stack, and drops those of Node and Countersign. */
+/** Keeps the lines of the user's own code in the stack, and removes those of Node and Countersign. */
 function describeLoading(error: unknown, module: string): string {
   if (!(error instanceof Error)) return String(error);
   if ((error as NodeJS.ErrnoException).code === "ERR_UNKNOWN_FILE_EXTENSION") return "it is no .js, .mjs or .ts module";
@@ -100,7 +100,7 @@ function describeLoading(error: unknown, module: string): string {
     : own;
 }
 
-/** The folders of Countersign that load a module of the user. */
+/** The folders of Countersign through which a module of the user is loaded. */
 const OWN_FOLDERS = ["cli", "origin"].map((folder) => join(import.meta.dirname, "../..", folder, "/"));
 
 function isForeign(frame: string): boolean {

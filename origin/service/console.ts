@@ -1,4 +1,5 @@
-// The console of `countersign origin` and `countersign dev`: it listens, tells who comes, and says what it shows.
+// The console of `countersign origin` and `countersign dev`: opens its listener, identifies its users, and passes it the data to
+// show.
 
 import { type BasicCredential, verifyBasic } from "../../core/admission/basic.ts";
 import type { Secrets } from "../../core/admission/candidate.ts";
@@ -14,7 +15,10 @@ import type { ConsoleListener, ConsolePair, ConsoleServer } from "../node/consol
 import { problemsOf } from "../problems.ts";
 import { watchFiles } from "./watch-files.ts";
 
-/** The secret with the password of each user, whose name is the role, in the order in which they are tried. */
+/**
+ * The name of the secret with the password of each user. The role is also the name of the user. The order is that in which
+ * passwords are tried.
+ */
 export const CONSOLE_PASSWORDS: Readonly<Record<ConsoleRole, string>> = {
   operator: "CONSOLE_OPERATOR_PASSWORD",
   reader: "CONSOLE_READER_PASSWORD",
@@ -24,23 +28,23 @@ export const CONSOLE_SECRETS: readonly string[] = Object.values(CONSOLE_PASSWORD
 
 export interface ConsoleSettings {
   readonly listener: ConsoleListener;
-  /** The files of the TLS listener, and what reads them when they change. */
+  /** The files of the TLS listener, and the function that reads them when they change. */
   readonly pair: { readonly files: readonly string[]; readonly read: () => ConsolePair } | undefined;
   readonly hosts: readonly string[];
-  /** Reads the password of a role as it is now. Undefined if no visitor needs one. */
+  /** Reads the current password of a role. Undefined if no visitor needs a password. */
   readonly readCredential: ((role: ConsoleRole) => BasicCredential | undefined) | undefined;
 }
 
-/** What a console shows. */
+/** The data that a console shows. */
 export interface Shown {
   readonly inbox: Inbox;
   readonly policy: () => Policy;
-  /** Of the same moment as the policy. */
+  /** The secrets that were loaded together with the policy. */
   readonly secrets: () => Secrets;
-  /** Undefined where none are kept. */
+  /** Undefined if this process has no revocation lists. */
   readonly lists: (() => RevocationLists) | undefined;
   readonly log: (line: LogLine) => void;
-  /** As they stand on the command line. */
+  /** The inbox and the policy file, as written on the command line. */
   readonly location: string;
   readonly policyFile: string;
   readonly tests?: TestSenders;
@@ -51,14 +55,14 @@ export interface RunningConsole {
   close(): Promise<void>;
 }
 
-/** The places of an origin, for the commands that its console shows. */
+/** Returns the places of an origin, for the commands that its console shows. */
 export function placesOf({ inbox, policy }: { readonly inbox: string; readonly policy: string }) {
   return { location: inbox, policyFile: policy };
 }
 
-/** @throws ConfigurationError if it cannot listen there */
+/** @throws ConfigurationError if the console cannot listen at its address */
 export async function openConsole(settings: ConsoleSettings, shown: Shown): Promise<RunningConsole> {
-  // Loaded when it is needed: most starts have no console.
+  // The code of the console is loaded only when it is needed, because most starts have no console.
   const { createConsoleOf } = await import("../console/console.ts");
   const { hostsOf, serveConsole } = await import("../node/console-server.ts");
   const { listener, pair, readCredential } = settings;
@@ -96,7 +100,10 @@ function refuseAddress(error: unknown): never {
   throw new ConfigurationError("--console", [problemsOf(error).join("; ")]);
 }
 
-/** The passwords are read for each request, so that a file may be replaced. If one cannot be used, the other user still enters. */
+/**
+ * The passwords are read for each request, so that a file may be replaced. If one password cannot be used, the other user can
+ * still log in.
+ */
 function findVisitor(
   request: Request,
   readCredential: (role: ConsoleRole) => BasicCredential | undefined,

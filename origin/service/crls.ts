@@ -1,4 +1,4 @@
-// The revocation lists of a running origin: where they are stored, and to what the policy's relative paths refer.
+// Opens the revocation lists of a running origin. Determines where they are stored, and to what the policy's relative paths refer.
 
 import { dirname, join } from "node:path";
 import type { LogLine } from "../../core/log-line.ts";
@@ -17,8 +17,8 @@ export interface CrlSettings {
 }
 
 /**
- * Resolves after every source was requested, or is too slow. Creates no directory if the policy names no lists. `warn` gets
- * its lines: they are not decisions, and the first come before the ready line.
+ * Resolves after every source was requested, or is too slow. Creates no directory if the policy names no lists. `warn` receives
+ * the lines of the lists, because they are not decisions, and the first lines come before the ready line.
  */
 export async function openCrls(
   policy: Policy,

@@ -1,5 +1,5 @@
-// What requests are judged by: files that are loaded before the start and again when they change, and the revocation lists of the
-// policy. They are replaced as a whole, or not at all.
+// The state by which requests are judged: files that are loaded before the start and again when they change, and the revocation
+// lists of the policy. It is replaced as a whole, or not at all.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { CrlStore } from "../crls/store.ts";
@@ -15,7 +15,7 @@ export class CurrentFiles<T extends Loaded> {
   #loaded: T;
   #crls: CrlStore;
   #stopWatching = () => {};
-  /** One reload at a time: each closes the lists of the one before. */
+  /** Reloads run one after the other, because each closes the lists of the one before. */
   #reloads = Promise.resolve();
 
   private constructor(mode: OriginMode<T>, loaded: T, crls: CrlStore, log: (line: LogLine) => void) {
@@ -52,7 +52,7 @@ export class CurrentFiles<T extends Loaded> {
     this.#crls.close();
   }
 
-  /** A broken new file keeps the old state and says so. */
+  /** If a new file is broken, the old state stays in force and the fault is logged. */
   async #reload(apply: Listening<T>["apply"]): Promise<void> {
     const { load, settings, describe, output } = this.#mode;
     try {

@@ -1,4 +1,4 @@
-// What a running origin looks at again and again: what ends, and what waits in the inbox.
+// Checks at intervals what expires in a running origin, and counts what waits in its inbox.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -10,10 +10,10 @@ import type { Inbox, SeenCertificate } from "../inbox/inbox.ts";
 import { listenerExpiry } from "./listener-certificate.ts";
 import type { Stock, Telemetry } from "./telemetry.ts";
 
-/** What is in force now: a reload may replace it. */
+/** The policy and the certificates that are in force now. A reload may replace them. */
 export interface Watched {
   readonly policy: Policy;
-  /** Of the listener, in PEM; empty where somebody else terminates TLS. */
+  /** The certificates of the listener, in PEM. Empty if another program terminates TLS. */
   readonly certificates: readonly string[];
 }
 
@@ -21,18 +21,18 @@ interface Options {
   readonly inbox: Inbox;
   readonly watched: () => Watched;
   readonly telemetry: Telemetry;
-  /** Whether anybody asks for metrics. */
+  /** True if metrics are served. */
   readonly isMeasured: boolean;
   readonly log: (line: LogLine) => void;
 }
 
-/** So that metrics and warnings follow the clock closely; each warning is given once. */
+/** The interval between two checks, so that metrics and warnings follow the clock closely. Each warning is given only once. */
 const LOOK_MILLISECONDS = 5 * 60_000;
-/** What waits: as often as Prometheus usually asks. */
+/** The interval at which waiting events and kept refusals are counted. It is the usual scrape interval of Prometheus. */
 const STOCK_MILLISECONDS = 15_000;
-/** How long after a reload or a new certificate it looks: what follows from it is in force then. */
+/** The delay between a reload or a new certificate and the next check. After this delay, the change is in force. */
 const SOON_MILLISECONDS = 250;
-/** The largest share of the time that looking may take, however many new certificates are presented. */
+/** The largest share of the time that the checks may take, however many new certificates are presented. */
 const MOST_TIME_LOOKING = 1 / 20;
 
 export class ExpiryWatch {
@@ -100,7 +100,7 @@ export class ExpiryWatch {
   }
 }
 
-/** When each sender was last accepted with a certificate. */
+/** Returns the time at which each sender was last accepted with a certificate. */
 function latestBySender(seen: readonly SeenCertificate[]): Stock["presented"] {
   const latest = new Map<string, number>();
   for (const { sender, lastSeen } of seen) latest.set(sender, Math.max(lastSeen, latest.get(sender) ?? 0));

@@ -1,5 +1,5 @@
-// Health of an origin: whether its processes live, and can accept an event now. Each process reports by itself. A probe only reads
-// the last reports, so it costs nothing and never waits.
+// The health of an origin: whether its processes are alive, and can accept an event now. Each process reports for itself. A probe
+// only reads the last reports, so it costs nothing and never waits.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { Inbox } from "../inbox/inbox.ts";
@@ -10,11 +10,11 @@ export interface ProcessState {
   readonly problems: readonly string[];
 }
 
-/** How often a process reports. */
+/** The interval between two reports of a process. */
 const REPORT_MILLISECONDS = 2_000;
 /** If the last report is older, the process counts as silent. */
 const STALE_MILLISECONDS = 10_000;
-/** A process that has been silent for longer will not recover by itself. */
+/** A process that has been silent for longer than this will not recover by itself. */
 const SILENT_MILLISECONDS = 60_000;
 const STORE_MILLISECONDS = 5_000;
 
@@ -33,17 +33,17 @@ export class Health {
     this.#reports.set(pid, { problems, at: this.#clock() });
   }
 
-  /** To be called when the process has ended. */
+  /** Must be called when the process has ended. */
   forget(pid: number): void {
     this.#reports.delete(pid);
   }
 
-  /** Faults that a restart would correct. A process that starts or is replaced is no fault. */
+  /** Returns faults that a restart would correct. A process that starts or is replaced is no fault. */
   faults(): string[] {
     return this.#silent(SILENT_MILLISECONDS);
   }
 
-  /** Why the origin should get no events now. */
+  /** Returns the reasons why the origin should receive no events now. */
   problems(): string[] {
     const missing = this.#processes - this.#reports.size;
     const reported = [...this.#reports.values()].flatMap(({ problems }) => problems);
@@ -69,14 +69,14 @@ export interface Checks {
   readonly report: (state: ProcessState) => void;
 }
 
-/** Reports now and at intervals. Returns a function that ends the reports with a last one: that the process stops. */
+/** Reports now and at intervals. Returns a function that ends the reports with a last one, which says that the process stops. */
 export function startReports({ inbox, problems, report }: Checks): () => void {
   let store: readonly string[] = [];
   let since: number | undefined;
   const askStore = async () => {
     since = performance.now();
     try {
-      // Updates no event, but takes the store's lock for writing. So it fails if the store cannot be written.
+      // This updates no event, but takes the store's lock for writing. So it fails if the store cannot be written.
       await inbox.retryNow("");
       store = [];
     } catch (error) {

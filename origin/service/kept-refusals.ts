@@ -1,4 +1,4 @@
-// Which log lines are refused requests, and what is kept of them beside the events.
+// Recognises the log lines of refused requests, and keeps facts about these requests next to the events.
 
 import { boundLine, type LogLine, stampLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -12,9 +12,9 @@ import { nameOf } from "./metrics/labels.ts";
 type Log = (line: LogLine, refused?: RefusedFacts) => void;
 
 export interface KeptRefusals {
-  /** A log that also keeps what is refused. */
+  /** Returns a log function that also keeps refused requests. */
   logging(log: (line: LogLine) => void): Log;
-  /** Writes what waits. Call it before the inbox is closed. */
+  /** Writes the refusals that are not yet stored. Call it before the inbox is closed. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ interface Outlet {
   countDropped(refusals: number): void;
 }
 
-/** `limits`: undefined if none are kept. */
+/** `limits` is undefined if no refusals are kept. */
 export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, policy: () => Policy): KeptRefusals {
   if (limits === undefined) return { logging: (log) => (line) => log(line), close: () => Promise.resolve() };
   const recorder = new RefusalRecorder({
@@ -46,13 +46,13 @@ export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, 
 
 type Head = RefusalHead & Pick<RefusedRequest, "route">;
 
-/** Undefined for a line that tells of no refused request. `now` in Unix milliseconds. */
+/** Undefined if the line is not about a refused request. `now` is in Unix milliseconds. */
 export function headOf(line: LogLine, facts: RefusedFacts | undefined, policy: Policy, now: number): Head | undefined {
   if (!isRefused(line)) return undefined;
   const { route, code = line.decision } = line;
   const nearest = Object(line["nearMiss"]) as { readonly sender?: unknown };
   const sender = line["sender"] ?? facts?.likelySender ?? nearest.sender;
-  // Only names of the policy: a stranger must not make further kinds of refusals.
+  // Route and sender are kept only if the policy names them. Otherwise a stranger could create new kinds of refusals.
   const { sha256 } = Object(line["certificate"]) as { readonly sha256?: string };
   return { at: now, code, route: nameOf(route, policy), sender: nameOf(sender, policy), presented: sha256 };
 }
@@ -71,12 +71,12 @@ export function describeRefused(head: Head, line: LogLine, facts: RefusedFacts |
   };
 }
 
-/** A failure is a request's if it has a problem, which is what the sender was told. */
+/** A line `failed` is about a request if it has a problem, because the problem is the response to the sender. */
 function isRefused({ decision, problem }: LogLine): boolean {
   return decision === "refused" || decision === "handshake" || (decision === "failed" && typeof problem === "string");
 }
 
-/** Without the query, which may hold a token. */
+/** Returns the path without the query, which may contain a token. */
 function pathOf(url: string): string {
   return showTarget(url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, ""));
 }

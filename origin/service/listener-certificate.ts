@@ -1,4 +1,4 @@
-// When the certificate of a listener ends: the earliest end among the certificates of its PEM file.
+// Determines when the certificate of a listener expires: at the earliest expiry among the certificates of its PEM file.
 
 import { X509Certificate } from "node:crypto";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -7,7 +7,7 @@ import type { Expiry } from "../../core/policy/expiry.ts";
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** @throws ConfigurationError if the text holds no certificate */
+/** @throws ConfigurationError if the text contains no certificate */
 export function listenerExpiry(pem: string, file = "the listener's certificate"): Expiry {
   const chain = (pem.match(PEM_CERTIFICATE) ?? []).map((block) => parse(block, file));
   const [leaf] = chain;
@@ -37,7 +37,7 @@ function parse(block: string, file: string): X509Certificate {
   }
 }
 
-/** The DNS names, or the subject if there are none. */
+/** Returns the DNS names, or the subject if there are none. */
 function nameOf({ subjectAltName, subject }: X509Certificate): string {
   const hosts = [...(subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(([, host]) => host);
   return hosts.length > 0 ? hosts.join(",") : subject.replaceAll("\n", ",");

@@ -1,5 +1,5 @@
-// Tells the service manager (systemd, Type=notify) that the program is ready, alive, or stopping. It runs systemd-notify, a part of
-// systemd, for each message: Node has no Unix datagram sockets, and node:ffi is experimental.
+// Tells the service manager (systemd, Type=notify) that the program is ready, alive, or stopping. It runs systemd-notify, a part
+// of systemd, for each message, because Node has no Unix datagram sockets and node:ffi is experimental.
 
 import { spawn } from "node:child_process";
 import type { LogLine } from "../../core/log-line.ts";
@@ -15,23 +15,26 @@ let hasFailed = false;
 export function notifyReady(url: string, warn: Warn): void {
   notify(warn, "READY=1", `STATUS=serving at ${url}`);
   const milliseconds = watchdogMilliseconds();
-  // Sent from the event loop that serves requests, or that watches the workers: if it is blocked, no message is sent. Twice in each
-  // interval, as systemd advises.
+  // The message is sent from the event loop that serves requests, or that watches the workers. If the loop is blocked, no message
+  // is sent. It is sent twice in each interval, as systemd advises.
   if (milliseconds !== undefined) setInterval(() => notify(warn, "WATCHDOG=1"), milliseconds / 2).unref();
 }
 
-/** Reports that the service answers the requests in progress, and then ends. */
+/** Reports that the service answers the requests in progress and then ends. */
 export function notifyStopping(warn: Warn): void {
   notify(warn, "STOPPING=1", "STATUS=answering what is in flight");
 }
 
-/** The longest time between two messages to the watchdog. Undefined if there is no watchdog. */
+/** Returns the longest time between two messages to the watchdog. Undefined if there is no watchdog. */
 export function watchdogMilliseconds(): number | undefined {
   const microseconds = Number(process.env["WATCHDOG_USEC"]);
   return microseconds > 0 ? microseconds / 1000 : undefined;
 }
 
-/** Does nothing without a manager. A failure is logged once, because a manager without messages takes the service for hung. */
+/**
+ * Does nothing without a manager. A failure is logged once, because a manager that receives no messages considers the service
+ * hung.
+ */
 function notify(warn: Warn, ...variables: readonly string[]): void {
   if (!process.env["NOTIFY_SOCKET"]) return;
   const child = spawn("systemd-notify", variables, {

@@ -1,4 +1,4 @@
-// What the program of an origin is given: its settings, one way in, and what its command reads and prints.
+// The input of a running origin: its settings, one mode, and the functions of its command that read and print.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -16,12 +16,12 @@ export interface OriginSettings {
   /** The policy file. */
   readonly policy: string;
   readonly inbox: string;
-  /** Whether the inbox may be on a network file system. */
+  /** True if the inbox may be on a network file system. */
   readonly anyway: boolean;
   readonly retention: Retention;
   /** Undefined if no refused requests are kept. */
   readonly refusals: RefusalLimits | undefined;
-  /** How long the start waits for a database. */
+  /** The number of seconds that the start waits for a database. */
   readonly waitSeconds: number;
   readonly crls?: string | undefined;
   /** Undefined if no metrics are served. */
@@ -29,71 +29,76 @@ export interface OriginSettings {
   readonly console: ConsoleSettings | undefined;
 }
 
-/** What the files hold. */
+/** The contents of the files. */
 export interface Loaded {
   readonly policy: Policy;
-  /** Those that the policy names. */
+  /** The secrets that the policy names. */
   readonly secrets: Secrets;
 }
 
-/** What a way in makes its server from. */
+/** The parts from which a mode makes its server. */
 export interface Runtime<T extends Loaded> {
-  /** The origin's app: it judges each request by the policy and the lists of now. */
+  /** Creates the origin's app. It judges each request by the current policy and revocation lists. */
   readonly createApp: (proof: ProofOptions) => ReturnType<typeof createOriginApp>;
-  /** What the files held when they were last loaded without a fault: to be asked for anew, not kept. */
+  /**
+   * Returns the contents of the files when they were last loaded without a fault. Call it each time instead of keeping the result.
+   */
   readonly loaded: () => T;
   readonly log: (line: LogLine) => void;
 }
 
 export interface Listening<T extends Loaded> extends RunningServer {
-  /** Takes from a reload what the server does not ask for by itself. A fault refuses the reload. */
+  /** Applies the parts of a reload that the server does not read by itself. If it throws, the reload is refused. */
   readonly apply?: (loaded: T) => void;
 }
 
-/** Where the program's lines go. */
+/** The functions that receive the program's lines. */
 export interface Output {
   /** A line of the log. */
   readonly log: (line: LogLine) => void;
-  /** A line beside the log: it tells of no request. */
+  /** Receives a line that is not part of the log, because it is about no request. */
   readonly warn: (line: LogLine) => void;
-  /** A text for people. */
+  /** Receives a text for people. */
   readonly notice: (text: string) => void;
 }
 
-/** Where the program can be reached. */
+/** The addresses at which the program can be reached. */
 export interface Ready {
   readonly url: string;
   readonly metrics: string | undefined;
   readonly console: string | undefined;
 }
 
-/** One way into the origin. */
+/** One mode of the origin. */
 export interface WayIn<T extends Loaded> {
-  /** The files whose change reloads, beside those of secrets; the policy's is among them. */
+  /** The files whose change causes a reload, the policy file included. The files of secrets are watched in addition. */
   readonly files: readonly string[];
-  /** Reads them. @throws ConfigurationError that lists every problem */
+  /** Reads the files. @throws ConfigurationError that lists every problem */
   readonly load: () => Promise<T>;
   readonly listen: (runtime: Runtime<T>) => Promise<Listening<T>>;
-  /** Before several processes listen in the one place: returns the file mode mask with which they run, where this one has to have another. */
+  /**
+   * Prepares a place in which several processes listen. Returns the file mode mask with which they must run, or undefined for no
+   * change.
+   */
   readonly prepareToShare?: () => Promise<number | undefined>;
-  /** Facts of the line that tells of a reload. */
+  /** Returns facts for the log line of a reload. */
   readonly describe?: (loaded: T) => Readonly<Record<string, unknown>>;
-  /** The certificates of its listener, in PEM, whose end is watched. */
+  /** Returns the certificates of the listener, in PEM. Their expiry is watched. */
   readonly certificates?: (loaded: T) => readonly string[];
 }
 
-/** A way in, and what the command that runs it reads and prints. */
+/** A mode, and the functions with which its command reads and prints. */
 export interface OriginMode<T extends Loaded> extends WayIn<T> {
   readonly settings: OriginSettings;
-  /** Of the program, for the metrics. */
+  /** The version of the program, for the metrics. */
   readonly version: string;
   readonly output: Output;
   /** Undefined if events are only stored. Called in each process that serves. @throws ConfigurationError */
   readonly loadTarget: () => Promise<DispatchTarget | undefined>;
-  /** The policy file as it is now, without notices. @throws ConfigurationError */
+  /** Reads the current policy file without printing its warnings. @throws ConfigurationError */
   readonly readPolicy: () => Policy;
-  /** The lines of a log that was written before. @throws Error if the file is no log */
+  /** Reads the lines of a log that was written before. @throws Error if the file is no log */
   readonly readLog: (file: string) => readonly LogLine[];
-  /** Called once, when it can be reached: in the primary, of several processes. */
+  /** Called once, when the program can be reached. With several processes, it is called in the primary. */
   readonly onReady: (ready: Ready) => void;
 }

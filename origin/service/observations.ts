@@ -1,4 +1,4 @@
-// Keeps the certificates that senders presented at observed routes, in a file with one line of the log for each.
+// Keeps the certificates that senders presented at observed routes. The file has one log line for each of them.
 
 import { closeSync, constants, existsSync, fchmodSync, fstatSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import { formatLogLine, type LogLine, stampLine } from "../../core/log-line.ts";
 import { folderOfInbox } from "../inbox/location.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
-/** The most certificates in each share of the file, over all starts of all processes. */
+/** The maximum number of certificates in each share of the file. Certificates that earlier runs wrote are counted too. */
 const MAX_KEPT = 100;
 
 /**
- * A log that prints every line, and appends lines about observed certificates to a file beside the inbox, once for each route.
- * `readLog` reads what earlier starts kept there.
+ * Returns a log function. It prints every line. It also appends lines about observed certificates to a file next to the inbox,
+ * once for each route. `readLog` reads the lines that earlier starts wrote.
  */
 export function openLog(
   inbox: string,
@@ -41,7 +41,7 @@ class Kept {
     for (const line of lines) if (line.decision === "observed") this.add(line);
   }
 
-  /** Adds the line. Returns false if its certificate is known already, or its share is full. */
+  /** Adds the line. Returns false if its certificate is known already, or if its share is full. */
   add(line: LogLine): boolean {
     const share = this.#shares.get(shareOf(line)) ?? new Set();
     this.#shares.set(shareOf(line), share);

@@ -1,4 +1,4 @@
-// Notices about secrets that do not prevent a start: others can read a file, or ps shows a password.
+// Reports problems with secrets that do not prevent a start: other users can read a file, or ps shows a password.
 
 import { statSync } from "node:fs";
 import { secretNames } from "../../core/admission/secrets.ts";
@@ -14,7 +14,7 @@ const MODE_OF_OTHERS = 0o007;
 
 const known = new WeakMap<Policy, readonly string[]>();
 
-/** The files with the secrets of a policy, and the directory in which further ones may appear: the paths to watch. */
+/** Returns the paths to watch: the files with the secrets of a policy, and the directory in which further files may appear. */
 export function secretFilesOf(policy: Policy): readonly string[] {
   const files = known.get(policy) ?? listFiles(policy);
   known.set(policy, files);
@@ -27,7 +27,9 @@ function listFiles(policy: Policy): string[] {
   return directory === undefined ? files : [...files, directory];
 }
 
-/** The file with a secret, if there is one. Errors are ignored here: the code that reads the secret reports them. */
+/**
+ * Returns the file with a secret, if there is one. Errors are ignored here, because the code that reads the secret reports them.
+ */
 function findFile(name: string): string | undefined {
   try {
     return secretFile(name);

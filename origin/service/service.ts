@@ -1,5 +1,4 @@
-// The running origin, whichever way in it has: an inbox, revocation lists, one log, handlers, metrics, a console, and an end in good
-// order.
+// Runs an origin in any mode, with an inbox, revocation lists, one log, handlers, metrics and a console. Stops it in good order.
 
 import cluster from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";
@@ -25,8 +24,8 @@ import { announceReady, runWorker } from "./workers/worker.ts";
 const END_MILLISECONDS = 1_000;
 
 /**
- * Runs until a signal, in so many processes, beginning with what has been loaded: a fault in it has stopped the start
- * before. Resolves to the exit code.
+ * Runs until a signal arrives, in `workers` processes. `first` is the configuration that was loaded before, because a fault in it
+ * must stop the start. Resolves to the exit code.
  */
 export async function serveOrigin<T extends Loaded>(mode: OriginMode<T>, first: T, workers = 1): Promise<number> {
   if (workers === 1) return await serveHere(mode, first);
@@ -34,9 +33,10 @@ export async function serveOrigin<T extends Loaded>(mode: OriginMode<T>, first: 
   return await runWorker(() => serveHere(mode, first, openWorkerTelemetry()), watchdogMilliseconds());
 }
 
-/** `telemetry` of a worker. */
+/** `telemetry` is given in a worker. */
 async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telemetry?: Telemetry): Promise<number> {
-  // From now on: whoever reads the ready line may send a signal at once, and one that comes before it must not be lost.
+  // Signals are caught from here on. Whoever reads the ready line may send a signal at once, and an earlier signal must not be
+  // lost.
   const stopped = untilSignal();
   const { settings, version, output } = given;
   const target = await given.loadTarget();
@@ -55,7 +55,7 @@ async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telem
   try {
     await serveUntil(stopped, { mode, target, watch, files, log, isWorker: telemetry !== undefined });
   } finally {
-    // Last: without it a SIGHUP during the stop would end the process before its answers.
+    // This is closed last. Without it, a SIGHUP during the stop would end the process before its responses are sent.
     await files.close();
     await kept.close();
     await watch.close();
@@ -64,7 +64,7 @@ async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telem
   return 0;
 }
 
-/** What a process has opened when it begins to listen. */
+/** The parts that a process has opened before it begins to listen. */
 interface Parts<T extends Loaded> {
   readonly mode: OriginMode<T>;
   readonly target: DispatchTarget | undefined;
@@ -95,14 +95,14 @@ async function serveUntil<T extends Loaded>(stopped: Promise<unknown>, parts: Pa
     await stopped;
     stopReports();
     if (!isWorker) notifyStopping(mode.output.warn);
-    // Together: answers that are owed may wait for handlers.
+    // The two stop together, because responses that are not yet sent may wait for handlers.
     await Promise.all([server.close(), dispatch.stop()]);
   } finally {
     await shown?.close();
   }
 }
 
-/** An app that judges each request by what is in force then. */
+/** Creates an app that judges each request by the state in force at that time. */
 function createAppOf<T extends Loaded>(
   { target, watch, files, log }: Parts<T>,
   dispatch: Dispatch,
@@ -123,7 +123,7 @@ function createAppOf<T extends Loaded>(
   return createOriginApp(options, { answers: dispatch.answers, keys: target?.keys });
 }
 
-/** Of several processes the primary has it. */
+/** If there are several processes, the primary has the console. */
 async function openOwnConsole<T extends Loaded>(parts: Parts<T>): Promise<RunningConsole | undefined> {
   const { mode, watch, files, log, isWorker } = parts;
   if (mode.settings.console === undefined || isWorker) return undefined;
@@ -142,7 +142,7 @@ function faultOf(dispatch: Dispatch): string[] {
   return fault === undefined ? [] : [`events are not handed on: ${fault}`];
 }
 
-/** Lists without which events are refused. */
+/** Returns the missing lists without which events are refused. */
 function lackingLists({ anchors }: Policy, lacking: readonly string[]): string[] {
   const required = new Set(
     anchors.flatMap(({ revocation }) => (revocation?.freshness === "require" ? revocation.sources : [])),
@@ -150,12 +150,12 @@ function lackingLists({ anchors }: Policy, lacking: readonly string[]): string[]
   return lacking.filter((source) => required.has(source)).map((source) => `no current list of ${showUrl(source)}`);
 }
 
-/** What the user's module left open must not hold a process that has nothing more to do. */
+/** Ends a process that has nothing more to do, even if the user's module left something open. */
 function endSoon(): void {
   setTimeout(() => process.exit(), END_MILLISECONDS).unref();
 }
 
-/** A reload also takes new keys for the upstream, and refuses a policy that needs a handler where there is none. */
+/** A reload also loads new keys for the upstream. It refuses a policy that needs a handler if there is none. */
 function withTarget<T extends Loaded>(mode: OriginMode<T>, target: DispatchTarget | undefined): OriginMode<T> {
   return {
     ...mode,

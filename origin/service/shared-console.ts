@@ -14,7 +14,7 @@ import { secretFilesOf } from "./secret-notices.ts";
 import { openWhenThere } from "./store-waiting.ts";
 import { watchFiles } from "./watch-files.ts";
 
-/** Undefined if no console is asked for. @throws ConfigurationError */
+/** Undefined if no console is requested. @throws ConfigurationError */
 export async function openSharedConsole(
   { settings, readPolicy, output }: Pick<OriginMode<Loaded>, "settings" | "readPolicy" | "output">,
   first: Policy,
@@ -22,7 +22,7 @@ export async function openSharedConsole(
 ): Promise<RunningConsole | undefined> {
   if (settings.console === undefined) return undefined;
   const options = { allowNetworkFileSystem: settings.anyway };
-  // Nothing has to stop the wait: until the workers run, a signal ends the primary.
+  // This wait needs no cancellation. Before the workers run, a signal ends the primary.
   const never = new Promise(() => {});
   const inbox = (await openWhenThere(
     () => openInbox(settings.inbox, options),
@@ -43,7 +43,7 @@ export async function openSharedConsole(
     await inbox.close();
   };
   try {
-    // The lists are in the workers.
+    // Only the workers have the revocation lists.
     const shown = { inbox, policy: () => policy, secrets: () => secrets, lists: undefined, log };
     const running = await openConsole(settings.console, { ...placesOf(settings), ...shown });
     return { url: running.url, close: () => running.close().finally(close) };
@@ -53,7 +53,7 @@ export async function openSharedConsole(
   }
 }
 
-/** None if one is at fault: pages then say that it is not loaded. */
+/** Returns no secrets if one of them is at fault. The pages then say that the secrets are not loaded. */
 function readSecrets(policy: Policy): Secrets {
   try {
     return loadHeldSecrets(policy, readSecret);
@@ -62,7 +62,7 @@ function readSecrets(policy: Policy): Secrets {
   }
 }
 
-/** Undefined if the policy cannot be read. The workers report why. */
+/** Undefined if the policy cannot be read. The workers report the reason. */
 function attempt(readPolicy: () => Policy): Policy | undefined {
   try {
     return readPolicy();

@@ -7,7 +7,7 @@ const END_SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
  * ignores a signal to process 1 that has no handler.
  */
 export function endOnSignals(): void {
-  // For any other process, the default action is right: it also tells the parent which signal ended it.
+  // For any other process, the default action is right, because it also tells the parent which signal ended the process.
   if (process.pid === 1) for (const signal of endSignals()) process.on(signal, endAtOnce);
 }
 

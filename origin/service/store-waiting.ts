@@ -8,8 +8,9 @@ import { isReporter } from "./workers/worker.ts";
 const TRY_MILLISECONDS = 1_000;
 
 /**
- * Tries `open` again for this many seconds while the store is away, and warns once. Undefined if `stopped` resolves first.
- * @throws the error of `open`. An error that does not pass, such as a wrong password, is thrown at once
+ * Calls `open` again for this many seconds while the store cannot be reached, and warns once. Undefined if `stopped` resolves
+ * first.
+ * @throws the error of `open`. A lasting error, such as a wrong password, is thrown at once
  */
 export async function openWhenThere<T>(
   open: () => Promise<T>,

@@ -1,4 +1,4 @@
-// Where a running origin delivers stored events: to a handler, which may forward them to an upstream.
+// The target to which a running origin delivers stored events: a handler, which may forward them to an upstream.
 
 import type { SigningKeys } from "../../core/assertion/keys.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -34,13 +34,13 @@ export function requireTarget({ routes }: Policy, target: DispatchTarget | undef
 export interface Dispatch {
   readonly accept: AcceptDelivery;
   readonly answers: HandlerReplies | undefined;
-  /** Why events are not handed on now. */
+  /** The reason why events are not handed over now. Undefined if they are. */
   fault(): string | undefined;
   start(): void;
   stop(): Promise<void>;
 }
 
-/** The dispatch of one process. Without a target, events are only stored. */
+/** Opens the dispatch of one process. Without a target, events are only stored. */
 export function openDispatch(
   target: DispatchTarget | undefined,
   {

@@ -1,4 +1,5 @@
-// Where a process reports its counts, durations and expiries. This is the telemetry of a process that serves its own metrics.
+// The outlet to which a process reports its counts, durations and expiries. This is the telemetry of a process that serves its own
+// metrics.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -12,11 +13,11 @@ import type { Count, Duration } from "./metrics/labels.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { serveMetrics } from "./metrics/server.ts";
 
-/** What waits in the inbox now, and when senders last presented certificates. */
+/** The current numbers of events and refusals in the inbox, and the times at which senders last presented certificates. */
 export interface Stock {
   readonly backlog: Backlog;
   readonly refusals: RefusalStock;
-  /** When each sender was last accepted with a certificate, in Unix seconds. */
+  /** The time at which each sender was last accepted with a certificate, in Unix seconds. */
   readonly presented: readonly (readonly [sender: string, seconds: number])[];
 }
 
@@ -25,12 +26,12 @@ export interface Telemetry {
   readonly url: string | undefined;
   count(count: Count, times?: number): void;
   observe(duration: Duration): void;
-  /** Refusals that are not kept. */
+  /** Counts refusals that were not kept. */
   countDropped(refusals: number): void;
   setStock(stock: Stock): void;
   /** Reports the state of this process. */
   report(state: ProcessState): void;
-  /** Takes all expiries as of `now`. The metrics show them. Those that are due are logged. */
+  /** Receives all expiries as of `now`. The metrics show all of them. Those that are due are logged. */
   tell(expiries: readonly Expiry[], now: number): void;
   /** Called after the ready line is printed. Only then may expiries be logged. */
   start(): void;
@@ -38,7 +39,7 @@ export interface Telemetry {
 }
 
 export interface TelemetryOptions {
-  /** Of the metrics. Undefined if none are served. */
+  /** The address of the metrics. Undefined if none are served. */
   readonly address: Address | undefined;
   readonly version: string;
   readonly health: Health;

@@ -7,12 +7,12 @@ import { stat } from "node:fs/promises";
 const LOOK_MILLISECONDS = 250;
 
 /**
- * Checks what each path leads to, so that it notices a replaced file, link, or directory above it. Notifications of the operating
- * system cover single directories only, and do not exist on network file systems. `files` is called for each check; a changed
- * list counts as a change. Returns a function that stops it.
+ * Checks the target of each path, so that it notices a replaced file, link, or directory above it. Notifications of the operating
+ * system cover single directories only, and do not exist on network file systems. `files` is called for each check. A changed list
+ * counts as a change. Returns a function that stops the checks.
  */
 export function watchFiles(files: () => readonly string[], onChange: () => void): () => void {
-  // Read before returning, because the caller may change a file right afterwards.
+  // The files are read before this function returns, because the caller may change a file right afterwards.
   let reported = files()
     .map((file) => versionOf(statSync(file, { bigint: true, throwIfNoEntry: false })))
     .join();

@@ -1,4 +1,5 @@
-// The inbox of a running process and its one log: what is logged is counted, and what senders present for the first time is logged.
+// The inbox of a running process, and its only log function. It counts each logged line. It also logs what senders present for the
+// first time.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -20,13 +21,13 @@ interface WatchOptions {
   readonly version: string;
   readonly output: Output;
   readonly watched: () => Watched;
-  /** Of a worker. Without it the process serves its own metrics. */
+  /** The telemetry of a worker. If undefined, the process serves its own metrics. */
   readonly telemetry: Telemetry | undefined;
 }
 
 /**
- * Undefined when the program is to end before its database is there.
- * @throws ConfigurationError when the inbox or the port of the metrics cannot be had
+ * Undefined if the program is stopped before its database is available.
+ * @throws ConfigurationError if the inbox cannot be opened, or if the metrics cannot listen at their address
  */
 export async function openWatch(options: WatchOptions, stopped: Promise<unknown>): Promise<Watch | undefined> {
   const { settings, version, output } = options;
@@ -47,7 +48,7 @@ export async function openWatch(options: WatchOptions, stopped: Promise<unknown>
 
 export class Watch {
   readonly inbox: Inbox;
-  /** Of the metrics. */
+  /** The URL of the metrics. */
   readonly url: string | undefined;
   readonly #telemetry: Telemetry;
   readonly #watched: () => Watched;
@@ -70,7 +71,7 @@ export class Watch {
     );
   }
 
-  /** Prints a line, and counts it. An arrow property, because it is passed on without its object. */
+  /** Prints a line and counts it. An arrow property, because it is passed as a callback without its object. */
   readonly log = (line: LogLine): void => {
     this.#print(line);
     if (this.#isMeasured) {
@@ -81,18 +82,18 @@ export class Watch {
     if (line.decision === "reloaded") this.#expiries.lookSoon();
   };
 
-  /** Logs what a sender presented for the first time. */
+  /** Logs keys, issuers and intermediates that a sender presented for the first time. */
   logFirst(sights: readonly FirstSight[]): void {
     for (const { since, ...sight } of sights) this.log({ decision: "noticed", ...sight, since: formatTime(since) });
     this.#expiries.lookSoon();
   }
 
-  /** Counts refusals that are not kept. */
+  /** Counts refusals that were not kept. */
   countDropped(refusals: number): void {
     this.#telemetry.countDropped(refusals);
   }
 
-  /** The same `accept`, and the metrics tell how long it takes. */
+  /** Returns the same `accept`, but the metrics report how long it takes. */
   timed(accept: AcceptDelivery): AcceptDelivery {
     if (!this.#isMeasured) return accept;
     return async (...given) => {
@@ -106,21 +107,21 @@ export class Watch {
   }
 
   /**
-   * Reports from now on whether this process could accept an event; `problems` are those that only the caller knows. Returns what
-   * reports that the process stops.
+   * Reports from now on whether this process can accept an event. `problems` returns the problems that only the caller knows.
+   * Returns a function that reports the stop of the process.
    */
   watchHealth(problems: () => readonly string[]): () => void {
     if (!this.#isMeasured) return () => {};
     return startReports({ inbox: this.inbox, problems, report: (state) => this.#telemetry.report(state) });
   }
 
-  /** After the ready line: tells what ends soon, now and from then on. */
+  /** Starts to report what expires soon. Call it after the ready line is printed. */
   start(): void {
     this.#telemetry.start();
     this.#expiries.start();
   }
 
-  /** The inbox with it. */
+  /** Also closes the inbox. */
   async close(): Promise<void> {
     this.#expiries.close();
     this.#stopErasing();

@@ -1,5 +1,5 @@
-// What of a line of the log is counted and measured. Label values come from the policy, from our own tables, and from admitted
-// certificates. They never come from the request of a stranger, who could make up any number of values.
+// Selects the parts of a log line that are counted and measured. Label values come from the policy, from our own tables, and from
+// admitted certificates. They never come from the request of a stranger, who could make up any number of values.
 
 import type { LogLine } from "../../../core/log-line.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
@@ -10,7 +10,7 @@ export type Count = Readonly<Record<(typeof LABELS)[number], string>>;
 export const LABELS = ["decision", "code", "route", "sender"] as const;
 const namesByPolicy = new WeakMap<Policy, ReadonlySet<unknown>>();
 
-/** The labels of a line. The label of a route or sender that the policy does not name is empty. */
+/** Returns the labels of a line. If the policy does not name the route or the sender, the label is empty. */
 export function toCount({ decision, code, route, sender, what }: LogLine, policy: Policy): Count {
   return {
     decision,
@@ -20,7 +20,10 @@ export function toCount({ decision, code, route, sender, what }: LogLine, policy
   };
 }
 
-/** The text, if it is the name of a sender or the path of a route. Otherwise empty: a stranger may have written it. */
+/**
+ * Returns the text if it is the name of a sender or the path of a route. Otherwise returns an empty text, because a stranger may
+ * have written it.
+ */
 export function nameOf(text: unknown, policy: Policy): string {
   const names =
     namesByPolicy.get(policy) ??
@@ -29,7 +32,7 @@ export function nameOf(text: unknown, policy: Policy): string {
   return names.has(text) ? String(text) : "";
 }
 
-/** How long something took. The label is the decision on a request, or the outcome of an attempt. */
+/** A measured duration. The label is the decision on a request, or the outcome of an attempt. */
 export interface Duration {
   readonly of: "request" | "accept" | "attempt";
   readonly label: string;
@@ -39,7 +42,7 @@ export interface Duration {
 const REQUEST_DECISIONS: ReadonlySet<string> = new Set(["accepted", "refused", "failed"]);
 const ATTEMPT_DECISIONS: ReadonlySet<string> = new Set(["dispatched", "retrying", "dead"]);
 
-/** The duration in a line of the log. Undefined if the line has none. */
+/** Returns the duration in a line of the log. Undefined if the line has none. */
 export function toDuration({ decision, milliseconds }: LogLine): Duration | undefined {
   const of = REQUEST_DECISIONS.has(decision) ? "request" : ATTEMPT_DECISIONS.has(decision) ? "attempt" : undefined;
   if (of === undefined || typeof milliseconds !== "number") return undefined;

@@ -7,13 +7,16 @@ import { loadOptional } from "../../optional-package.ts";
 import type { Count, Duration } from "./labels.ts";
 import { defineSeries, type Series } from "./series.ts";
 
-/** The most expiries that are shown, the soonest first: each series costs the Prometheus server memory for hours. */
+/**
+ * The maximum number of expiries that are shown. The soonest are shown first. There is a limit because each series uses memory of
+ * the Prometheus server for hours.
+ */
 const MAX_EXPIRIES = 1_000;
 
 export class Metrics {
   readonly #series: Series;
 
-  /** `version`: of the program. @throws ConfigurationError if the package @prometheus-io/client is not installed */
+  /** `version` is that of the program. @throws ConfigurationError if the package @prometheus-io/client is not installed */
   static async load(version: string): Promise<Metrics> {
     const client = await loadOptional("--metrics", ["@prometheus-io/client"], () => import("@prometheus-io/client"));
     return new Metrics(defineSeries(client, version));
@@ -43,7 +46,7 @@ export class Metrics {
     this.#series.dropped.inc(refusals);
   }
 
-  /** Sets when each sender last presented a certificate, in Unix seconds. */
+  /** Sets the time at which each sender last presented a certificate, in Unix seconds. */
   setPresented(senders: readonly (readonly [sender: string, seconds: number])[]): void {
     this.#series.presented.reset();
     for (const [sender, seconds] of senders) this.#series.presented.set({ sender }, seconds);
@@ -63,7 +66,7 @@ export class Metrics {
     }
   }
 
-  /** All of them, as Prometheus reads them. */
+  /** Returns all metrics in the format that Prometheus reads. */
   async format(): Promise<{ readonly type: string; readonly text: string }> {
     const { registry } = this.#series;
     return { type: registry.contentType, text: await registry.metrics() };

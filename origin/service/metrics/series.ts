@@ -1,4 +1,4 @@
-// The series of the metrics: their names, what they say, and their labels.
+// The series of the metrics: their names, their descriptions and their labels.
 
 import type { Registry } from "@prometheus-io/client";
 import { LABELS } from "./labels.ts";
@@ -7,14 +7,14 @@ type Client = typeof import("@prometheus-io/client");
 
 const EXPIRY_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
 
-/** From 0.5 ms, about the time of a request, to 10 s, after which senders give up. */
+/** From 0.5 ms, about the time of a request, to 10 s, after which senders stop waiting. */
 const REQUEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** The upper end is higher here, because a handler may take as long as the deadline of an attempt. */
 const ATTEMPT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
 
 export type Series = ReturnType<typeof defineSeries>;
 
-/** `version`: of the program. */
+/** `version` is that of the program. */
 export function defineSeries(client: Client, version: string) {
   const registry = new client.Registry();
   const registers = [registry];
@@ -33,7 +33,7 @@ export function defineSeries(client: Client, version: string) {
   return { registry, ...own };
 }
 
-/** What is counted and measured of each request and attempt. */
+/** Defines the counts and durations of requests and attempts. */
 function defineTraffic({ Counter, Histogram }: Client, registers: Registry[]) {
   return {
     decisions: new Counter({
@@ -62,7 +62,7 @@ function defineTraffic({ Counter, Histogram }: Client, registers: Registry[]) {
       buckets: ATTEMPT_BUCKETS,
       registers,
     }),
-    // Without labels, it exists from 0 on. Prometheus sees no increase in a series that begins with 1.
+    // A counter without labels is exported with 0 from the start. Prometheus would see no increase in a series that begins with 1.
     deaths: new Counter({
       name: "countersign_worker_deaths_total",
       help: "Processes of --workers that ended by themselves, were killed or hung, and were replaced.",
@@ -71,7 +71,7 @@ function defineTraffic({ Counter, Histogram }: Client, registers: Registry[]) {
   };
 }
 
-/** What the inbox holds, and what ends. */
+/** Defines the metrics of the inbox's contents, and of what expires. */
 function defineStock({ Counter, Gauge }: Client, registers: Registry[]) {
   return {
     events: new Gauge({
@@ -118,7 +118,7 @@ function defineRefusals({ Counter, Gauge }: Client, registers: Registry[]) {
       help: "Bytes of the refused requests that are kept, with their certificates.",
       registers,
     }),
-    // From 0 on, as above.
+    // This counter has no labels either, so that its series begins with 0.
     dropped: new Counter({
       name: "countersign_refusals_dropped_total",
       help: "Refused requests that were not kept, because too many came at once or the store failed. The log has them.",

@@ -1,4 +1,4 @@
-// The primary of several processes on one port. It starts them, forwards signals, and replaces one that dies.
+// The primary of several processes on one port. It starts the workers, forwards signals, and replaces a worker that dies.
 
 import cluster, { type Worker } from "node:cluster";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -6,7 +6,7 @@ import { onFirstSignal } from "../signals.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
 
-/** What the primary does on messages from its workers, and on their end. */
+/** The actions of the primary on messages from its workers, and on their end. */
 export interface PrimaryOptions {
   /** Called once, when all workers listen at this address. */
   readonly onReady: (url: string) => void;
@@ -18,11 +18,11 @@ export interface PrimaryOptions {
   readonly onStop: () => void;
   /** The umask of the workers, if it differs from that of the primary. */
   readonly mask?: number | undefined;
-  /** How long a worker may be silent before it is killed. Undefined: no limit. */
+  /** The longest time for which a worker may be silent before it is killed. If undefined, there is no limit. */
   readonly silentMilliseconds?: number | undefined;
 }
 
-/** Starts `count` workers, and resolves when all have ended. The workers run the same command line. */
+/** Starts `count` workers, and resolves when all of them have ended. The workers run the same command line. */
 export function runPrimary(count: number, options: PrimaryOptions): Promise<number> {
   return new Promise((resolve) => {
     const primary = new Primary(count, options, resolve);
@@ -33,7 +33,7 @@ export function runPrimary(count: number, options: PrimaryOptions): Promise<numb
 }
 
 class Primary {
-  /** When each worker last sent a message, in milliseconds. */
+  /** The time of the last message from each worker, in milliseconds. */
   readonly #workers = new Map<Worker, number>();
   readonly #ready = new Set<Worker>();
   readonly #silent = new Set<Worker>();
@@ -85,7 +85,7 @@ class Primary {
 
   #killSilent(milliseconds: number): void {
     for (const [worker, heard] of this.#workers) {
-      // A worker that is still starting is not killed: a start may take longer.
+      // A worker that is still starting is not killed, because a start may take longer.
       if (!this.#ready.has(worker) || performance.now() - heard < milliseconds) continue;
       this.#silent.add(worker);
       worker.process.kill("SIGKILL");
@@ -95,8 +95,8 @@ class Primary {
   #replace(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker);
     const wasReady = this.#ready.delete(worker);
-    // If a worker cannot listen at the first start, it will not be able to the next time: stop all. Later, the fault may pass, for
-    // example when the database is away for a while.
+    // If a worker cannot listen at the first start, a new worker could not listen either, so all are stopped. Later, the fault may
+    // pass, for example if the database cannot be reached for a while.
     if (!wasReady && !this.#isAnnounced && !this.#isStopping) {
       this.#exitCode = code ?? 1;
       this.stop("SIGTERM");

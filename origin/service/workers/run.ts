@@ -1,4 +1,5 @@
-// Several processes as one program: the primary has the one listener of the metrics, the one console and the one ready line.
+// Runs several processes as one program. The primary has the only listener of the metrics, the only console and the only ready
+// line.
 
 import type { LogLine } from "../../../core/log-line.ts";
 import { Health } from "../health.ts";
@@ -9,7 +10,9 @@ import { openTelemetry, type Telemetry } from "../telemetry.ts";
 import { runPrimary } from "./primary.ts";
 import { type Report, takeReport } from "./telemetry.ts";
 
-/** In the primary: runs so many workers until a signal. `first` is what has been loaded. */
+/**
+ * Runs this number of workers until a signal arrives. Called in the primary. `first` is the configuration that was loaded before.
+ */
 export async function runWorkers<T extends Loaded>(
   count: number,
   mode: OriginMode<T>,

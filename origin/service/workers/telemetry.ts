@@ -6,10 +6,10 @@ import type { ProcessState } from "../health.ts";
 import type { Count, Duration } from "../metrics/labels.ts";
 import type { Stock, Telemetry } from "../telemetry.ts";
 
-/** Counts are sent in batches: a message for each would cost more than the log line of the decision. */
+/** Counts are sent in batches, because a message for each count would cost more than the log line of the decision. */
 const FLUSH_MILLISECONDS = 500;
 
-/** What a message to the primary holds, beside the ready line and the signs of life. */
+/** The content of a message to the primary, apart from the ready line and the signs of life. */
 export interface Report {
   readonly counts?: readonly (readonly [count: Count, times: number])[];
   readonly expiries?: readonly [expiries: readonly Expiry[], now: number];
@@ -35,7 +35,7 @@ export function openWorkerTelemetry(): Telemetry {
   };
 }
 
-/** In the primary: hands on what a worker reports. */
+/** Called in the primary. Passes on the report of a worker. */
 export function takeReport(report: Report, telemetry: Telemetry): void {
   for (const counted of report.counts ?? []) telemetry.count(...counted);
   for (const duration of report.durations ?? []) telemetry.observe(duration);
@@ -49,7 +49,7 @@ function send(watch: Report): void {
   if (process.connected) process.send?.({ watch });
 }
 
-/** What is sent together. */
+/** The values that are sent together. */
 class Batch {
   readonly #counts = new Map<string, { readonly count: Count; times: number }>();
   #durations: Duration[] = [];

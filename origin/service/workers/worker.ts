@@ -2,18 +2,22 @@
 
 import cluster from "node:cluster";
 
-/** Whether this process logs what all workers would log alike. True for the first worker, and without workers. */
+/**
+ * Returns true if this process logs the lines that all workers would log. True for the first worker, and if there are no workers.
+ */
 export function isReporter(): boolean {
   return cluster.worker === undefined || cluster.worker.id === 1;
 }
 
 /**
- * Runs `serve` in a worker. `silentMilliseconds`: how long it may be silent before the primary kills it. Undefined: no limit.
+ * Runs `serve` in a worker. `silentMilliseconds` is the time for which it may be silent before the primary kills it. If undefined,
+ * there is no limit.
  */
 export async function runWorker(serve: () => Promise<number>, silentMilliseconds: number | undefined): Promise<number> {
-  // A terminal or systemd signals the whole group, and the primary forwards the signal too. The second one must not kill a worker.
+  // A terminal or systemd signals the whole group, and the primary forwards the signal too. The second signal must not kill a
+  // worker.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-  // Sent from the worker's event loop: a worker whose loop is blocked is silent.
+  // The message is sent from the worker's event loop, so a worker whose loop is blocked is silent.
   const beat = () => process.connected && process.send?.({ alive: true });
   const beats = silentMilliseconds === undefined ? undefined : setInterval(beat, silentMilliseconds / 4);
   try {
@@ -25,7 +29,7 @@ export async function runWorker(serve: () => Promise<number>, silentMilliseconds
   }
 }
 
-/** Reports that this process listens: to the primary, or to `onReady` if there is no primary. */
+/** Reports that this process listens: to the primary or, if there is no primary, to `onReady`. */
 export function announceReady(url: string, onReady: (url: string) => void): void {
   if (process.send === undefined || cluster.isPrimary) onReady(url);
   else process.send({ ready: url });
