@@ -36,14 +36,15 @@ export const PROXY_USAGE =
 export const PROXY_HELP = `
 behind your own proxy, which terminates mutual TLS and sets the certificate's header on every request:
   --behind-proxy FORMAT       ${FORWARDED_FORMATS.join(", ")}
-  --certificate-header NAME   for nginx, apache and haproxy (default ssl-client-cert; the chain in NAME-chain)
-  --socket PATH               listen on a Unix socket: whoever may open it is the proxy
-  --socket-mode 0600|0660     owner alone (default), or owner and group
-  or, instead of the socket, listen on --host and --port (default 8443) with TLS:
-  --certificate FILE, --key FILE   of this origin, in PEM
-  --key-passphrase-file FILE       holds the passphrase of the key, in one line
-  --proxy-ca FILE                  CA certificates that certify the proxy, in PEM
-  --proxy-subject DN               the proxy's whole subject, as in CN=proxy.example.com,O=Example
+  --certificate-header NAME   the header with the certificate, for nginx, apache and haproxy (default ssl-client-cert); the
+                              chain is in NAME-chain
+  --socket PATH               listen on a Unix socket; every program that may open it counts as the proxy
+  --socket-mode 0600|0660     who may open the socket: only its owner (default), or owner and group
+  instead of --socket, listen on --host and --port (default 8443) with TLS:
+  --certificate FILE, --key FILE   this origin's certificate and key, in PEM
+  --key-passphrase-file FILE       a file with the passphrase of the key, in one line
+  --proxy-ca FILE                  the CA certificates that certify the proxy, in PEM
+  --proxy-subject DN               the proxy's whole subject, for example CN=proxy.example.com,O=Example
 `;
 
 /** Runs until a signal arrives. Loads the whole configuration first, so that one message lists all faults. */

@@ -25,12 +25,13 @@ export const CONSOLE_OPTIONS = {
 } as const;
 
 export const CONSOLE_HELP = `
-  --console [HOST:]PORT|unix:PATH  serve pages that show what is stored, and why: docs/console.md (off unless given; HOST is
-                    127.0.0.1 unless given, and another one needs TLS)
-  --console-certificate FILE, --console-key FILE   of the console's own TLS listener, in PEM
-  --console-host NAME      a further host of the console's URL, of a proxy in front; may be repeated
+  --console [HOST:]PORT|unix:PATH  serve pages that show the stored events and the reasons for their states, see docs/console.md
+                    (default: no console; default HOST: 127.0.0.1; a HOST beyond loopback needs TLS)
+  --console-certificate FILE, --console-key FILE   certificate and key of the console's own TLS listener, in PEM
+  --console-host NAME      another host in the console's URL, for a proxy in front of the console; may be repeated
                     The passwords of the users operator and reader are the secrets CONSOLE_OPERATOR_PASSWORD and
-                    CONSOLE_READER_PASSWORD. A reader changes nothing. On loopback without either, everybody is operator`;
+                    CONSOLE_READER_PASSWORD. A reader cannot change anything. If neither is set, which is allowed only on
+                    loopback, everybody is operator`;
 
 /** A password must be long, because nothing limits the number of guesses. */
 const MIN_PASSWORD_CHARACTERS = 16;

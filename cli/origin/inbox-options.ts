@@ -18,14 +18,15 @@ export const INBOX_OPTIONS = {
 } as const;
 
 export const INBOX_HELP = `
-  --inbox FILE|URL  what keeps every accepted event: a SQLite file (default inbox.sqlite), or the postgres:// URL of a
+  --inbox FILE|URL  the store of every accepted event: a SQLite file (default inbox.sqlite), or the postgres:// URL of a
                     database that several origins share
-  --anyway          keep the file on a network file system (NFS, SMB, …) too, where SQLite can lose or damage it
-  --wait-for-store SECONDS how long the start waits for a database that is not there yet (default 30)
-  --keep-bodies DURATION   how long after success the body of an event is kept (default 30d)
-  --keep-events DURATION   how long after its end an event is kept and known again (default 365d). Ids that tell
-                    a replay, or that an edge's queue may deliver again, are kept as long as it takes
-  --refusals N|off  how many refused requests are kept beside the events, as long as bodies are (default ${MAX_REFUSALS}):
+  --anyway          also use a file on a network file system (NFS, SMB, …), where SQLite can lose or damage it
+  --wait-for-store SECONDS how long the start waits for a database that cannot be reached yet (default 30)
+  --keep-bodies DURATION   how long the body of an event is kept after success (default 30d)
+  --keep-events DURATION   how long an event is kept after it is done or dead, and recognised if it is sent again (default 365d).
+                    The ids that are needed to recognise a replay, or a second delivery from an edge's queue, are kept
+                    as long as that can happen
+  --refusals N|off  how many refused requests are kept next to the events, for as long as bodies (default ${MAX_REFUSALS}):
                     see countersign inbox refusals`;
 
 const DEFAULT_WAIT_SECONDS = 30;

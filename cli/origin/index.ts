@@ -25,29 +25,31 @@ ${PROXY_USAGE}
 
   --policy FILE     this origin's copy of the policy (default policy.json)${INBOX_HELP}${CRLS_HELP}${METRICS_HELP}${CONSOLE_HELP}
   --host ADDRESS    default 127.0.0.1
-  --port PORT       default 8080, with --tls 8443; 0 takes a free one
-  --workers N       processes on the one port or socket (default 1); one that dies or, under a watchdog, hangs is replaced
+  --port PORT       default 8080, with --tls 8443; 0 means any free port
+  --workers N       number of processes on the port or socket (default 1); a process that dies, or hangs under a watchdog, is
+                    replaced
   --json            print the ready line as JSON
 
 behind the edge:
   --issuer URL      the edge's ISSUER
   --audience TEXT   the edge's AUDIENCE
-  --jwks FILE|URL   the edge's public keys: pinned in a file (keys jwks), or ISSUER/.well-known/jwks.json
+  --jwks FILE|URL   the edge's public keys: pinned in a file (see keys jwks), or fetched from ISSUER/.well-known/jwks.json
 
 on its own:
   --tls                            terminate mutual TLS
-  --certificate FILE, --key FILE   of the server, in PEM; repeat the pair for further hostnames
-  --key-passphrase-file FILE       holds the passphrase of the keys that have one, in one line
-  --client-certificates [HOST=]request|require|none   of all hosts; repeat it with HOST= for one of them
-                                   request: refuse by an HTTP answer; require: no answer without a verified certificate;
-                                   none: no certificate is asked for
+  --certificate FILE, --key FILE   the server's certificate and key, in PEM; repeat the pair for further hostnames
+  --key-passphrase-file FILE       a file with the passphrase of the keys that have one, in one line
+  --client-certificates [HOST=]request|require|none   the mode of all hosts; repeat it with HOST= for the mode of one host
+                                   request: a refused client gets an HTTP response; require: a client without a verified
+                                   certificate gets no response; none: no certificate is requested
 ${PROXY_HELP}${DISPATCH_HELP}
-The secrets that the policy names are environment variables (NAME), files (NAME_FILE) or credentials of systemd; the password of
-a database is PGPASSWORD, PGPASSWORD_FILE or in PGPASSFILE. SIGHUP, or a change of a file with the policy, secrets, keys, certificates or CAs,
-reloads them; a broken file keeps the old ones.
-Prints one JSON line per decision, one when a sender presents a new key, issuer or intermediate, and one when something
-ends within 30, 14, 7, 3 and 1 days and when it has ended: see countersign policy expiring. SIGINT or SIGTERM answers what is in flight,
-gives back what was begun and not handled, and ends.
+The secrets that the policy names are environment variables (NAME), files (NAME_FILE) or credentials of systemd. The password of
+a database is in PGPASSWORD, in the file that PGPASSWORD_FILE names, or in PGPASSFILE. The files with the policy, secrets, keys,
+certificates and CAs are loaded again on SIGHUP, and when one of them changes. If a file is broken, the old state stays in force.
+Prints one JSON line per decision, and one if a sender presents a new key, issuer or intermediate. Also prints a line 30, 14, 7, 3
+and 1 days before something expires, and when it has expired: see countersign policy expiring.
+On SIGINT or SIGTERM, the origin answers the requests in progress, returns the events that are not handled yet to the inbox, and
+ends.
 `,
   async run(args) {
     const options = parseOriginOptions(args);

@@ -61,11 +61,11 @@ const WAYS = {
 } as const;
 
 export const CRLS_HELP = `
-  --crls DIR        keeps the revocation lists that the policy names (default crls, next to the inbox)`;
+  --crls DIR        the directory for the revocation lists that the policy names (default crls, next to the inbox)`;
 
 export const METRICS_HELP = `
-  --metrics [HOST:]PORT  serve Prometheus metrics at /metrics, and the probes /livez and /readyz (off unless given; HOST is
-                    127.0.0.1 unless given)`;
+  --metrics [HOST:]PORT  serve Prometheus metrics at /metrics, and the probes /livez and /readyz (default: none; default HOST:
+                    127.0.0.1)`;
 
 export type OriginOptions = ReturnType<typeof parseOriginOptions>;
 

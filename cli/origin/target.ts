@@ -38,22 +38,22 @@ export type DispatchSettings = { readonly [option in TextOption]?: string | unde
 };
 
 export const DISPATCH_HELP = `
-every stored event to your code, at least once:
+deliver every stored event to your code, at least once:
   --handler MODULE          a .js or .ts module: export default (delivery, { id, attempt, signal }) => …
-  or to your own program over HTTP, at the path of the event:
-  --upstream URL            scheme, host and port; http:// to loopback alone
-  --upstream-ca FILE        CA certificates that certify the upstream, in the place of the public ones
-  --upstream-unencrypted    http:// to a private address: whoever is on that network reads events and can answer for the upstream
-  --origin-issuer URL       iss of this origin's assertions, which the upstream is configured with
-  --upstream-audience TEXT  aud (default the URL)
-  --signing-keys FILE       this origin's own, of countersign keys new; published at /.well-known/jwks.json
-  for both:
-  --concurrency N           attempts at a time, of each process (default ${DISPATCH_LIMITS.concurrency}); those whose
-                            sender waits for the answer come on top
+or deliver it to your own program over HTTP, at the path of the event:
+  --upstream URL            scheme, host and port; http:// only to loopback
+  --upstream-ca FILE        the CA certificates that certify the upstream, instead of the public ones
+  --upstream-unencrypted    allow http:// to a private address; anybody on that network can read events and answer for the upstream
+  --origin-issuer URL       iss of this origin's assertions; the upstream must be configured with it
+  --upstream-audience TEXT  aud of this origin's assertions (default: the URL of the upstream)
+  --signing-keys FILE       this origin's own keys, made by countersign keys new; published at /.well-known/jwks.json
+for both:
+  --concurrency N           attempts at the same time in each process (default ${DISPATCH_LIMITS.concurrency}); attempts
+                            for whose response a sender waits are not counted
   --attempt-seconds N       deadline of an attempt (default ${DISPATCH_LIMITS.deadlineMilliseconds / 1000})
-  --max-attempts N          then the event is dead (default ${DISPATCH_LIMITS.maxAttempts}); see countersign inbox
-  --retry-seconds N         the longest wait before the second attempt, three times as long before each later one, up to an hour
-                            (default ${DISPATCH_LIMITS.firstRetryMilliseconds / 1000})
+  --max-attempts N          after this number of attempts, the event is dead (default ${DISPATCH_LIMITS.maxAttempts}); see countersign inbox
+  --retry-seconds N         the longest wait before the second attempt (default ${DISPATCH_LIMITS.firstRetryMilliseconds / 1000}); before each later attempt the wait
+                            is three times as long, up to an hour
 `;
 
 /** Undefined if events are only stored. @throws ConfigurationError that lists every problem */
