@@ -28,7 +28,7 @@ export interface CrlSourceState {
   /** The place from which the lists in use come. Null if there are no lists. */
   readonly from: "kept" | "file" | "fetched" | null;
   readonly lists: readonly ReturnType<typeof describeCrl>[];
-  /** What is wrong with the lists, or why there are none. */
+  /** The faults of the lists, or the reason why there are none. */
   readonly why: string | null;
 }
 

@@ -9,7 +9,7 @@ import { formatJson } from "../files/files.ts";
 import { packageFolder, readVersion } from "../files/package-folder.ts";
 import { extendPolicy } from "../policy/add.ts";
 
-/** What receives the senders' requests: the Worker, the origin, or the Worker in front of the origin. */
+/** The programs that receive the senders' requests: the Worker, the origin, or the Worker in front of the origin. */
 export type ProjectMode = "edge" | "origin" | "both";
 
 export interface ProjectOptions {

@@ -14,7 +14,7 @@ import { readLogFile } from "./read.ts";
 /** A certificate that was presented at a route. */
 export interface Observation {
   readonly route: string;
-  /** When it was logged. Undefined if the log has no times. */
+  /** The time of the log line. Undefined if the log has no times. */
   readonly at: string | undefined;
   /** `accepted`, or the code of the refusal. */
   readonly verdict: string;

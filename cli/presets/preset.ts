@@ -9,7 +9,7 @@ export interface Preset {
   /** The sender as in a policy. If it has no accepted certificate, its route only observes until the operator adds one. */
   readonly sender: Omit<SenderDocument, "about">;
   readonly route: Omit<PolicyDocument["routes"][string], "senders">;
-  /** Where the certificate of each anchor in `sender.trust` comes from. */
+  /** The source of the certificate of each anchor in `sender.trust`. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
   /** Describes the value of each secret, in the sender's own terms. */
   readonly secrets: Readonly<Record<string, string>>;
