@@ -62,7 +62,7 @@ export async function findKeptDecision(id: string, inbox: string): Promise<Recor
     sha256,
     chain: certificate && { leaf: certificate.der, intermediates: certificate.intermediates },
     at: Math.floor(at / 1000),
-    // The query is not kept.
+    // The inbox does not keep the query, so the URL has none.
     ...(method !== undefined &&
       target !== undefined && { request: { method, url: urlOfTarget(signedTarget(target, line["route"])) } }),
   };

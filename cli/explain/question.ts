@@ -1,4 +1,4 @@
-// The question of the command. In addition to a general question, it has the document of the policy, the origin of the revocation
+// The question of the command. In addition to a general question, it has the document of the policy, the sources of the revocation
 // lists, and a function that runs OpenSSL.
 
 import type { PolicyDocument } from "../../core/policy/schema.ts";

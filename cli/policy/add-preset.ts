@@ -16,7 +16,7 @@ export interface PresetAddition {
   readonly sender: string | undefined;
   /** Default: /hooks/ and the sender's name. */
   readonly route: string | undefined;
-  /** NAME=FILE of anchors that are in no public store, or that are not in the preset. */
+  /** NAME=FILE of anchors that the preset lacks, or whose certificate is in no public store. */
   readonly anchors: readonly string[];
   /**
    * PEM files of certificates that are accepted in addition to the preset's. `match` is the compared part: name, key or
