@@ -47,14 +47,11 @@ describe.each(DOCUMENTS)("%s", (name) => {
     }
   });
 
-  test.runIf(blocks.some(({ mark }) => FOLLOWED.has(mark.kind)))(
-    "is followed from its beginning to its end",
-    async () => {
+  if (blocks.some(({ mark }) => FOLLOWED.has(mark.kind)))
+    test("is followed from its beginning to its end", async () => {
       const reader = await Reader.open(stack);
       for (const block of blocks) await reader.follow(block);
-    },
-    600_000,
-  );
+    }, 600_000);
 });
 
 test("the documents are found", () => {
