@@ -142,7 +142,7 @@ describe("text of a stranger is escaped", () => {
     ["origin", "--behind-proxy", EVIL, "--socket", EVIL],
     ["dev", "--port", EVIL, "--handler", EVIL],
   ])("by an error that repeats what was typed: %j", async (...args) => {
-    // The program itself reports that a command does not exist, so the real program is started for a single argument.
+    // A single argument is an unknown command. Only the real program reports this, so it is started.
     const ended = await (args.length === 1 ? runCountersign(args) : runHere(args));
     expect(ended.code).not.toBe(0);
     expectShown(ended);

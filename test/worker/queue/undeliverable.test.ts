@@ -148,8 +148,8 @@ describe("the consumer of the dead-letter queue", () => {
   beforeEach(() => world.clear());
 
   /**
-   * Settles one message as the consumer of this queue does, with the real bucket. Returns what the message was told, and the log
-   * lines.
+   * Settles one message as the consumer of this queue does, with the real bucket. Returns whether the message was acknowledged or
+   * retried, and the log lines.
    */
   async function settle(
     message: { body: unknown; attempts: number; timestamp?: Date },
