@@ -1,4 +1,4 @@
-// docs/senders.
+// The pages of docs/senders must match the presets.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { fillPage } from "../../cli/senders.ts";
 const FOLDER = join(import.meta.dirname, "../../docs/senders");
 const read = (name: string) => readFileSync(join(FOLDER, `${name}.md`), "utf8");
 
-test("each preset has a page, and each page a preset", () => {
+test("each preset has a page, and each page has a preset", () => {
   expect(readdirSync(FOLDER).sort()).toEqual([...Object.keys(PRESETS), "README"].map((name) => `${name}.md`).sort());
   for (const name of Object.keys(PRESETS)) expect(read("README")).toContain(`(${name}.md)`);
 });
@@ -19,7 +19,7 @@ describe.each(Object.keys(PRESETS))("docs/senders/%s.md", (name) => {
     expect(read(name)).toBe(fillPage(read(name), name));
   });
 
-  test("says when certificates change, what a new URL is asked, and what a refusal does", () => {
+  test("says when certificates change, how a new URL is verified, and what a refusal causes", () => {
     const headings =
       read(name)
         .match(/^## .*$/gm)
@@ -28,6 +28,6 @@ describe.each(Object.keys(PRESETS))("docs/senders/%s.md", (name) => {
   });
 });
 
-test("a page without the place for it is a fault", () => {
+test("a page without the place for this text is an error", () => {
   expect(() => fillPage("# Docusign", "docusign")).toThrow("the page of docusign lacks");
 });

@@ -55,10 +55,10 @@ describe("countersign origin --behind-proxy", () => {
     expect(existsSync(socket)).toBe(false);
   });
 
-  it("serves one socket from two processes, also when one of them dies, and removes it at the end", async () => {
+  it("serves one socket from two processes, also when one process dies, and removes it at the end", async () => {
     const socket = file("shared.sock");
     const args = ["origin", "--behind-proxy", "haproxy", "--socket", socket, "--socket-mode", "0660", ...common()];
-    // Leaves a socket, as an origin does that was killed.
+    // Leaves a socket behind, as a killed origin does.
     const killed = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
     spawnSync(process.execPath, ["-e", killed, socket]);
     expect(existsSync(socket)).toBe(true);

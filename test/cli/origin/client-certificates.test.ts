@@ -1,4 +1,4 @@
-// What is asked of clients, host by host.
+// Whether a client certificate is requested, for each host.
 
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -25,7 +25,7 @@ afterAll(() => stack.disposeAsync());
 
 describe("a host with none", () => {
   test.each(["-tls1_2", "-tls1_3"])(
-    "asks for no certificate (%s), and one beside it that requires them does",
+    "asks for no certificate (%s), while a host that requires certificates asks for one",
     async (version) => {
       const args = [version];
       const asking = await opensslClient(origin.at(A), args);
@@ -37,7 +37,7 @@ describe("a host with none", () => {
     },
   );
 
-  test("refuses who would need one, also who has one, with an answer and no line of a handshake", async () => {
+  test("refuses a sender that needs a certificate, even if it has one, with a response and without a handshake line", async () => {
     const start = origin.lines.all.length;
     for (const client of [undefined, senders.acme]) {
       const answer = await sendOnce(origin.at(B), client);
@@ -68,7 +68,7 @@ describe("--client-certificates", () => {
   const check = (values: readonly string[], policy: PolicyDocument) =>
     requireAdmissible(parseClientCertificates(values), [A, B], compilePolicy(policy));
 
-  test("names hosts that are served, and asks somewhere where a sender needs it", () => {
+  test("must name served hosts, and one of them must ask if a sender needs a certificate", () => {
     check(["none", `${A}=require`], senders.policy);
     check(["require", `${A}=none`], signing);
     check(["none"], signing);
@@ -85,7 +85,7 @@ describe("--client-certificates", () => {
   });
 });
 
-test("the origin's own keys can be fetched from a host of their own beside one that requires certificates", async () => {
+test("the origin's own keys can be fetched from a separate host next to one that requires certificates", async () => {
   const files = await writeTlsFiles(stack);
   const file = (name: string) => join(dirname(files.policy), name);
   const second = await issueServer(files.serverCa, B);

@@ -1,4 +1,4 @@
-// The console in a real browser: what a person does, what changes by itself, and what a hostile sender cannot do.
+// The console in a real browser: what a person does, what changes without a reload, and what a hostile sender cannot do.
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -96,7 +96,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     expect(faults).toEqual([]);
   });
 
-  test("a page whose updates do not come is accessible too, and so is one that is paused", async () => {
+  test("a page that waits for updates is accessible too, and so is a paused one", async () => {
     await storeSome();
     const { page } = await open("/nope");
     await page.route("**/live", () => {});
@@ -108,7 +108,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await expectAccessible(page, "paused");
   });
 
-  test("a page whose updates are refused says so, and asks again when it is told to", async () => {
+  test("a page whose updates are refused says so, and asks again on request", async () => {
     const { page } = await open("/nope");
     await page.route("**/live", (route) => route.fulfill({ status: 503, body: "Too many pages are open." }));
     await page.goto(`${world.url}/events`);
@@ -132,7 +132,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await live.click();
     await page.getByText("Paused").waitFor();
     await world.accept("second");
-    // The pause is seen where something else comes by: a page that is not paused has it.
+    // The page is really paused, because another page that is not paused shows the event.
     const other = await open("/events");
     await other.page.getByRole("link", { name: "second" }).waitFor();
     expect(await page.getByRole("link", { name: "second" }).count()).toBe(0);
@@ -141,7 +141,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     expect(faults).toEqual([]);
   });
 
-  test("a hidden tab hears nothing, and catches up when it is seen", async () => {
+  test("a hidden tab gets no updates, and catches up when it is shown", async () => {
     const { page } = await open("/events");
     await page.locator("#live.on").waitFor();
     const hide = (isHidden: boolean) =>
@@ -172,7 +172,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     expect((await world.inbox.event("dead-one"))?.state).toBe("waiting");
   });
 
-  test("an event page lets a person see why, and act by the keyboard", async () => {
+  test("an event page shows the reasons, and can be used with the keyboard", async () => {
     await storeSome();
     const { page, faults } = await open("/events?state=done");
     await page.keyboard.press("Tab");
@@ -210,7 +210,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     expect(faults).toEqual([]);
   });
 
-  test("who may only read sees no action, and cannot act by its address", async () => {
+  test("a visitor who may only read sees no action, and cannot use the address of an action", async () => {
     await storeSome();
     world.setRole("reader");
     const { page } = await open("/events/dead-one");
@@ -226,7 +226,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await world.accept("one");
     const { token } = (await world.json("/actions/drop?id=one")) as { token: string };
     const asked: string[] = [];
-    // Another port of the same machine: the same site, and another origin.
+    // Another port of the same machine belongs to the same site, but is another origin.
     const stranger = await startStranger(`<iframe src="${world.url}/events"></iframe>
       <form method="post" action="${world.url}/actions/drop"><input name="token" value="${token}"><input name="id" value="one">
       <button>Win</button></form>`);

@@ -1,4 +1,4 @@
-// A real browser: Debian's Chromium, which playwright-core drives.
+// Starts a real browser: Debian's Chromium, controlled by playwright-core.
 
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,7 +8,7 @@ import { expect } from "vitest";
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const program = PLACES.find((place) => existsSync(place));
 
-/** Why tests in a browser are skipped. In CI a missing browser is a failure. */
+/** Returns why tests in a browser are skipped. In CI, a missing browser is a failure. */
 export function missingChromium(): string | undefined {
   if (program !== undefined || process.env["CI"] !== undefined) return undefined;
   console.warn("SKIPPED: the tests of the console in a browser, because there is none: apt-get install chromium");
@@ -29,7 +29,7 @@ export const PHONE = { width: 390, height: 844 };
 
 export interface Opened {
   readonly page: Page;
-  /** What went wrong in it: scripts that threw, and what the policy of the page kept from loading. */
+  /** The errors of the page: scripts that threw, and resources that the content security policy of the page blocked. */
   readonly faults: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export async function openPage(
     void dialog.dismiss();
   });
   page.on("console", (message) => {
-    // A status of an answer is no fault of the page.
+    // The status of a response is not an error of the page.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
       faults.push(message.text());
   });
@@ -57,9 +57,9 @@ export async function openPage(
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-/** Fails for every finding of axe-core by the rules of WCAG 2.2, levels A and AA. */
+/** Fails for each finding of axe-core with the rules of WCAG 2.2, levels A and AA. */
 export async function expectAccessible(page: Page, name: string): Promise<void> {
-  // Not as a script of the page, whose policy forbids it.
+  // axe-core is not added as a script of the page, because the content security policy of the page forbids it.
   await page.evaluate(`${readFileSync(AXE, "utf8")}; undefined`);
   const found = await page.evaluate(async () => {
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -74,9 +74,9 @@ interface AxeResults {
   readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
 }
 
-/** No page is wider than the screen. */
+/** Expects that the page is not wider than the screen. */
 export async function expectNoOverflow(page: Page, name: string): Promise<void> {
-  // In a browser: the types here are those of Node.
+  // The code is a text, because it runs in the browser and the types here are those of Node.
   const wider = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
   expect({ name, wider: Math.max(0, wider) }).toEqual({ name, wider: 0 });
 }

@@ -1,4 +1,5 @@
-// Where the console listens and who may enter: on loopback, over TLS, on a Unix socket, and of several processes.
+// The addresses on which the console listens, and who may enter: on loopback, over TLS, on a Unix socket, and with several
+// processes.
 
 import { statSync, writeFileSync } from "node:fs";
 import { request as plainRequest } from "node:http";
@@ -24,7 +25,7 @@ const file = (name: string) => join(directory, name);
 let senders: Senders;
 let root: Identity;
 
-/** The console's certificate and key. */
+/** Writes the console's certificate and key. */
 async function writePair(host: string): Promise<void> {
   const subjectAltNames: CertificateRequest["subjectAltNames"] = [
     { type: "dns", value: host },
@@ -45,7 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => files.disposeAsync());
 
-/** For files that are watched and programs that start, also on a machine that is busy. */
+/** For tests that watch files or start programs. They are slow on a busy machine. */
 const SLOW = { timeout: 90_000 };
 
 let stack: AsyncDisposableStack;
@@ -79,7 +80,7 @@ interface Asked {
   readonly path?: string;
 }
 
-/** The status of an answer; `user` with its password. */
+/** Returns the status of the response. `user` contains a name and a password. */
 function ask(url: string, { host, user, path = "/events" }: Asked): Promise<number> {
   const headers = {
     ...(host !== undefined && { host }),
@@ -115,7 +116,7 @@ describe("options", () => {
     return error ?? "";
   };
 
-  test("all problems are told at once", async () => {
+  test("all problems are reported at once", async () => {
     vi.stubEnv("CONSOLE_OPERATOR_PASSWORD", "too short");
     vi.stubEnv("CONSOLE_READER_PASSWORD_FILE", file("none"));
     const told = await problemsOf({ console: "99999999", "console-host": ["https://x"], "console-key": "x" });
@@ -130,13 +131,13 @@ describe("options", () => {
     expect(told).not.toContain("too short");
   });
 
-  test("a password that no browser can send, which later shuts out nobody else", async () => {
+  test("a password that no browser can send is refused, and later locks out only its own user", async () => {
     vi.stubEnv("CONSOLE_READER_PASSWORD", "with a control\tcharacter");
     await expect(parseConsole({ console: "0" })).rejects.toThrow(/CONSOLE_READER_PASSWORD: /);
     vi.stubEnv("CONSOLE_READER_PASSWORD", undefined);
     vi.stubEnv("CONSOLE_OPERATOR_PASSWORD", "the password of operators");
     const url = await open({ console: "0" });
-    // A file may become such a one later.
+    // A password file may get such a password later.
     vi.stubEnv("CONSOLE_READER_PASSWORD", "with a control\tcharacter");
     const basic = (text: string) => ({ headers: { authorization: `Basic ${btoa(text)}` } });
     expect((await fetch(url, basic("operator:the password of operators"))).status).toBe(200);
@@ -155,7 +156,7 @@ describe("options", () => {
     expect(await problemsOf(values)).toContain(part);
   });
 
-  test("beyond loopback TLS alone is not enough, and on a socket it has no effect", async () => {
+  test("TLS alone is not enough beyond loopback, and has no effect on a socket", async () => {
     expect(await problemsOf({ console: "0.0.0.0:0", ...TLS() })).toContain("needs a password");
     setPasswords();
     expect(await problemsOf({ console: "unix:/run/x", ...TLS() })).toContain("has no effect on a socket");
@@ -168,7 +169,7 @@ test("another address of loopback is a host of the console too", async () => {
   expect(await ask(url, { host: "rebound.example" })).toBe(403);
 });
 
-test("on loopback everybody is operator until there is a password; then nobody enters without one", async () => {
+test("on loopback everybody is an operator if there is no password, and otherwise nobody enters without one", async () => {
   expect(await ask(await open({ console: "0" }), { path: "/actions/retry" })).toBe(200);
   setPasswords();
   const url = await open({ console: "0" });
@@ -180,7 +181,7 @@ test("on loopback everybody is operator until there is a password; then nobody e
   expect(await ask(url, { user: READER, path: "/actions/retry" })).toBe(403);
 });
 
-test("a password file that is replaced counts at once, and one that is gone lets nobody in", async () => {
+test("a replaced password file applies at once, and a missing one lets nobody in", async () => {
   setPasswords();
   const url = await open({ console: "0" });
   writeFileSync(file("reader"), "another one of readers");
@@ -193,7 +194,7 @@ test("a password file that is replaced counts at once, and one that is gone lets
 });
 
 test(
-  "over TLS the hosts of the certificate are the console's, and a replaced certificate is taken up",
+  "over TLS the hosts of the certificate are the console's, and a replaced certificate is loaded",
   SLOW,
   async () => {
     setPasswords();
@@ -223,7 +224,7 @@ test("a socket is for its owner and group, and for the hosts that are named", as
 });
 
 describe("countersign origin --console", SLOW, () => {
-  test.each([[[]], [["--workers", "2"]]])("has one listener, which ends with it (%j)", async (more) => {
+  test.each([[[]], [["--workers", "2"]]])("has one listener, which ends with the origin (%j)", async (more) => {
     const key = await newSigningKey();
     writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(key)] }));
     const inbox = join(temporaryDirectory(stack), "inbox.sqlite");
@@ -239,15 +240,15 @@ describe("countersign origin --console", SLOW, () => {
     expect(accepted.status).toBe(202);
     const page = await fetch(`${url}/events`, { headers: { accept: "application/json" } });
     expect(await page.json()).toMatchObject({ events: [{ state: "waiting", sender: "Quillon-acme" }] });
-    // A page that is open must not hold up the end.
+    // An open page must not delay the end.
     const live = await fetch(`${url}/live`);
     const ended = live.text();
     expect(await origin.stop()).toBe(0);
-    // It was ended. A connection that is cut rejects.
+    // The stream ended normally. If the connection were destroyed, this promise would be rejected.
     expect(await ended).toContain("event: hello");
   });
 
-  test("says which listener cannot be had, and then does not start", async () => {
+  test("says which listener cannot be opened, and does not start", async () => {
     const taken = await open({ console: "0" });
     const { runHere } = await import("../../support/command.ts");
     writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(await newSigningKey())] }));

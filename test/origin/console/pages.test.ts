@@ -1,4 +1,4 @@
-// What the pages of the console say, asked as JSON and as HTML without a browser.
+// What the pages of the console contain, requested as JSON and as HTML without a browser.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
@@ -6,7 +6,7 @@ import { REFUSALS } from "../../../core/refusal.ts";
 import { ACME, BETA } from "../../support/senders.ts";
 import { confirm, startConsole, type World } from "./world.ts";
 
-/** For hundreds of requests, also on a machine that is busy. */
+/** For tests with hundreds of requests. They are slow on a busy machine. */
 const SLOW = { timeout: 90_000 };
 
 let stack: AsyncDisposableStack;
@@ -42,7 +42,7 @@ test("the list has filters in its URL, pages, and no body", async () => {
     expect(told).toContain(part);
 });
 
-test("an event tells its facts, its path to the anchor, its checks, and how to ask for more", async () => {
+test("an event page has its facts, its path to the anchor, its checks, and the command for more", async () => {
   await world.accept("one", { body: '{"a":[1,{"b":"c"}]}', eventKey: '["k"]' });
   const facts = await world.json("/events/one");
   expect(facts).toMatchObject({ id: "one", sender: ACME, state: "waiting", anchor: "Quillon-root" });
@@ -76,7 +76,7 @@ test("an event tells its facts, its path to the anchor, its checks, and how to a
   expect((await fetch(new URL("/events/none", world.url))).status).toBe(404);
 });
 
-test("a certificate that the policy no longer admits, and a body that was changed, are told", async () => {
+test("a certificate that the policy no longer admits is reported", async () => {
   const other = await issueCertificate({ subject: [{ CN: ["Somebody else"] }] });
   await world.accept("strange", { identity: other });
   const { explanation, anchor } = (await world.json("/events/strange")) as {
@@ -93,7 +93,7 @@ test("a certificate that the policy no longer admits, and a body that was change
   });
 });
 
-test("bodies are shown as they are: numbers keep their digits, other text its lines, octets their values", async () => {
+test("bodies are shown unchanged: numbers keep their digits, other text its lines, octets their values", async () => {
   await world.accept("json", { body: '{"n":12345678901234567890,"twice":1,"twice":2,"e":[],"o":{}}' });
   const json = await textOf("/events/json");
   expect(json).toContain("12345678901234567890");
@@ -113,7 +113,7 @@ test("bodies are shown as they are: numbers keep their digits, other text its li
 });
 
 test.each(["a/b", "%41", "a b?c#d&e=f", "ü\u202e", "x".repeat(256), "<b>"])(
-  "an event has its page whatever its id is: %j",
+  "an event has a page, whatever its id is: %j",
   async (id) => {
     await world.accept(id);
     const [, href = ""] = /<td class="id"><a href="([^"]+)"/.exec(await textOf("/events")) ?? [];
@@ -125,7 +125,7 @@ test.each(["a/b", "%41", "a b?c#d&e=f", "ü\u202e", "x".repeat(256), "<b>"])(
   },
 );
 
-test("a request for the head of the live updates holds no place", SLOW, async () => {
+test("a HEAD request for the live updates does not count as an open page", SLOW, async () => {
   const heads = Array.from({ length: 120 }, async () => {
     const { status } = await fetch(new URL("/live", world.url), { method: "HEAD" });
     return status;
@@ -136,17 +136,17 @@ test("a request for the head of the live updates holds no place", SLOW, async ()
   expect((await fetch(new URL("/live", world.url), { signal: controller.signal })).status).toBe(200);
 });
 
-test("an event that is named many times is one event", async () => {
+test("an event that is named many times counts once", async () => {
   await world.accept("one");
   const query = new URLSearchParams([...Array.from({ length: 500 }, () => ["id", "one"]), ["id", "none"]]);
   expect(await world.json(`/actions/retry?${query}`)).toMatchObject({ events: [{ id: "one" }], skipped: 1 });
 });
 
-test("live updates are for a limited number of pages, and those that are closed make room", SLOW, async () => {
+test("live updates are for a limited number of pages, and closed pages no longer count", SLOW, async () => {
   const open = async () => {
     const controller = new AbortController();
     stack.defer(() => controller.abort());
-    // Kept: fetch() ends the stream of a response that nobody holds.
+    // The response is kept, because fetch() ends the stream of a response that is not referenced.
     const response = await fetch(new URL("/live", world.url), { signal: controller.signal });
     return { response, status: response.status, controller };
   };
@@ -160,7 +160,7 @@ test("live updates are for a limited number of pages, and those that are closed 
   await expect.poll(async () => (await open()).status, { timeout: 25_000, interval: 100 }).toBe(200);
 });
 
-test("senders tell their certificates and what ends; the overview counts", async () => {
+test("the senders page has certificates and what ends, and the overview has counts", async () => {
   await world.accept("one");
   await world.accept("two");
   await world.buryAll("broken");
@@ -184,7 +184,7 @@ test("senders tell their certificates and what ends; the overview counts", async
   }
 });
 
-test("an event tells its attempts, and what operators did", async () => {
+test("an event page has its attempts, and the actions of operators", async () => {
   await world.accept("one");
   const [lease] = await world.inbox.work.claim(1, 60_000);
   if (lease !== undefined) await world.inbox.work.bury(lease, "the upstream is <away>", 503);
@@ -200,7 +200,7 @@ test("an event tells its attempts, and what operators did", async () => {
 });
 
 describe("refused requests", () => {
-  test("are listed in pages and by filters, with what they mean and who has to act", async () => {
+  test("are listed in pages and by filters, with their meaning and who must act", async () => {
     const at = Date.now();
     for (let index = 0; index < 60; index += 1) await world.refuse({ at: at - index * 1000, id: `no-${index}` });
     await world.refuse({ code: "issuer_unknown", sender: ACME, route: "/hooks/acme", at: at - 100_000 });
@@ -219,7 +219,7 @@ describe("refused requests", () => {
     expect(overview.refusals.reduce((sum, { refusals }) => sum + refusals, 0)).toBe(61);
   });
 
-  test("tell the nearest entry, and how to accept the certificate", async () => {
+  test("have the nearest entry, and how to accept the certificate", async () => {
     const stranger = await issueCertificate({ subject: [{ CN: ["stranger"] }] }, world.senders.root);
     const nearMiss = { sender: ACME, entry: 0, failed: ["subject.CN"] };
     const certificate = { sha256: "ab".repeat(32), der: stranger.base64, intermediates: [world.senders.root.base64] };
@@ -262,7 +262,7 @@ describe("refused requests", () => {
     expect(html).toContain("npm run -s countersign --");
   });
 
-  test("by the platform's verdict show it", async () => {
+  test("because of the platform's verdict show this verdict", async () => {
     const verdict = "FAILED:self signed certificate";
     await world.refuse({ code: "platform_disagrees", line: { decision: "refused", verdict } });
     const html = await textOf("/refusals/1");
@@ -271,14 +271,14 @@ describe("refused requests", () => {
   });
 
   test.each(["assertion_missing", "body_mismatch", "sender_mismatch", "replayed", "body_too_large"])(
-    "as %s get no command that would go through other steps",
+    "with %s get no command that would go through other steps",
     async (code) => {
       await world.refuse({ code });
       expect(await textOf("/refusals/1")).not.toMatch(/countersign (?:--|explain)/);
     },
   );
 
-  test("after the proof do not say that nothing was proven, and those of an edge show the route", async () => {
+  test("after a proof do not say that nothing was proven, and those of an edge show the route", async () => {
     const certificate = { sha256: "ab".repeat(32), der: world.senders.acme.base64, intermediates: [] };
     await world.refuse({ code: "sender_not_allowed", certificate, target: undefined, route: "/hooks/beta" });
     const html = await textOf("/refusals/1");
@@ -286,7 +286,7 @@ describe("refused requests", () => {
     expect(html).toContain('<span class="method"><bdi>POST</bdi></span> <bdi>/hooks/beta</bdi>');
   });
 
-  test("that nobody has to act on do not ask an operator", async () => {
+  test("that need no action do not ask an operator to act", async () => {
     await world.refuse({ code: "assertion_missing" });
     expect(await textOf("/refusals/1")).toContain("nobody has to act");
   });
@@ -304,7 +304,7 @@ describe("refused requests", () => {
 describe("actions", () => {
   const stateOf = async (id: string) => (await world.inbox.event(id))?.state;
 
-  test("on what a filter means: counted, confirmed, done and written down", async () => {
+  test("on the events of a filter are counted, confirmed, done and logged", async () => {
     for (const id of ["a", "b"]) await world.accept(id);
     await world.buryAll("broken");
     await world.accept("c", { sender: BETA, identity: world.senders.beta });
@@ -324,7 +324,7 @@ describe("actions", () => {
     expect(await world.inbox.event("a")).toMatchObject({ state: "done", reason: "a test <b>" });
     await world.accept("b");
     await world.completeAll();
-    // A filter does not mean what was dropped.
+    // An event that was dropped is not selected by a filter.
     const { events } = (await world.json("/actions/run")) as { events: { id: string }[] };
     expect(events.map(({ id }) => id)).toEqual(["b"]);
     expect(await (await confirm(world, "/actions/run")).json()).toMatchObject({ changed: 1 });
@@ -332,7 +332,7 @@ describe("actions", () => {
     expect(world.lines.map(({ action }) => action)).toEqual(["drop", "run"]);
   });
 
-  test("that the inbox refuses change nothing and say why; what left its state meanwhile is counted", async () => {
+  test("that the inbox refuses change nothing and say why, and events that changed meanwhile are counted", async () => {
     await world.accept("first", { orderKey: '["o"]' });
     await world.accept("second", { orderKey: '["o"]' });
     for (let index = 0; index < 2; index += 1) await world.completeAll();

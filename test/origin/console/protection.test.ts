@@ -31,7 +31,7 @@ const PAGES = [
 
 const get = (path: string, headers: Record<string, string> = {}) => fetch(new URL(path, world.url), { headers });
 
-/** fetch() sets Host by itself. */
+/** Sends a request with any Host, because fetch() always sets Host itself. */
 function statusOf(path: string, headers: Record<string, string>, method = "GET"): Promise<number> {
   return new Promise((resolve, reject) => {
     const outgoing = request(new URL(path, world.url), { method, headers }, (incoming) => {
@@ -78,7 +78,7 @@ test("a foreign Host, Origin or site gets 403 on every page, before anybody asks
   expect(await statusOf("/events", { "sec-fetch-site": "none" })).toBe(200);
 });
 
-test("who is not known sees nothing, and methods that change nothing here are refused", async () => {
+test("an unknown visitor sees nothing, and methods that are not used here are refused", async () => {
   world.setRole(undefined);
   for (const path of PAGES) {
     const response = await get(path);
@@ -105,7 +105,7 @@ describe("an action", () => {
     expect(await state()).toBe("waiting");
   });
 
-  test("is refused to a reader, who sees no way to it", async () => {
+  test("is refused to a reader, who sees no link to it", async () => {
     const token = await tokenOf();
     world.setRole("reader");
     expect((await post({ id: "one", token })).status).toBe(403);
@@ -138,7 +138,7 @@ test("a mounted console links within its path, and is for its hosts alone", asyn
   expect((await ask("https://other.example/admin/console")).status).toBe(403);
 });
 
-test("options that cannot be meant are refused, all at once", () => {
+test("invalid options are refused, all at once", () => {
   const options = { inbox: world.inbox, policy: world.policy, hosts: [], path: "console" };
   expect(() => createConsole(options as never)).toThrow(
     /path "console" is no path[\s\S]*hosts is empty[\s\S]*visitor is missing/,

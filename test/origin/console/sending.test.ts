@@ -34,7 +34,7 @@ test("a test that is refused leads to the refusal", async () => {
   expect(((await world.json(href))["refusals"] as unknown[]).length).toBe(1);
 });
 
-test("a body that is too long is told apart from a form that is too old", async () => {
+test("a body that is too long is distinguished from a form that is too old", async () => {
   answer = { status: 202, body: "{}" };
   for (const length of [65_537, 2_000_000]) {
     const response = await send("x".repeat(length));
@@ -47,7 +47,7 @@ test("a body that is too long is told apart from a form that is too old", async 
   expect((await send("x".repeat(65_536))).status).toBe(200);
 });
 
-test("a mounted console answers with a slash at its end too", async () => {
+test("a mounted console also answers at its path with a slash at the end", async () => {
   const { inbox, policy } = world;
   const visitor = () => ({ role: "reader" }) as const;
   const app = new Hono();

@@ -1,4 +1,4 @@
-// The console over each store: every page can be made, also of an inbox that is empty.
+// The console with each store. Every page can be made, also with an empty inbox.
 
 import { hash } from "node:crypto";
 import { expect, test } from "vitest";
@@ -23,7 +23,7 @@ const PAGES = [
 ];
 
 describeOnStores("the console", (given) => {
-  test("makes every page, and finds what is there", async () => {
+  test("makes every page, and finds what is stored", async () => {
     const senders = await createSenders();
     const inbox = await openTestInbox(given.stack, given.location);
     const policy = compilePolicy(senders.policy);

@@ -1,4 +1,4 @@
-// A console in this process, over a real inbox file, with events of two senders.
+// A console in this process, with a real inbox file and events of two senders.
 
 import { join } from "node:path";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -20,16 +20,16 @@ export interface World {
   readonly policy: Policy;
   readonly senders: Senders;
   readonly lines: readonly LogLine[];
-  /** Of every visitor from now on. */
+  /** Sets the role of every visitor from now on. */
   setRole(role: ConsoleRole | undefined): void;
   accept(id: string, parts?: Partial<DeliveryParts>): Promise<void>;
-  /** Buries what is due. */
+  /** Buries all events that are due. */
   buryAll(reason: string): Promise<void>;
-  /** Is done with what is due. */
+  /** Completes all events that are due. */
   completeAll(): Promise<void>;
-  /** Keeps a refused request. */
+  /** Stores a refused request. */
   refuse(refused: Partial<RefusedRequest>): Promise<void>;
-  /** The facts of a page. */
+  /** Returns the facts of a page as JSON. */
   json(path: string): Promise<Record<string, unknown>>;
 }
 
@@ -93,7 +93,7 @@ export async function startConsole(
   };
 }
 
-/** The form of a confirmation page, as a program sends it. */
+/** Sends the form of a confirmation page, as a program does. */
 export async function confirm(world: World, path: string, more: Record<string, string> = {}): Promise<Response> {
   const { token, events } = (await world.json(path)) as { token: string; events: { id: string }[] };
   const form = new URLSearchParams({ token, ...more });

@@ -1,4 +1,4 @@
-// What the policy of now says of a stored event: with the secrets and the lists that are there, and without them.
+// How the current policy judges a stored event: with secrets and revocation lists, and without them.
 
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -67,7 +67,7 @@ test("a signature whose secret is not loaded here, or whose body is deleted, is 
   expect(erased).toMatchObject({ verdict: "undecided", why: "cannot be checked: the body is deleted" });
 });
 
-test("credentials count as checked when the event came with them, and are undecided when it did not", async () => {
+test("credentials count as checked if they were checked for the stored event, and are undecided otherwise", async () => {
   const body = "{}";
   const signed = (SIGNED_SENDERS["docusign"]?.sign(Buffer.from(body)) ?? []).map(
     ([key, value]) => [key, value] as const,
@@ -86,7 +86,7 @@ test("credentials count as checked when the event came with them, and are undeci
   for (const secret of Object.values(SECRETS)) expect(JSON.stringify(explained)).not.toContain(secret);
 });
 
-test("revocation lists are asked where they are, and not asked where none are kept", async () => {
+test("revocation lists are used if there are any, and otherwise not checked", async () => {
   const event = await store({ identity: senders.acme });
   const crls = { sources: ["https://crls.invalid/root.crl"], freshness: "require" as const };
   const anchors = Object.fromEntries(
@@ -103,7 +103,7 @@ test("revocation lists are asked where they are, and not asked where none are ke
   expect([unasked.verdict, unasked.certificateNow]).toEqual(["accepted", undefined]);
 });
 
-test("the policy that changed since: another route, another sender, a smaller limit, a denied certificate", async () => {
+test("a policy that has changed: another route, another sender, a smaller limit, a denied certificate", async () => {
   const event = await store({ identity: senders.acme });
   const { policy } = senders;
   const route = { senders: [ACME], methods: ["POST"] };
@@ -126,7 +126,7 @@ test("the policy that changed since: another route, another sender, a smaller li
   expect(await told({ ...policy, deny: [{ sha256 }] })).toEqual(["refused", "certificate_denied"]);
 });
 
-test("the certificate is judged by the time of the event, and by the time of now", async () => {
+test("the certificate is judged at the time of the event, and at the current time", async () => {
   const event = await store({ identity: senders.acme });
   const late = NOW + 100 * 365 * 86_400;
   const explained = await explainEvent(event, by(senders.policy, false), late);

@@ -27,8 +27,8 @@ describeOnStores("certificates of a sender with many", (given) => {
   });
 
   /**
-   * Inserts certificates that were last seen this number of seconds ago. A row whose intermediates are not JSON cannot be read, so
-   * a test notices if it is read.
+   * Inserts certificates that were last seen `seconds` ago. If `intermediates` is not JSON, reading the row fails. So a test
+   * notices a row that should not be read.
    */
   const insert = (count: number, seconds: number, intermediates = "'[]'") =>
     changeByHand(

@@ -1,4 +1,4 @@
-// A step that a later version appends, and versions that this program does not know. On every store.
+// A migration step that a later version adds, and an inbox of a version that this program does not know. Tested on every store.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import { temporaryDirectory } from "../../support/temporary.ts";
 const NOW = 1_800_000_000;
 const NOTE = "ALTER TABLE event ADD COLUMN note TEXT NOT NULL DEFAULT 'none'";
 const FAILING = `${NOTE}; CREATE TABLE certificate (mine INTEGER)`;
-/** What a program with one more step makes of an inbox. */
+/** The version of an inbox that a program with one more step has migrated. */
 const NEXT_VERSION = FIRST_VERSION + 1;
 
 describeOnStores("the version of an inbox", (given) => {
@@ -31,7 +31,7 @@ describeOnStores("the version of an inbox", (given) => {
       isPostgresUrl(given.location) ? `UPDATE version SET version = ${version}` : `PRAGMA user_version = ${version}`,
     ]);
 
-  /** Makes this program the next version, until the end of the test. Returns what makes it the current one again. */
+  /** Adds a step to this program, as in the next version, until the end of the test. Returns a function that removes the step. */
   function appendStep(step: string): () => void {
     const lists = [SQLITE_STEPS, POSTGRES_STEPS] as string[][];
     const lengths = lists.map((steps) => steps.push(step) - 1);
@@ -53,7 +53,7 @@ describeOnStores("the version of an inbox", (given) => {
     return Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   }
 
-  test("rises when an origin with one more step starts on it; its events stay, and readers wait for that", async () => {
+  test("rises when an origin with one more step opens it: its events are kept, and readers must wait for that", async () => {
     const before = await open();
     await accept(before, "a");
     await before.close();
@@ -71,12 +71,12 @@ describeOnStores("the version of an inbox", (given) => {
     given.stack.defer(() => reader.close());
     expect(await idsOf(reader)).toEqual(["a", "b"]);
     expect((await inbox.work.claim(9, 30_000)).map(({ event }) => event.id)).toEqual(["a", "b"]);
-    // Starting once more runs no step.
+    // A second start runs no step.
     await (await open()).close();
     expect(await readVersion()).toBe(NEXT_VERSION);
   });
 
-  test("may rise under an origin of the version before, which goes on until it is stopped", async () => {
+  test("may rise while an origin of the previous version runs, which continues until it is stopped", async () => {
     const before = await open();
     await accept(before, "a");
     appendStep(NOTE);
@@ -98,7 +98,7 @@ describeOnStores("the version of an inbox", (given) => {
     await expect(openInbox(given.location)).rejects.toThrow(/already exists/);
     expect(await readVersion()).toBe(FIRST_VERSION);
     undo();
-    // Fails if the first statement of the step was kept.
+    // This statement fails if the first statement of the step was kept.
     await changeByHand(given.location, [NOTE]);
     expect(await idsOf(await open())).toEqual(["a"]);
   });

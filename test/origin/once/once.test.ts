@@ -75,8 +75,8 @@ function sendTo(accept: AcceptDelivery): Send {
 
 const TWO_DAYS_AGO = Math.floor(Date.now() / 1000) - 2 * 86_400;
 /**
- * On average, one in a hundred inserts is followed by a prune. With this number of inserts, the probability that none is followed by one is one
- * in three million.
+ * On average, one in a hundred inserts is followed by a prune. With this number of inserts, the probability that none is followed
+ * by one is one in three million.
  */
 const MANY = Array.from({ length: 1_500 }, (_, index) => `id-${index}`);
 

@@ -1,4 +1,4 @@
-// The watch of a running origin: what ends soon, what a sender presents for the first time, and the metrics of both.
+// A running origin watches what ends soon, and what a sender presents for the first time. It has metrics of both.
 
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -32,7 +32,7 @@ afterEach(() => stack.disposeAsync());
 const acmeCertificate = (days: number, issuer = files.senders.root): Promise<Identity> =>
   issueCertificate({ subject: subjectOf(ACME), notAfter: inDays(days) }, issuer);
 
-/** Returns when the new one ends. */
+/** Replaces the listener's certificate. Returns when the new certificate ends. */
 async function replaceListener(days: number, keys?: CryptoKeyPair): Promise<Date> {
   const server = await issueCertificate(
     {
@@ -52,7 +52,7 @@ async function replaceListener(days: number, keys?: CryptoKeyPair): Promise<Date
 
 const linesOf = ({ lines }: TlsProcess, decision: string) => lines.filter((line) => line["decision"] === decision);
 
-/** The samples of one metric: by its labels, the value. */
+/** Returns the samples of one metric: the value for each set of labels. */
 async function scrape(origin: TlsProcess, metric: string): Promise<Map<string, number>> {
   const response = await fetch(origin.ready["metrics"] ?? "");
   expect(response.status).toBe(200);
@@ -70,7 +70,7 @@ const decided = (code: string, route: string, sender: string) =>
   `decision="${code === "" ? "accepted" : "refused"}",code="${code}",route="${route}",sender="${sender}"`;
 
 describe("what ends soon", () => {
-  test("is told of after the ready line, once; a reload brings what follows from it", async () => {
+  test("is logged once, after the ready line, and a reload logs what it changes", async () => {
     await replaceListener(10);
     const origin = await startTlsProcess(stack, files);
     expect(await origin.line({ decision: "expiring" })).toMatchObject({
@@ -87,7 +87,7 @@ describe("what ends soon", () => {
     expect(linesOf(origin, "expiring")).toHaveLength(2);
   });
 
-  test("is a sender's certificate as soon as it was accepted", async () => {
+  test("includes a sender's certificate as soon as it is accepted", async () => {
     const origin = await startTlsProcess(stack, files);
     const acme = await issueCertificate(
       { subject: subjectOf(ACME), notBefore: new Date(Date.now() - 100 * 24 * HOUR_MILLISECONDS), notAfter: inDays(5) },
@@ -122,7 +122,7 @@ describe("a first sight", () => {
     expect(linesOf(origin, "noticed")).toHaveLength(1);
   });
 
-  test("is none of what was refused", async () => {
+  test("is not logged for a refused certificate", async () => {
     const origin = await startTlsProcess(stack, files);
     const stranger = await issueCertificate({ subject: subjectOf(ACME) });
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
@@ -146,7 +146,7 @@ describe("metrics", () => {
     expect((await fetch(origin.ready["metrics"] ?? "", { method: "POST" })).status).toBe(404);
   });
 
-  test("count decisions while events flow, and hold no value of a stranger", async () => {
+  test("count decisions while events arrive, and contain no value of a stranger", async () => {
     const origin = await startTlsProcess(stack, files, "--metrics", "127.0.0.1:0");
     const acme = new TlsSender(origin.server, files.senders.acme);
     stack.defer(() => acme.close());
@@ -189,7 +189,7 @@ describe("metrics", () => {
     );
   });
 
-  test("of a port that is taken stop the start, in one line", async () => {
+  test("on a port that is taken prevent the start, with one line", async () => {
     const { port } = new URL(await listen(stack, () => {}));
     for (const workers of ["1", "2"]) {
       const { code, stderr } = await runCountersign([...files.args, "--metrics", port, "--workers", workers]);
@@ -204,7 +204,7 @@ describe("metrics", () => {
 });
 
 describe("two workers", () => {
-  test("have one page of metrics, which never goes back, and tell of each thing once", async () => {
+  test("have one page of metrics, whose counts never decrease, and log everything once", async () => {
     await replaceListener(10);
     const origin = await startTlsProcess(stack, files, "--metrics", "127.0.0.1:0", "--workers", "2");
     const accepted = async () =>
@@ -226,15 +226,15 @@ describe("two workers", () => {
       .toEqual(new Map([[`sender="${ACME}",what="new key"`, 1]]));
     await origin.line({ decision: "expiring" });
 
-    // A worker that is killed takes nothing of what was counted with it.
+    // When a worker is killed, the counts that it has reported are not lost.
     const [victim] = readFileSync(`/proc/${origin.pid}/task/${origin.pid}/children`, "utf8").split(" ");
     process.kill(Number(victim), "SIGKILL");
-    // Until the primary knows, it hands connections to the one that is gone.
+    // Until the primary notices the end of this worker, it still gives connections to it.
     await expect.poll(() => existsSync(`/proc/${victim}`)).toBe(false);
     expect(await accepted()).toBeGreaterThanOrEqual(60);
     for (let sent = 0; sent < 5; sent += 1) await sendOnce(origin.server, files.senders.acme);
     await expect.poll(accepted).toBe(65);
-    // The new worker looks as well: its lines are known.
+    // The new worker checks expiry too, but its lines are already known. So no second line is logged.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(linesOf(origin, "expiring")).toHaveLength(1);
     expect(await origin.stop()).toBe(0);

@@ -1,5 +1,5 @@
-// What an origin keeps of refused requests, whichever way they came in: with the certificate that was presented, and without
-// anything that could be a secret. Read by `countersign inbox refusals`.
+// What an origin keeps about refused requests in each mode. It keeps the presented certificate, and nothing that could be a secret.
+// `countersign inbox refusals` reads it.
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -71,7 +71,8 @@ test("behind the edge, with the sender that its assertion names, and the certifi
   const send = (headers = forwarded.headers, target = forwarded.target) =>
     exchange({ ...forwarded, headers, target: target ?? "", url: `${origin.ready["origin"]}` });
   expect((await send()).status).toBe(202);
-  // A replay, no assertion, a path of nobody, a target in two spellings, a certificate of another sender.
+  // Sends a replay, a request without an assertion, an unknown path, a target in another spelling, and a certificate of another
+  // sender.
   expect((await send()).status).toBe(409);
   expect((await send([["authorization", `Bearer ${SECRET}`]])).status).toBe(401);
   expect((await send([["cookie", SECRET]], `/nowhere?token=${SECRET}`)).status).toBe(404);
@@ -124,7 +125,7 @@ test("behind the edge, with the sender that its assertion names, and the certifi
     expect(metrics).toMatch(/^countersign_refusals_dropped_total 0$/m);
   }, SOON);
   expect(await origin.stop()).toBe(0);
-  // Nothing that could be a secret is in the file, nor in its log.
+  // Neither the database file nor its log contains anything that could be a secret.
   expect(readFileSync(file("inbox.sqlite")).includes(SECRET)).toBe(false);
 });
 
@@ -152,7 +153,7 @@ test("behind the edge, on a route that names a host, explained by that route", a
   expect(JSON.parse(explained.stdout)).toMatchObject({ code: "sender_not_allowed", route: { path: route } });
 });
 
-test("of a listener with several workers, also handshakes that failed", async () => {
+test("at a listener with several workers, also for failed handshakes", async () => {
   const files = await writeTlsFiles(stack);
   file = (name) => join(files.inbox, "..", name);
   const origin = await startTlsProcess(stack, files, "--workers", "2");
@@ -162,7 +163,7 @@ test("of a listener with several workers, also handshakes that failed", async ()
   expect((await sendOnce(origin.server, files.senders.beta, target)).status).toBe(403);
   expect((await sendOnce(origin.server, files.senders.acme, target)).status).toBe(202);
   await expect(sendOnce({ ...origin.server, name: "other.example.com" }, stranger, target)).rejects.toThrow();
-  // One that proves nothing also leaves a line of its handshake.
+  // A handshake that proves nothing also causes a log line.
   const refusals = await vi.waitFor(async () => {
     const all = await refusalsOf();
     expect(all.map(({ code }) => code)).toEqual(
@@ -177,7 +178,7 @@ test("of a listener with several workers, also handshakes that failed", async ()
   expect(await origin.stop()).toBe(0);
 });
 
-test("behind a proxy, what waits is written at the end, and with --refusals off nothing is", async () => {
+test("behind a proxy, the rest is written at the end, and with --refusals off nothing is written", async () => {
   const socket = file("origin.sock");
   const ask = (headers: Record<string, string>) =>
     new Promise((resolve, reject) => {
@@ -201,7 +202,7 @@ test("behind a proxy, what waits is written at the end, and with --refusals off 
   ]);
 });
 
-test("lines that tell of no request are left out, and names that the policy does not have", () => {
+test("lines that are not about a request are left out, and so are names that are not in the policy", () => {
   const policy = compilePolicy(senders.policy);
   const kept = (given: object, facts?: RefusedFacts) => {
     const line = given as LogLine;

@@ -1,4 +1,5 @@
-// An origin under systemd and as the first process of a container: what it tells its manager, and which signals it obeys.
+// An origin under systemd, and as the first process of a container. Tests what it reports to its service manager, and which signals
+// end it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -33,7 +34,10 @@ while True:
     print(receiver.recv(4096).decode().replace("\\n", " "), flush=True)
 `;
 
-/** The end of a service manager: a datagram socket, which Node has not. Returns what came, but for the barriers of systemd-notify. */
+/**
+ * The receiving side of a service manager. It is a program in Python, because Node has no datagram sockets of this kind. Returns
+ * the messages, without the barriers of systemd-notify.
+ */
 async function receive(socket: string): Promise<readonly string[]> {
   const receiver = spawn("python3", ["-c", RECEIVER, socket], { stdio: ["ignore", "pipe", "inherit"] });
   stack.defer(() => void receiver.kill());
@@ -44,7 +48,7 @@ async function receive(socket: string): Promise<readonly string[]> {
   return messages;
 }
 
-/** A worker whose loop is blocked does not see that its primary is gone. */
+/** Kills a primary and its workers. A worker with a blocked event loop does not notice that its primary has ended. */
 function killWithWorkers({ pid }: ChildProcess): void {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
   for (const one of [Number(pid), ...children.map(Number)]) process.kill(one, "SIGKILL");
@@ -56,7 +60,7 @@ describe.skipIf(!hasManager)("a service manager", () => {
   test.each<[string, readonly string[]]>([
     ["one process", []],
     ["two workers", ["--workers", "2"]],
-  ])("hears of %s when it is ready, that it lives, and when it stops: once each", async (name, more) => {
+  ])("is told by %s when it is ready, that it is alive, and when it stops, once each", async (name, more) => {
     const socket = file(`${name}.sock`);
     const messages = await receive(socket);
     const environment = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "4000000" };
@@ -72,7 +76,7 @@ describe.skipIf(!hasManager)("a service manager", () => {
     ]);
   });
 
-  test("is told nothing by a loop that is blocked; a worker whose loop is blocked is killed and replaced", async () => {
+  test("gets no message from a blocked event loop, and a worker with a blocked loop is killed and replaced", async () => {
     const socket = file("blocked.sock");
     const messages = await receive(socket);
     writeFileSync(file("blocking.ts"), "export default () => { for (;;); };\n");
@@ -91,7 +95,7 @@ describe.skipIf(!hasManager)("a service manager", () => {
       await new Promise((resolve) => setTimeout(resolve, 2_500));
       return beats() - before;
     };
-    // Some may have been on their way. A loop that turns beats three times meanwhile.
+    // Some messages may still arrive. A running event loop would send about three in this time.
     await expect.poll(beatsMeanwhile).toBe(0);
     single.process.kill("SIGKILL");
     await once(single.process, "exit");
@@ -105,7 +109,7 @@ describe.skipIf(!hasManager)("a service manager", () => {
     expect(await several.line({ code: "worker_died" })).toMatchObject({ cause: "it hung, and was killed" });
   });
 
-  test("that cannot be reached is told of once, and the origin serves", async () => {
+  test("that cannot be reached is reported once, and the origin serves", async () => {
     const environment = { NOTIFY_SOCKET: file("nobody.sock"), WATCHDOG_USEC: "400000" };
     const origin = await startCountersign(files.args, environment);
     stack.defer(() => endProcess(origin));
@@ -122,7 +126,9 @@ describe.skipIf(!hasManager)("a service manager", () => {
 
 const isRoot = process.getuid?.() === 0 && existsSync("/usr/bin/unshare");
 
-/** Starts the program as the first process of a namespace; returns its number outside, and how it ends. */
+/**
+ * Starts the program as the first process of a PID namespace. Returns its process id outside of the namespace, and its exit code.
+ */
 async function startAsFirst(
   args: readonly string[],
 ): Promise<{ child: ChildProcess; pid: number; code: Promise<number> }> {
@@ -136,14 +142,14 @@ async function startAsFirst(
 }
 
 describe.skipIf(!isRoot)("as the first process of a container", () => {
-  test("SIGTERM ends an origin in good order, with 0", async () => {
+  test("SIGTERM ends an origin cleanly, with 0", async () => {
     const { child, pid, code } = await startAsFirst([...files.args, "--json"]);
     if (child.stdout !== null) await once(child.stdout, "data");
     process.kill(pid, "SIGTERM");
     expect(await code).toBe(0);
   });
 
-  test("SIGTERM ends a command that listens to no signal by itself", async () => {
+  test("SIGTERM ends a command that has no signal handler of its own", async () => {
     const silent = createServer();
     onTestFinished(() => void silent.close());
     silent.listen(0, "127.0.0.1");

@@ -1,4 +1,4 @@
-// A file is watched by what its path leads to, whichever part of the way is replaced.
+// Watches the file to which a path leads. A change is noticed whichever part of the path is replaced.
 
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { watchFiles } from "../../../origin/service/watch-files.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
-/** Puts a link in the place of another in one step, as deployments do. */
+/** Replaces a link in one step, as deployments do. */
 function replaceLink(target: string, path: string): void {
   symlinkSync(target, `${path}.new`);
   renameSync(`${path}.new`, path);
@@ -19,7 +19,7 @@ type Arrangement = readonly [
   change: (at: (name: string) => string) => void,
 ];
 
-/** In each, the file's content is "old", and becomes "new". */
+/** In each arrangement, the content of the file is "old" and becomes "new". */
 const ARRANGEMENTS: readonly Arrangement[] = [
   [
     "written in place",
@@ -121,7 +121,7 @@ function link(path: string, target: string): string {
   return path;
 }
 
-test.concurrent.each(ARRANGEMENTS)("a change is told once, and whole, of a file %s", async (_, arrange, change) => {
+test.concurrent.each(ARRANGEMENTS)("a complete change is reported once: a file %s", async (_, arrange, change) => {
   await using stack = new AsyncDisposableStack();
   const directory = temporaryDirectory(stack);
   const at = (name: string) => join(directory, name);
@@ -139,7 +139,7 @@ test.concurrent.each(ARRANGEMENTS)("a change is told once, and whole, of a file 
   expect(seen).toEqual(["new"]);
 });
 
-test("nothing is told where nothing changed, nor after the end", async () => {
+test("nothing is reported without a change, or after the end", async () => {
   await using stack = new AsyncDisposableStack();
   const file = write(join(temporaryDirectory(stack), "file"), "old");
   let count = 0;

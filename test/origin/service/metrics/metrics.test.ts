@@ -1,4 +1,4 @@
-// Metrics of the other two ways in, behind the edge and behind a proxy, and what may become a label.
+// The metrics of the two other modes, behind the edge and behind a proxy. Also tests which values may become a label.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
@@ -37,7 +37,7 @@ const accepted = `countersign_decisions_total{decision="accepted",code="",route=
 const refused = (code: string) =>
   `countersign_decisions_total{decision="refused",code="${code}",route="/hooks/acme",sender=""} 1`;
 
-test("an origin behind the edge counts what it decides, by route and sender", async () => {
+test("an origin behind the edge counts its decisions, by route and sender", async () => {
   const key = await newSigningKey();
   writeFileSync(file("jwks.json"), JSON.stringify({ keys: [publicJwk(key)] }));
   const edge = ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", file("jwks.json"), "--port", "0"];
@@ -57,7 +57,7 @@ test("an origin behind the edge counts what it decides, by route and sender", as
   expect(samples.join()).toContain(`code="replayed",route="/hooks/acme",sender="${ACME}"`);
   const text = await metricsOf(origin);
   expect(text).toMatch(/^countersign_request_duration_seconds_count\{decision="accepted"\} 1$/m);
-  // The replay was asked of the inbox too.
+  // The inbox was also asked about the replay, so the count is 2.
   expect(text).toMatch(/^countersign_accept_duration_seconds_count 2$/m);
   expect(text).toMatch(/^countersign_build_info\{version="\S+",node="v\S+"\} 1$/m);
   expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
@@ -65,7 +65,7 @@ test("an origin behind the edge counts what it decides, by route and sender", as
   expect(await origin.stop()).toBe(0);
 });
 
-test("an origin behind a proxy serves them beside its socket", async () => {
+test("an origin behind a proxy serves metrics in addition to its socket", async () => {
   const socket = file("origin.sock");
   const origin = await start("--behind-proxy", "haproxy", "--socket", socket);
   const send = (headers: Record<string, string>) =>
@@ -81,7 +81,7 @@ test("an origin behind a proxy serves them beside its socket", async () => {
   expect(await origin.stop()).toBe(0);
 });
 
-/** Status and text of a probe. */
+/** Returns the status and the text of a probe. */
 async function probe(origin: Running, path: "/livez" | "/readyz"): Promise<string> {
   const response = await fetch(new URL(path, origin.ready["metrics"]));
   return `${response.status} ${await response.text()}`;
@@ -95,13 +95,13 @@ async function startBehindEdge(...args: readonly string[]): Promise<Running> {
 }
 
 describe("probes", () => {
-  test("say whether the store can be written, leave no line and count for nothing", async () => {
+  test("say whether the store can be written, are not logged and not counted", async () => {
     writeFileSync(file("handler.js"), "export default () => { throw new Error('no'); };");
     const origin = await startBehindEdge("--handler", file("handler.js"));
     await expect.poll(() => probe(origin, "/readyz"), SOON).toBe("200 ok\n");
     expect(await probe(origin, "/livez")).toBe("200 ok\n");
     expect((await fetch(new URL("/healthz", origin.ready["metrics"]))).status).toBe(404);
-    // The origin may be writing.
+    // The timeout is long, because the origin may be writing.
     const database = new DatabaseSync(file("inbox.sqlite"), { timeout: 20_000 });
     database.exec("BEGIN IMMEDIATE");
     await expect
@@ -116,7 +116,7 @@ describe("probes", () => {
     expect(await origin.stop()).toBe(0);
   });
 
-  test("speak of all workers, and the metrics are of all", async () => {
+  test("are about all workers, and so are the metrics", async () => {
     const origin = await startBehindEdge("--workers", "2");
     await expect.poll(() => probe(origin, "/readyz"), SOON).toBe("200 ok\n");
     expect((await exchange({ url: `${origin.ready["origin"]}/hooks/acme` })).status).toBe(401);
@@ -135,7 +135,7 @@ describe("probes", () => {
     expect(await origin.stop()).toBe(0);
   });
 
-  test("distinguish what starts, what is stale and what a restart would mend", () => {
+  test("distinguish a process that starts, one that is silent, and one that needs a restart", () => {
     let now = 0;
     const health = new Health(2, () => now);
     expect([health.faults(), health.problems()]).toEqual([[], ["2 of 2 processes are not ready yet"]]);
@@ -164,7 +164,7 @@ describe("a label", () => {
       route: "/hooks/acme/*",
       sender: ACME,
     });
-    // The edge's own decision in the line is a detail, not a label.
+    // The id in the line is a detail and does not become a label.
     expect(toCount({ decision: "noticed", what: "new key", sender: ACME, id: "x" }, policy)).toEqual({
       ...{ decision: "noticed", code: "new key", route: "", sender: ACME },
     });

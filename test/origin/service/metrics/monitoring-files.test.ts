@@ -1,4 +1,4 @@
-// docs/monitoring: the alert rules do what their test says, and every series that they and the dashboard ask for is served.
+// docs/monitoring. The alert rules pass their own test. Every series that the rules and the dashboard use is served.
 
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -16,10 +16,10 @@ test.skipIf(!isInstalled && process.env["CI"] === undefined)("the alert rules fi
   expect(stdout).toContain("SUCCESS");
 });
 
-/** Of Prometheus itself. */
+/** The series of Prometheus itself, which an origin does not serve. */
 const OTHERS: ReadonlySet<string> = new Set(["up"]);
 
-test("every series and label that rules and dashboard name is there", async () => {
+test("every series and label in the rules and the dashboard is served", async () => {
   const served = await serveAll();
   const rules = readFileSync(`${FOLDER}/alerts.yml`, "utf8");
   const { panels } = JSON.parse(readFileSync(`${FOLDER}/dashboard.json`, "utf8")) as {
@@ -35,12 +35,12 @@ test("every series and label that rules and dashboard name is there", async () =
       if (label !== "job") expect(served, `${name} ${label}`).toMatch(new RegExp(`^${name}\\{[^}]*\\b${label}="`, "m"));
     }
   }
-  // What is served, an operator finds in the dashboard or in a rule.
+  // Every series that an origin serves must be in the dashboard or in a rule.
   const own = [...served.matchAll(/^# TYPE (countersign_\w+)/gm)].map(([, name = ""]) => name);
   for (const name of own) if (name !== "countersign_build_info") expect(asked).toContain(name);
 });
 
-/** The text of an origin that has met everything once. */
+/** Returns the metrics of an origin in which everything has happened once. */
 async function serveAll(): Promise<string> {
   const metrics = await Metrics.load("1.0.0");
   metrics.count({ decision: "accepted", code: "", route: "/hooks/acme", sender: "acme" });

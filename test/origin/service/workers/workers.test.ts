@@ -1,4 +1,5 @@
-// Several processes on one port: one program to its operator, whatever happens to one of them. Linux: /proc says who is who.
+// Several processes on one port. For an operator they are one program, whatever happens to one of them. On Linux, /proc tells which
+// process does what.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
@@ -28,7 +29,7 @@ async function start(): Promise<void> {
 }
 const end = () => stack.disposeAsync();
 
-/** Process ids of the workers. */
+/** Returns the process ids of the workers. */
 function workersOf({ pid }: TlsProcess): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 }
@@ -41,13 +42,13 @@ const isRunning = (pid: number): boolean => {
   }
 };
 
-/** How many connections to the port each worker holds: by the sockets among its open files. */
+/** Returns the number of connections to the port that a worker holds, according to the sockets among its open files. */
 function connectionsOf(pid: number, port: number): number {
   const inodes = new Set(
     readFileSync("/proc/net/tcp", "utf8")
       .split("\n")
       .map((line) => line.trim().split(/\s+/))
-      // ESTABLISHED, and ours is the local end.
+      // Only connections in the state ESTABLISHED whose local end is this port.
       .filter(
         (fields) => fields[3] === "01" && fields[1]?.endsWith(`:${port.toString(16).toUpperCase().padStart(4, "0")}`),
       )
@@ -62,7 +63,7 @@ function connectionsOf(pid: number, port: number): number {
   }).length;
 }
 
-/** Senders that stay connected: some at each worker. */
+/** Opens senders that stay connected, so that each worker has some of the connections. */
 async function connectSenders(count: number): Promise<TlsSender[]> {
   const senders = Array.from({ length: count }, () => new TlsSender(origin.server, files.senders.acme));
   for (const sender of senders) {
@@ -92,7 +93,7 @@ describe("two workers", () => {
     expect(origin.lines.filter((line) => "origin" in line)).toHaveLength(1);
   });
 
-  test("are told of a SIGHUP and of a changed file, both of them", async () => {
+  test("both get a SIGHUP and notice a changed file", async () => {
     const senders = await connectSenders(8);
     const { policy } = files.senders;
     const routes = { ...policy.routes, "/hooks/acme": { senders: [BETA], methods: ["POST"] } };
@@ -105,7 +106,7 @@ describe("two workers", () => {
   });
 });
 
-describe("two workers, of which one dies or that stop,", () => {
+describe("two workers, when one dies or both stop,", () => {
   beforeEach(start);
   afterEach(end);
 
@@ -127,7 +128,7 @@ describe("two workers, of which one dies or that stop,", () => {
     }
     await expect.poll(() => workersOf(origin).filter((pid) => pid !== victim), { interval: 50 }).toHaveLength(2);
     const replaced = workersOf(origin).find((pid) => pid !== survivor) ?? 0;
-    // The new one serves as soon as it listens.
+    // The new worker serves as soon as it listens.
     await expect
       .poll(async () => {
         await connectSenders(2);
@@ -137,12 +138,12 @@ describe("two workers, of which one dies or that stop,", () => {
     expect(readEvents(files.inbox).length).toBeGreaterThan(5);
   });
 
-  test("go on when one dies while the inbox cannot be opened", async () => {
+  test("continue when one dies while the inbox cannot be opened", async () => {
     const [victim = 0] = workersOf(origin);
     const database = new DatabaseSync(files.inbox);
     database.exec("BEGIN IMMEDIATE");
     process.kill(victim, "SIGKILL");
-    // Longer than a new one waits for the file.
+    // This is longer than a new worker waits for the file.
     await new Promise((resolve) => setTimeout(resolve, 6_500));
     database.exec("ROLLBACK");
     database.close();
@@ -168,10 +169,11 @@ describe("two workers, of which one dies or that stop,", () => {
           return { socket, closed: new Promise((resolve) => socket.once("close", resolve)), answer: () => answer };
         }),
       );
-      // One request per worker after those: what was written before has been read.
+      // Sends some more requests, so that each worker handles one of them. After that, the workers have read what was written
+      // before.
       for (let sent = 0; sent < 4; sent += 1) await sendOnce(origin.server, files.senders.acme);
       const ended = new Promise((resolve) => origin.process.once("exit", resolve));
-      // A terminal signals the whole group.
+      // A terminal sends the signal to the whole process group.
       for (const pid of signal === "SIGINT" ? workers : []) process.kill(pid, signal);
       origin.process.kill(signal);
       for (const { socket } of underWay) socket.write(" }");
@@ -188,7 +190,7 @@ describe("two workers, of which one dies or that stop,", () => {
     },
   );
 
-  test("go with their primary when that is killed", async () => {
+  test("end with their primary when it is killed", async () => {
     const workers = workersOf(origin);
     expect(workers.map(isRunning)).toEqual([true, true]);
     origin.process.kill("SIGKILL");
@@ -196,7 +198,7 @@ describe("two workers, of which one dies or that stop,", () => {
   });
 });
 
-test("a fault that only the workers meet ends the program, without trying again and again", async () => {
+test("an error that only occurs in the workers ends the program, without endless retries", async () => {
   await using own = new AsyncDisposableStack();
   const { args } = await writeTlsFiles(own);
   const { port } = new URL(await listen(own, () => {}));
