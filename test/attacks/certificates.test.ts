@@ -1,5 +1,5 @@
-// Known attacks with certificates, against the deployed bundle and the origin's own listener. docs/design/known-attacks.md lists the tests by
-// name.
+// Known attacks with certificates, against the deployed bundle and the origin's own listener. docs/design/known-attacks.md lists
+// the tests by name.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";

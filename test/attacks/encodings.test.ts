@@ -1,5 +1,5 @@
-// Encodings that libraries read in different ways, and that a careless CA may sign, against the deployed bundle and the origin's own
-// listener. docs/design/known-attacks.md lists the tests by name.
+// Encodings that libraries read in different ways, and that a careless CA may sign. They are sent to the deployed bundle and to the
+// origin's own listener. docs/design/known-attacks.md lists the tests by name.
 
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,5 @@
-// Attacks on the inbox by somebody who has a genuine request, or by an admitted sender. docs/design/known-attacks.md lists the tests by name.
+// Attacks on the inbox by somebody who has a genuine request, or by an admitted sender. docs/design/known-attacks.md lists the
+// tests by name.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

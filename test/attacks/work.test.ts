@@ -1,5 +1,5 @@
-// Limits the cost of a stranger's certificates and signatures. All are new, and no CA or key of the policy has signed them. The limits
-// are wide, because a test machine does other work too. `npm run bench -- hostile` measures exactly.
+// Limits the cost of a stranger's certificates and signatures. All are new, and no CA or key of the policy has signed them. The
+// limits are wide, because a test machine does other work too. `npm run bench -- hostile` measures exactly.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// A policy with a route for each kind of entry, in the deployed bundle and in the origin's own listener. Every certificate is sent to
-// both, and both must reach the same verdict.
+// A policy with a route for each kind of entry, in the deployed bundle and in the origin's own listener. Every certificate is sent
+// to both, and both must reach the same verdict.
 
 import { createHash } from "node:crypto";
 import { expect } from "vitest";

@@ -65,7 +65,7 @@ beforeAll(() => {
     write(`escaped-${name}.pem`, pem.replaceAll("\n", `${slash}n`));
     write(`escaped-${name}.key`, `"${keyPem.replaceAll("\n", `${slash}r${slash}n`)}"`);
   }
-  // From these files, no certificate or no key can be read.
+  // The form of these files is not accepted as a certificate, or not as a key.
   openssl("pkcs12", "-export", "-in", "client.pem", "-inkey", "client.key", "-passout", "pass:x", "-out", "client.p12");
   openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-out", "client.p7b");
   openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-outform", "DER", "-out", "client.p7c");

@@ -94,7 +94,7 @@ export function writeServerFiles(directory: string, { server, senders }: World) 
     key: join(directory, "server.key"),
     ca: join(directory, "ca.pem"),
   };
-  // HAProxy needs certificate and key in one file. The others read the first block of the kind that they need.
+  // HAProxy needs certificate and key in one file. nginx and Apache read the first block of the kind that they need.
   writeFileSync(files.certificate, `${server.pem}\n${server.keyPem}\n`);
   writeFileSync(files.key, `${server.keyPem}\n`);
   writeFileSync(files.ca, `${senders.root.pem}\n`);
