@@ -37,7 +37,10 @@ export interface CertificateExtensions {
   readonly unknownCritical: readonly string[];
 }
 
-/** One that is added here may be critical from then on. So add its check first: of a client in verify.ts, of an issuer in issuer.ts. */
+/**
+ * The extensions that may be critical. Before you add one here, add its check: for clients in core/trust/verify.ts, for issuers in
+ * core/trust/issuer.ts.
+ */
 const OID = {
   subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",
