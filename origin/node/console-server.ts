@@ -2,11 +2,12 @@
 // reach that.
 
 import { X509Certificate } from "node:crypto";
-import { createServer, type Server, type ServerOptions } from "node:http";
+import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { isIP } from "node:net";
 import type { LogLine } from "../../core/log-line.ts";
 import { LOOPBACK } from "../../core/url.ts";
+import { FOR_CONSOLE, hostInUrl, REFUSES_HOST_ITSELF } from "./http-limits.ts";
 import { type Address, listen } from "./listening.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "./server.ts";
 import { listenOnSocket } from "./socket-file.ts";
@@ -20,13 +21,7 @@ export interface ConsolePair {
 /** The place where the console listens. */
 export type ConsoleListener = Address | (Address & ConsolePair) | { readonly socket: string };
 
-const OPTIONS: ServerOptions = {
-  maxHeaderSize: 32 * 1024,
-  requestTimeout: 30_000,
-  headersTimeout: 10_000,
-  keepAliveTimeout: 15_000,
-  requireHostHeader: false,
-};
+const OPTIONS = { ...FOR_CONSOLE, ...REFUSES_HOST_ITSELF };
 
 /**
  * Returns a function that recognises the hosts of the console's URL. Ports do not count, because a tunnel may end at another port.
@@ -36,8 +31,7 @@ const OPTIONS: ServerOptions = {
 export function hostsOf(listener: ConsoleListener, more: readonly string[] = []): (host: string) => boolean {
   const names = new Set(more.map((name) => name.toLowerCase()));
   if (!("certificate" in listener)) {
-    if ("hostname" in listener)
-      names.add(isIP(listener.hostname) === 6 ? `[${listener.hostname}]` : listener.hostname.toLowerCase());
+    if ("hostname" in listener) names.add(hostInUrl(listener.hostname).toLowerCase());
     return (host) => LOOPBACK.has(host) || names.has(host);
   }
   const certificate = new X509Certificate(listener.certificate);

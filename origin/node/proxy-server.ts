@@ -11,6 +11,7 @@ import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, forwardedFormat, readForwardedCertificate } from "../forwarded/certificate.ts";
 import type { WithoutEdge } from "../guard/options.ts";
 import type { CertificateOptions } from "../options.ts";
+import { BEHIND_PROXY, REFUSES_HOST_ITSELF } from "./http-limits.ts";
 import { listen } from "./listening.ts";
 import { compileProxyIdentity, type ProveProxy, type ProxyIdentity } from "./proxy-identity.ts";
 import { requireIntermediates } from "./runtime.ts";
@@ -58,26 +59,8 @@ export interface ProxyServerOptions {
   readonly log: (line: LogLine) => void;
 }
 
-/** The leaf and the chain take up to 26 KiB of base64, and more with percent-encoding. */
-const MAX_HEADER_BYTES = 64 * 1024;
 const HANDSHAKE_TIMEOUT_MILLISECONDS = 10_000;
-const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
-/** A proxy that does not buffer is as slow as its slowest sender. */
-const REQUEST_TIMEOUT_MILLISECONDS = 60_000;
-/**
- * nginx and HAProxy keep idle connections for 60 s. This time is longer, so that they never send a request on a connection that is
- * being closed here.
- */
-const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
-
-const HTTP_OPTIONS = {
-  maxHeaderSize: MAX_HEADER_BYTES,
-  headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
-  requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
-  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
-  // The request handler refuses such a request instead, and logs it.
-  requireHostHeader: false,
-} as const;
+const HTTP_OPTIONS = { ...BEHIND_PROXY, ...REFUSES_HOST_ITSELF };
 
 /** Requests on connections whose peer was proven. Only this file adds requests. */
 const fromProxy = new WeakSet<IncomingMessage>();

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIPv6 } from "node:net";
+import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { describeProblem, formatProblem } from "../../core/decision/problem.ts";
 import { describeRefusal } from "../../core/decision/refusal-line.ts";
@@ -12,16 +12,9 @@ import { requireHost } from "../../core/request/host.ts";
 import { showTarget } from "../../core/url.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { closesGracefully } from "./graceful-close.ts";
+import { BEHIND_EDGE, hostInUrl, REFUSES_HOST_ITSELF } from "./http-limits.ts";
 import { type Address, listen } from "./listening.ts";
 import { logFaults } from "./request-faults.ts";
-
-/** Client-Cert and its chain take 26 KiB, and the assertion takes up to 24 KiB more. Node's default of 16 KiB is too small. */
-const MAX_HEADER_BYTES = 64 * 1024;
-/** The edge sends a body from memory, so half a minute is ample. */
-const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
-const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
-/** The edge keeps idle connections for a shorter time, so it never sends a request on a connection that is being closed here. */
-const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 75_000;
 
 /** A server that listens. */
 export interface RunningServer {
@@ -44,17 +37,7 @@ export type FetchHandler = (request: Request, environment?: object) => Response 
  * @throws ConfigurationError if the server cannot listen on the address
  */
 export async function serve(fetch: FetchHandler, options: ListenOptions): Promise<RunningServer> {
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
-      headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MILLISECONDS,
-      // Node would answer such a request without a log line. The request handler refuses it instead.
-      requireHostHeader: false,
-    },
-    requestHandler(fetch, options.log),
-  );
+  const server = createServer({ ...BEHIND_EDGE, ...REFUSES_HOST_ITSELF }, requestHandler(fetch, options.log));
   const close = oversee(server, options.log);
   await listen(server, options);
   return { url: urlOf("http", options.hostname, server), close };
@@ -70,14 +53,10 @@ export function oversee(server: Server, log: (line: LogLine) => void): () => Pro
   return closesGracefully(server);
 }
 
-/**
- * The URL of a server that listens on `hostname`. Puts an IPv6 address in brackets and removes its zone, which a URL cannot hold.
- * @internal
- */
+/** The URL of a server that listens on `hostname`. @internal */
 export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<Server, "address">): string {
   const { port } = server.address() as AddressInfo;
-  const host = isIPv6(hostname) ? `[${hostname.replace(/%.*$/s, "")}]` : hostname;
-  return `${scheme}://${host}:${port}`;
+  return `${scheme}://${hostInUrl(hostname)}:${port}`;
 }
 
 type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;

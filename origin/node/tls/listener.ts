@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../../core/log-line.ts";
 import { Refusal } from "../../../core/refusal.ts";
+import { FOR_SENDERS, REFUSES_HOST_ITSELF } from "../http-limits.ts";
 import { listen } from "../listening.ts";
 import { requireIntermediates } from "../runtime.ts";
 import { type FetchHandler, oversee, type RunningServer, requestHandler, urlOf } from "../server.ts";
@@ -47,13 +48,11 @@ export interface TlsDeadlines {
 
 export const TLS_DEADLINES: TlsDeadlines = {
   handshake: 10_000,
-  headers: 10_000,
-  // Enough for 50 MB at 1 MB/s from a slow sender.
-  request: 60_000,
-  keepAlive: 15_000,
+  headers: FOR_SENDERS.headersTimeout,
+  request: FOR_SENDERS.requestTimeout,
+  keepAlive: FOR_SENDERS.keepAliveTimeout,
   checkInterval: 1_000,
 };
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /** The algorithms have SHA-256 or better. They are for this server's own signatures and for those of clients. */
 const SIGNATURE_ALGORITHMS = [
@@ -103,9 +102,8 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
       requestTimeout: deadlines.request,
       keepAliveTimeout: deadlines.keepAlive,
       connectionsCheckingInterval: deadlines.checkInterval,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      // The request handler refuses such a request instead, and logs it.
-      requireHostHeader: false,
+      maxHeaderSize: FOR_SENDERS.maxHeaderSize,
+      ...REFUSES_HOST_ITSELF,
     },
     requestHandler(fetch, log, requireServerName),
   );
