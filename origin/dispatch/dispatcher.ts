@@ -3,11 +3,9 @@
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
-import { attemptOnce, type Reply } from "./attempt.ts";
 import type { Handler } from "./handler.ts";
-import { HeldLease } from "./held-lease.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "./limits.ts";
-import { Settlement } from "./settle.ts";
+import { type FinishedAttempt, RunningAttempts } from "./running-attempts.ts";
 
 /** Options of a Dispatcher. `limits`: those of `DispatchLimits` that differ from the default. */
 export interface DispatchOptions {
@@ -20,20 +18,6 @@ export interface DispatchOptions {
   readonly clock?: () => number;
   /** 0 ≤ value < 1. */
   readonly random?: () => number;
-}
-
-/** The result of an attempt whose response the sender waits for. */
-export interface FinishedAttempt {
-  /** The stored outcome. `unknown` if none was stored; then the event will be attempted again. */
-  readonly outcome: "done" | "retry" | "dead" | "unknown";
-  readonly isLate: boolean;
-  readonly answer: Reply | undefined;
-}
-
-interface RunOptions {
-  readonly isReplyWanted?: boolean;
-  /** Called when the handler has ended and its outcome is being stored. */
-  readonly onHandled?: () => void;
 }
 
 /** The shortest wait between two looks into the inbox, unless wake() is called. */
@@ -53,12 +37,7 @@ const MAX_GATHERING_MILLISECONDS = 20;
 export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #limits: DispatchLimits;
-  readonly #clock: () => number;
-  readonly #outcomes: Settlement;
-  readonly #stop = new AbortController();
-  /** Running attempts, by event id. If an event is leased again, the latest attempt. */
-  readonly #attempts = new Map<string, { readonly held: HeldLease; readonly end: Promise<unknown> }>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #attempts: RunningAttempts;
   #taken = 0;
   #takenBytes = 0;
   /** How long the last claim took. */
@@ -71,12 +50,11 @@ export class Dispatcher {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: DispatchOptions) {
-    const { work, log, limits, clock = Date.now, random = Math.random } = options;
+    const { work, handler, log, limits, clock = Date.now, random = Math.random } = options;
     this.#options = options;
     this.#limits = { ...DISPATCH_LIMITS, ...limits };
-    this.#clock = clock;
-    this.#outcomes = new Settlement({
-      ...{ work, log, limits: this.#limits, clock, random },
+    this.#attempts = new RunningAttempts({
+      ...{ work, handler, log, limits: this.#limits, clock, random },
       isStopping: () => this.#isStopping,
     });
   }
@@ -102,10 +80,7 @@ export class Dispatcher {
     this.#isStopping = true;
     clearTimeout(this.#timer);
     await this.#looking;
-    const deadline = setTimeout(() => this.#stop.abort(new Error("the origin stops")), milliseconds);
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
-    clearTimeout(deadline);
-    this.#stop.abort(new Error("the origin stops"));
+    await this.#attempts.stop(milliseconds);
   }
 
   /**
@@ -113,7 +88,7 @@ export class Dispatcher {
    * `since`: when the lease was requested, by `performance.now()`.
    */
   answer(lease: Lease, since: number): Promise<FinishedAttempt> {
-    return this.#begin(lease, since, { isReplyWanted: true });
+    return this.#attempts.begin(lease, since, { isReplyWanted: true });
   }
 
   /** Why no event is handed on now: not started, stopping, or the inbox could not be asked the last time. Undefined: nothing is wrong. */
@@ -178,7 +153,7 @@ export class Dispatcher {
         this.#takenBytes -= bytes;
         this.wake();
       };
-      void this.#begin(lease, since, { onHandled }).then(({ outcome }) => {
+      void this.#attempts.begin(lease, since, { onHandled }).then(({ outcome }) => {
         const isFollowed = outcome !== "done" || lease.event.orderKey !== undefined;
         if (isFollowed) this.wake();
       });
@@ -191,50 +166,5 @@ export class Dispatcher {
     const { pollMilliseconds } = this.#limits;
     const dueIn = (await this.#options.work.nextDueIn()) ?? Number.POSITIVE_INFINITY;
     return Math.min(Math.max(dueIn, MIN_WAIT_MILLISECONDS), pollMilliseconds);
-  }
-
-  #begin(lease: Lease, since: number, options: RunOptions): Promise<FinishedAttempt> {
-    const { id } = lease.event;
-    const held = new HeldLease(this.#options.work, lease, this.#limits.leaseMilliseconds, since);
-    // If this process still runs an attempt whose lease has expired, it must end before the next one starts.
-    const earlier = this.#attempts.get(id);
-    earlier?.held.lose();
-    const run = () => this.#run(held, options);
-    const end = Promise.resolve(earlier?.end)
-      .then(run)
-      .catch((error): FinishedAttempt => {
-        this.#options.log({ decision: "failed", code: "internal_error", id, why: String(error) });
-        return { outcome: "unknown", isLate: false, answer: undefined };
-      });
-    const entry = { held, end };
-    this.#attempts.set(id, entry);
-    this.#underWay.add(end);
-    void end.finally(() => {
-      held.letGo();
-      this.#underWay.delete(end);
-      if (this.#attempts.get(id) === entry) this.#attempts.delete(id);
-    });
-    return end;
-  }
-
-  async #run(held: HeldLease, { isReplyWanted = false, onHandled = () => {} }: RunOptions): Promise<FinishedAttempt> {
-    const { end, outcome } = await this.#handle(held, isReplyWanted).finally(onHandled);
-    return { outcome: await outcome, isLate: end.ending === "deadline", answer: end.answer };
-  }
-
-  /** Resolves when the handler has ended and its outcome is being stored. */
-  async #handle(held: HeldLease, isReplyWanted: boolean) {
-    const { deadlineMilliseconds, answerDeadlineMilliseconds, maxAttempts } = this.#limits;
-    const started = performance.now();
-    const end = await attemptOnce(held.lease, {
-      maxAttempts,
-      handler: this.#options.handler,
-      deadlineMilliseconds: isReplyWanted ? answerDeadlineMilliseconds : deadlineMilliseconds,
-      interrupt: AbortSignal.any([held.lost, this.#stop.signal]),
-      isReplyWanted,
-      clock: this.#clock,
-    });
-    const outcome = this.#outcomes.store(held, end, Math.round(performance.now() - started));
-    return { end, outcome };
   }
 }

@@ -10,7 +10,8 @@ import { RETRY_AFTER_SECONDS } from "../../core/wire.ts";
 import type { AcceptDelivery } from "../accept.ts";
 import type { Inbox, Lease } from "../inbox/inbox.ts";
 import type { Reply } from "./attempt.ts";
-import type { Dispatcher, FinishedAttempt } from "./dispatcher.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { FinishedAttempt } from "./running-attempts.ts";
 
 export interface ReplyOptions {
   /** The current policy. */
