@@ -1,12 +1,12 @@
-// The records of attempts, for both stores. A running attempt, and the one that made the event done, are in the row of work: most
-// events have only that one, and it costs no further row. Every other end has a row in the table `attempt`.
+// The records of attempts, for both stores. The row of work holds a running attempt, or the attempt that made the event done. Most
+// events have only this attempt, so it needs no further row. Every other attempt that ended has a row in the table `attempt`.
 
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
 import { formatReason } from "../dispatch/judge.ts";
 import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "./attempts.ts";
 import type { Row } from "./events/row.ts";
 
-/** A row of the table `attempt`, without the event and its place there. Times in Unix milliseconds. */
+/** A row of the table `attempt`, without the columns for the event and the place. Times are in Unix milliseconds. */
 export interface AttemptRow {
   readonly outcome: Exclude<AttemptOutcome, "running"> | `operator ${OperatorAction["action"]}`;
   readonly number?: number;
@@ -17,10 +17,10 @@ export interface AttemptRow {
   readonly dueAt?: number;
 }
 
-/** After `sequence` and `place`. */
+/** The columns that follow `sequence` and `place`. */
 export const ATTEMPT_ROW_COLUMNS = "outcome, number, began_at, ended_at, status, reason, due_at";
 
-/** One value for each of ATTEMPT_ROW_COLUMNS, in the same order. */
+/** Returns one value for each of ATTEMPT_ROW_COLUMNS, in the same order. */
 export function attemptColumnsOf({ outcome, number, beganAt, endedAt, status, reason, dueAt }: AttemptRow) {
   const text = reason === undefined ? null : formatReason(reason);
   return [
@@ -28,20 +28,23 @@ export function attemptColumnsOf({ outcome, number, beganAt, endedAt, status, re
   ] as const; // biome-ignore format: one value a column
 }
 
-/** Whether a history of this length has records that are not kept. */
+/** Returns true if a history of this length has records that are not kept. */
 export function isLong(recorded: number): boolean {
   return recorded > MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS;
 }
 
-/** The condition on the places of records that are not kept. `recorded` is SQL for the number of all records of the event. */
+/**
+ * Returns the condition that selects records which are not kept, by their place. `recorded` is SQL for the number of all records
+ * of the event.
+ */
 export function isBetween(recorded: string): string {
   return `place > ${MAX_FIRST_ATTEMPTS} AND place <= ${recorded} - ${MAX_LATEST_ATTEMPTS}`;
 }
 
-/** The columns of work for toHistory. */
+/** The columns of work that toHistory needs. */
 export const WORK_HISTORY_COLUMNS = "state, attempts, changed_at, began_at, status, recorded";
 
-/** `work`: the row of WORK_HISTORY_COLUMNS. `rows`: those of the table `attempt`, in the order of their places. */
+/** `work` is the row of WORK_HISTORY_COLUMNS. `rows` are the rows of the table `attempt`, in the order of their places. */
 export function toHistory(work: Row, rows: readonly Row[]): EventHistory {
   const records = rows.map(toRecord);
   const latest = attemptOfWork(work);
@@ -70,7 +73,7 @@ function toRecord(row: Row): EventAttempt | OperatorAction {
   };
 }
 
-/** The attempt whose record is the row of work itself. Undefined if there is none. */
+/** Returns the attempt that is recorded in the row of work itself. Undefined if there is none. */
 function attemptOfWork(work: Row): EventAttempt | undefined {
   const state = work["state"];
   if (work["began_at"] === null || (state !== "done" && state !== "leased")) return undefined;

@@ -1,9 +1,9 @@
-// How much of an inbox is not done: for whoever watches it. One statement that both stores run.
+// Counts how much of an inbox is not done, for programs and people that watch it. Both stores run the same statement.
 
 import type { Row } from "./events/row.ts";
 import type { Backlog } from "./inbox.ts";
 
-/** With more events than that, the number says no more, and counting them would hold up others. */
+/** The largest number of events that are counted. A larger number would be no more useful, and counting it would delay others. */
 const MAX_COUNTED_EVENTS = 100_000;
 
 export const SELECT_BACKLOG = `

@@ -1,4 +1,4 @@
-// Backups of an inbox of either kind. A backup is one file, and it can be restored into either kind of store.
+// Makes backups of an inbox of either kind. A backup is one file, and it can be restored into either kind of store.
 
 import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, lstatSync, mkdtempSync, openSync, renameSync, rmSync } from "node:fs";
@@ -14,8 +14,8 @@ import type { InboxContents } from "./table-rows.ts";
 type SqliteBackup = typeof import("./sqlite/backup.ts");
 
 /**
- * Writes the whole content of an inbox, as of one moment, into a new file. The inbox may be in use. The file is readable only by
- * its owner and appears only when it is complete. It holds bodies in clear text.
+ * Writes the whole content of an inbox, as of one moment, into a new file. The inbox may be in use. Only the owner can read the
+ * file. It appears only when it is complete. It holds bodies in clear text.
  * @throws ConfigurationError if there is no inbox, or if the file exists
  */
 export async function backupInbox(location: string, file: string): Promise<InboxContents> {
@@ -44,8 +44,8 @@ async function copyInto(sqlite: SqliteBackup, location: string, draft: string): 
 }
 
 /**
- * Fills a new or empty inbox with the whole content of a backup, in one transaction: events with their work, certificates, and
- * the ids that detect replays. Does not change the backup. A backup of an older version is upgraded in a copy.
+ * Fills a new or empty inbox with the whole content of a backup, in one transaction: events with their work, certificates, and the
+ * ids that detect replays. The backup is not changed. A backup of an older version is upgraded in a copy.
  * @throws ConfigurationError if the file is not a backup, or if the inbox is not empty; then nothing is changed
  */
 export async function restoreInbox(
@@ -87,7 +87,7 @@ function removeDraft(draft: string): void {
   try {
     for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(draft + end, { force: true });
   } catch {
-    // Below a file there is none, and what went wrong is told already.
+    // If the path goes through a file, the draft does not exist. The error that led here is already reported.
   }
 }
 
@@ -96,7 +96,7 @@ function requireNew(file: string): void {
   throw new ConfigurationError("inbox", [`${file} is there already: a backup is a new file, and overwrites nothing`]);
 }
 
-/** Reserves the name first, so that a file which appeared in the meantime is not replaced. */
+/** Creates the file first. This fails if the file exists, so a file that somebody else has just created is not replaced. */
 function publish(draft: string, file: string): void {
   closeSync(openSync(file, "wx", 0o600));
   renameSync(draft, file);
@@ -108,7 +108,7 @@ function publish(draft: string, file: string): void {
   }
 }
 
-/** Describes faults of the file that is written. Faults of the inbox have their description already. */
+/** Describes faults of the file that is written. Faults of the inbox are already described. */
 function describeFault(error: unknown, file: string): Error {
   if ((error as NodeJS.ErrnoException).code === "EEXIST")
     return new Error(`${file} is there already: a backup is a new file, and overwrites nothing`);

@@ -1,5 +1,5 @@
-// Finds what is new in a sender's certificate, compared with what the sender presented before, and remembers which certificates
-// this process has written. Decides nothing about a request.
+// Finds what is new in a sender's certificate, compared with what the sender presented before. Remembers which certificates this
+// process has written. It decides nothing about a request.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import type { CertificateFacts } from "../../core/delivery/delivery.ts";
@@ -8,10 +8,10 @@ import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { Row } from "./events/row.ts";
 import type { FirstSight } from "./inbox.ts";
 
-/** How late last_seen may be. To keep it exact, every event would need a second write. */
+/** The largest error of last_seen. To keep last_seen exact, every event would need a second write. */
 const LAST_SEEN_SECONDS = 3600;
 
-/** What a new certificate is compared with: the latest ones of its sender. */
+/** Selects the latest certificates of a sender, with which a new certificate is compared. */
 export const SELECT_KNOWN = "SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate";
 
 /** The name of the sender, and its certificate. */
@@ -38,13 +38,16 @@ export class WrittenCertificates {
     return written !== undefined && now - written.at < LAST_SEEN_SECONDS ? written.id : undefined;
   }
 
-  /** To be called after the commit. */
+  /** Must be called after the commit. */
   remember(presented: Presented, id: number, now: number): void {
     this.#written.set(keyOf(presented), { id, at: now });
   }
 }
 
-/** What is new about a certificate, compared with the latest ones of its sender. `known`: the one that was seen last comes first. */
+/**
+ * Finds what is new about a certificate, compared with the latest certificates of its sender. In `known`, the certificate that was
+ * seen last comes first.
+ */
 export function findFirstSights({ certificate }: Presented, known: readonly Row[]): Sight[] {
   const latest = known[0];
   if (latest === undefined) return [];

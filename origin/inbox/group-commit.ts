@@ -1,16 +1,16 @@
-// Lets writes that arrive at the same time share one commit, so that each does not wait for the disk in turn. Independent of the
-// database. Limits how much may wait.
+// Lets writes that arrive at the same time share one commit. Otherwise each write would wait for the disk in turn. It does not
+// depend on the database, and it limits how much may wait.
 
 import { Refusal } from "../../core/refusal.ts";
 
 type Settled<Result> = { readonly value: Result } | { readonly error: unknown };
 
 export interface GroupCommitOptions<Item, Result> {
-  /** Commits all items and returns a result for each, in order. Or throws, and then has changed nothing. */
+  /** Commits all items and returns one result for each, in order. If it throws, nothing was changed. */
   readonly commit: (items: readonly Item[]) => readonly Result[] | Promise<readonly Result[]>;
-  /** Whether an error is a fault of the database, not of one item, so that every other item would fail too. */
+  /** Returns true if an error is a fault of the database and not of one item. Then every other item would fail too. */
   readonly isOfTheDatabase: (error: unknown) => boolean;
-  /** How many commits may run at the same time. What arrives meanwhile shares the next one. Default 1. */
+  /** The number of commits that may run at the same time. Items that arrive meanwhile share the next commit. The default is 1. */
   readonly parallel?: number;
 }
 
@@ -19,14 +19,17 @@ interface Limits {
   readonly bytes: number;
 }
 
-/** Large enough that many writes share one wait for the disk, small enough that the first one does not wait long. */
+/** The limits of one batch. Many writes share one wait for the disk, but the first write does not wait long. */
 const MAX_BATCH: Limits = { events: 256, bytes: 16 * 1024 * 1024 };
-/** Waiting writes are in memory. Beyond this limit senders are told to retry. One larger event may always wait if no other does. */
+/**
+ * The limits of waiting writes, which are in memory. Beyond them, senders are told to retry. One larger event may wait if no other
+ * write waits.
+ */
 const MAX_WAITING: Limits = { events: 4096, bytes: 128 * 1024 * 1024 };
 
 /**
- * Requests that arrive together are verified one after the other. This number of turns collects nearly all of them. A single
- * request does not wait.
+ * The largest number of turns of the event loop that a batch collects items. Requests that arrive together are verified one after
+ * the other, and this number of turns collects nearly all of them. A single request does not wait.
  */
 const MAX_TURNS = 16;
 
@@ -49,8 +52,8 @@ export class GroupCommit<Item, Result> {
   }
 
   /**
-   * Resolves after the item is committed. @throws Refusal `store_unavailable` if too much waits, otherwise the error of the
-   * commit
+   * Resolves after the item is committed.
+   * @throws Refusal `store_unavailable` if too much waits, otherwise the error of the commit
    */
   add(item: Item, bytes = 0): Promise<Result> {
     const isFull =
@@ -69,13 +72,15 @@ export class GroupCommit<Item, Result> {
     });
   }
 
-  /** Resolves when nothing waits and nothing runs. */
+  /** Resolves when nothing waits and no commit runs. */
   idle(): Promise<void> {
     if (this.#waiting.length === 0 && this.#running === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Starts a commit as soon as a turn of the event loop brings no further item, so that items which arrive together share it. */
+  /**
+   * Starts a commit as soon as one turn of the event loop brings no further item. So items that arrive together share a commit.
+   */
   #schedule(): void {
     const { parallel = 1 } = this.#options;
     if (this.#isScheduled || this.#waiting.length === 0 || this.#running >= parallel) return;
@@ -120,7 +125,7 @@ export class GroupCommit<Item, Result> {
     if (this.#waiting.length === 0 && this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** If one item is at fault, the others must not fail with it: they are committed again one by one. */
+  /** Commits the items. If one item is at fault, the items are committed again one by one, so that the others do not fail. */
   async #commit(items: readonly Item[]): Promise<readonly Settled<Result>[]> {
     const { commit, isOfTheDatabase } = this.#options;
     try {

@@ -13,7 +13,7 @@ import type { InboxOptions } from "./options.ts";
 export interface Arrival {
   readonly delivery: Delivery;
   readonly assertion: AssertionId;
-  /** Unix seconds. */
+  /** The time of arrival in Unix seconds. */
   readonly now: number;
   /** Undefined for a sender that needs no certificate. */
   readonly presented: Presented | undefined;
@@ -21,15 +21,15 @@ export interface Arrival {
   readonly leaseMilliseconds: number | undefined;
 }
 
-/** What a transaction did for one event. */
+/** The result of a transaction for one event. */
 export interface Stored {
   readonly insertion: Insertion;
   readonly lease?: Lease | undefined;
-  /** The row of the certificate, if it was written now. */
+  /** The row of the certificate, if this transaction wrote it. */
   readonly certificate?: WrittenCertificate | undefined;
 }
 
-/** What the caller of a store learns. */
+/** The result that the caller of a store gets. */
 export interface Accepted {
   readonly acceptance: Acceptance;
   readonly lease?: Lease | undefined;
@@ -51,12 +51,15 @@ export class Intake {
     return { delivery, assertion, now, presented: certificate && { sender, certificate }, leaseMilliseconds };
   }
 
-  /** The certificate's row, if this process wrote it within the last hour. Ask inside the transaction: it may be written by then. */
+  /**
+   * Returns the certificate's row, if this process wrote it within the last hour. Call it inside the transaction, because another
+   * event may have written the row before the transaction began.
+   */
   findWritten({ presented, now }: Arrival): number | undefined {
     return presented && this.#written.find(presented, now);
   }
 
-  /** To be called after the commit. @throws Refusal `replayed` */
+  /** Must be called after the commit. @throws Refusal `replayed` */
   conclude({ delivery, assertion, presented, now }: Arrival, { insertion, lease, certificate }: Stored): Accepted {
     if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
     if (insertion.outcome === "duplicate") return { acceptance: insertion };
@@ -68,7 +71,7 @@ export class Intake {
     return { acceptance, lease };
   }
 
-  /** Errors of the listener are ignored: the event is stored, and the sender must not send it again. */
+  /** Errors of the listener are ignored, because the event is stored, and the sender must not send it again. */
   #report(sights: readonly Sight[], { id, sender }: Delivery): void {
     try {
       this.#onNewCertificate(sights.map((sight) => ({ ...sight, sender, id })));
@@ -76,13 +79,13 @@ export class Intake {
   }
 }
 
-/** Makes the error of a write a refusal, so that the sender retries. `describe` tells the operator the cause. */
+/** Turns the error of a write into a refusal, so that the sender retries. `describe` tells the operator the cause. */
 export function refuseWrite(error: unknown, describe: (error: unknown) => string): never {
   if (error instanceof Refusal) throw error;
   throw new Refusal("store_unavailable", { cause: describe(error) });
 }
 
-/** The result of `acceptLeased`. */
+/** Returns the result of `acceptLeased`. */
 export function leaseOr({ acceptance, lease }: Accepted): { readonly lease: Lease } | Acceptance {
   return lease === undefined ? acceptance : { lease };
 }

@@ -1,40 +1,43 @@
-// The constants by which both stores lease work.
+// The constants for leasing work, for both stores.
 
 import { messageOf } from "../../core/failure-chain.ts";
 
 /**
- * How long an event that waits for an earlier one of its order key is postponed. The end of the earlier one makes it due sooner.
- * Without this, a thousand events behind one that fails would be read in every claim.
+ * The time by which an event is postponed if it waits for an earlier event of its order key. When the earlier event ends, the
+ * waiting event becomes due at once. Without this delay, a thousand events behind a failing event would be read in every claim.
  */
 export const BLOCKED_MILLISECONDS = 60_000;
 /**
- * The token of a postponed event, which no lease has. With it, only events that wait for their order are woken, not those that
- * wait for a retry.
+ * The token of a postponed event. No lease has this token. It separates events that wait for their order, which may be woken, from
+ * events that wait for a retry.
  */
 export const BLOCKED_TOKEN = "blocked";
 /**
- * Events whose attempts ended without an outcome twice are started one by one, with this delay between them: one of them may have
- * ended the process of all.
+ * The delay between the starts of events whose attempts ended twice without an outcome. They are started one by one, because one
+ * of them may have ended the process that handled all of them.
  */
 export const UNFINISHED_APART_MILLISECONDS = 1_000;
-/** Events read in one claim. */
+/** The number of events that one claim reads. */
 export const MAX_LOOKED_AT = 1_000;
 /**
- * Bytes of bodies read in one claim, so that it ends in time on a slow network and does not delay acceptances. A larger body is
- * claimed alone.
+ * The bytes of bodies that one claim reads. The limit makes a claim end in time on a slow network, so that it does not delay
+ * acceptances. A larger body is claimed alone.
  */
 export const MAX_CLAIMED_BYTES = 32 * 1024 * 1024;
-/** The clocks of hosts differ by less than this. If a clock is further behind the last change, it was set back. */
+/**
+ * The clocks of hosts differ by less than this. If the last change is later than the clock by more than this, the clock was set
+ * back.
+ */
 export const CLOCK_TOLERANCE_MILLISECONDS = 60_000;
-/** If the wall clock gained more than this on the monotonic clock, it was set forward. */
+/** If the wall clock advanced by more than this beyond the monotonic clock, it was set forward. */
 export const CLOCK_STEP_MILLISECONDS = 2_000;
 
-/** Whether the event was attempted at least twice, and its last attempt left no outcome. */
+/** Returns true if the event was attempted at least twice, and its last attempt left no outcome. */
 export function isUnfinished({ state, attempts }: { readonly state: string; readonly attempts: number }): boolean {
   return state === "leased" && attempts > 1;
 }
 
-/** The reason of an event that is dead because its row cannot be read. */
+/** Returns the reason of an event that is dead because its row cannot be read. */
 export function describeDamage(error: unknown): string {
   return `its row is damaged: ${messageOf(error)}`;
 }

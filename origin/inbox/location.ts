@@ -1,4 +1,4 @@
-// The location of an inbox: a PostgreSQL URL, or the path of a SQLite file. A text that looks like neither is refused and never
+// The location of an inbox: a PostgreSQL URL, or the path of a SQLite file. A text that looks like neither is refused. It is never
 // shown, because it may hold a password.
 
 import { dirname } from "node:path";
@@ -12,12 +12,14 @@ export function isPostgresUrl(location: string): boolean {
 }
 
 /**
- * Scheme, user and password, host and port, database, options. After the host, nothing may look like a password that was not
- * percent-encoded.
+ * Matches scheme, user and password, host and port, database, and options. The parts after the host may contain nothing that looks
+ * like a password without percent-encoding.
  */
 const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?.*)?$/i;
 
-/** Texts that are not accepted as the path of a file, and what they seem to be. A file with such a name can be written as ./NAME. */
+/**
+ * Texts that are not accepted as the path of a file, and a description of each. A file with such a name can be written as ./NAME.
+ */
 const NO_PATHS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^$/, "is empty"],
   [/\0/, "holds a NUL"],
@@ -54,21 +56,21 @@ function requireWellFormed(location: string): void {
   ]);
 }
 
-/** The location without its password, to be shown. */
+/** Returns the location without its password, for messages. */
 export function describeInbox(location: string): string {
   if (!isPostgresUrl(location)) return whyNoPath(location) === undefined ? location : "…";
   const [, scheme = "postgres://", host = "…", database = ""] = POSTGRES_URL.exec(location) ?? [];
   return scheme + host + database;
 }
 
-/** Whether the location is a URL with a password in it. */
+/** Returns true if the location is a URL that contains a password. */
 export function hasPassword(location: string): boolean {
   if (!isPostgresUrl(location)) return false;
   const { password = "", searchParams } = URL.parse(location) ?? {};
   return password !== "" || searchParams?.has("password") === true;
 }
 
-/** The default folder for other files of the same origin: that of the inbox file, or the current one. */
+/** Returns the default folder for other files of the same origin: the folder of the inbox file, or the current folder. */
 export function folderOfInbox(location: string): string {
   return isPostgresUrl(location) ? "." : dirname(location);
 }

@@ -1,10 +1,10 @@
-// Detects files on the disk of another machine. SQLite's write-ahead log needs shared memory of all processes, and reliable
-// locks. A network file system provides neither, and loss or damage is found much later.
+// Detects files on the disk of another machine. SQLite's write-ahead log needs memory that all processes share, and reliable
+// locks. A network file system provides neither, and lost or damaged data is noticed much later.
 
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** By the numbers of Linux (linux/magic.h and those of the drivers). */
+/** The names by Linux's numbers for file systems (linux/magic.h and the drivers). */
 const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -28,14 +28,14 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
 ]);
 const FUSE = 0x65735546;
 
-/** The name of the network file system, or undefined for any other file system. `type` is that of statfs. */
+/** Returns the name of the network file system. Undefined for any other file system. `type` is from statfs. */
 export function nameNetwork(type: number): string | undefined {
-  // Some systems return it as a signed number.
+  // Some systems return the type as a signed number.
   return NETWORK.get(type >>> 0);
 }
 
 /**
- * Returns a notice for the operator, or undefined. Works only on Linux: elsewhere the numbers do not have a fixed meaning.
+ * Returns a notice for the operator, or undefined. It works only on Linux, because elsewhere the numbers have no fixed meaning.
  * @throws Error if the file is, or would be created, on a network file system
  */
 export function requireLocalDisk(file: string, { allowNetworkFileSystem = false } = {}): string | undefined {
@@ -59,7 +59,7 @@ function typeOf(file: string): number | undefined {
   try {
     return statfsSync(place).type;
   } catch {
-    // If the file cannot be opened, opening it reports that.
+    // A file that cannot be opened is reported later, when it is opened.
     return undefined;
   }
 }

@@ -8,10 +8,11 @@ import { describeInbox, isPostgresUrl, requireLocation } from "./location.ts";
 import type { InboxOptions } from "./options.ts";
 
 /**
- * Opens or creates the inbox at `location`: the path of a SQLite file, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which
- * needs the package `pg`. An inbox of an older version is upgraded. Does not encrypt or delete what it stores: see `prune`.
- * @throws ConfigurationError if it is not an inbox, is of a newer version or from before the first release, or cannot be opened; the
- * message holds no password
+ * Opens or creates the inbox at `location`. The location is the path of a SQLite file, or
+ * `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which needs the package `pg`. An inbox of an older version is upgraded. The inbox
+ * is not encrypted, and nothing is deleted from it except by `prune`.
+ * @throws ConfigurationError if it is not an inbox, is of a newer version or from before the first release, or cannot be opened;
+ * the message holds no password
  */
 export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
   return await open(location, async () => {
@@ -61,17 +62,17 @@ export async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Loaded only when it is needed, so that an origin with a SQLite file works without the driver. */
+/** The driver is loaded only when it is needed, so that an origin with a SQLite file works without it. */
 function importPostgres() {
   return loadOptional("inbox", ["pg"], () => import("./postgres/inbox.ts"));
 }
 
-/** The whole module, for backups. */
+/** Loads the whole module, for backups. */
 export function importPostgresBackup() {
   return loadOptional("inbox", ["pg"], () => import("./postgres/backup.ts"));
 }
 
-/** Opens an inbox, reads from it and closes it. @throws ConfigurationError of openInboxReader */
+/** Opens an inbox, reads from it and closes it. @throws ConfigurationError as openInboxReader does */
 export async function readInbox<T>(location: string, read: (reader: InboxReader) => Promise<T>): Promise<T> {
   const reader = await openInboxReader(location);
   try {

@@ -1,10 +1,11 @@
-// Adds the location of the inbox to its errors. They end up in a log line or on a terminal, where nothing else shows it.
+// Adds the location of the inbox to its errors. The errors are shown in a log line or on a terminal, and nothing else there shows
+// the location.
 
 import { Refusal } from "../../core/refusal.ts";
 
 /**
- * The same store, with methods that reject with the text of `describe`. A Refusal is not changed: it has a code, and its cause is
- * described already. The new errors have no `cause`, because that could hold a password.
+ * Returns the same store, but its methods reject with the text of `describe`. A Refusal is not changed, because it has a code and
+ * its cause already names the location. The new errors have no `cause`, because a cause could hold a password.
  */
 export function namingPlace<T extends object>(store: T, describe: (error: unknown) => string): T {
   const members = new Map<PropertyKey, unknown>();

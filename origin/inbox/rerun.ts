@@ -1,5 +1,6 @@
-// Runs done events again: the SQL for both stores, within one transaction. Events of one order key were handled in order, and a
-// rerun must end with the latest of them. So an event is run again only together with all later done events of its order key.
+// Runs done events again. It has the SQL for both stores, which runs within one transaction. Events of one order key were handled
+// in order, so a rerun must end with the latest of them. Therefore an event is run again only together with all later done events
+// of its order key.
 
 import { isBetween } from "./attempt-rows.ts";
 import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./events/filter.ts";
@@ -11,12 +12,12 @@ export const MAX_RERUN_EVENTS = 100_000;
 
 export const RERUN_REASON = "run again by the operator";
 
-/** The statements of rerunSteps, for a store to run. The store returns the rows of each statement to the generator. */
+/** Yields the statements of rerunSteps. The store runs each statement and returns its rows to the generator. */
 export type RerunSteps = Generator<Statement, Rerun, readonly Row[]>;
 
 /**
- * Yields the statements of one transaction, in order. `now` in Unix milliseconds. @throws Error if there are too many events, or
- * if the order would be broken
+ * Yields the statements of one transaction, in order. `now` is in Unix milliseconds.
+ * @throws Error if there are too many events, or if the order would be broken
  */
 export function* rerunSteps(
   { ids, filter, isTrial }: RerunOptions,
@@ -41,14 +42,14 @@ function plain(text: string): Statement {
   return { text, values: [] };
 }
 
-/** selectChosen fills it. It is dropped with the transaction. */
+/** Returns the statement that creates the table for selectChosen. The table is dropped with the transaction. */
 function chosenTable(sign: ParameterSign): string {
   return `CREATE TEMPORARY TABLE chosen (
     sequence bigint PRIMARY KEY, sender text NOT NULL, order_key text, has_body integer NOT NULL, was_handled integer NOT NULL
   ) ${sign === "$" ? "ON COMMIT DROP" : ""}`;
 }
 
-/** Selects the done events of a filter, or those with one id. */
+/** Selects the done events of a filter, or the done event with one id. */
 function selectChosen(which: EventFilter | string, range: SequenceRange | undefined, sign: ParameterSign): Statement {
   const values: (string | number)[] = [];
   const conditions =
@@ -59,7 +60,7 @@ function selectChosen(which: EventFilter | string, range: SequenceRange | undefi
     typeof which === "string" || which.eventKey !== undefined ? "event CROSS JOIN work" : "work CROSS JOIN event";
   const number = (condition: string) => `CASE WHEN ${condition} THEN 1 ELSE 0 END`;
   return {
-    // An event that the operator dropped was never handled; it is the only done event with a reason.
+    // An event that the operator dropped was never handled. Only such a done event has a reason.
     text: `
       INSERT INTO chosen SELECT work.sequence, work.sender, work.order_key,
         ${number(sign === "$" ? "work.has_body" : "work.has_body = 1")}, ${number("work.reason IS NULL")}
@@ -73,7 +74,7 @@ const COUNT_CHOSEN = `
   SELECT sum(has_body * was_handled) AS handled, sum(has_body) AS whole, sum(1 - has_body) AS erased,
     sum(has_body * (1 - was_handled)) AS dropped FROM chosen`;
 
-/** `byId`: if the operator named an event by its id, it is run again even if it was dropped. */
+/** Converts the counts. If `byId`, the operator named the events by their ids, so dropped events are run again too. */
 function toRerun(row: Row, { byId }: { readonly byId: boolean }): Rerun {
   const number = (column: string) => Number(row[column] ?? 0);
   return {
@@ -88,8 +89,8 @@ function leaveOut({ byId }: { readonly byId: boolean }): string {
 }
 
 /**
- * Finds the first later event of an order key that was handled, or is being handled, and is not among those to run again. `now`
- * in Unix milliseconds.
+ * Finds the first later event of an order key that was handled, or is being handled, and is not among the events to run again.
+ * `now` is in Unix milliseconds.
  */
 function selectOvertaken(now: number): string {
   return `
@@ -104,10 +105,10 @@ function selectOvertaken(now: number): string {
 }
 
 const CHOSEN = "work.state = 'done' AND work.sequence IN (SELECT sequence FROM chosen)";
-/** How many records the row of work brings to the table: its attempt, if it has one. */
+/** Counts the records that move from the row of work to the table of attempts: one, if the row of work has an attempt. */
 const ITS_ATTEMPT = "CASE WHEN work.began_at IS NULL THEN 0 ELSE 1 END";
 
-/** The row of work gives up the record of the attempt that made the event done. */
+/** Copies the record of the attempt that made the event done from the row of work to the table of attempts. */
 const RECORD_ENDS = `
   INSERT INTO attempt (sequence, place, outcome, number, began_at, ended_at, status)
   SELECT work.sequence, work.recorded + 1, 'done', work.attempts, work.began_at, work.changed_at, work.status

@@ -1,19 +1,19 @@
-// How long an inbox keeps finished events, and the timer that deletes them.
+// Says how long an inbox keeps finished events, and has the timer that deletes them.
 
 import { MAX_DELIVERY_AGE_SECONDS, MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
 import { LATEST_FIRST } from "./events/row.ts";
 import type { Inbox, Retention } from "./inbox.ts";
 
-/** Limits of rows and bytes in one step, because acceptances wait while a step runs. */
+/** The limits of rows and bytes in one step, because acceptances wait while a step runs. */
 export const MAX_ERASED_EVENTS = 100;
 export const MAX_ERASED_BYTES = 8 * 1024 * 1024;
 
 const DAY_SECONDS = 86_400;
 
 /**
- * Certificates without an event, of senders that have more than are watched. Found by time, because an index of certificates in
- * the table of events would cost every event a write. A day is enough: last_seen is at most an hour late, and the clocks of
- * origins do not differ by a day.
+ * Selects certificates whose events are all deleted, of senders that have more certificates than are watched. They are found by
+ * time, because an index of certificates in the table of events would cost every event a write. A margin of one day is enough:
+ * last_seen is at most an hour late, and the clocks of origins do not differ by a day.
  * @param before the parameter that holds the time of the oldest event
  */
 export function oldCertificates(before: string): string {
@@ -26,23 +26,26 @@ export function oldCertificates(before: string): string {
     LIMIT ${MAX_ERASED_EVENTS}`;
 }
 /**
- * How long the id of a replay or duplicate is kept. Its assertion expires after 60 s. A day allows for clocks that differ or are
- * set.
+ * The time for which the id of a replay or duplicate is kept. Its assertion expires after 60 s. A day is enough even if clocks
+ * differ or are set.
  */
 export const REPEATED_SECONDS = DAY_SECONDS;
-/** Until this long after its acceptance, an edge's queue may deliver an event again. */
+/** The time after its acceptance in which an edge's queue may deliver an event again. */
 export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
 
-/** A month, to look at what was handled. A year, to recognise repeated events, and to find out who sent what. */
+/**
+ * Bodies are kept for a month, so that people can look at handled events. Facts are kept for a year, to recognise repeated events
+ * and to find out who sent what.
+ */
 export const DEFAULT_RETENTION: Retention = { bodySeconds: 30 * DAY_SECONDS, eventSeconds: 365 * DAY_SECONDS };
 
-/** The pause between the steps of a backlog leaves most of the time to acceptances. */
+/** The pause between two steps. While there is much to delete, it leaves most of the time to acceptances. */
 const BETWEEN_STEPS_MILLISECONDS = 50;
 const BETWEEN_ROUNDS_MILLISECONDS = 60_000;
 
 /**
- * Deletes until nothing is older than the rule allows, and checks again every minute. Its timer does not keep the process alive.
- * Returns a function that stops it.
+ * Deletes until nothing is older than the rule allows, and checks again every minute. The timer does not keep the process alive.
+ * Returns a function that stops the timer.
  */
 export function startRetention(
   inbox: Pick<Inbox, "prune">,

@@ -1,19 +1,19 @@
-// The version of an inbox's tables, for both stores. Each store has a list of steps, which are run in order.
+// The version of an inbox's tables, for both stores. Each store has a list of steps that are run in order.
 
-/** The version after the first step. Lower numbers are of programs that were never released, with other tables. */
+/** The version after the first step. Lower versions belong to programs that were never released and had other tables. */
 export const FIRST_VERSION = 10;
 
-/** The version after all steps. */
+/** Returns the version after all steps. */
 export function versionAfter(steps: readonly string[]): number {
   return FIRST_VERSION + steps.length - 1;
 }
 
-/** The steps that an inbox of this version lacks. An empty one has version 0, and lacks all. */
+/** Returns the steps that an inbox of this version lacks. An empty inbox has version 0 and lacks all steps. */
 export function missingSteps(steps: readonly string[], version: number): readonly string[] {
   return version === 0 ? steps : steps.slice(version - FIRST_VERSION + 1);
 }
 
-/** @throws Error if the version is newer than the steps, or from before the first release. `name`: the location */
+/** `name` is the location. @throws Error if the version is newer than the steps, or from before the first release */
 export function requireKnown(version: number, steps: readonly string[], name: string): void {
   if (version > versionAfter(steps)) {
     throw new Error(
@@ -27,7 +27,7 @@ export function requireKnown(version: number, steps: readonly string[], name: st
   }
 }
 
-/** For readers, which run no step. @throws Error if a step is missing, or as requireKnown */
+/** Is called by readers, which run no step. @throws Error if a step is missing, and in the cases of requireKnown */
 export function requireNewest(version: number, steps: readonly string[], name: string): void {
   requireKnown(version, steps, name);
   if (missingSteps(steps, version).length === 0) return;

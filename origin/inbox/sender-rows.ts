@@ -1,9 +1,9 @@
-// Which senders were accepted, and when: one statement that both stores run.
+// Finds which senders were accepted, and when, with one statement that both stores run.
 
 import type { Row } from "./events/row.ts";
 import type { SeenSender } from "./inbox.ts";
 
-/** No index leads from a sender to its events, because it would cost every event a write. */
+/** The limit of events that are read. There is no index from a sender to its events, because it would cost every event a write. */
 const MAX_EVENTS_READ = 10_000;
 
 export const SELECT_SENDERS = `

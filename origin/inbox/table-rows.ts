@@ -1,6 +1,6 @@
-// The tables of an inbox: everything that a backup holds, and that moves from one store to the other.
+// The tables of an inbox. They are everything that a backup holds, and everything that is copied from one store to the other.
 
-/** The values of a row by column, as SQLite stores them: numbers, texts, bytes, null. */
+/** The values of a row by column, as SQLite stores them: numbers, texts, bytes or null. */
 export type TableRow = Readonly<Record<string, string | number | Uint8Array | null>>;
 
 export interface Table {
@@ -8,15 +8,15 @@ export interface Table {
   /** The columns by which the rows are ordered. */
   readonly key: string;
   readonly columns: readonly string[];
-  /** Columns with numbers: PostgreSQL's driver returns a bigint as text. */
+  /** The columns with numbers. PostgreSQL's driver returns a bigint as text. */
   readonly integers: ReadonlySet<string>;
-  /** Columns with booleans, which are 0 and 1 in SQLite. */
+  /** The columns with booleans. SQLite stores them as 0 and 1. */
   readonly booleans: ReadonlySet<string>;
-  /** The column that the store numbers itself. */
+  /** The column that the store itself numbers. */
   readonly counted: string | undefined;
 }
 
-/** The name of a column ends in `#` for a number, in `?` for a boolean. */
+/** Describes a table. In `columns`, a name with `#` is a number, and a name with `?` is a boolean. */
 function table(name: string, key: string, columns: string, counted?: string): Table {
   const words = columns.split(/\s+/);
   const marked = (mark: string) =>
@@ -29,7 +29,7 @@ function table(name: string, key: string, columns: string, counted?: string): Ta
   };
 }
 
-/** `work` comes after `event`: in a SQLite file a trigger makes a row of work for each event. */
+/** `work` comes after `event`, because in a SQLite file a trigger makes a row of work for each event. */
 export const TABLES: readonly Table[] = [
   table(
     "certificate",
@@ -59,22 +59,22 @@ export const TABLES: readonly Table[] = [
   table("refusal_hour", "hour, code", "hour# code refusals#"),
 ];
 
-/** Large batches, but small enough for the memory of a machine on which an origin runs too. */
+/** The limits of a batch. Batches are large, but fit into the memory of a machine that also runs an origin. */
 export const MAX_BATCH_ROWS = 250;
 export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
-/** How much an inbox holds. */
+/** The numbers of entries that an inbox holds. */
 export interface InboxContents {
   readonly events: number;
-  /** How many of the events are in each state. */
+  /** The number of events in each state. */
   readonly states: Readonly<Record<string, number>>;
   readonly certificates: number;
   /**
-   * Stored ids that detect a replay or a second delivery: of events that retention has deleted, and of repeated deliveries of an
-   * event.
+   * The number of stored ids that detect a replay or a second delivery. They belong to events that retention has deleted, and to
+   * repeated deliveries of an event.
    */
   readonly keptIds: number;
-  /** Refused requests that are kept. */
+  /** The number of refused requests that are kept. */
   readonly refusals: number;
 }
 
@@ -84,7 +84,7 @@ export function toStates(rows: readonly Readonly<Record<string, unknown>>[]): In
   return Object.fromEntries(rows.map((row) => [String(row["state"]), Number(row["number"])]));
 }
 
-/** For people: "2 events (1 dead, 1 done), 1 certificate, 0 ids that tell replays". */
+/** Formats the contents for people: "2 events (1 dead, 1 done), 1 certificate, 0 ids that tell replays". */
 export function formatContents({ events, states, certificates, keptIds, refusals }: InboxContents): string {
   const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
   const each = Object.entries(states).map(([state, number]) => `${number} ${state}`);
@@ -102,7 +102,7 @@ export function requireEmpty(contents: InboxContents, place: string): void {
   );
 }
 
-/** Batches of at most MAX_BATCH_ROWS rows and MAX_BATCH_BYTES bytes. A larger row is a batch of its own. */
+/** Yields batches of at most MAX_BATCH_ROWS rows and MAX_BATCH_BYTES bytes. A larger row is a batch of its own. */
 export function* batchesOf(rows: Iterable<TableRow>): Generator<TableRow[]> {
   let batch: TableRow[] = [];
   let bytes = 0;

@@ -1,5 +1,5 @@
-// Builds the SQL of an event filter, for both stores. There is no index on the time. Events are stored in order of time, so a few
-// samples of the table show between which rows a time lies.
+// Builds the SQL of an event filter, for both stores. There is no index on the time. Events are stored in the order of time, so a
+// few samples of the table show the rows between which a time lies.
 
 import type { EventFilter } from "../inbox.ts";
 import { EVENT_COLUMNS } from "./row.ts";
@@ -17,7 +17,7 @@ export interface SequenceRange {
   readonly last: number;
 }
 
-/** The prefix of a store's parameters: `$` or `?`, followed by a number from 1 on. */
+/** The prefix of a store's parameters: `$` or `?`. A number follows it, beginning with 1. */
 export type ParameterSign = "$" | "?";
 
 export const SELECT_ENDS =
@@ -25,13 +25,13 @@ export const SELECT_ENDS =
 
 const SAMPLES = 1_000;
 
-/** A place in the order of rows, and when the event there was accepted. */
+/** A place in the order of rows, and the time at which the event at this place was accepted. */
 interface Sample {
   readonly at: number;
   readonly acceptedAt: number;
 }
 
-/** Selects SAMPLES rows, evenly spread. */
+/** Selects SAMPLES rows at equal distances. */
 export function selectSamples({ first, last }: SequenceRange): string {
   const step = Math.max(1, Math.ceil((last - first) / SAMPLES));
   return `
@@ -43,9 +43,9 @@ export function selectSamples({ first, last }: SequenceRange): string {
 }
 
 /**
- * The rows between which the times lie. If somebody changed the clock, the times are not in the order of rows, and a sample may
- * mislead. So the range is made wider than the samples require: it begins at the latest of the samples before `since`, and ends
- * at the earliest of the samples after `until`.
+ * Returns the rows between which the times lie. If somebody changed the clock, the times are not in the order of the rows, and a
+ * sample may mislead. So the range is wider than the samples require: it begins at the latest of the samples before `since`, and
+ * ends at the earliest of the samples after `until`.
  */
 export function narrow({ since, until }: EventFilter, samples: readonly Sample[], ends: SequenceRange): SequenceRange {
   const late = since === undefined ? 0 : samples.findIndex(({ acceptedAt }) => acceptedAt >= since);
@@ -63,7 +63,7 @@ export function narrow({ since, until }: EventFilter, samples: readonly Sample[]
   return { first: latest?.at ?? ends.first, last: earliest?.at ?? ends.last };
 }
 
-/** The result has rows for toListedEvent. */
+/** Selects events. The result has rows for toListedEvent. */
 export function selectEvents(
   filter: EventFilter,
   range: SequenceRange | undefined,
@@ -72,8 +72,8 @@ export function selectEvents(
   const values: (string | number)[] = [];
   const conditions = conditionsOf(filter, range, sign, values);
   values.push(filter.limit);
-  // SQLite keeps the order of a CROSS JOIN. An event key is looked up in the index of event; any other filter scans the narrow
-  // table work.
+  // SQLite keeps the order of a CROSS JOIN. An event key is looked up in the index of the table event. Any other filter scans the
+  // table work, which has short rows.
   const tables = filter.eventKey === undefined ? "work CROSS JOIN event" : "event CROSS JOIN work";
   return {
     text: `
@@ -85,7 +85,7 @@ export function selectEvents(
   };
 }
 
-/** Conditions on the tables work and event. Adds their parameters to `values`. */
+/** Returns conditions on the tables work and event, and adds their parameters to `values`. */
 export function conditionsOf(
   { state, sender, since, until, route, eventKey, hasConflict }: Omit<EventFilter, "limit">,
   range: SequenceRange | undefined,
@@ -94,7 +94,7 @@ export function conditionsOf(
 ): string[] {
   const parameter = (value: string | number) => `${sign}${values.push(value)}`;
   return [
-    // The state is one of four fixed words. It is written into the text, so that the database uses its index.
+    // The state is one of four fixed words. It is written into the SQL text, because the database uses its index only then.
     ...(state === undefined ? [] : [`work.state = '${state}'`]),
     ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
     ...(sender === undefined ? [] : [`work.sender = ${parameter(sender)}`]),
@@ -107,18 +107,21 @@ export function conditionsOf(
   ];
 }
 
-/** `named` is as in the policy: a path, or a prefix that ends in `/*`, perhaps behind a host. A target may have a query after its path. */
+/**
+ * Returns the condition for a route. `named` is as in the policy: a path, or a prefix that ends in `/*`, and either may follow a
+ * host. A target may have a query after its path.
+ */
 function onRoute(named: string, parameter: (value: string) => string): string {
   const route = named.startsWith("/") ? named : `//${named}`;
   const startsWith = (start: string) => `substr(event.target, 1, ${[...start].length}) = ${parameter(start)}`;
-  // Every target begins with a slash, also one that has a host in front.
+  // Every target begins with a slash. A target that names a host begins with two slashes.
   if (route === "/*") return "substr(event.target, 1, 2) <> '//'";
   return route.endsWith("/*")
     ? startsWith(route.slice(0, -1))
     : `(event.target = ${parameter(route)} OR ${startsWith(`${route}?`)})`;
 }
 
-/** The index begins with the sender. If the filter names no sender, every sender that has event keys is looked up. */
+/** Selects every sender that has event keys. A filter without a sender needs them, because the index begins with the sender. */
 const SENDERS_WITH_KEYS = `
   WITH RECURSIVE keyed (sender) AS (
     SELECT min(sender) FROM event WHERE event_key IS NOT NULL
@@ -127,7 +130,10 @@ const SENDERS_WITH_KEYS = `
     FROM keyed WHERE keyed.sender IS NOT NULL
   ) SELECT sender FROM keyed WHERE sender IS NOT NULL`;
 
-/** Matches an event whose id or event key has this text. `isWhole`: is it, which the indexes find. */
+/**
+ * Matches an event whose id or event key contains this text. If `isWhole`, the id or key must be equal to the text, so the indexes
+ * find it.
+ */
 export function hasText(
   text: string,
   {
@@ -148,7 +154,7 @@ export function hasText(
     SELECT sequence FROM event WHERE event.id = ${parameter(text)} UNION SELECT sequence FROM event WHERE ${keyed})`;
 }
 
-/** Matches an event key as it is stored, or the only part of one. */
+/** Matches an event key that is stored as this text, or whose only part is this text. */
 function hasKey(
   eventKey: string,
   sender: string | undefined,

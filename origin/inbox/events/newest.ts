@@ -1,5 +1,5 @@
-// Lists the newest events in pages. Most filters have no index, so a page looks at a limited number of rows at a time, and ends its
-// search after a limited time: other requests wait for a SQLite file meanwhile.
+// Lists the newest events in pages. Most filters have no index. So a page reads a limited number of rows at a time, and ends its
+// search after a limited time, because other requests wait for a SQLite file meanwhile.
 
 import { setImmediate } from "node:timers/promises";
 import type { NewestPage, NewestQuery } from "../inbox.ts";
@@ -7,9 +7,9 @@ import { conditionsOf, hasText, type ParameterSign, SELECT_ENDS, type SequenceRa
 import { type Ask, findTimeRange } from "./pages.ts";
 import { SHOWN_COLUMNS, toShownEvent } from "./row.ts";
 
-/** Rows for one statement. */
+/** The number of rows that one statement examines. */
 const WINDOW = 10_000;
-/** Beyond it no other statement is begun. */
+/** After this time, no further statement is started. */
 const SEARCH_MILLISECONDS = 200;
 
 export async function readNewest(ask: Ask, sign: ParameterSign, query: NewestQuery): Promise<NewestPage> {
@@ -18,7 +18,7 @@ export async function readNewest(ask: Ask, sign: ParameterSign, query: NewestQue
   const isUnfinished = isOfUnfinished(query) && (await areFewUnfinished(ask));
   const select = (range: SequenceRange, limit: number) =>
     ask(...statementOf({ query: { ...query, limit }, range, sign, isWhole, isUnfinished }));
-  // An index finds these at once.
+  // An index finds the events of these queries at once.
   const isIndexed = isWhole || isUnfinished || isOnlyDead(query);
   const { rows, searched } = await search(select, ends, query.limit + 1, isIndexed ? Number.POSITIVE_INFINITY : WINDOW);
   const events = rows.slice(0, query.limit).map(toShownEvent);
@@ -29,7 +29,7 @@ export async function readNewest(ask: Ask, sign: ParameterSign, query: NewestQue
   return { events, next: searched, searchedTo: at && Number(at["accepted_at"]) };
 }
 
-/** `first` is greater than `last` if no event is meant. */
+/** Returns the range of rows to search. If no event can match, `first` is greater than `last`. */
 async function findEnds(ask: Ask, query: NewestQuery): Promise<SequenceRange> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return { first: 1, last: 0 };
@@ -37,7 +37,7 @@ async function findEnds(ask: Ask, query: NewestQuery): Promise<SequenceRange> {
   return { first: ends.first, last: Math.min(ends.last, (query.before ?? Number.POSITIVE_INFINITY) - 1) };
 }
 
-/** From the newest row on, until `limit` rows are found. `searched`: no row from there on was left out. */
+/** Reads from the newest row down, until `limit` rows are found. Every row from the sequence `searched` on has been examined. */
 async function search<R>(
   select: (range: SequenceRange, limit: number) => Promise<readonly R[]>,
   { first, last }: SequenceRange,
@@ -48,7 +48,7 @@ async function search<R>(
   const rows: R[] = [];
   let searched = last + 1;
   while (searched > first && rows.length < limit && (searched === last + 1 || performance.now() < deadline)) {
-    // A SQLite file is read in this process: its requests come in between.
+    // A SQLite file is read in this process, so waiting requests get their turn between two statements.
     if (searched <= last) await setImmediate();
     const from = Math.max(first, searched - window);
     rows.push(...(await select({ first: from, last: searched - 1 }, limit - rows.length)));
@@ -75,7 +75,7 @@ function statementOf({
   const values: (string | number)[] = [];
   const conditions = conditionsOf(query, range, sign, values);
   if (query.text !== undefined) conditions.push(hasText(query.text, { isWhole, sign, values }));
-  // Otherwise a database may read all rows in the order of their sequence.
+  // Without this condition, a database may read all rows in the order of their sequence.
   if (isUnfinished) conditions.push("work.sequence IN (SELECT sequence FROM work WHERE due_at IS NOT NULL)");
   const tables = isWhole || query.eventKey !== undefined ? "event CROSS JOIN work" : "work CROSS JOIN event";
   return [
@@ -85,7 +85,7 @@ function statementOf({
   ];
 }
 
-/** Whether an event has this text as its id or its event key. */
+/** Returns true if an event has this text as its id or its event key. */
 async function isKnown(ask: Ask, sign: ParameterSign, text: string): Promise<boolean> {
   const values: (string | number)[] = [];
   const condition = hasText(text, { isWhole: true, sign, values });

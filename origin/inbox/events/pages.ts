@@ -1,4 +1,4 @@
-// Reads many events in the order in which they were accepted, one page at a time, to limit the bodies in memory.
+// Reads many events in the order in which they were accepted. It reads one page at a time, to limit the bodies in memory.
 
 import type { EventCursor, EventFilter, EventPage, StoredEvent } from "../inbox.ts";
 import {
@@ -17,7 +17,7 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** Runs a statement on the store and returns its rows. */
 export type Ask = (text: string, values: readonly Value[]) => Promise<readonly Row[]>;
 
-/** The rows between which the times of the filter lie. Undefined if nothing is stored. */
+/** Returns the range of rows in which the times of the filter lie. Undefined if nothing is stored. */
 async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange | undefined> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
@@ -31,13 +31,13 @@ async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange |
   );
 }
 
-/** As findRange(), but without any query if the filter has no time: then undefined. */
+/** Works like findRange(). If the filter has no time, returns undefined without any query. */
 export async function findTimeRange(ask: Ask, filter: EventFilter | undefined): Promise<SequenceRange | undefined> {
   if (filter?.since === undefined && filter?.until === undefined) return undefined;
   return await findRange(ask, filter);
 }
 
-/** The newest first. */
+/** Returns the events, the newest first. */
 export async function listEvents(ask: Ask, sign: ParameterSign, filter: EventFilter) {
   const range = await findTimeRange(ask, filter);
   const { text, values } = selectEvents(filter, range, { sign, order: "newest first" });
@@ -66,7 +66,7 @@ export async function readPage(
   return { events, next };
 }
 
-/** How many of the events fit into a page; at least one. */
+/** Returns how many of the events fit into a page. It is at least one. */
 function fitting(sizes: readonly number[]): number {
   let bytes = 0;
   const most = sizes.findIndex((size, index) => {

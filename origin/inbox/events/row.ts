@@ -1,17 +1,19 @@
-// Converts rows of an inbox to values. Both stores use the same column names, and store lists and objects as JSON texts.
+// Converts rows of an inbox to values. Both stores use the same column names, and both store lists and objects as JSON texts.
 
 import { MAX_WATCHED_CERTIFICATES } from "../../../core/wire.ts";
 import type { EventState, EventWork, ListedEvent, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** An event with the bytes of its certificate and its work, without the body. */
+/** The columns of an event with the bytes of its certificate and with its work, but without the body. */
 export const EVENT_COLUMNS = `
   event.sequence, event.id, event.issuer, event.jti, event.accepted_at, event.sender, event.method, event.target,
   event.content_type, event.headers, event.content_digest, event.event_key, event.order_key, event.certificate, event.factors,
   event.relied_on_edge, event.policy_digest, seen.der, seen.intermediates,
   work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates, work.reruns`;
-/** The columns for toShownEvent, with `body_bytes`. Of the row of an event they read its beginning alone. */
+/**
+ * The columns for toShownEvent, including `body_bytes`. They need only the beginning of an event's row, so the rest is not read.
+ */
 export const SHOWN_COLUMNS = `
   event.sequence, event.id, event.accepted_at, event.sender, event.method, event.target, event.content_type, event.event_key,
   event.order_key, coalesce(length(event.body), 0) AS body_bytes,
@@ -19,11 +21,11 @@ export const SHOWN_COLUMNS = `
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
 
-/** The columns for toCertificate. */
+/** The columns that toCertificate needs. */
 export const CERTIFICATE_COLUMNS =
   "sender, subject, issuer, sha256, spki_sha256, not_after, der, intermediates, first_seen, last_seen";
 
-/** For the rows of one sender in the table of certificates. */
+/** The order and the limit for the rows of one sender in the table of certificates. */
 export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHED_CERTIFICATES}`;
 
 /** Converts a row of EVENT_COLUMNS with `body_bytes`. */
@@ -41,7 +43,7 @@ export function toShownEvent(row: Row): ListedEvent {
   };
 }
 
-/** A damaged row must be shown in a list, too, and must not hide the others. */
+/** Returns the facts even if the row is damaged. A list must show such a row, and the row must not hide the others. */
 function toReadableFacts(row: Row): Omit<StoredEvent, "body"> {
   try {
     return toFacts(row);
@@ -69,7 +71,7 @@ export function toCertificate(row: Row): SeenCertificate {
   };
 }
 
-/** The facts that stand in columns of their own. */
+/** Returns the facts that have columns of their own. */
 function toKnownFacts(row: Row) {
   const text = (column: string) => String(row[column]);
   return {
@@ -83,7 +85,7 @@ function toKnownFacts(row: Row) {
   };
 }
 
-/** The event without its body. */
+/** Returns the event without its body. */
 function toFacts(row: Row): Omit<StoredEvent, "body"> {
   const text = (column: string) => String(row[column]);
   const facts = parseText(row["certificate"]) as StoredCertificate | null;

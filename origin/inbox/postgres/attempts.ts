@@ -12,14 +12,15 @@ import type { EventHistory } from "../attempts.ts";
 import type { Row } from "../events/row.ts";
 import type { Client, Queryable } from "./pool.ts";
 
-/** Set in a change that is recorded. */
+/** Assignments that every recorded change must have. */
 export const RECORDED = "token = NULL, began_at = NULL, recorded = recorded + 1";
 
 const TYPES = ["text", "integer", "bigint", "bigint", "integer", "text", "bigint"];
 
 /**
- * A change of rows of work with a record for each. `update` has to set RECORDED; its last parameters are those of the record, of
- * which the first is number `first`. The result has a row for each changed one.
+ * Returns SQL that changes rows of work and adds one record for each changed row. `update` must set RECORDED. The last parameters
+ * of `update` are the values of the record, and the first of these has the number `first`. The result has one row for each changed
+ * row.
  */
 export function recording(update: string, first: number): string {
   const values = TYPES.map((type, index) => `$${first + index}::${type}`);
@@ -33,7 +34,7 @@ export function recording(update: string, first: number): string {
     ) SELECT sequence, sender, order_key FROM changed`;
 }
 
-/** The parameters of a record. */
+/** Returns the parameters of a record. */
 export function recordValues(row: AttemptRow): readonly unknown[] {
   return attemptColumnsOf(row);
 }

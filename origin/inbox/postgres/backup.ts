@@ -17,7 +17,10 @@ import { withPool } from "./opening.ts";
 import type { Client, PostgresPool } from "./pool.ts";
 import { preparePostgres, requirePostgresVersion } from "./schema.ts";
 
-/** Passes every row to `write`, as of one moment. Takes no lock that origins wait for. @throws Error without the password */
+/**
+ * Passes every row to `write`, as of one moment. It takes no lock that origins would wait for.
+ * @throws Error without the password
+ */
 export async function readPostgres(url: string, name: string, write: RowWriter): Promise<void> {
   await usePool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
@@ -28,7 +31,7 @@ export async function readPostgres(url: string, name: string, write: RowWriter):
   });
 }
 
-/** Writes all of a backup in one transaction. @throws Error if the inbox is not empty; without the password */
+/** Writes the whole content of a backup in one transaction. @throws Error if the inbox is not empty; it holds no password */
 export async function restorePostgres(url: string, name: string, backup: Backup): Promise<void> {
   await usePool(url, { isReadOnly: false }, async (pool) => {
     await preparePostgres(pool, name);
@@ -67,12 +70,12 @@ async function countAll(client: Client): Promise<InboxContents> {
   };
 }
 
-/** Reads with cursors, and limits the bytes in memory. */
+/** Reads a table with cursors, and limits the bytes in memory. */
 async function readTable(client: Client, table: Table, write: RowWriter): Promise<void> {
   const { name, key, columns } = table;
   const hasBodies = columns.includes("body");
   await client.query(`DECLARE rows NO SCROLL CURSOR FOR SELECT ${columns.join(", ")} FROM ${name} ORDER BY ${key}`);
-  // The length of a body can be read without the body.
+  // The database can read the length of a body without the body.
   const bytes = hasBodies ? "coalesce(octet_length(body), 0)" : "0";
   await client.query(`DECLARE sizes NO SCROLL CURSOR FOR SELECT ${bytes} AS bytes FROM ${name} ORDER BY ${key}`);
   for (;;) {
@@ -90,7 +93,7 @@ async function readTable(client: Client, table: Table, write: RowWriter): Promis
   await client.query("CLOSE sizes");
 }
 
-/** How many rows to read at a time. */
+/** Returns the numbers of rows to read at a time. */
 function splitByBytes(sizes: readonly number[]): number[] {
   const numbers: number[] = [];
   let bytes = Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-// The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
+// The certificates with which senders were accepted. Each has one row, written in the transaction of the event that presented it.
 
 import { LATEST_FIRST } from "../events/row.ts";
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "../first-sights.ts";
@@ -6,8 +6,8 @@ import { type Client, lockNumber } from "./pool.ts";
 import { digestOf } from "./schema.ts";
 
 /**
- * Writes the row, or its last_seen. If several origins receive a new certificate at the same time, for only one of them it is
- * new.
+ * Writes the row, or only its last_seen. If several origins receive a new certificate at the same time, only one of them sees it
+ * as new.
  */
 export async function writeCertificate(client: Client, presented: Presented, now: number): Promise<WrittenCertificate> {
   const { sender, certificate } = presented;

@@ -15,21 +15,21 @@ import type { Client } from "./pool.ts";
 import { toPostgresEvent } from "./reader.ts";
 
 /**
- * If the events at the front have to wait, each further query reads twice as many rows, up to this number. Rows that this query
- * locks are skipped by other origins.
+ * The largest number of rows that one query reads. If the events at the front have to wait, each further query reads twice as many
+ * rows, up to this number. Other origins skip the rows that this query locks.
  */
 const MAX_ROWS_PER_QUERY = 128;
 
 interface Due extends OrderedRow {
   readonly state: string;
   readonly attempts: number;
-  /** Octets of its body. */
+  /** The number of octets of the event's body. */
   readonly bytes: number;
 }
 
 /**
- * The due events, the oldest first: at most `limit`, and as many as fit into `maxBytes`, but at least one. Locks their rows.
- * `now` in Unix milliseconds.
+ * Returns the due events, the oldest first, and locks their rows. Returns at most `limit` events, and as many as fit into
+ * `maxBytes`, but at least one. `now` is in Unix milliseconds.
  */
 export async function findDue(
   client: Client,
@@ -70,8 +70,8 @@ async function selectDue(client: Client, now: number, rows: number, without: rea
 }
 
 /**
- * Returns the candidates that may be leased. Postpones those that wait for another event of their order key and, of those that
- * may have ended their process, all except the first. Leaves those whose order key another origin has locked.
+ * Returns the candidates that may be leased. Postpones events that wait for another event of their order key. If several events
+ * may have ended their process, postpones all of them except the first. Skips events whose order key another origin has locked.
  */
 async function selectLeasable(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
   const ordered = candidates.filter(({ order_key: key }) => key !== null);
@@ -101,8 +101,8 @@ async function postponeUnfinished(client: Client, unfinished: readonly Due[], no
 }
 
 /**
- * Leases events in the given order. An event that is missing from the result has a damaged row and is now dead, so that it does
- * not block the others.
+ * Leases events in the given order. If an event is missing from the result, its row is damaged. The event is now dead, so that it
+ * does not block the others.
  */
 export async function leaseAll(
   client: Client,

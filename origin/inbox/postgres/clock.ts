@@ -3,15 +3,15 @@
 
 import type { Queryable } from "./pool.ts";
 
-/** How often the server's clock is read. In between, a monotonic clock continues from it. */
+/** The interval at which the server's clock is read. Between two reads, a monotonic clock continues the time. */
 const TRUSTED_MILLISECONDS = 30_000;
 /**
- * The server's time is from some moment between request and response. If that took longer, the result is too inaccurate and is
- * not used.
+ * The server reads its clock at some moment between request and response. If the response took longer than this, the time is too
+ * inaccurate and is not used.
  */
 const MAX_ROUND_TRIP_MILLISECONDS = 1_000;
 /**
- * If the system clock and the monotonic clock differ by more than this, the machine slept or somebody set the clock: then the
+ * If the system clock and the monotonic clock differ by more than this, the machine slept or somebody set the clock. Then the
  * server is asked again.
  */
 const MAX_APART_MILLISECONDS = 1_000;
@@ -37,7 +37,7 @@ export class PostgresClock {
     return new PostgresClock(pool, look);
   }
 
-  /** Unix milliseconds. An arrow property, because it is passed on without its object. */
+  /** Returns Unix milliseconds. It is an arrow property, because callers pass it on without its object. */
   readonly now = (): number => {
     const { server, system, monotonic } = this.#look;
     const elapsed = performance.now() - monotonic;
@@ -46,13 +46,13 @@ export class PostgresClock {
     return Math.round(server + elapsed);
   };
 
-  /** Runs in the background. While the server does not answer, the local clock continues. */
+  /** Reads the server's clock in the background. While the server does not answer, the local clock continues. */
   async #lookAgain(): Promise<void> {
     try {
       const { look, roundTrip } = await readServer(this.#pool);
       if (roundTrip <= MAX_ROUND_TRIP_MILLISECONDS) this.#look = look;
     } catch {
-      // The next call of now() tries again.
+      // The error is ignored, because the next call of now() tries again.
     } finally {
       this.#looking = undefined;
     }

@@ -1,11 +1,11 @@
-// Finds replays and duplicates of events that retention has deleted, by the ids that are still stored.
+// Finds replays and duplicates of events that retention has deleted. It uses the ids that are still stored.
 
 import { type AssertionId, DIRECT } from "../../accept.ts";
 import type { Insertion } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
 import type { Client } from "./pool.ts";
 
-/** Whether each arrival that came before is a replay or a duplicate. */
+/** The arrivals whose event or assertion came before, and whether each is a replay or a duplicate. */
 type CameBefore = ReadonlyMap<Arrival, "replay" | "duplicate">;
 
 /**
@@ -32,8 +32,8 @@ export async function askDeleted(client: Client, arrivals: readonly Arrival[]): 
 }
 
 /**
- * The result for each of them. `sequences`: the rows that the batch has stored. Those of replays and duplicates are deleted
- * again.
+ * Returns the result for each arrival in `before`. `sequences` are the rows that the batch has stored. The rows of replays and
+ * duplicates are deleted again.
  */
 export async function settleDeleted(
   client: Client,
@@ -64,7 +64,7 @@ async function deleteStored(client: Client, sequences: readonly (number | undefi
   await client.query("DELETE FROM event WHERE sequence = ANY($1)", [sequences]);
 }
 
-/** Records the assertions as used. Returns those that were not used before, in the form of assertionOf. */
+/** Records the assertions as used. Returns the assertions that were not used before, in the form of assertionOf. */
 export async function useUp(client: Client, arrivals: readonly Arrival[]): Promise<Set<string>> {
   if (arrivals.length === 0) return new Set();
   const { rows } = await client.query(

@@ -1,4 +1,4 @@
-// Writes to PostgreSQL which events are done. Ends that arrive at the same time share a statement and a commit. The record of the
+// Writes to PostgreSQL which events are done. Events that end at the same time share a statement and a commit. The record of the
 // attempt stays in the row of work.
 
 import { GroupCommit } from "../group-commit.ts";
@@ -12,10 +12,13 @@ export interface End {
   readonly now: number;
 }
 
-/** While one statement waits for the server's disk, the next one can be sent. */
+/** The number of statements that are sent at the same time. While one waits for the server's disk, the next can be sent. */
 const STATEMENTS = 2;
 
-/** Writes ends together. The result is false if the lease was lost. Does not wake events that wait for the same order key. */
+/**
+ * Writes the ends of events together. The result is false if the lease was lost. Does not wake events that wait for the same order
+ * key.
+ */
 export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {
   return new GroupCommit<End, boolean>({
     commit: (ends) => writeEnds(pool, ends),

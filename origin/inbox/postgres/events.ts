@@ -12,13 +12,16 @@ interface Other {
   readonly sequence: number;
 }
 
-/** Uses the unique index. */
+/** The condition for two events with the same key. It uses the unique index. */
 const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.event_key AND event.method = asked.method
   AND ${digestOf("event.target")} = ${digestOf("asked.target")}`;
 
-/** Returns a result for each event, in order. The unique indexes decide; the rest finds out which of them refused an event. */
+/**
+ * Returns a result for each event, in order. The unique indexes decide whether an event is inserted. The rest of this function
+ * finds out which index refused an event.
+ */
 export async function insertEvents(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Insertion[]> {
-  // All are sent at once. The server executes them one after the other.
+  // All statements are sent at once. The server executes them one after the other.
   const [, others, sequences, replays] = await Promise.all([
     lockKeys(client, arrivals),
     findSameKeys(client, arrivals),
@@ -36,7 +39,7 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
     if (sequence === undefined) return explanations.shift() ?? { outcome: "replayed" };
     const key = keyOf(arrival);
     const other = key === undefined ? undefined : others.get(key);
-    // If there was more than one other event, all of them have the flag already.
+    // If there is more than one other event, all of the others already have the flag.
     if (other !== undefined) flagged.add(sequence).add(other.sequence);
     if (key !== undefined) others.set(key, { id: arrival.delivery.id, sequence });
     return { outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) };
@@ -47,8 +50,9 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
 }
 
 /**
- * Events with the same event key or order key are accepted one after the other, even by several origins: the later one must see a
- * conflict, and must come after the earlier one in the order. The locks are sorted, so that there is no deadlock.
+ * Locks the event keys and the order keys. Events with the same key are accepted one after the other, even by several origins.
+ * Then the later event sees a conflict, and comes after the earlier event in the order. The locks are sorted, so that there is no
+ * deadlock.
  */
 async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<void> {
   const locks = new Set<string>();
@@ -56,8 +60,8 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     const { sender, eventKey, orderKey } = delivery;
     if (eventKey !== undefined) locks.add(lockNumber("event", sender, eventKey));
     if (orderKey === undefined) continue;
-    // Not the lock that claims use: if senders passed it on from one to the next, claims, which do not wait for it, would never
-    // get it.
+    // The lock that claims use is not taken here, because claims do not wait for it. If acceptances held it one after the other,
+    // claims would never get it.
     locks.add(lockNumber("accept", sender, orderKey));
     if (leaseMilliseconds !== undefined) locks.add(orderLock(sender, orderKey));
   }
@@ -65,7 +69,7 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     await client.query("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", [[...locks].sort()]);
 }
 
-/** The lock for leasing, finishing or postponing an event of the order key. */
+/** Returns the lock for leasing, finishing or postponing an event of the order key. */
 export function orderLock(sender: string, orderKey: string): string {
   return lockNumber("order", sender, orderKey);
 }
@@ -98,8 +102,8 @@ function keyOf({ delivery: { sender, eventKey, request } }: Arrival): string | u
 }
 
 /**
- * Explains what an index refused: a replay, or an event that is stored already. The assertion of a duplicate is recorded as used
- * too, although nothing was stored.
+ * Explains why an index refused each event: the event is a replay, or it is already stored. The assertion of a duplicate is also
+ * recorded as used, although nothing was stored.
  */
 async function explainAll(client: Client, refused: readonly Arrival[]): Promise<Insertion[]> {
   if (refused.length === 0) return [];

@@ -1,18 +1,19 @@
-// Inserts a batch of events with one statement. Its text does not depend on the number of events, so it is prepared once.
+// Inserts a batch of events with one statement. The text of the statement does not depend on the number of events, so it is
+// prepared once.
 
 import { columnsOf, EVENT_ROW_COLUMNS } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
 import type { Client } from "./pool.ts";
 
-/** With the row of the certificate, if it is known. */
+/** An arrival with the row of its certificate, if the row is known. */
 export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };
 
 const COLUMNS = EVENT_ROW_COLUMNS.split(/,\s*/);
 const BODY = COLUMNS.indexOf("body");
 const BIGINTS: ReadonlySet<string> = new Set(["accepted_at", "certificate_id", "assertion_expires"]);
 /**
- * One array for each column. Bodies are concatenated in one binary parameter: as elements of an array they would take twice as
- * many octets.
+ * The parameters are one array for each column. Bodies are concatenated in one binary parameter, because as elements of an array
+ * they would take twice as many octets.
  */
 const ARRAYS = [...COLUMNS.filter((_, index) => index !== BODY), "body_start", "body_octets"];
 const typeOf = (name: string) => (BIGINTS.has(name) ? "bigint" : name.startsWith("body_") ? "integer" : "text");
@@ -34,7 +35,7 @@ const INSERT = `
     SELECT sequence, sender, order_key, 'waiting', accepted_at * 1000, accepted_at * 1000 FROM stored
   ) SELECT sequence, id, issuer, jti FROM stored`;
 
-/** The sequence of each event, in order. Undefined if a unique index refused it. */
+/** Returns the sequence of each event, in order. Undefined if a unique index refused the event. */
 export async function insertAll(
   client: Client,
   arrivals: readonly CertifiedArrival[],

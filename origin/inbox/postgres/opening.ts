@@ -6,8 +6,8 @@ import { answersPooler, describeError, openPool, type PoolOptions, type Postgres
 import { type PostgresAddress, readPostgresUrl } from "./url.ts";
 
 /**
- * Calls `use` with a new pool. If it fails, the pool is closed, and the error that is thrown holds no password, not even in its
- * cause. If it succeeds, the pool stays open.
+ * Calls `use` with a new pool. If `use` succeeds, the pool stays open. If `use` fails, the pool is closed, and the thrown error
+ * holds no password, not even in its cause.
  */
 export async function withPool<T>(
   url: string,

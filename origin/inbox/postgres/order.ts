@@ -1,4 +1,5 @@
-// Keeps the order of events while several origins lease them: whoever decides about an order key holds its lock.
+// Keeps the order of events while several origins lease them. An origin that decides about an order key holds the lock of this
+// key.
 
 import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "../lease-rules.ts";
 import { orderLock } from "./events.ts";
@@ -12,8 +13,8 @@ export interface OrderedRow {
 }
 
 /**
- * Locks the order keys until the transaction ends. If not `isPatient`, locks only those that are free. Returns the candidates
- * whose key is locked.
+ * Locks the order keys until the transaction ends. If `isPatient` is false, locks only the keys that are free. Returns the
+ * candidates whose key is locked.
  */
 export async function lockOrders(
   client: Client,
@@ -34,8 +35,9 @@ export async function lockOrders(
 }
 
 /**
- * Postpones the events that wait for another one of their order key, and returns them. It is a statement of its own, so that it
- * sees what was committed before the locks were held. A lease that has expired does not count: it would block the earlier event.
+ * Postpones the events that wait for another event of their order key, and returns them. This is a separate statement, so that it
+ * sees what was committed before the locks were held. A lease that has expired does not count, because it would block the earlier
+ * event.
  */
 export async function postponeBlocked(
   client: Client,
@@ -56,7 +58,10 @@ export async function postponeBlocked(
   return rows.map((row) => String(row["sequence"]));
 }
 
-/** Call it after a change of one event: the first of its order key may have been postponed in the meantime. */
+/**
+ * Call it after an event ended or was changed. The next event of its order key may have been postponed in the meantime, and
+ * becomes due.
+ */
 export async function wakeNext(
   client: Client,
   { sender, order_key: orderKey }: OrderedRow,

@@ -1,6 +1,6 @@
-// Connections to PostgreSQL, and which of its errors mean that the database cannot be reached or cannot store. Session settings
-// and prepared statements are used only without a connection pooler (PgBouncer), which may give every transaction another
-// session.
+// Opens connections to PostgreSQL, and recognises errors that mean that the database cannot be reached or cannot store. Session
+// settings and prepared statements are used only without a connection pooler (PgBouncer), because a pooler may give every
+// transaction another session.
 
 import { hash } from "node:crypto";
 import pg from "pg";
@@ -10,38 +10,38 @@ import { describeInbox, PASSWORD_NAME } from "../location.ts";
 import { withRemedy } from "./remedies.ts";
 import type { PostgresAddress } from "./url.ts";
 
-/** The tables have a schema of their own, apart from everything else in the database. */
+/** The tables have their own schema, apart from everything else in the database. */
 export const SCHEMA = "countersign";
 /**
- * Connections for the work on events and for readers. Acceptances have their own connections, so that they do not wait for
- * attempts.
+ * The number of connections for the work on events and for readers. Acceptances have their own connections, so that they do not
+ * wait for attempts.
  */
 const CONNECTIONS = 6;
 const CONNECT_MILLISECONDS = 5_000;
-/** A statement takes milliseconds. One that waits longer for a lock or a disk must not keep senders waiting. */
+/** A statement takes milliseconds. A statement that waits longer than this for a lock or a disk must not keep senders waiting. */
 const STATEMENT_MILLISECONDS = 10_000;
-/** For a server that has stopped responding. */
+/** The limit for a server that has stopped responding. */
 const ANSWER_MILLISECONDS = 15_000;
-/** A change of the tables takes the longer, the more events there are. */
+/** The limit for a change of the tables. The more events there are, the longer it takes. */
 const PATIENT_MILLISECONDS = 3_600_000;
 const POOLED_SINCE =
   "a connection pooler answers at the address where the database itself answered at the start: restart this program";
 
 /** The row that caused a conflict was deleted before it could be read. This is PostgreSQL's own code for "no data found". */
 export const GONE = "P0002";
-/** Errors after which a transaction is run again. It has changed nothing. */
+/** Errors after which a transaction is run again, because it has changed nothing. */
 const PASSING: ReadonlySet<unknown> = new Set([
-  // Deadlock: the server ended one of the transactions.
+  // There was a deadlock, and the server ended one of the transactions.
   "40P01",
   GONE,
 ]);
 const MAX_ATTEMPTS = 3;
 
-/** Runs statements: in one transaction, or in a pool, where each statement is committed when it returns. */
+/** Runs statements in one transaction, or in a pool. In a pool, each statement is committed when it returns. */
 export interface Queryable {
   /**
-   * If `values` is given, even empty, the statement is prepared once for each connection. So its text must be one of few, and it
-   * must name the columns that it returns, because those of a prepared statement may not change.
+   * If `values` is given, even empty, the statement is prepared once for each connection. So there must be only a few different
+   * texts. The text must name the columns that it returns, because the columns of a prepared statement may not change.
    */
   query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
 }
@@ -52,7 +52,7 @@ export interface Client extends Queryable {
 }
 
 export interface PostgresPool extends Queryable {
-  /** Commits if `work` resolves, otherwise rolls back. */
+  /** Commits if `work` resolves. Otherwise rolls back. */
   transact<T>(work: (client: Client) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -64,7 +64,7 @@ export interface PoolOptions {
   readonly connections?: number;
 }
 
-/** Connects when it is first used, and again after every loss of the connection. */
+/** Makes a pool that connects when it is first used, and again after every loss of the connection. */
 export function openPool(address: PostgresAddress, options: PoolOptions): PostgresPool {
   const pool = new pg.Pool({
     ...settingsOf(address),
@@ -73,7 +73,7 @@ export function openPool(address: PostgresAddress, options: PoolOptions): Postgr
     ...onConnect(options),
   });
   pool.on("connect", (client) => client.on("error", () => {}));
-  // The server closed an idle connection. The next query opens another one.
+  // The error is ignored: the server closed an idle connection, and the next query opens another one.
   pool.on("error", () => {});
   const begin = options.isPooled ? `BEGIN; ${rulesOf(options, "SET LOCAL")}` : "BEGIN";
   const isNamed = !options.isPooled;
@@ -102,12 +102,15 @@ function settingsOf({ connectionString, ssl }: PostgresAddress): pg.ClientConfig
     connectionTimeoutMillis: CONNECT_MILLISECONDS,
     query_timeout: ANSWER_MILLISECONDS,
     keepAlive: true,
-    // Statements that are issued together are sent together, without waiting for each result.
+    // Statements that are issued together are sent together, without waiting for each other's result.
     pipeline: true,
   };
 }
 
-/** If the URL has no password, the driver uses an empty one and ignores the option. So the password is set on each client. */
+/**
+ * Returns a client that sets the password on itself. If the URL has no password, the driver would use an empty one and ignore the
+ * option.
+ */
 function clientFor({ password }: PostgresAddress): typeof pg.Client {
   if (password === undefined) return pg.Client;
   return class extends pg.Client {
@@ -118,14 +121,15 @@ function clientFor({ password }: PostgresAddress): typeof pg.Client {
   };
 }
 
-/** The settings of a session (SET) or of a transaction (SET LOCAL). */
+/** Returns the settings of a session (SET) or of a transaction (SET LOCAL). */
 function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"): string {
   const rules = {
     search_path: SCHEMA,
     synchronous_commit: "on",
     statement_timeout: STATEMENT_MILLISECONDS,
     idle_in_transaction_session_timeout: ANSWER_MILLISECONDS,
-    // Applies to prepared statements too: otherwise a plan that was made for empty tables would stay when they fill.
+    // This also applies to prepared statements. Otherwise a plan that was made for empty tables would still be used when they are
+    // full.
     plan_cache_mode: "force_custom_plan",
     // With this level a statement sees what another transaction committed while it waited for that transaction's lock.
     [set === "SET" ? "default_transaction_isolation" : "transaction_isolation"]: "'read committed'",
@@ -137,7 +141,7 @@ function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"):
 }
 
 /**
- * A session of its own gets its settings once. Each new connection is checked for a pooler, because the address may lead to one
+ * Without a pooler, each new session gets its settings once. It is also checked for a pooler, because the address may lead to one
  * later.
  */
 function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) => Promise<void> } {
@@ -150,7 +154,7 @@ function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) 
   };
 }
 
-/** Whether a connection pooler answers at this address. */
+/** Returns true if a connection pooler answers at this address. */
 export async function answersPooler(address: PostgresAddress): Promise<boolean> {
   const client = new (clientFor(address))(settingsOf(address));
   client.on("error", () => {});
@@ -162,7 +166,7 @@ export async function answersPooler(address: PostgresAddress): Promise<boolean> 
   }
 }
 
-/** A pooler reports process numbers of its own instead of those of the server's processes. */
+/** Returns true if the process number is not that of the server's process. A pooler reports its own process numbers instead. */
 async function isNotItsOwn(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
   return rows[0]?.["pid"] !== (client as { processID?: unknown }).processID;
@@ -170,7 +174,7 @@ async function isNotItsOwn(client: pg.ClientBase): Promise<boolean> {
 
 const names = new Map<string, string>();
 
-/** The name of a prepared statement. The same text has the same name on every connection. */
+/** Returns the name of a prepared statement. The same text has the same name on every connection. */
 function nameOf(text: string): string {
   const name = names.get(text) ?? `countersign_${names.size + 1}`;
   names.set(text, name);
@@ -208,7 +212,8 @@ async function useClientOnce<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
     client.release();
     return result;
   } catch (error) {
-    // After such an error it is unknown what the connection still waits for. So it is closed at once and not used again.
+    // After such an error, it is unknown which responses the connection still waits for. So it is closed at once and not used
+    // again.
     if (isOfTheDatabase(error)) client.release(true);
     else {
       await client.query("ROLLBACK").then(
@@ -221,22 +226,22 @@ async function useClientOnce<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
 }
 
 /**
- * Whether the error is a fault of the database and not of one write: the connection, resources, an operator, the system, or a
- * read-only server.
+ * Returns true if the error is a fault of the database and not of one write. The cause may be the connection, resources, an
+ * operator, the system, or a read-only server.
  */
 export function isOfTheDatabase(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code) || /^(08|53|55|57|58|25006|F0|XX)/.test(code);
 }
 
-/** The number of the advisory lock for what these texts name. */
+/** Returns the number of the advisory lock for the object that these texts name. */
 export function lockNumber(...texts: readonly string[]): string {
   return Buffer.from(hash("sha256", JSON.stringify(texts), "buffer"))
     .readBigInt64BE()
     .toString();
 }
 
-/** The place, the error and a remedy, without the password, which the driver's message or object may repeat. */
+/** Returns the place, the error and a remedy. The password is removed, because the driver's message or object may repeat it. */
 export function describeError(error: unknown, url: string): string {
   const { message, code } = error as { message?: string; code?: string };
   // The text after the semicolon is for programmers who use the driver.

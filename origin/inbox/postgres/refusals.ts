@@ -1,4 +1,4 @@
-// The refusals in PostgreSQL. One origin writes at a time, so that each sees how much is kept.
+// Stores refusals in PostgreSQL. Only one origin writes at a time, so that each origin sees how much is kept.
 
 import type { Ask } from "../events/pages.ts";
 import type { Steps } from "../refusals/kinds.ts";
@@ -19,18 +19,18 @@ export function postgresRefusals(pool: PostgresPool, ask: Ask): RefusalStore {
   };
 }
 
-/** `before` in Unix milliseconds. Returns how many rows were deleted. */
+/** `before` is in Unix milliseconds. Returns the number of deleted rows. */
 export function prunePostgresRefusals(pool: PostgresPool, before: number, limit: number): Promise<number> {
   return runSteps(pool, () => pruneSteps(before, limit));
 }
 
-/** In one transaction, which may run again. */
+/** Runs the steps in one transaction, which may be run again. */
 function runSteps(pool: PostgresPool, begin: () => Steps<number>): Promise<number> {
   return pool.transact(async (client) => {
     const steps = begin();
     await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("refusals")]);
     let step = steps.next();
-    // Not prepared, because the texts are of many lengths.
+    // The statements are not prepared, because their texts have many different lengths.
     while (!step.done) step = steps.next((await client.queryPatiently(step.value.text, step.value.values)).rows);
     return step.value;
   });

@@ -1,6 +1,6 @@
-// Remedies for errors of PostgreSQL and of its driver, found by code and message.
+// The remedies for errors of PostgreSQL and of its driver. A remedy is found by the code and the message of the error.
 
-/** `instead` takes the place of a message that is for programmers. */
+/** `instead` replaces a message that only programmers understand. */
 const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string, instead?: string])[] = [
   [/^ECONNREFUSED/, "start the database server, or correct host and port"],
   [/^(?:ENOTFOUND|EAI_AGAIN)/, "correct the host name, or look at DNS"],
@@ -45,7 +45,7 @@ const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string, instead?: s
   ],
 ];
 
-/** What went wrong, and what can be done about it where that is known. */
+/** Returns the message with a remedy, if one is known. */
 export function withRemedy(code: string | undefined, message: string): string {
   const texts = [code ?? "", message];
   const [, remedy, instead = message] = REMEDIES.find(([pattern]) => texts.some((text) => pattern.test(text))) ?? [];

@@ -1,4 +1,5 @@
-// Deletes what is older than the retention rule allows, in short statements. Several origins may do so at the same time.
+// Deletes entries that are older than the retention rule allows, with short statements. Several origins may delete at the same
+// time.
 
 import { DIRECT } from "../../accept.ts";
 import type { Retention } from "../inbox.ts";
@@ -15,7 +16,7 @@ const ERASE_BODIES = `
     erased AS (UPDATE event SET body = NULL FROM old WHERE event.sequence = old.sequence)
   UPDATE work SET has_body = false FROM old WHERE work.sequence = old.sequence`;
 
-/** The ids of events that may arrive again are kept, whatever the rule says. */
+/** Deletes old events. The ids of events that may arrive again are kept, even if they are older than the rule allows. */
 const DELETE_EVENTS = `
   WITH old AS (${oldest("due_at IS NULL")}),
     deleted AS (DELETE FROM event USING old WHERE event.sequence = old.sequence
@@ -40,12 +41,15 @@ const FORGET_DELETED = `
   DELETE FROM deleted_event WHERE (issuer, id) IN
     (SELECT issuer, id FROM deleted_event WHERE expires < $1 LIMIT ${MAX_ERASED_EVENTS})`;
 
-/** Done after the events, because finding senders with many certificates reads a whole index. */
+/**
+ * Deletes old certificates. It runs after the events are deleted, because the search for senders with many certificates reads a
+ * whole index.
+ */
 const DELETE_CERTIFICATES = `
   DELETE FROM certificate WHERE id IN (
     ${oldCertificates("least($1::bigint, (SELECT accepted_at FROM event ORDER BY sequence LIMIT 1))")})`;
 
-/** One step. `now` in Unix milliseconds. Returns how many rows changed. */
+/** Runs one step. `now` is in Unix milliseconds. Returns the number of changed rows. */
 export async function prunePostgres(
   pool: PostgresPool,
   { bodySeconds, eventSeconds }: Retention,

@@ -4,14 +4,15 @@ import { missingSteps, requireKnown, requireNewest, versionAfter } from "../sche
 import { lockNumber, type PostgresPool, SCHEMA } from "./pool.ts";
 
 /**
- * A row of an index has at most 2,704 octets, and a target may be longer. This text is part of a released step, so it must not
- * change. The cast reads a backslash as an escape, so backslashes are doubled.
+ * Returns SQL for the digest of a target. The index has the digest, because a row of an index has at most 2,704 octets and a
+ * target may be longer. This text is part of a released step, so it must not change. The cast reads a backslash as an escape, so
+ * backslashes are doubled.
  */
 export function digestOf(target: string): string {
   return `sha256(replace(${target}, chr(92), chr(92) || chr(92))::bytea)`;
 }
 
-/** As in the SQLite file: a released step must not change. */
+/** The steps that make the tables. As for the SQLite file, a released step must not change. */
 export const STEPS: readonly string[] = [
   `
   CREATE TABLE certificate (
@@ -150,19 +151,20 @@ export const STEPS: readonly string[] = [
 ];
 
 /**
- * Creates the tables, or runs the missing steps: all or none. If several origins start at the same time, one runs them and the
- * others wait.
+ * Creates the tables, or runs the missing steps. Either all steps are run, or none. If several origins start at the same time, one
+ * runs the steps and the others wait.
  * @throws Error if the tables are of a version that this program does not know; then they are not changed
  */
 export function preparePostgres(pool: PostgresPool, name: string): Promise<void> {
   return pool.transact(async (client) => {
-    // A step may take long if there are many events, and other origins wait for it.
+    // With many events, a step may take long, and other origins wait for it. So there is no time limit.
     await client.query("SET LOCAL statement_timeout TO 0");
     await client.queryPatiently("SELECT pg_advisory_xact_lock($1)", [lockNumber("schema")]);
     const { rows: found } = await client.query(
       `SELECT to_regnamespace('${SCHEMA}') AS schema, to_regclass('${SCHEMA}.version') AS version`,
     );
-    // Checked before CREATE: a user without the right to create may still use an existing schema.
+    // The schema is created only if it does not exist, because a user without the right to create may still use an existing
+    // schema.
     if (found[0]?.["schema"] === null) await client.query(`CREATE SCHEMA ${SCHEMA}`);
     if (found[0]?.["version"] === null) await client.query(`CREATE TABLE ${SCHEMA}.version (version integer NOT NULL)`);
     const { rows } = await client.query(`SELECT version FROM ${SCHEMA}.version`);

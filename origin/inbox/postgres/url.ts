@@ -1,5 +1,5 @@
-// Reads what the URL of a PostgreSQL inbox says of TLS, in libpq's parameters. A connection that leaves this machine uses TLS,
-// unless the URL says otherwise.
+// Reads what the URL of a PostgreSQL inbox says about TLS, in libpq's parameters. A connection that leaves this machine uses TLS,
+// unless the URL switches TLS off.
 
 import { X509Certificate } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
@@ -13,20 +13,28 @@ import { readSecret, secretFile } from "../../node/secret-files.ts";
 import { hasPassword, PASSWORD_NAME } from "../location.ts";
 
 export interface PostgresAddress {
-  /** The URL without its TLS parameters: the driver reads them differently, and prints a warning for programmers. */
+  /**
+   * The URL without its TLS parameters. The driver would read them differently, and would print a warning that only programmers
+   * understand.
+   */
   readonly connectionString: string;
   readonly ssl: false | ConnectionOptions;
-  /** The password of now, where a file holds it: asked for at each connection, so that a file that was replaced needs no reload. */
+  /**
+   * Returns the current password, if a file holds it. It is called for each connection, so that a replaced file needs no reload.
+   */
   readonly password?: (() => string) | undefined;
-  /** What an operator must know of the connection. */
+  /** What an operator must know about the connection. */
   readonly notice: string | undefined;
 }
 
-/** In libpq, all except the first and the last are weaker: here the certificate is always verified. */
+/**
+ * The values of sslmode. In libpq, all of them except the first and the last have weaker meanings. Here the certificate is always
+ * verified.
+ */
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-/** Four times the size of a bundle of all public CAs. */
+/** This is four times the size of a bundle of all public CAs. */
 const MAX_FILE_BYTES = 1024 * 1024;
-/** Parameters of libpq that would be ignored here although somebody relies on them. */
+/** Parameters of libpq that have no effect here. They are refused, because somebody may rely on them. */
 const UNKNOWN = /^ssl(?!mode$|rootcert$|cert$|key$|negotiation$)./;
 
 /** @throws ConfigurationError that names the parameter */
@@ -63,7 +71,10 @@ export function readPostgresUrl(text: string): PostgresAddress {
   return { connectionString, password, ssl: { ...readFiles(files), rejectUnauthorized: true }, notice: undefined };
 }
 
-/** Undefined where no file holds it: the driver has its own ways. Read once, so that what is wrong with it stops the start. */
+/**
+ * Returns undefined if no file holds the password. Then the driver finds it in its own ways. The file is read once now, so that a
+ * fault of the file stops the start.
+ */
 function findPassword(url: string): (() => string) | undefined {
   try {
     if (secretFile(PASSWORD_NAME) === undefined) return undefined;
@@ -82,14 +93,14 @@ function modeOfFlag(ssl: string | undefined): string | undefined {
   return ssl === "0" || ssl === "false" ? "disable" : ssl;
 }
 
-/** A socket file, or a loopback address. */
+/** Returns true for a socket file or a loopback address. */
 function isThisMachine(host: string): boolean {
   return host.startsWith("/") || host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 type Files = Readonly<Record<"ca" | "cert" | "key", string | undefined>>;
 
-/** `system` is libpq's word for the CAs of the system, which are used anyway. */
+/** Reads the files that the parameters name. `system` is libpq's word for the CAs of the system, which are used anyway. */
 function readFiles({ ca, cert, key }: Files): ConnectionOptions {
   if ((cert === undefined) !== (key === undefined)) refuse("sslcert and sslkey go together");
   if (cert !== undefined && key !== undefined) requirePair(cert, key);

@@ -1,4 +1,4 @@
-// The work on events in PostgreSQL, shared by several origins. Every change applies only to the row that the lease's token names.
+// The work on events in PostgreSQL, which several origins share. Every change applies only to the row with the lease's token.
 
 import type { AttemptRow } from "../attempt-rows.ts";
 import type { GroupCommit } from "../group-commit.ts";
@@ -11,11 +11,11 @@ import { lockOrders, type OrderedRow, postponeBlocked, wakeNext } from "./order.
 import type { Client, PostgresPool, Queryable } from "./pool.ts";
 
 /**
- * For this long after the clock went back, other writes may still use the old time: transactions in progress, and origins that
- * have not read the server's clock since.
+ * The time after the clock went back in which other writes may still use the old time. They come from transactions in progress,
+ * and from origins that have not read the server's clock since.
  */
 const FOLLOWED_MILLISECONDS = 60_000;
-/** The interval between two checks for such rows. Each check reads all unfinished events. */
+/** The interval between two checks for rows with the old time. Each check reads all unfinished events. */
 const FOLLOW_AGAIN_MILLISECONDS = 1_000;
 
 const OWN = "WHERE sequence = $1 AND token = $2";
@@ -31,7 +31,7 @@ const BURY = recording(
 const GIVE_BACK = "UPDATE work SET state = 'waiting', due_at = $3, changed_at = $3, attempts = attempts - 1";
 const RELEASE_BEGUN = recording(`${GIVE_BACK}, ${RECORDED} ${OWN}`, 4);
 const RELEASE_UNUSED = `${GIVE_BACK}, token = NULL, began_at = NULL ${OWN}`;
-/** Due before everything else. */
+/** Makes an event due before all others. */
 const RETRY_NOW = recording(
   `UPDATE work SET state = 'waiting', ${RECORDED}, changed_at = $1, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
      due_at = least($1, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), $1))
@@ -49,11 +49,11 @@ export class PostgresWork implements WorkQueue {
   readonly #ends: GroupCommit<End, boolean>;
   readonly #clock: () => number;
   #latest = Number.POSITIVE_INFINITY;
-  /** Milliseconds of `performance.now()`. */
+  /** Both times are milliseconds of `performance.now()`. */
   #setBackAt = Number.NEGATIVE_INFINITY;
   #followedAt = Number.NEGATIVE_INFINITY;
 
-  /** `clock` in Unix milliseconds. */
+  /** `clock` returns Unix milliseconds. */
   constructor(pool: PostgresPool, clock: () => number) {
     this.#pool = pool;
     this.#ends = groupEnds(pool);
@@ -66,12 +66,12 @@ export class PostgresWork implements WorkQueue {
       await this.#followClock(client, now);
       return await leaseAll(client, await findDue(client, now, { limit, maxBytes }), now, leaseMilliseconds);
     });
-    // Set after the commit: if a claim fails, its corrections are rolled back.
+    // The time is stored after the commit, because the corrections of a failed claim are rolled back.
     this.#latest = now;
     return leases;
   }
 
-  /** Called within the transaction that stored the event. Undefined if an earlier event of its order key comes first. */
+  /** Leases an event within the transaction that stored it. Returns undefined if an earlier event of its order key comes first. */
   async leaseStored(client: Client, event: OrderedRow, leaseMilliseconds: number): Promise<Lease | undefined> {
     const now = this.#clock();
     const blocked = event.order_key === null ? [] : await postponeBlocked(client, [event.sequence], now, now);
@@ -146,13 +146,16 @@ export class PostgresWork implements WorkQueue {
     return this.#ends.idle();
   }
 
-  /** Makes a change after which another event of the order key may be next. False if no row was changed. */
+  /**
+   * Makes a change that ends an event or an attempt, so that another event of the order key may be next. Returns false if no row
+   * was changed.
+   */
   async #end(lease: Lease, now: number, write: (client: Queryable) => Promise<boolean>): Promise<boolean> {
     const { sequence, sender, orderKey } = lease.event;
     if (orderKey === undefined) return await write(this.#pool);
     const candidate = { sequence: String(sequence), sender, order_key: orderKey };
     return await this.#pool.transact(async (client) => {
-      // The lock is held until the commit: if a later event of the order key were postponed meanwhile, nothing would wake it.
+      // The lock is held until the commit. If a later event of the order key were postponed meanwhile, nothing would wake it.
       await lockOrders(client, [candidate]);
       const isOurs = await write(client);
       if (isOurs) await wakeNext(client, candidate, now);
@@ -161,8 +164,8 @@ export class PostgresWork implements WorkQueue {
   }
 
   /**
-   * After the clock went back, an event that was postponed by the old time would wait too long. Corrects such due times at the
-   * first claim, and after each step of the clock.
+   * Corrects due times after the clock went back. Otherwise an event that was postponed by the old time would wait too long. They
+   * are corrected at the first claim, and after each step of the clock.
    */
   async #followClock(client: Client, now: number): Promise<void> {
     const passed = performance.now();
@@ -184,7 +187,7 @@ function recordOf({ attempt, beganAt }: Lease, end: Omit<AttemptRow, "number" | 
   return recordValues({ number: attempt, beganAt, ...end });
 }
 
-/** The events with this id. Until the transaction ends, no later event of their order keys can be leased or postponed. */
+/** Returns the events with this id. Until the transaction ends, no later event of their order keys can be leased or postponed. */
 async function lockEvents(client: Client, id: string): Promise<readonly OrderedRow[]> {
   const { rows } = await client.query(
     "SELECT sequence, sender, order_key FROM work WHERE sequence IN (SELECT sequence FROM event WHERE id = $1)",
@@ -194,7 +197,7 @@ async function lockEvents(client: Client, id: string): Promise<readonly OrderedR
   return rows;
 }
 
-/** Changes the row that the lease's token names. False if the lease is lost. */
+/** Changes the row with the lease's token. Returns false if the lease was lost. */
 async function updateOwn(
   client: Queryable,
   text: string,

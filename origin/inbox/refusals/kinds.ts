@@ -1,11 +1,11 @@
-// The kinds of refusals, with the number and the bytes of each, and the steps in which refusals are written.
+// The kinds of refusals, with the number and the bytes of each kind, and the steps of a transaction that writes refusals.
 
 import type { ParameterSign, Statement, Value } from "../events/filter.ts";
 import type { Row } from "../events/row.ts";
 import type { RefusedRequest } from "./refusals.ts";
 import { KIND_COLUMNS, presentedWith, SELECT_KINDS } from "./rows.ts";
 
-/** The store runs each statement and returns its rows. */
+/** A generator that yields statements. The store runs each statement and returns its rows to the generator. */
 export type Steps<Result> = Generator<Statement, Result, readonly Row[]>;
 
 export interface Kind {
@@ -18,31 +18,34 @@ export interface Kind {
   bytes: number;
 }
 
-/** A share of the room is a code and a sender. */
+/** Names a share of the storage. Refusals with the same code and the same sender have one share. */
 export function shareOf({ code, sender }: Pick<RefusedRequest, "code" | "sender">): string {
-  // No code has a space.
+  // No code contains a space, so two shares never have the same name.
   return `${code} ${sender}`;
 }
 
 /**
- * A part of a share is one certificate, if the sender is known: whoever else has a certificate of the sender's CA may come near
- * its entries, too. Strangers are one part, because anybody can make certificates.
+ * Names a part of a share. If the sender is known, each certificate is a part, because others with a certificate of the sender's
+ * CA may also come near the sender's entries. Strangers are one part, because anybody can make certificates.
  */
 export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certificate: string): string {
   return `${shareOf(refused)} ${refused.sender === "" ? "" : certificate}`;
 }
 
 /**
- * Certificates of one share that have parts of their own. A sender has a handful. A limit is needed because a sender whose CA is
- * its own can make any number of them.
+ * The largest number of certificates of one share that have their own parts. A sender has only a few certificates. But a sender
+ * with its own CA can make any number of them.
  */
 const MAX_PARTS = 50;
-/** Routes of one share that have kinds of their own: a policy may have thousands, and a stranger reaches all of them. */
+/**
+ * The largest number of routes of one share that have their own kinds. A policy may have thousands of routes, and a stranger can
+ * call all of them.
+ */
 const MAX_ROUTES = 100;
 
 type Columns = readonly [code: string, sender: string, route: string, certificate: string];
 
-/** Up to `max` names of each share keep their name. All others have the name "". */
+/** Returns a function that keeps up to `max` names of each share, and replaces all others by "". */
 function limitNames(max: number): (share: string, name: string) => string {
   const names = new Map<string, Set<string>>();
   return (share, name) => {
@@ -53,7 +56,7 @@ function limitNames(max: number): (share: string, name: string) => string {
   };
 }
 
-/** Chooses the kind of each refusal of a batch. `kinds`: those that there are. */
+/** Chooses the kind of each refusal of a batch. `kinds` are the existing kinds. */
 function chooseKinds(refused: readonly RefusedRequest[], kinds: readonly Kind[]): ReadonlyMap<RefusedRequest, Columns> {
   const certificateOf = limitNames(MAX_PARTS);
   const routeOf = limitNames(MAX_ROUTES);
@@ -72,9 +75,9 @@ function chooseKinds(refused: readonly RefusedRequest[], kinds: readonly Kind[])
 const COLUMNS = "code, sender, route, certificate";
 
 export interface Kinds {
-  /** All of them, those of the batch included. */
+  /** All kinds, including the kinds of the batch. */
   readonly kinds: readonly Kind[];
-  /** The kind of a refusal of the batch. */
+  /** Returns the id of the kind of a refusal in the batch. */
   idOf(refused: RefusedRequest): number;
 }
 
@@ -100,9 +103,9 @@ function columnsOf({ code, sender, route, certificate }: Kind): Columns {
   return [code, sender, route, certificate];
 }
 
-/** Not JSON, which takes most of the time of a batch where there are thousands of kinds. */
+/** Returns the key of a kind. JSON is not used, because with thousands of kinds it would take most of the time of a batch. */
 function keyOf([code, sender, route, certificate]: Columns): string {
-  // With the lengths no two kinds have the same key, whatever their names hold.
+  // The key has the lengths of the names. So two kinds never have the same key, whatever their names contain.
   return `${code} ${sender.length} ${route.length} ${sender}${route}${certificate}`;
 }
 
@@ -124,7 +127,7 @@ export interface Counted {
   readonly bytes: number;
 }
 
-/** Counts rows that were added (1) or deleted (-1), also in `kinds`. */
+/** Counts rows that were added (1) or deleted (-1). Changes the numbers in the table and in `kinds`. */
 export function* count(kinds: readonly Kind[], rows: readonly Counted[], by: 1 | -1): Steps<void> {
   const changes = new Map<number, { refusals: number; bytes: number }>();
   for (const { kind, bytes } of rows) {

@@ -1,4 +1,4 @@
-// Writes refusals in the background. The answer to a request never waits for it, and a store that fails changes no verdict.
+// Writes refusals in the background. The response to a request never waits for a write, and a store that fails changes no verdict.
 
 import { messageOf } from "../../../core/failure-chain.ts";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -9,9 +9,9 @@ import type { HourlyRefusals, RefusalLimits, RefusalStore, RefusedRequest } from
 export interface RecorderOptions {
   readonly store: Pick<RefusalStore, "add">;
   readonly limits: RefusalLimits;
-  /** Receives a line when refusals could not be written, at most one per minute. */
+  /** Receives a line if refusals could not be written, at most one line per minute. */
   readonly log: (line: LogLine) => void;
-  /** Called with the number of refusals that are not kept, because too many wait or the store failed. */
+  /** Called with the number of refusals that are not kept because too many wait or because the store failed. */
   readonly onDropped?: (count: number) => void;
 }
 
@@ -19,18 +19,18 @@ const FLUSH_MILLISECONDS = 500;
 const TELL_AGAIN_MILLISECONDS = 60_000;
 const HOUR_MILLISECONDS = 3_600_000;
 
-/** What decides whether a refusal is kept. */
+/** The facts that decide whether a refusal is kept. */
 export interface RefusalHead extends Pick<RefusedRequest, "at" | "code" | "sender"> {
-  /** SHA-256 of the certificate. */
+  /** The SHA-256 digest of the certificate. */
   readonly presented?: string | undefined;
 }
 
 export class RefusalRecorder {
   readonly #options: RecorderOptions;
-  /** By part of a share, so that a flood in memory takes no room from others either. */
+  /** The waiting refusals by part of a share. So a flood takes no room from others in memory either. */
   readonly #waiting = new Map<string, RefusedRequest[]>();
   #waitingCount = 0;
-  /** Also of refusals that are not kept. */
+  /** The counts include refusals that are not kept. */
   #counts = new Map<string, HourlyRefusals>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
@@ -41,12 +41,12 @@ export class RefusalRecorder {
     this.#options = options;
   }
 
-  /** What a lower limit leaves no room for is deleted from the start on. */
+  /** Starts at once to delete refusals that a lowered limit has no room for. */
   start(): void {
     this.#schedule();
   }
 
-  /** `describe` is called only if there is room: in a flood most refusals are dropped, and must cost little. */
+  /** `describe` is called only if there is room. In a flood most refusals are dropped, and a dropped refusal must cost little. */
   add(head: RefusalHead, describe: () => RefusedRequest): void {
     if (this.#isClosed) return;
     this.#count(head);
@@ -60,7 +60,7 @@ export class RefusalRecorder {
     this.#schedule();
   }
 
-  /** Writes what waits. */
+  /** Writes the waiting refusals. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -78,7 +78,7 @@ export class RefusalRecorder {
     this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + refusals });
   }
 
-  /** Drops the newest of the largest part. False if no part is larger than the given one. */
+  /** Drops the newest refusal of the largest part. Returns false if no part is larger than the given part. */
   #makeRoom(own: readonly RefusedRequest[]): boolean {
     let largest: RefusedRequest[] = [];
     for (const part of this.#waiting.values()) if (part.length > largest.length) largest = part;
@@ -99,7 +99,7 @@ export class RefusalRecorder {
     }, FLUSH_MILLISECONDS).unref();
   }
 
-  /** Never rejects. Resolves with whether the store has still more than the limits allow. */
+  /** Never rejects. Resolves with true if the store still holds more than the limits allow. */
   async #write(): Promise<boolean> {
     const { store, limits } = this.#options;
     const refused = [...this.#waiting.values()].flat().sort((a, b) => a.at - b.at);
@@ -118,7 +118,7 @@ export class RefusalRecorder {
       } while (first < refused.length);
       return deleted > MAX_REFUSALS_PER_WRITE;
     } catch (error) {
-      // They are few, so they wait for the store.
+      // The counts are few, so they stay in memory until the store works again.
       for (const count of counts.values()) this.#addCount(count);
       this.#tell(error, refused.length - first);
       return false;

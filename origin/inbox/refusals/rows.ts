@@ -1,5 +1,6 @@
-// The rows of refusals, for both stores, and the statements that read them. A kind is one code, sender and route, and one
-// certificate if the sender is known: there are few, because all come from our own tables, the policy, and what it proves.
+// The rows of refusals, for both stores, and the statements that read them. A kind is a combination of code, sender and route, and
+// also of the certificate if the sender is known. There are few kinds, because codes, routes and senders come from this program
+// and from the policy, and the certificates of one sender are limited.
 
 import { hash } from "node:crypto";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -15,15 +16,18 @@ import type {
   RefusedRequest,
 } from "./refusals.ts";
 
-/** A row with its index entries, besides its line: no row counts for less. */
+/** The bytes of a row and its index entries, without the line. Every row counts at least this. */
 export const ROW_BYTES = 256;
-/** With more kinds than this, all refusals of the time are read: SQLite joins at most 500 selects. */
+/**
+ * The largest number of kinds that are read with one joined select for each. With more kinds, all refusals of the time are read,
+ * because SQLite joins at most 500 selects.
+ */
 const MAX_KINDS_JOINED = 200;
 
 export const REFUSAL_COLUMNS = "at, kind, id, peer, method, target, certificate, chain, bytes, line";
 export const CHAIN_COLUMNS = "digest, sha256, sender, bytes, last_seen, der, intermediates";
 
-/** One value for each of REFUSAL_COLUMNS, in the same order. */
+/** Returns one value for each of REFUSAL_COLUMNS, in the same order. */
 export function refusalColumnsOf(refused: RefusedRequest, kind: number): Value[] {
   const { at, id, peer, method, target, certificate } = refused;
   const line = formatLogLine(refused.line);
@@ -33,13 +37,13 @@ export function refusalColumnsOf(refused: RefusedRequest, kind: number): Value[]
   return [at, kind, id, peer ?? null, method ?? null, target ?? null, sha256, chain, bytes, line];
 }
 
-/** SHA-256 of the certificate, which the line names if its bytes are not known. */
+/** Returns the SHA-256 digest of the certificate. If the bytes of the certificate are not known, the log line names the digest. */
 export function presentedWith({ certificate, line }: Pick<RefusedRequest, "certificate" | "line">): string | undefined {
   const { sha256 } = certificate ?? (Object(line["certificate"]) as { readonly sha256?: unknown });
   return typeof sha256 === "string" ? sha256 : undefined;
 }
 
-/** One value for each of CHAIN_COLUMNS, in the same order. */
+/** Returns one value for each of CHAIN_COLUMNS, in the same order. */
 export function chainColumnsOf({ at, sender }: RefusedRequest, certificate: RefusedCertificate): (string | number)[] {
   const { sha256, der } = certificate;
   const intermediates = JSON.stringify(certificate.intermediates);
@@ -65,7 +69,7 @@ export function selectRefusal(sign: ParameterSign): string {
 }
 
 export const KIND_COLUMNS = "id, code, sender, route, certificate, refusals, bytes";
-/** The rows and bytes of each kind. */
+/** Selects the number of rows and bytes of each kind. */
 export const SELECT_KINDS = `SELECT ${KIND_COLUMNS} FROM refusal_kind`;
 
 export const SELECT_STOCK = `
@@ -73,8 +77,8 @@ export const SELECT_STOCK = `
     coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0) FROM refused_certificate) AS bytes FROM refusal_kind`;
 
 /**
- * The first refusals in the order of time, of the given kinds: one look into the index for each kind, however many refusals
- * there are. `conditions` are on the columns `at` and `sequence`.
+ * Selects the first refusals of the given kinds in the order of time. It needs one look-up in the index for each kind, for any
+ * number of refusals. `conditions` are on the columns `at` and `sequence`.
  */
 export function selectOfKinds(
   kinds: readonly number[],
@@ -92,7 +96,7 @@ export function selectOfKinds(
   return `SELECT sequence, at FROM (${each.join(" UNION ALL ")}) AS joined ${inOrder}`;
 }
 
-/** Selects a page, and one refusal more if there are more. `kinds`: those of the filter. Undefined: all. */
+/** Selects a page, and one more refusal if there are more. `kinds` are the kinds of the filter, or undefined for all kinds. */
 export function selectPage(
   filter: RefusalFilter,
   kinds: readonly number[] | undefined,
@@ -107,7 +111,7 @@ export function selectPage(
     ...(until === undefined ? [] : [`at < ${Math.floor(until * 1000)}`]),
     ...(cursor === undefined ? [] : [`(at, sequence) < (${Number(cursor.at)}, ${Number(cursor.sequence)})`]),
   ];
-  // One decision has one refusal or few, so it is looked up by its id and not by its kind.
+  // One decision has only a few refusals, so they are looked up by the id of the decision and not by their kind.
   const few = id === undefined ? (kinds ?? []) : [];
   if (id !== undefined && kinds !== undefined) conditions.push(`kind IN (${kinds.join(", ")})`);
   return {
@@ -119,7 +123,7 @@ export function selectPage(
   };
 }
 
-/** The kinds that a filter means. Undefined if it means all. */
+/** Returns the kinds that a filter selects. Undefined if it selects all kinds. */
 export function kindsOf({ code, sender, route }: RefusalFilter, rows: readonly Row[]): readonly number[] | undefined {
   if (code === undefined && sender === undefined && route === undefined) return undefined;
   return rows
@@ -129,14 +133,14 @@ export function kindsOf({ code, sender, route }: RefusalFilter, rows: readonly R
     .map((row) => Number(row["id"]));
 }
 
-/** `rows`: those of selectPage. */
+/** Makes a page. `rows` are the rows of selectPage. */
 export function toPage(rows: readonly Row[], { limit }: RefusalFilter): RefusalPage {
   const refusals = rows.slice(0, limit).map(toRefusal);
   const last = refusals.at(-1);
   return { refusals, next: rows.length > limit && last ? { at: last.at, sequence: last.sequence } : undefined };
 }
 
-/** The row of selectRefusal. */
+/** Converts the row of selectRefusal. */
 export function toWholeRefusal(row: Row): KeptRefusal & Pick<RefusedRequest, "certificate"> {
   const { sha256, der, intermediates } = row;
   const certificate =
@@ -163,7 +167,7 @@ function toRefusal(row: Row): KeptRefusal {
   };
 }
 
-/** A damaged row must not hide the others. */
+/** Parses a stored line. A damaged row must not hide the others. */
 function parseLine(text: unknown): LogLine {
   try {
     return JSON.parse(String(text)) as LogLine;

@@ -1,24 +1,24 @@
-// Who gives way when the refusals reach a limit: the largest share, and in it the largest part, row by row. So a flood of one kind
-// takes no room from the others, as long as each of them is below its part, and no more is deleted than has to be.
+// Decides which rows are deleted when the refusals reach a limit: row by row, from the largest share, and in it from the largest
+// part. So a flood of one kind takes no room from other kinds that are within their part. No more rows are deleted than necessary.
 
 import type { Statement } from "../events/filter.ts";
 import type { Row } from "../events/row.ts";
 import type { Steps } from "./kinds.ts";
 
-/** Rows that are read in the order of time. */
+/** A group of rows that are read in the order of time. */
 export interface Source {
-  /** The time of its first row. */
+  /** The time of the first row in this source. */
   oldest: number;
 }
 
-/** A part of a share. */
+/** One part of a share of the storage, with the rows that belong to it. */
 export interface Part<Own extends Source> {
   readonly share: string;
-  /** What the limit counts: rows or bytes. */
+  /** The amount that the limit counts: the number of rows or of bytes. */
   amount: number;
-  /** Among parts of the same size that with the oldest row gives way. */
+  /** The time of the oldest row. Of several parts with the same size, the part with the oldest row gives way. */
   oldest: number;
-  /** At least one. */
+  /** The sources of the rows. There is at least one. */
   readonly sources: readonly Own[];
 }
 
@@ -28,8 +28,8 @@ interface Share<Own extends Source> {
 }
 
 /**
- * Returns the rows that have to go, at most `most`. `read` selects the first rows of a source, those after `last` if it is given,
- * with the columns `amount` and `time`.
+ * Returns the rows that must be deleted, at most `most`. `read` selects the first rows of a source, or the first rows after
+ * `last`, with the columns `amount` and `time`.
  */
 export function* giveWay<Own extends Source>(
   parts: readonly Part<Own>[],
@@ -67,8 +67,8 @@ function oldestOf<Own extends Source>(sources: readonly Own[]): Own {
 }
 
 /**
- * What a part has whose source ended: all that it counts when all of them have. A part that counts more than it has, as in a
- * damaged file, must not be asked for ever.
+ * Called when a source has no more rows. When no source of the part has rows, returns the whole remaining amount of the part. In a
+ * damaged file, a part may count more than it has. Without this, such a part would be read again and again.
  */
 function leftOf<Own extends Source>(part: Part<Own>, source: Own): number {
   source.oldest = Number.POSITIVE_INFINITY;
@@ -87,7 +87,7 @@ function sharesOf<Own extends Source>(parts: readonly Part<Own>[]): readonly Sha
   return [...shares.values()];
 }
 
-/** There is at least one part. */
+/** Returns the largest part of the largest share. There must be at least one part. */
 function largestOf<Own extends Source>(shares: readonly Share<Own>[]): { share: Share<Own>; part: Part<Own> } {
   const size = shares.reduce((most, { amount }) => Math.max(most, amount), Number.NEGATIVE_INFINITY);
   let found: { share: Share<Own>; part: Part<Own> } | undefined;

@@ -1,4 +1,4 @@
-// Keeps refusals and their certificates within the limits: the oldest of the largest shares are deleted.
+// Keeps refusals and their certificates within the limits by deleting the oldest rows of the largest shares.
 
 import { MAX_REFUSALS_PER_WRITE } from "../../../core/wire.ts";
 import type { ParameterSign } from "../events/filter.ts";
@@ -7,16 +7,16 @@ import { count, type Kind, partOf, plain, type Steps, shareOf } from "./kinds.ts
 import type { RefusalLimits } from "./refusals.ts";
 import { giveWay, type Part, type Source } from "./shares.ts";
 
-/** How many rows one step deletes: more than a batch brings, so that a limit that was lowered is reached in time. */
+/** The largest number of rows that one step deletes. It is larger than a batch, so that a lowered limit is reached in time. */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
-/** How many rows of a kind are read at once. */
+/** The number of rows of a kind that are read at once. */
 const ROWS_READ = 16;
 
-/** One look into the index for each kind. */
+/** Selects the oldest refusal of each kind with one look-up in the index for each kind. */
 const SELECT_OLDEST =
   "SELECT id, (SELECT min(at) FROM refusal WHERE kind = refusal_kind.id) AS oldest FROM refusal_kind WHERE refusals > 0";
 
-/** Returns how many were deleted. */
+/** Deletes refusals above the limits. Returns how many were deleted. */
 export function* trimRefusals(kinds: readonly Kind[], limits: RefusalLimits): Steps<number> {
   const deleted = yield* trimBy("refusals", kinds, limits.refusals, MAX_DELETED);
   return deleted + (yield* trimBy("bytes", kinds, limits.bytes, MAX_DELETED - deleted));
@@ -43,7 +43,7 @@ interface KindPart extends Part<KindRows> {
   readonly sources: KindRows[];
 }
 
-/** `rows`: those of SELECT_OLDEST. */
+/** Returns the parts of all kinds. `rows` are the rows of SELECT_OLDEST. */
 function partsOf(kinds: readonly Kind[], rows: readonly Row[], column: "refusals" | "bytes"): readonly KindPart[] {
   const times = new Map(rows.map((row) => [Number(row["id"]), row["oldest"]]));
   const parts = new Map<string, KindPart>();
@@ -68,19 +68,22 @@ export function* deleteRefusals(kinds: readonly Kind[], rows: readonly Row[]): S
     rows.map((row) => ({ kind: Number(row["kind"]), bytes: Number(row["bytes"]) })),
     -1,
   );
-  // Each batch reads all kinds.
+  // Each batch reads all kinds, so empty kinds are deleted.
   yield plain("DELETE FROM refusal_kind WHERE refusals <= 0");
   return rows.length;
 }
 
-/** Strangers are one part, and each leaf of a known sender is one: the intermediates beside it may be anybody's. */
+/**
+ * Selects the parts. All strangers together are one part. Each leaf of a known sender is one part, because anybody can send other
+ * intermediates with a leaf.
+ */
 const SELECT_SUMS = `
   SELECT sender, '' AS sha256, sum(bytes) AS bytes, min(last_seen) AS oldest
   FROM refused_certificate WHERE sender = '' GROUP BY sender
   UNION ALL
   SELECT sender, sha256, sum(bytes), min(last_seen) FROM refused_certificate WHERE sender > '' GROUP BY sender, sha256`;
 
-/** Deletes certificates that were not presented for the longest time. Returns how many. */
+/** Deletes the certificates that were not presented for the longest time. Returns how many were deleted. */
 export function* trimChains(limit: number, sign: ParameterSign): Steps<number> {
   const parts = (yield plain(SELECT_SUMS)).map((row) => {
     const [sender, sha256, oldest] = [String(row["sender"]), String(row["sha256"]), Number(row["oldest"])];
@@ -89,7 +92,7 @@ export function* trimChains(limit: number, sign: ParameterSign): Steps<number> {
   const rows = yield* giveWay(parts, limit, MAX_DELETED, ({ sender, sha256 }, last) => {
     const values = [sender, ...(sha256 === "" ? [] : [sha256])];
     const ofLeaf = sha256 === "" ? "" : `AND sha256 = ${sign}2`;
-    // Digests of ours, in hex.
+    // This program computed the digests, and they are in hex. So they are safe in the SQL text.
     const after = last && `AND (last_seen, digest) > (${Number(last["time"])}, '${String(last["digest"])}')`;
     return {
       text: `SELECT digest, bytes AS amount, last_seen AS time FROM refused_certificate

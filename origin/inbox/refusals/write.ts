@@ -1,4 +1,4 @@
-// Writes and deletes refusals: the statements of one transaction, for both stores.
+// Writes and deletes refusals. The statements of one transaction are the same for both stores.
 
 import type { ParameterSign, Statement } from "../events/filter.ts";
 import { count, insert, plain, readKinds, type Steps } from "./kinds.ts";
@@ -6,7 +6,7 @@ import type { RefusalBatch, RefusalLimits, RefusedRequest } from "./refusals.ts"
 import { CHAIN_COLUMNS, chainColumnsOf, digestOfChain, REFUSAL_COLUMNS, refusalColumnsOf } from "./rows.ts";
 import { deleteRefusals, trimChains, trimRefusals } from "./trim.ts";
 
-/** The steps of RefusalStore.add, in one transaction. */
+/** Yields the statements of RefusalStore.add, which run in one transaction. */
 export function* addSteps(batch: RefusalBatch, limits: RefusalLimits, sign: ParameterSign): Steps<number> {
   const { refused, counts } = batch;
   const { kinds, idOf } = yield* readKinds(refused, sign);
@@ -30,7 +30,7 @@ export function* addSteps(batch: RefusalBatch, limits: RefusalLimits, sign: Para
   return deleted + (chains.length > 0 ? yield* trimChains(limits.certificateBytes, sign) : 0);
 }
 
-/** Deletes what is older than `before`, in Unix milliseconds: at most `limit` rows of each table. */
+/** Deletes rows that are older than `before` (Unix milliseconds), at most `limit` rows of each table. */
 export function* pruneSteps(before: number, limit: number): Steps<number> {
   const old = yield plain(`SELECT sequence, kind, bytes FROM refusal WHERE at < ${before} ORDER BY at LIMIT ${limit}`);
   let changed = yield* deleteRefusals((yield* readKinds([], "?")).kinds, old);
@@ -45,7 +45,7 @@ export function* pruneSteps(before: number, limit: number): Steps<number> {
   return changed;
 }
 
-/** Each certificate once. */
+/** Returns one row for each different certificate. */
 function chainsOf(refused: readonly RefusedRequest[]): (string | number)[][] {
   const chains = new Map<string, (string | number)[]>();
   for (const one of refused) {
@@ -54,7 +54,10 @@ function chainsOf(refused: readonly RefusedRequest[]): (string | number)[][] {
   return [...chains.values()];
 }
 
-/** One that a known sender presents counts as that sender's, whoever presented it before. */
+/**
+ * Inserts certificates. A certificate that a known sender presents belongs to that sender from then on, whoever presented it
+ * before.
+ */
 function insertChains(rows: readonly (string | number)[][], sign: ParameterSign): Statement {
   return insert(
     "refused_certificate",

@@ -1,4 +1,4 @@
-// Records attempts in one SQLite file. Called within the transaction that changes the row of work.
+// Records attempts in one SQLite file, within the transaction that changes the row of work.
 
 import type { DatabaseSync } from "node:sqlite";
 import {
@@ -19,13 +19,13 @@ export class SqliteAttempts {
     this.#statements = prepare(database);
   }
 
-  /** `place`: the number of records of the event, this one included. */
+  /** `place` is the number of records of the event, including this record. */
   record(sequence: number, place: number, row: AttemptRow): void {
     this.#statements.insert.run(sequence, place, ...attemptColumnsOf(row));
     if (isLong(place)) this.#statements.trim.run(sequence, place);
   }
 
-  /** Records that attempts left no outcome, if this is not recorded yet. Call it when their leases have expired. */
+  /** Records that attempts left no outcome, if this is not recorded yet. Call it for events whose leases have expired. */
   abandon(events: readonly { readonly sequence: number }[]): void {
     const { begun, forget } = this.#statements;
     for (const { sequence } of events) {
@@ -51,7 +51,7 @@ function prepare(database: DatabaseSync) {
   };
 }
 
-/** Reads the attempts of the event with an id. */
+/** Returns a function that reads the attempts of the event with an id. */
 export function sqliteHistoryOf(database: DatabaseSync): (id: string) => EventHistory | undefined {
   const work = database.prepare(
     `SELECT sequence, ${WORK_HISTORY_COLUMNS} FROM work

@@ -1,6 +1,6 @@
-// A backup is a SQLite file with the tables of an inbox, and without a write-ahead log. A SQLite inbox is copied with VACUUM
-// INTO, which reads one moment of it while others write. The driver's online backup is not used: it starts again after each write
-// of another process, so under load it would never end.
+// A backup is a SQLite file with the tables of an inbox, without a write-ahead log. A SQLite inbox is copied with VACUUM INTO,
+// which reads one moment of the file while others write. The driver's online backup is not used: it starts again after each write
+// of another process, so it would never end under load.
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
@@ -19,7 +19,7 @@ import {
 import { describeFileError, makeFile, makePrivate, requireFile } from "./file.ts";
 import { BUSY_MILLISECONDS, prepareSchema, readVersion, STEPS } from "./schema.ts";
 
-/** The page cache while many rows are written. Ids are random, so each row touches other pages of the indexes. */
+/** The page cache while many rows are written. Ids are random, so each row needs other pages of the indexes. */
 const RESTORE_CACHE_KIB = 65_536;
 
 /** Copies an inbox file, which may be of an older version, into an empty file. @throws Error that names the faulty file */
@@ -36,12 +36,12 @@ export function copySqlite(file: string, draft: string): void {
   sync(draft);
 }
 
-/** Fills a new file with the rows that `fill` passes, and leaves no log next to it. */
+/** Fills a new file with the rows that `fill` passes. No log remains next to the file. */
 export async function fillSqlite(draft: string, fill: (write: RowWriter) => Promise<void>): Promise<void> {
   const database = new DatabaseSync(draft);
   try {
     prepareSchema(database, draft);
-    // Without log and journal: after a crash the incomplete file is deleted anyway.
+    // A log or a journal is not needed, because an incomplete file is deleted after a crash anyway.
     database.exec("PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; BEGIN");
     await fill(writerOf(database));
     database.exec("COMMIT");
@@ -51,20 +51,26 @@ export async function fillSqlite(draft: string, fill: (write: RowWriter) => Prom
   sync(draft);
 }
 
-/** A backup, or any inbox file of this version, as of one moment. */
+/** The content of a backup, or of any inbox file of this version, as of one moment. */
 export interface Backup {
   readonly contents: InboxContents;
-  /** The rows as they are restored: without leases. */
+  /** Returns the rows as they are restored, which is without leases. */
   rows(table: Table): Iterable<TableRow>;
   close(): void;
 }
 
-/** Whoever held a lease works on another inbox. So a leased event is due at once, and not only when the lease would have expired. */
+/**
+ * A leased event is due at once in the restored inbox, and not only when its lease would have expired. The holder of the lease
+ * works on another inbox.
+ */
 const RESTORED_WORK: Readonly<Record<string, string>> = {
   due_at: "CASE state WHEN 'leased' THEN changed_at ELSE due_at END AS due_at",
 };
 
-/** False for an older version. @throws Error if it is not a backup, or of a version that this program does not know */
+/**
+ * Returns false for an older version.
+ * @throws Error if the file is not a backup, or of a version that this program does not know
+ */
 export function isThisVersion(file: string): boolean {
   return explaining(file, () => {
     const database = openToRead(file);
@@ -100,7 +106,7 @@ export function openBackup(file: string): Backup {
   });
 }
 
-/** Upgrades a copy of an older version to this version. */
+/** Upgrades a copy of a backup with an older version to this version. */
 export function upgradeCopy(file: string): void {
   explaining(file, () => {
     const database = new DatabaseSync(file);
@@ -115,7 +121,7 @@ export function upgradeCopy(file: string): void {
 
 export type RestoreOptions = Pick<InboxOptions, "allowNetworkFileSystem">;
 
-/** Writes all of a backup into a new or empty file, in one transaction. @throws Error */
+/** Writes the whole content of a backup into a new or empty file, in one transaction. @throws Error */
 export function restoreSqlite(file: string, backup: Backup, options: RestoreOptions): void {
   explaining(file, () => {
     requireLocalDisk(file, options);
@@ -148,7 +154,7 @@ function writerOf(database: DatabaseSync): RowWriter {
   );
   let isWorkEmpty = false;
   return ({ name, columns }, rows) => {
-    // Deletes the work rows that the trigger has made for the events. The backup has its own.
+    // Deletes the rows of work that the trigger has made for the events, because the backup has its own rows of work.
     if (name === "work" && !isWorkEmpty) database.exec("DELETE FROM work");
     isWorkEmpty ||= name === "work";
     const statement = statements.get(name);

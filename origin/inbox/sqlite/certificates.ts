@@ -1,4 +1,4 @@
-// The certificates with which senders were accepted: one row for each, written in the transaction of the event that brought it.
+// The certificates with which senders were accepted. Each has one row, written in the transaction of the event that presented it.
 
 import type { DatabaseSync } from "node:sqlite";
 import { LATEST_FIRST } from "../events/row.ts";
@@ -12,8 +12,8 @@ export class SqliteCertificates {
   }
 
   /**
-   * Writes the row, or its last_seen. Call it in a transaction that holds the write lock, so that a certificate is new for only
-   * one of several processes.
+   * Writes the row, or only its last_seen. Call it in a transaction that holds the write lock. Then only one of several processes
+   * sees a certificate as new.
    */
   write(presented: Presented, now: number): WrittenCertificate {
     const { sender, certificate } = presented;

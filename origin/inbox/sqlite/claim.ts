@@ -15,7 +15,7 @@ import {
 import { SqliteAttempts } from "./attempts.ts";
 import { leasedEventOf } from "./reader.ts";
 
-/** The columns that decide about the order of an event. */
+/** The columns that determine the order of an event. */
 export interface Ordered {
   readonly sequence: number;
   readonly sender: string;
@@ -25,7 +25,7 @@ export interface Ordered {
 interface Due extends Ordered {
   readonly state: string;
   readonly attempts: number;
-  /** Octets of its body. */
+  /** The number of octets of the event's body. */
   readonly bytes: number;
 }
 
@@ -60,13 +60,13 @@ export class SqliteClaim {
     return leases;
   }
 
-  /** Undefined if an earlier event of its order key comes first. */
+  /** Returns undefined if an earlier event of its order key comes first. */
   leaseStored(sequence: number, now: number, leaseMilliseconds: number): Lease | undefined {
     const stored = this.#statements.ordered.get(sequence) as unknown as Ordered;
     return this.#isBlocked(stored, now) ? undefined : this.lease(stored, now, leaseMilliseconds);
   }
 
-  /** Undefined if the row of the event is damaged. Such an event becomes dead, so that it does not block the others. */
+  /** Returns undefined if the row of the event is damaged. Such an event becomes dead, so that it does not block the others. */
   lease(due: Ordered, now: number, leaseMilliseconds: number): Lease | undefined {
     const { sequence } = due;
     const token = randomUUID();
@@ -85,14 +85,18 @@ export class SqliteClaim {
     }
   }
 
-  /** Call it after a change of one event: the first of its order key may have been postponed in the meantime. */
+  /**
+   * Call it after an event ended or was changed. The next event of its order key may have been postponed in the meantime, and
+   * becomes due.
+   */
   wakeNext({ sender, order_key: orderKey }: Omit<Ordered, "sequence">, now: number): void {
     if (orderKey !== null) this.#statements.wake.run(now, sender, orderKey);
   }
 
   /**
-   * Yields events that may be leased. The caller must lease each before it asks for the next, or stop. Postpones those that wait
-   * for another event of their order key and, of those that may have ended their process, all except the first.
+   * Yields events that may be leased. The caller must lease each event before it asks for the next, or stop. Postpones events that
+   * wait for another event of their order key. If several events may have ended their process, postpones all of them except the
+   * first.
    */
   *#findDue(now: number, limit: number): Generator<Due> {
     let unfinished = 0;
@@ -105,7 +109,7 @@ export class SqliteClaim {
           this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
           continue;
         }
-        // The first of them is attempted now, each other one a second after the one before.
+        // The first of the unfinished events is attempted now. Each other one is attempted a second after the one before.
         const place = isUnfinished(due) ? unfinished++ : 0;
         if (place === 0) yield due;
         else this.#statements.putOff.run(now + place * UNFINISHED_APART_MILLISECONDS, null, due.sequence);
@@ -131,7 +135,7 @@ function prepare(database: DatabaseSync) {
       SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
         AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
     `),
-    // A lease that has expired is removed: it would block the earlier event for which this one waits.
+    // Removes a lease that has expired. Otherwise it would block the earlier event for which this event waits.
     putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
     wake: database.prepare(`
       UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'

@@ -1,5 +1,5 @@
 // Stores one event within a transaction. Finds out whether its assertion is a replay, whether the event is a duplicate, and
-// whether it conflicts with another.
+// whether it conflicts with another event.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Delivery } from "../../../core/delivery/delivery.ts";
@@ -20,7 +20,10 @@ export class SqliteEvents {
     this.#statements = prepare(database);
   }
 
-  /** `now` in Unix seconds. The unique indexes decide; the rest finds out which of them refused the event. */
+  /**
+   * `now` is in Unix seconds. The unique indexes decide whether the event is inserted. The rest of this function finds out which
+   * index refused it.
+   */
   insert(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null): Insertion {
     const { sender, eventKey, request } = delivery;
     const { insert, sameKey } = this.#statements;
@@ -32,7 +35,7 @@ export class SqliteEvents {
     const other =
       eventKey === undefined ? undefined : sameKey.get(sender, eventKey, request.method, request.target, sequence);
     if (other === undefined) return { outcome: "stored", sequence };
-    // If there was more than one other event, all of them have the flag already.
+    // If there is more than one other event, all of the others already have the flag.
     for (const flagged of [sequence, Number(other["sequence"])]) this.#statements.flag.run(flagged);
     return { outcome: "stored", sequence, conflictsWith: String(other["id"]) };
   }
@@ -41,7 +44,7 @@ export class SqliteEvents {
     this.#statements.setCertificate.run(certificateId, sequence);
   }
 
-  /** Finds a replay or duplicate of an event that retention has deleted. */
+  /** Finds out whether this is a replay or duplicate of an event that retention has deleted. */
   #findDeleted({ id }: Delivery, { issuer, jti, expires }: AssertionId): Insertion | undefined {
     const { isUsedUp, isDeleted, useUp } = this.#statements;
     if (isUsedUp.get(issuer, jti) !== undefined) return { outcome: "replayed" };
@@ -58,7 +61,7 @@ export class SqliteEvents {
       sameId.get(delivery.id, issuer) ??
       sameBytes.get(sender, eventKey ?? null, request.method, request.target, contentDigest);
     if (first === undefined) throw new Error("the event was refused by an index and is not there");
-    // The assertion of a duplicate is recorded as used too, although nothing was stored.
+    // The assertion of a duplicate is also recorded as used, although nothing was stored.
     if (Number(useUp.run(issuer, jti, expires).changes) === 0) return { outcome: "replayed" };
     count.run(Number(first["sequence"]));
     return { outcome: "duplicate", of: String(first["id"]) };

@@ -1,4 +1,5 @@
-// The file of an inbox: who may read it, and why it cannot be opened. It holds bodies in clear text.
+// The file of an inbox. This code limits who may read it, and explains why it cannot be opened. The file holds bodies in clear
+// text.
 
 import {
   closeSync,
@@ -19,12 +20,12 @@ import { resultCodeOf } from "./result.ts";
 const PRIVATE = 0o600;
 
 /**
- * Creates the file if it does not exist. SQLite gives its own further files the same mode.
- * @throws Error if it cannot be created, or is not a regular file
+ * Creates the file if it does not exist. SQLite gives its additional files the same mode.
+ * @throws Error if the file cannot be created, or is not a regular file
  */
 export function makeFile(file: string): void {
   try {
-    // O_EXCL: a dangling symbolic link is not followed either.
+    // O_EXCL also prevents that a dangling symbolic link is followed.
     closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -33,8 +34,8 @@ export function makeFile(file: string): void {
 }
 
 /**
- * Refuses a directory, a device or a pipe; to open a pipe may block for ever. Accepts a file that does not exist yet. @throws
- * Error
+ * Refuses a directory, a device or a pipe, because opening a pipe may block for ever. Accepts a file that does not exist yet.
+ * @throws Error
  */
 export function requireFile(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not a file");
@@ -55,7 +56,7 @@ export function makePrivate(file: string): string | undefined {
     : `${path} could be read by others on this machine: its mode is now 600`;
 }
 
-/** Removes the rights of others from one file. Returns whether there were any. */
+/** Removes the rights of others from one file. Returns true if there were any. */
 function narrow(path: string, named: string): boolean {
   if (!isWide(statSync(path, { throwIfNoEntry: false }))) return false;
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -73,7 +74,7 @@ function isWide(stats: Stats | undefined): boolean {
   return stats !== undefined && process.getuid !== undefined && (stats.mode & 0o077) !== 0;
 }
 
-/** By SQLite's result code. */
+/** The texts by SQLite's result codes. */
 const RESULTS: ReadonlyMap<number, string> = new Map([
   [5, "another program has locked it"],
   [8, "it cannot be written to by this user, or it is on a read-only file system"],
@@ -81,7 +82,7 @@ const RESULTS: ReadonlyMap<number, string> = new Map([
   [26, "it is not a SQLite file"],
 ]);
 
-/** Why the file cannot be used, with its path. */
+/** Explains why the file cannot be used, and names its path. */
 export function describeFileError(file: string, error: unknown): string {
   const path = resolve(file);
   const text = messageOf(error);

@@ -1,4 +1,4 @@
-// The refusals in one SQLite file. A batch shares the commit of what arrives at the same time.
+// Stores refusals in one SQLite file. A batch shares the commit of the writes that arrive at the same time.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Ask } from "../events/pages.ts";
@@ -22,7 +22,7 @@ export function sqliteRefusals(database: DatabaseSync, writer: SqliteWriter, ask
   };
 }
 
-/** Within a transaction. `before` in Unix milliseconds. Returns how many rows were deleted. */
+/** Deletes old refusals within a transaction. `before` is in Unix milliseconds. Returns the number of deleted rows. */
 export function pruneSqliteRefusals(database: DatabaseSync, before: number, limit: number): number {
   return runSteps(database, pruneSteps(before, limit));
 }

@@ -1,13 +1,13 @@
-// SQLite's result codes, in the errors of its driver.
+// Reads SQLite's result codes from the errors of its driver.
 
-/** Result code for a lock that another connection holds. The higher bits of an extended code say why. */
+/** The result code for a lock that another connection holds. The higher bits of an extended code give the reason. */
 const SQLITE_BUSY = 5;
 
 export function isBusy(error: unknown): boolean {
   return resultCodeOf(error) === SQLITE_BUSY;
 }
 
-/** SQLite's result code, which is the low octet of an extended code. Undefined for any other error. */
+/** Returns SQLite's result code, which is the low octet of an extended code. Undefined for any other error. */
 export function resultCodeOf(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: unknown };
   return typeof errcode === "number" ? errcode & 0xff : undefined;

@@ -1,4 +1,5 @@
-// Deletes what is older than the retention rule allows, in short steps, because acceptances wait while a step runs.
+// Deletes entries that are older than the retention rule allows. It works in short steps, because acceptances wait while a step
+// runs.
 
 import type { DatabaseSync } from "node:sqlite";
 import { DIRECT } from "../../accept.ts";
@@ -22,7 +23,7 @@ export class SqliteRetention {
     this.#statements = prepare(database);
   }
 
-  /** One step, within a transaction. `now` in Unix milliseconds. Returns how many rows changed. */
+  /** Runs one step, within a transaction. `now` is in Unix milliseconds. Returns the number of changed rows. */
   prune({ bodySeconds, eventSeconds }: Retention, now: number): number {
     const seconds = Math.floor(now / 1000);
     const changed =
@@ -34,7 +35,7 @@ export class SqliteRetention {
     return changed > 0 ? changed : this.#deleteCertificates(seconds);
   }
 
-  /** Done after the events, because finding senders with many certificates reads a whole index. */
+  /** Certificates are deleted after the events, because the search for senders with many certificates reads a whole index. */
   #deleteCertificates(now: number): number {
     const { oldest, deleteCertificates } = this.#statements;
     return Number(deleteCertificates.run(Math.min(now, Number(oldest.get()?.["accepted_at"] ?? now))).changes);
@@ -48,7 +49,7 @@ export class SqliteRetention {
     });
   }
 
-  /** Keeps the ids of events that may arrive again. `now` in Unix seconds. */
+  /** Deletes events, but keeps the ids of those that may arrive again. `now` is in Unix seconds. */
   #deleteEvents(before: number, now: number): number {
     const { finished, keepAssertion, keepId, deleteEvent, deleteAttempts, deleteWork } = this.#statements;
     return this.#each(finished.all(before, MAX_ERASED_EVENTS), (sequence) => {
@@ -60,7 +61,7 @@ export class SqliteRetention {
     });
   }
 
-  /** The number of bytes is limited, because deleted content is overwritten. */
+  /** Changes each row, up to a number of bytes. The bytes are limited because deleted content is overwritten. */
   #each(rows: readonly Record<string, unknown>[], change: (sequence: number) => void): number {
     let bytes = 0;
     let changed = 0;

@@ -5,14 +5,14 @@ import { missingSteps, requireKnown, versionAfter } from "../schema-version.ts";
 import { isBusy } from "./result.ts";
 
 /**
- * A released step must not change; append further ones. New columns need a default, so that a process of the version before,
- * which is still running, can go on inserting.
+ * The steps that make the tables. A released step must not change, so append a new one. A new column needs a default, so that a
+ * process of the previous version that is still running can continue to insert.
  */
 export const STEPS: readonly string[] = [
-  // An event with its body never changes. Its work, which changes often, has a row of its own, with the attempt that runs or that
-  // made the event done; all other attempts are in their own table. The bytes of a certificate are stored once, not with each
-  // event. What detects a replay or a duplicate is kept longer than its event. Refused requests are kept apart from the events,
-  // each certificate once, and how many there were by hour and code.
+  // An event and its body never change. Its work changes often, so it has a row of its own. The row of work also holds the attempt
+  // that runs, or the attempt that made the event done. All other attempts are in their own table. The bytes of a certificate are
+  // stored once, not with each event. The ids that detect a replay or a duplicate are kept longer than their event. Refused
+  // requests are kept apart from the events. Their certificates are stored once each, and refusals are counted by hour and code.
   `
   CREATE TABLE event (
     sequence          INTEGER PRIMARY KEY,
@@ -153,8 +153,8 @@ export const STEPS: readonly string[] = [
 ];
 
 /**
- * Settings of each connection that writes. The log is copied into the file every 16 MiB. Pages of the indexes are cached: ids are
- * random, so each event touches other pages, and often the same ones again.
+ * Settings of each connection that writes. The log is copied into the file every 16 MiB. Pages of the indexes are cached. Ids are
+ * random, so each event needs other pages than the event before, but the same pages are often needed again later.
  */
 const CONNECTION = `
   PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
@@ -164,11 +164,11 @@ export const BUSY_MILLISECONDS = 5_000;
 const BUSY_PAUSE_MILLISECONDS = 10;
 
 /**
- * Creates the tables in an empty file, or runs the steps that a file lacks: all or none.
+ * Creates the tables in an empty file, or runs the steps that a file lacks. Either all steps are run, or none.
  * @throws Error if the file is not an inbox, or of a version that this program does not know; then it is not changed
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
-  // Checked before the journal mode is changed, because that change would stay in a database of another program.
+  // The version is checked before the journal mode is changed, because a changed mode would stay in a database of another program.
   readVersion(database, file);
   enterWal(database);
   database.exec(CONNECTION);
@@ -177,13 +177,13 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   for (const step of missingSteps(STEPS, version)) database.exec(step);
   if (version < versionAfter(STEPS)) database.exec(`PRAGMA user_version = ${versionAfter(STEPS)}`);
   database.exec("COMMIT");
-  // From here on the writer waits by itself (#begin), and no other statement waits.
+  // From here on, only the writer waits for a lock, in #begin. No other statement waits.
   database.exec("PRAGMA busy_timeout = 0");
 }
 
 /**
- * SQLite's busy timeout does not apply to this change of mode: if several processes open a new file at the same time, SQLite
- * refuses all but one at once. So this retries.
+ * Changes to WAL mode, and retries if SQLite refuses. SQLite's busy timeout does not apply to this change. If several processes
+ * open a new file at the same time, SQLite refuses all but one of them at once.
  * @throws Error if the file is locked for longer than 5 s
  */
 function enterWal(database: DatabaseSync): void {
@@ -199,14 +199,18 @@ function enterWal(database: DatabaseSync): void {
   }
 }
 
-/** Copies the log into the file and empties it. False, without waiting, if somebody is reading from it. */
+/** Copies the log into the file and empties the log. If somebody is reading from the log, returns false without waiting. */
 export function emptyLog(database: DatabaseSync): boolean {
   return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
 }
 
-/** The version of a file. 0 if it is empty. @throws Error if it is not an inbox, or of a version that this program does not know */
+/**
+ * Returns the version of a file. It is 0 if the file is empty.
+ * @throws Error if it is not an inbox, or of a version that this program does not know
+ */
 export function readVersion(database: DatabaseSync, file: string): number {
-  // The tables first: another process may make them between the two reads, and tables without a version are another program's.
+  // The tables are read before the version. Tables without a version belong to another program. But another process may make the
+  // tables between the two reads, and then the version exists when it is read.
   const tables = new Set(
     database
       .prepare("SELECT name FROM sqlite_schema")

@@ -1,5 +1,5 @@
-// The work on events in one SQLite file. Every change applies only to the row that the lease's token names, so that the holder of
-// an old lease changes nothing.
+// The work on events in one SQLite file. Every change applies only to the row with the lease's token. So the holder of an old
+// lease changes nothing.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { AttemptRow } from "../attempt-rows.ts";
@@ -10,13 +10,13 @@ import { type Ordered, SqliteClaim } from "./claim.ts";
 import { promising } from "./reader.ts";
 import type { SqliteWriter } from "./writer.ts";
 
-/** In milliseconds: Unix time, and a monotonic clock, which nobody can set. */
+/** Two clocks in milliseconds: Unix time, and a monotonic clock, which nobody can set. */
 export interface Clocks {
   readonly clock: () => number;
   readonly monotonic: () => number;
 }
 
-/** A changed row of work. */
+/** A row of work that was changed. */
 interface Changed extends Ordered {
   readonly recorded: number;
 }
@@ -28,7 +28,7 @@ export class SqliteWork implements WorkQueue {
   readonly #writer: SqliteWriter;
   readonly #clock: () => number;
   readonly #monotonic: () => number;
-  /** Both clocks at the last claim. */
+  /** The values of both clocks at the last claim. */
   #latest: { readonly now: number; readonly monotonic: number } | undefined;
 
   constructor(database: DatabaseSync, writer: SqliteWriter, { clock, monotonic }: Clocks) {
@@ -42,18 +42,18 @@ export class SqliteWork implements WorkQueue {
 
   async claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
     const { latest, leases } = await this.#writer.write(() => {
-      // Read inside the transaction: while it waited for the file, somebody may have set the clock, and another process may have
-      // corrected the leases.
+      // The clocks are read inside the transaction. While it waited for the file, somebody may have set the clock, and another
+      // process may have corrected the leases.
       const latest = { now: this.#clock(), monotonic: this.#monotonic() };
       this.#followClock(latest);
       return { latest, leases: this.#claim.claim(latest.now, { limit, maxBytes }, leaseMilliseconds) };
     });
-    // Set after the commit: if a claim fails, its corrections are rolled back.
+    // The clocks are stored after the commit, because the corrections of a failed claim are rolled back.
     this.#latest = latest;
     return leases;
   }
 
-  /** Called within the transaction that stored the event. Undefined if an earlier event of its order key comes first. */
+  /** Leases an event within the transaction that stored it. Returns undefined if an earlier event of its order key comes first. */
   leaseStored(sequence: number, leaseMilliseconds: number): Lease | undefined {
     return this.#claim.leaseStored(sequence, this.#clock(), leaseMilliseconds);
   }
@@ -64,7 +64,7 @@ export class SqliteWork implements WorkQueue {
     );
   }
 
-  /** The record of the attempt stays in the row of work. */
+  /** Makes the event done. The record of the attempt stays in the row of work. */
   complete({ event, token }: Lease, status?: number): Promise<boolean> {
     return this.#end((now) => this.#statements.complete.get(now, status ?? null, event.sequence, token));
   }
@@ -118,8 +118,8 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * Makes a change after which another event of the order key may be next, and records what `describe` says of it. False if no
-   * row was changed.
+   * Makes a change that ends an event or an attempt, so that another event of the order key may be next. Records what `describe`
+   * returns. Returns false if no row was changed.
    */
   #end(run: (now: number) => unknown, describe?: (now: number) => AttemptRow): Promise<boolean> {
     return this.#change((now) => {
@@ -140,8 +140,9 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * Corrects due times after the clock was set. After it went back, an event that was postponed by the old time would wait too
-   * long; this is corrected at the first claim, and after each step. After it went forward, leases would seem to have expired.
+   * Corrects due times after the clock was set. If it was set back, an event that was postponed by the old time would wait too
+   * long. This is corrected at the first claim and after each step of the clock. If it was set forward, leases would seem to have
+   * expired.
    */
   #followClock({ now, monotonic }: { readonly now: number; readonly monotonic: number }): void {
     const latest = this.#latest;
@@ -150,10 +151,11 @@ export class SqliteWork implements WorkQueue {
     }
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
-    // If another process was first, it has corrected these rows, and their changed_at is later than the step.
+    // If another process has already corrected these rows, their changed_at is later than the step, so they are not corrected
+    // twice.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
-    // The two clocks are not read at exactly the same time. Leases that were changed within this tolerance become longer, which
-    // delays an event but never runs it twice.
+    // The two clocks are not read at exactly the same time. So leases that were changed within this tolerance are extended too.
+    // That delays an event, but never runs it twice.
     const before = Math.floor(now - step + CLOCK_STEP_MILLISECONDS / 2);
     this.#statements.setForward.run(Math.round(step), now, before);
   }
@@ -184,7 +186,7 @@ function prepare(database: DatabaseSync) {
       `UPDATE work SET state = 'dead', due_at = NULL, changed_at = ?, reason = ?, ${RECORDED} ${OWN}`,
     ),
     nextDue: database.prepare("SELECT min(due_at) AS due_at FROM work WHERE due_at IS NOT NULL"),
-    // Due before everything else.
+    // The event becomes due before all others.
     retryNow: database.prepare(`
       UPDATE work SET state = 'waiting', changed_at = ?, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
         ${RECORDED}, due_at = min(?, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), ?))

@@ -1,14 +1,14 @@
-// The only connection that writes to the file. Writes of the same turn of the event loop share a transaction.
+// The only connection that writes to the file. Writes in the same turn of the event loop share a transaction.
 
 import type { DatabaseSync } from "node:sqlite";
 import { GroupCommit } from "../group-commit.ts";
 import { isBusy, resultCodeOf } from "./result.ts";
 import { BUSY_MILLISECONDS } from "./schema.ts";
 
-/** Runs within the transaction. It may run twice; then the first transaction was rolled back. */
+/** A write that runs within the transaction. If the transaction is rolled back, the write may run a second time. */
 type Job = () => unknown;
 
-/** SQLite result codes that are about the database, not about one write: to retry each write alone would fail too. */
+/** SQLite result codes that are faults of the database, not of one write. Each write alone would fail in the same way. */
 const DATABASE_FAULTS: ReadonlySet<number> = new Set([
   5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 11 /* CORRUPT */, 13 /* FULL */,
   14 /* CANTOPEN */, 26 /* NOTADB */,
@@ -24,7 +24,7 @@ export class SqliteWriter {
     this.#database = database;
   }
 
-  /** Resolves with the result of the job when it is on disk. `bytes`: approximate size of the job in memory. */
+  /** Resolves with the result of the job when the result is on disk. `bytes` is the approximate size of the job in memory. */
   write<T>(job: () => T, bytes = 0): Promise<T> {
     return this.#group.add(job, bytes) as Promise<T>;
   }
@@ -33,7 +33,9 @@ export class SqliteWriter {
     return this.#group.idle();
   }
 
-  /** Retries BEGIN after a short pause, so that each process gets its turn. SQLite's own busy handler would block the event loop. */
+  /**
+   * Retries BEGIN after short pauses, so that each process gets its turn. SQLite's own busy handler would block the event loop.
+   */
   async #begin(): Promise<void> {
     const deadline = performance.now() + BUSY_MILLISECONDS;
     for (;;) {
@@ -53,7 +55,7 @@ export class SqliteWriter {
       this.#database.exec("COMMIT");
       return results;
     } catch (error) {
-      // SQLite may have rolled back already, for example because the disk is full.
+      // SQLite may already have rolled back, for example because the disk is full.
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
