@@ -1,4 +1,4 @@
-// One attempt: makes the delivery again from the stored event, calls the handler, and judges the result. Stores nothing.
+// Makes one attempt: restores the delivery from the stored event, calls the handler, and judges the result. Stores nothing.
 
 import { type Delivery, digestBody, restoreDelivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -8,7 +8,7 @@ import type { Handler } from "./handler.ts";
 import { type AttemptOutcome, judgeError, judgeResponse } from "./judge.ts";
 import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";
 
-/** The response of a handler, with its body. The body is undefined if it is too large or broke off. */
+/** The response of a handler, with its body. The body is undefined if it is too large or incomplete. */
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
@@ -17,9 +17,9 @@ export interface Reply {
 
 export interface AttemptEnd {
   readonly verdict: AttemptOutcome;
-  /** The handler's response, if there is one and isReplyWanted is set. */
+  /** The handler's response, if there is one and `isReplyWanted` is set. */
   readonly answer: Reply | undefined;
-  /** How the attempt ended: by itself, at its deadline, or by `interrupt`. */
+  /** The way in which the attempt ended: by itself, at its deadline, or by `interrupt`. */
   readonly ending: "finished" | "deadline" | "interrupted";
 }
 
@@ -27,21 +27,22 @@ export interface AttemptOptions {
   readonly handler: Handler;
   readonly deadlineMilliseconds: number;
   readonly maxAttempts: number;
-  /** Ends the attempt, because the origin stops or the lease is lost. */
+  /** This signal ends the attempt, because the origin stops or the lease is lost. */
   readonly interrupt: AbortSignal;
-  /** Whether the body of the response is needed. */
+  /** True if the body of the response is needed. */
   readonly isReplyWanted: boolean;
-  /** Unix milliseconds. */
+  /** Returns Unix milliseconds. */
   readonly clock: () => number;
 }
 
 /**
- * An attempt without an outcome, because its process ended, counts too, but then nobody could make the event dead. So the limit
- * here is a multiple of `maxAttempts`. It leaves room for the retries of a dead event by an operator, too.
+ * Attempts without an outcome also count, for example if the process ended. But an ended process cannot make its event dead. So
+ * the number of started attempts has a limit too, which is this multiple of `maxAttempts`. It leaves room for an operator to retry
+ * a dead event.
  */
 const MAX_BEGUN = 2;
 
-/** Never throws: every fault becomes a verdict. */
+/** Attempts an event once. It never throws, because every fault becomes a verdict. */
 export async function attemptOnce({ event, attempt }: Lease, options: AttemptOptions): Promise<AttemptEnd> {
   const { handler, deadlineMilliseconds, maxAttempts, interrupt, clock } = options;
   if (attempt > MAX_BEGUN * maxAttempts) {
@@ -84,7 +85,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   }
 }
 
-/** Also accepts a Response of another implementation of `fetch`, which has a class of its own. */
+/** Returns true for any Response. Another implementation of `fetch` has its own class for it. */
 function isResponse(result: unknown): result is Response {
   return result instanceof Response || Object.prototype.toString.call(result) === "[object Response]";
 }
@@ -93,7 +94,7 @@ function endWith(verdict: AttemptOutcome, ending: AttemptEnd["ending"] = "finish
   return { verdict, answer, ending };
 }
 
-/** The delivery, or the reason why it cannot be made again. */
+/** Returns the delivery, or the reason why it cannot be restored. */
 function restore(event: StoredEvent): Delivery | string {
   const { id, sender, request, headers, body, contentDigest, factors, reliedOnEdge, policyDigest } = event;
   if (body === undefined) return "its body was erased";
@@ -109,7 +110,7 @@ function restore(event: StoredEvent): Delivery | string {
   }
 }
 
-/** Rejects a short time after the signal, so that a handler that obeys the signal ends by itself. */
+/** Rejects a short time after the signal is aborted, so that a handler that obeys the signal can end by itself. */
 function afterAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const rejectSoon = () => setTimeout(() => reject(signal.reason), ABORT_GRACE_MILLISECONDS);
@@ -131,7 +132,7 @@ async function readBounded({ body }: Response, maxBytes: number): Promise<Uint8A
   }
 }
 
-/** Reads a short body to its end, so that the connection can be used again. False if that takes too long. */
+/** Reads a short body to its end, so that the connection can be used again. Returns false if that takes too long. */
 async function discardBody(response: Response): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {

@@ -1,9 +1,9 @@
-// A lease that is held while an attempt runs. It is extended in time. If extending fails until the lease has expired, it is lost.
-// Time is measured by a monotonic clock, so that setting the clock does not make a lease longer.
+// A lease that is held while an attempt runs. It is extended in time. If no extension succeeds before the lease expires, the lease
+// is lost. The time is measured by a monotonic clock, so a change of the system clock does not make a lease longer.
 
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 
-/** The lease is extended after each third of its time, so two extensions may fail before it expires. */
+/** The number of extensions in the time of one lease. With three, two extensions may fail before the lease expires. */
 const EXTENSIONS_PER_LEASE = 3;
 
 export class HeldLease {
@@ -15,7 +15,7 @@ export class HeldLease {
   readonly #interval: ReturnType<typeof setInterval>;
   #end: ReturnType<typeof setTimeout>;
 
-  /** `since`: when the lease was requested, by `performance.now()`. */
+  /** `since` is the time at which the lease was requested, by `performance.now()`. */
   constructor(work: WorkQueue, lease: Lease, milliseconds: number, since: number) {
     this.lease = lease;
     this.#work = work;
@@ -24,12 +24,12 @@ export class HeldLease {
     this.#interval = setInterval(() => void this.#extend(), milliseconds / EXTENSIONS_PER_LEASE);
   }
 
-  /** Aborted when another process may lease the event. */
+  /** This signal is aborted when another process may lease the event. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Another process has the lease. */
+  /** Must be called when another process has the lease. */
   lose(): void {
     this.letGo();
     this.#lost.abort();
@@ -51,7 +51,7 @@ export class HeldLease {
       clearTimeout(this.#end);
       this.#end = this.#loseAfter(since);
     } catch {
-      // The next extension may succeed. If none does, the lease is lost when it expires.
+      // The next extension may succeed. If none succeeds, the lease is lost when it expires.
     }
   }
 

@@ -1,12 +1,12 @@
-// Judges an attempt. This is the only place where a response or an error of the user's code becomes done, retry or dead.
+// Judges an attempt. Only this file turns a response or an error of the user's code into done, retry or dead.
 
 import { describeCause } from "../failure-cause.ts";
 import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
 
-/** `status`: that of the response, if there is one. */
+/** The verdict on an attempt. `status` is the status of the response, if there is one. */
 export type AttemptOutcome =
   | { readonly outcome: "done"; readonly status?: number }
-  /** `notBefore`: Unix milliseconds, if the user's code named a time. */
+  /** `notBefore` is in Unix milliseconds. It is set if the user's code named a time. */
   | {
       readonly outcome: "retry";
       readonly reason: string;
@@ -16,8 +16,8 @@ export type AttemptOutcome =
   | { readonly outcome: "dead"; readonly reason: string; readonly status?: number };
 
 /**
- * Judges by the status only. 410 is "never again" in Standard Webhooks. Other 4xx are retried like 5xx: a path that is not
- * deployed yet or a key that is not known yet gives 404 or 401, and says nothing about the event.
+ * Judges a response by its status only. 410 means "never again" in Standard Webhooks. Other 4xx are retried like 5xx. For example,
+ * a path that is not deployed yet gives 404, and a key that is not known yet gives 401. Both say nothing about the event.
  */
 export function judgeResponse({ status, headers }: Response, now: number): AttemptOutcome {
   if (status >= 200 && status < 300) return { outcome: "done", status };
@@ -27,7 +27,7 @@ export function judgeResponse({ status, headers }: Response, now: number): Attem
   return { outcome: "retry", reason, notBefore: parseRetryAfter(headers.get("retry-after"), now), status };
 }
 
-/** Accepts any thrown value. A value that cannot be converted to text counts as a fault of the user's code too. */
+/** Judges any thrown value. A value that cannot be converted to text also counts as a fault of the user's code. */
 export function judgeError(error: unknown): AttemptOutcome {
   try {
     const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
@@ -42,7 +42,10 @@ export function judgeError(error: unknown): AttemptOutcome {
   }
 }
 
-/** RFC 9110 §10.2.3: seconds, or a date in GMT. Anything else is ignored, because Date.parse would read `1.5` as a date. */
+/**
+ * Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date in GMT. Anything else is ignored, because Date.parse would read `1.5`
+ * as a date.
+ */
 function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
   if (/^\d{1,9}$/.test(value)) return now + Number(value) * 1000;
@@ -50,17 +53,20 @@ function parseRetryAfter(value: string | null, now: number): number | undefined 
   return Number.isNaN(at) ? undefined : at;
 }
 
-/** One line of limited length that every store accepts: texts in PostgreSQL cannot hold U+0000. */
+/**
+ * Returns one line of limited length that every store accepts. Control characters are removed, because texts in PostgreSQL cannot
+ * hold U+0000.
+ */
 export function formatReason(text: string): string {
   const line = text.slice(0, MAX_REASON_CHARACTERS * 2).replaceAll(/[\p{Cc}\s]+/gu, " ");
   return (line.length <= MAX_REASON_CHARACTERS ? line : `${line.slice(0, MAX_REASON_CHARACTERS)}…`).toWellFormed();
 }
 
 /**
- * The minimum wait before the next attempt, in milliseconds. Full jitter: a random time up to the wait of this attempt, so that
- * events that failed together are not retried together. A time that the handler named makes the wait longer, up to its limit,
- * with the first wait as jitter. It never makes it shorter: a handler that always names the next second would use up all attempts
- * in a minute.
+ * Returns the milliseconds to wait before the next attempt. The wait is a random time up to the limit of this attempt (full
+ * jitter), so that events that failed together are not retried together. A time that the handler named makes the wait longer, up
+ * to its own limit, with the first wait as jitter. The handler cannot make the wait shorter. Otherwise a handler that always names
+ * the next second would use up all attempts in a minute.
  */
 export function scheduleRetry(
   { notBefore }: Extract<AttemptOutcome, { outcome: "retry" }>,

@@ -1,17 +1,20 @@
 // The limits of dispatch, each with its reason. All of them can be configured.
 
-/** All times in milliseconds. */
+/** The limits of dispatch. All times are in milliseconds. */
 export interface DispatchLimits {
-  /** Attempts that run at the same time in one process. */
+  /** The number of attempts that run at the same time in one process. */
   readonly concurrency: number;
-  /** Bytes of bodies that attempts of one process hold. When it is reached, no attempt is started until others have ended. */
+  /**
+   * The bytes of bodies that the attempts of one process hold. If the limit is reached, no attempt is started until others have
+   * ended.
+   */
   readonly bodyBytes: number;
-  /** Deadline of one attempt. */
+  /** The deadline of one attempt. */
   readonly deadlineMilliseconds: number;
-  /** Deadline of one attempt whose response the sender waits for. */
+  /** The deadline of one attempt whose response the sender waits for. */
   readonly answerDeadlineMilliseconds: number;
   readonly leaseMilliseconds: number;
-  /** How often to look for events that other processes accepted. */
+  /** The interval at which to look for events that other processes accepted. */
   readonly pollMilliseconds: number;
   /** The longest wait before the second attempt. It grows by `retryFactor` with each attempt, up to `maxRetryMilliseconds`. */
   readonly firstRetryMilliseconds: number;
@@ -21,44 +24,44 @@ export interface DispatchLimits {
   readonly maxNamedRetryMilliseconds: number;
   /** After this number of attempts the event is dead. */
   readonly maxAttempts: number;
-  /** How long running attempts may continue when the origin stops. */
+  /** The time for which running attempts may continue when the origin stops. */
   readonly stopMilliseconds: number;
 }
 
 export const DISPATCH_LIMITS: DispatchLimits = {
-  // Enough to keep a database or an upstream busy.
+  // This is enough to keep a database or an upstream busy.
   concurrency: 16,
-  // Six documents of 25 MiB, or three bodies of the largest size that a route allows. With copies that are not freed yet, the
-  // process grows by 300 MiB.
+  // This is enough for six documents of 25 MiB, or for three bodies of the largest size that a route allows. With copies that are
+  // not freed yet, the process grows by 300 MiB.
   bodyBytes: 128 * 1024 * 1024,
-  // The usual timeout of HTTP clients and load balancers.
+  // This is the usual timeout of HTTP clients and load balancers.
   deadlineMilliseconds: 30_000,
-  // Half of what the edge waits for the origin (20 s), so that the response arrives in time. Docusign wants a response within 5
-  // s.
+  // The edge waits 20 s for the origin. This is half of that time, so that the response arrives in time. Docusign wants a response
+  // within 5 s.
   answerDeadlineMilliseconds: 10_000,
   // The events of a crashed process are attempted again after at most this time. A lease is extended after each third of it.
   leaseMilliseconds: 30_000,
-  // One index look-up per second costs nothing. Events that this process accepted do not wait for it.
+  // One index look-up per second costs nearly nothing. Events that this process accepted do not wait for it.
   pollMilliseconds: 1_000,
-  // The first retry is after seconds, for a restart of the handler's program. Retries are at most an hour apart, so that after a
-  // long outage every event is retried within the hour.
+  // The first retry follows after seconds, in case the handler's program is restarting. Retries are at most an hour apart, so that
+  // every event is retried within one hour after a long outage.
   firstRetryMilliseconds: 5_000,
   retryFactor: 3,
   maxRetryMilliseconds: 3_600_000,
-  // A day: no handler may postpone an event for longer at a time.
+  // This is a day. No handler may postpone an event for a longer time at once.
   maxNamedRetryMilliseconds: 86_400_000,
-  // With waits of half an hour on average, an outage of one night makes no event dead.
+  // The waits are half an hour on average, so an outage of one night makes no event dead.
   maxAttempts: 30,
-  // Orchestrators kill after 30 s, and closing the listener takes up to 20 s of them.
+  // Orchestrators kill a process after 30 s, and closing the listener may take 20 s.
   stopMilliseconds: 15_000,
 };
 
-/** How long to wait for the handler after its signal is aborted. A handler that obeys the signal has ended by then. */
+/** The time to wait for the handler after its signal is aborted. A handler that obeys the signal has ended by then. */
 export const ABORT_GRACE_MILLISECONDS = 1_000;
-/** If nobody waits for the response, up to this much of its body is read, so that the connection can be used again. */
+/** If nobody waits for the response, this much of its body is read, so that the connection can be used again. */
 export const MAX_DISCARDED_BYTES = 64 * 1024;
 export const DISCARD_MILLISECONDS = 1_000;
 /** SOAP responses have a few KB. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
-/** Limit of the text of an error. */
+/** The limit for the text of an error. */
 export const MAX_REASON_CHARACTERS = 300;

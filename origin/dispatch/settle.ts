@@ -1,5 +1,5 @@
-// Stores the outcomes of attempts and logs them. If the lease is lost, nothing is stored: the attempt of the process that has the
-// lease now counts.
+// Stores the outcomes of attempts and logs them. If the lease is lost, nothing is stored. Then the attempt of the process that now
+// has the lease counts.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
@@ -12,17 +12,17 @@ export interface OutcomeOptions {
   readonly work: WorkQueue;
   readonly log: (line: LogLine) => void;
   readonly limits: DispatchLimits;
-  /** Unix milliseconds. */
+  /** Returns Unix milliseconds. */
   readonly clock: () => number;
   readonly random: () => number;
   readonly isStopping: () => boolean;
 }
 
-/** The limit while the origin stops: if it took much longer, it would be killed. */
+/** The number of tries while the origin stops. If storing took much longer, the process would be killed. */
 const MAX_TRIES_WHILE_STOPPING = 5;
 const STORE_WAIT_MILLISECONDS = 500;
 
-/** How a verdict is logged and stored. */
+/** The way in which a verdict is logged and stored. */
 interface Step {
   readonly decision: LogLine["decision"];
   readonly facts: Readonly<Record<string, unknown>>;
@@ -36,7 +36,7 @@ export class Settlement {
     this.#options = options;
   }
 
-  /** `unknown`: nothing was stored, and the event will be attempted again. */
+  /** Stores the outcome. `unknown` means that nothing was stored, and that the event will be attempted again. */
   async store(held: HeldLease, end: AttemptEnd, milliseconds: number): Promise<"done" | "retry" | "dead" | "unknown"> {
     const { lease, lost } = held;
     const facts = { id: lease.event.id, sender: lease.event.sender, attempt: lease.attempt };
@@ -78,8 +78,8 @@ export class Settlement {
   }
 
   /**
-   * Retries while the store is busy or restarts, as long as the lease lasts: otherwise a done event would be handled again. False
-   * if the lease is lost, or if nothing could be stored.
+   * Retries while the store is busy or restarts, as long as the lease lasts. Otherwise a done event would be handled again.
+   * Returns false if the lease is lost, or if nothing could be stored.
    */
   async #try(held: HeldLease, store: () => Promise<boolean>): Promise<boolean> {
     const { limits, isStopping, log } = this.#options;

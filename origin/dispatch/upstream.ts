@@ -1,5 +1,5 @@
-// Delivers events to the user's program over HTTP, in any language. Each attempt is a request with the event's own bytes and a
-// new assertion of this origin. The upstream verifies it as this origin verifies the edge's.
+// Delivers events over HTTP to the user's program, which may be in any language. Each attempt is a request with the event's own
+// bytes and a new assertion of this origin. The upstream verifies this assertion like an origin verifies the assertion of an edge.
 
 import { issueAssertion } from "../../core/assertion/assertion.ts";
 import type { SigningKeys } from "../../core/assertion/keys.ts";
@@ -13,10 +13,13 @@ import { describeCause } from "../failure-cause.ts";
 import { takeRandom } from "../random.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 
-/** 1 for the first attempt. No forwarded header of a sender can have a name that begins with `countersign-`. */
+/**
+ * The header with the number of the attempt. The first attempt has the number 1. No forwarded header of a sender can have a name
+ * that begins with `countersign-`.
+ */
 export const ATTEMPT_HEADER = "countersign-attempt";
 
-/** What of fetch a handler of an upstream needs. */
+/** The part of fetch that a handler of an upstream needs. */
 export type UpstreamFetch = (
   url: string,
   options: {
@@ -28,24 +31,25 @@ export type UpstreamFetch = (
   },
 ) => Promise<Response>;
 
-/** Where the user's program is, and what signs the requests to it. */
+/** The address of the user's program, and the values that sign the requests to it. */
 export interface UpstreamOptions {
-  /** Scheme, host and port. The path is that of the event, so that the assertion matches what the upstream receives. */
+  /** Scheme, host and port. The path is the path of the event, so that the assertion matches what the upstream receives. */
   readonly origin: string;
-  /** `iss` and `aud` of the assertions. */
+  /** The values of `iss` and `aud` in the assertions. */
   readonly issuer: string;
   readonly audience: string;
-  /** The current signing keys of this origin. */
+  /** Returns the current signing keys of this origin. */
   readonly keys: () => SigningKeys;
-  /** Default: that of the runtime. */
+  /** The default is the fetch of the runtime. */
   readonly fetch?: UpstreamFetch;
-  /** Unix seconds. */
+  /** Returns Unix seconds. */
   readonly clock?: () => number;
 }
 
 /**
- * Makes a handler that sends each event to a program over HTTP, at the event's own path and with a new assertion, and returns its
- * response. Does not follow redirects. Does not check that `origin` is HTTPS: the caller decides whether the network may read it.
+ * Makes a handler that sends each event to a program over HTTP. The request has the event's own path and a new assertion, and the
+ * handler returns the program's response. Redirects are not followed. The handler does not check that `origin` is HTTPS, because
+ * the caller decides whether the network may read the events.
  */
 export function forwardTo(options: UpstreamOptions): Handler {
   const { fetch: send = fetch } = options;
@@ -73,7 +77,8 @@ export function forwardTo(options: UpstreamOptions): Handler {
 async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: HandlerContext, options: UpstreamOptions) {
   const { issuer, audience, keys, clock = systemClock } = options;
   const now = clock();
-  // Signatures are compared with the time of receipt. An older time than this would make the upstream refuse the claim.
+  // The upstream compares signatures with the time of receipt, so the claim has this time. If it is older than this limit, the
+  // upstream would refuse the claim.
   const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
   const jti = formatAssertionId(now * 1000, takeRandom());
   const assertion = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });
