@@ -1,5 +1,5 @@
-// Compares the accepted certificates of a sender with the presented one, member by member. The compiled matcher itself judges
-// each member, as an entry of its own.
+// Compares the certificates that a sender may use with the presented certificate, member by member. The compiled matcher judges
+// each member, as if it were an entry of its own.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import { compileCertificateMatcher } from "../../core/policy/matcher.ts";
@@ -13,12 +13,12 @@ import { formatDistinguishedName, parseDistinguishedName } from "../../core/x509
 import { formatIpAddress, type GeneralName } from "../../core/x509/general-name.ts";
 
 export interface MemberExplanation {
-  /** The name that `nearMiss` in the log uses. */
+  /** The name of the member, as in `nearMiss` of the log. */
   readonly member: string;
   readonly expected: string | readonly string[];
   readonly presented: string | readonly string[];
   readonly holds: boolean;
-  /** Why the two differ, if that is easily overlooked. */
+  /** The reason why the two values differ, if it is easily overlooked. */
   readonly hint: string | null;
 }
 
@@ -29,7 +29,7 @@ export interface EntryExplanation {
   readonly members: readonly MemberExplanation[];
 }
 
-/** The entries, the nearest first, at most DIAGNOSED_ENTRIES. */
+/** Compares the entries. The nearest comes first. Returns at most DIAGNOSED_ENTRIES. */
 export function compareEntries(
   sender: string,
   { allowlist }: CertificateRule,
@@ -49,7 +49,7 @@ export function compareEntries(
     }));
 }
 
-/** Each member of one entry, and what the certificate has in its place. */
+/** Compares each member of one entry with the corresponding value of the certificate. */
 export function compareMembers(
   entry: CertificateMatcherDocument,
   certificate: Certificate,
@@ -58,12 +58,12 @@ export function compareMembers(
   return membersOf(entry).map((member) => compareMember(member, certificate, now));
 }
 
-/** What one entry wants. */
+/** Returns what one entry requires. */
 export function expectedMembers(entry: CertificateMatcherDocument): Pick<MemberExplanation, "member" | "expected">[] {
   return membersOf(entry).map(([member, expected]) => ({ member, expected }));
 }
 
-/** One member of an entry, by itself. */
+/** One member of an entry, with a document that has only this member. */
 type Member = readonly [name: string, expected: string | readonly string[], document: CertificateMatcherDocument];
 
 function membersOf({ subject, issuer, san, ...rest }: CertificateMatcherDocument): Member[] {
@@ -103,7 +103,7 @@ function presentedFor(member: string, certificate: Certificate, now: number): st
   throw new Error(`the member ${member} of an entry is not known here`);
 }
 
-/** The values of an attribute. A value that is not text can match no entry, and is shown as DER. */
+/** Returns the values of an attribute. A value that is not text can match no entry. It is shown as DER. */
 function valuesOf(name: Certificate["subject"], attribute: string): string | readonly string[] {
   const type = parseAttributeType(attribute);
   const values = name

@@ -1,4 +1,4 @@
-// What the policy of now says of a stored event, and of its sender: each requirement by itself, as core judges it.
+// Explains what the current policy says of a stored event and of its sender. Core judges each requirement by itself.
 
 import { findCandidates } from "../../core/admission/admit.ts";
 import type { Secrets } from "../../core/admission/candidate.ts";
@@ -12,25 +12,28 @@ import { evidenceOf, type Question, readChain, type UnknownParts } from "./quest
 import { chainOf, platformOf, requestOf, withoutCheckedCredentials, withSender } from "./recalled.ts";
 import { explainSender, type SenderExplanation, type Verdict } from "./senders.ts";
 
-/** What stored events are judged by. */
+/** The policy, secrets and lists by which stored events are judged. */
 export interface JudgedBy {
   readonly policy: Policy;
-  /** Those that are loaded here. */
+  /** The secrets that are loaded here. */
   readonly secrets: Secrets;
-  /** Undefined: no revocation list is asked. */
+  /** Undefined if no revocation list is used. */
   readonly lists: RevocationLists | undefined;
 }
 
 export interface EventExplanation {
   readonly verdict: Verdict;
   readonly code: RefusalCode | null;
-  /** Why it is refused, or cannot be decided. */
+  /** The reason why the event is refused, or why this cannot be decided. */
   readonly why: string | null;
-  /** The route of the request, or why it has none. */
+  /** The route of the request, or the reason why it has none. */
   readonly route: Route | Refusal;
   /** Undefined if the route does not admit the sender. */
   readonly sender: SenderExplanation | undefined;
-  /** What refuses the certificate now; undefined if nothing does. The sender is judged by the time at which the event came. */
+  /**
+   * The refusal of the certificate at the current time. Undefined if it is not refused. `sender` is judged by the time at which
+   * the event arrived.
+   */
   readonly certificateNow: Refusal | undefined;
 }
 
@@ -40,7 +43,7 @@ const UNKNOWN: UnknownParts = {
   platform: "Cloudflare's verdict is not stored",
 };
 
-/** Judged as of the time at which the event came; `now` in Unix seconds. */
+/** Explains an event. It is judged as of the time at which it arrived. `now` is in Unix seconds. */
 export async function explainEvent(event: StoredEvent, by: JudgedBy, now: number): Promise<EventExplanation> {
   const route = routeOf(event, by.policy);
   if (route instanceof Refusal) return { ...refusedBy(route), route, sender: undefined, certificateNow: undefined };
@@ -81,7 +84,7 @@ function routeOf({ request }: StoredEvent, policy: Policy): Route | Refusal {
   return resultOf(() => selectRoute(policy, path, request.method, host));
 }
 
-/** The question, and the sender as its policy has it. */
+/** Returns the question, and the sender as the policy of the question has it. */
 function questionOf(event: StoredEvent, sender: Sender, by: JudgedBy): [Question, Sender] {
   const request = requestOf(event);
   const wanted = by.lists === undefined ? withoutLists(sender) : sender;
@@ -98,7 +101,7 @@ function questionOf(event: StoredEvent, sender: Sender, by: JudgedBy): [Question
   return [question, asked];
 }
 
-/** Lists change, and only an origin has them. */
+/** Removes revocation lists from the sender's rules, because lists change and only an origin has them. */
 export function withoutLists(sender: Sender): Sender {
   if (sender.certificate === undefined) return sender;
   const { trust, allowlist } = sender.certificate;
@@ -106,7 +109,7 @@ export function withoutLists(sender: Sender): Sender {
   return { ...sender, certificate: { allowlist, trust: { ...trust, anchors } } };
 }
 
-/** The secrets of one sender; of a factor that is not loaded here, each counts as missing. */
+/** Returns the secrets of one sender. If the secrets of a factor are not loaded here, each of them counts as missing. */
 function availableTo(policy: Policy, sender: Sender, loaded: ReturnType<Secrets["get"]>): AvailableSecrets {
   const none = readAvailableSecrets({ ...policy, senders: [sender] }, () => {
     throw new Error("it is not loaded here");

@@ -1,5 +1,5 @@
-// Describes a certification path: each certificate with its dates, its key, and what the revocation lists say of it. The verdicts
-// are those of core. If there is no path, this shows how far the certificates lead.
+// Describes a certification path: each certificate with its dates, its key, and its state in the revocation lists. The verdicts
+// come from core. If there is no path, the description shows how far the certificates lead.
 
 import type { Anchor, RevocationRule, Trust } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
@@ -14,16 +14,16 @@ import { formatTime } from "../../core/x509/crl.ts";
 import { namesIssuer } from "../../core/x509/issuance.ts";
 import type { KnownLists } from "./question.ts";
 
-/** The state of one certificate in the lists. */
+/** The state of one certificate in the revocation lists. */
 export interface CrlExplanation {
   /**
-   * `doubtful`: there is no current list, and the policy accepts that. `unknown`: there is none, and the policy does not accept
-   * that.
+   * `doubtful`: there is no current list, and the policy accepts this. `unknown`: there is no current list, and the policy does
+   * not accept this.
    */
   readonly state: "not asked" | "good" | "revoked" | "doubtful" | "unknown";
   readonly freshness: RevocationRule["freshness"] | null;
   readonly why: string | null;
-  /** The loaded lists with its issuer's name, the newest first. */
+  /** The loaded lists with the name of the certificate's issuer, the newest first. */
   readonly lists: readonly (ReturnType<typeof describeCrl> & {
     readonly source: string;
     readonly isSignedByIssuer: boolean;
@@ -32,7 +32,7 @@ export interface CrlExplanation {
 
 export interface CertificateExplanation {
   readonly role: "leaf" | "intermediate" | "intermediate of the policy" | "anchor";
-  /** The anchor's name in the policy. */
+  /** The name of the anchor in the policy. */
   readonly anchor: string | null;
   readonly subject: string;
   readonly issuer: string;
@@ -43,9 +43,9 @@ export interface CertificateExplanation {
   readonly notAfter: string;
   readonly key: string;
   readonly isDenied: boolean;
-  /** Why the path fails at this certificate. */
+  /** The reason why the path fails at this certificate. */
   readonly fault: Fault | null;
-  /** Null for the anchor, which is not looked up. */
+  /** Null for the anchor, because no list is searched for it. */
   readonly crl: CrlExplanation | null;
 }
 
@@ -58,7 +58,10 @@ export interface Fault {
 export interface PathExplanation {
   readonly reachesAnchor: boolean;
   readonly certificates: readonly CertificateExplanation[];
-  /** If the path ends because a certificate is missing: the name of its subject. It was not sent and is not an anchor. */
+  /**
+   * Set if the path ends because a certificate is missing. It is the subject of the missing certificate, which was not sent and is
+   * not an anchor.
+   */
   readonly missingIssuer: string | null;
 }
 
@@ -68,7 +71,7 @@ interface Step {
   readonly fault: Refusal | undefined;
 }
 
-/** The path of a certificate to an anchor, or how far its certificates lead. */
+/** Describes the path of a certificate to an anchor, or how far its certificates lead. */
 export function describePath(
   client: ClientCertificate,
   trust: Trust,
@@ -80,7 +83,7 @@ export function describePath(
   const top = steps.at(-1);
   const rule = top?.anchor?.revocation;
   const facts = { ...limits, anchors: [...steps, ...trust.anchors] };
-  // Without senders, verifyTrust makes only the checks of a client certificate that do not depend on who signed it.
+  // Without senders, verifyTrust makes only those checks of a client certificate that do not depend on its issuer.
   const leafs = resultOf(() => verifyTrust({ ...client, platform: undefined }, [], limits));
   return {
     reachesAnchor: top?.anchor !== undefined && top.fault === undefined,
@@ -94,7 +97,7 @@ export function describePath(
   };
 }
 
-/** Whether a certificate of the path was not presented, but comes from the policy's `intermediates`. */
+/** Returns true if a certificate of the path was not presented, but comes from the policy's `intermediates`. */
 function isOfPolicy({ certificate, anchor }: Step, depth: number, { intermediates }: ClientCertificate): boolean {
   return depth > 0 && anchor === undefined && !intermediates.some(({ sha256 }) => sha256 === certificate.sha256);
 }
@@ -104,8 +107,8 @@ export function faultOf({ code, details }: Refusal): Fault {
 }
 
 /**
- * The path that core found with the lists. If the lists refuse it, the path without them. If there is none, how far the names
- * lead.
+ * Returns the path that core found with the revocation lists. If the lists refuse it, returns the path without them. If there is
+ * no path, returns the steps that the issuer names lead to.
  */
 function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const unasked = anchors.map((anchor): Anchor => ({ ...anchor, revocation: undefined }));
@@ -122,7 +125,9 @@ function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits
   return follow(client, anchors, limits);
 }
 
-/** Follows issuers up to the first fault. Prefers anchors to intermediates, and issuers without a fault to others. */
+/**
+ * Follows the issuers up to the first fault. Prefers anchors to intermediates, and issuers without a fault to issuers with one.
+ */
 function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const steps: Step[] = [{ certificate: client.leaf, anchor: undefined, fault: undefined }];
   const all: Pick<Step, "certificate" | "anchor">[] = [
@@ -174,8 +179,8 @@ function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetail
 }
 
 /**
- * Core's answer for one certificate: checkRevocation on a path of only this certificate and its issuer, with the other
- * certificates that may prove a list.
+ * Returns the result of core for one certificate. It calls checkRevocation on a path of only this certificate and its issuer, with
+ * the other certificates that may prove a list.
  */
 function describeCrls(
   { certificate }: Step,

@@ -8,16 +8,16 @@ import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { Crl } from "../../core/x509/crl.ts";
 
-/** Stands before a target of which no host is known: none is judged. */
+/** Precedes a target if no host is known. Then no host is judged. */
 export const ANY_HOST = "https://host.invalid";
 
-/** The URL of a path, of a route of the policy, or of a target as it is stored: each may have a host in front. */
+/** Returns the URL of a path, of a route of the policy, or of a stored target. Each of these may begin with a host. */
 export function urlOfTarget(target: string): string {
   if (target.startsWith("//")) return `https:${target}`;
   return target.startsWith("/") ? ANY_HOST + target : `https://${target}`;
 }
 
-/** Base64 DER, as a sender presents it. */
+/** Certificates in base64 DER, as a sender presents them. */
 export interface Chain {
   readonly leaf: string;
   readonly intermediates: readonly string[];
@@ -25,20 +25,20 @@ export interface Chain {
 
 export interface AskedRequest {
   readonly method: string;
-  /** The whole URL: scheme, host, and the target exactly as it was sent. */
+  /** The whole URL: the scheme, the host, and the target exactly as it was sent. */
   readonly url: string;
   readonly headers: Headers;
   /** Undefined if the body is not known. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Revocation lists, and the source of each in the policy, if that is known. */
+/** Revocation lists, and the source of each list in the policy if it is known. */
 export interface KnownLists {
   readonly lists: RevocationLists;
   readonly sourceOf: ReadonlyMap<Crl, string>;
 }
 
-/** Parts of the request that are not known. Each text says so. The absence of such a part proves nothing. */
+/** The parts of the request that are not known. Each text says so. If such a part is missing, this proves nothing. */
 export interface UnknownParts {
   readonly headers?: string;
   readonly credentials?: string;
@@ -51,10 +51,10 @@ export interface Question {
   readonly policy: Policy;
   readonly chain: Chain | undefined;
   readonly request: AskedRequest;
-  /** Unix seconds. */
+  /** The time of the judgement in Unix seconds. */
   readonly at: number;
   readonly unknown: UnknownParts;
-  /** The sender whose Basic credentials were checked before the event was stored. `policy` no longer asks for them. */
+  /** The sender whose Basic credentials were checked before the event was stored. `policy` no longer requires them. */
   readonly passedBefore: { readonly sender: string; readonly usernames: readonly string[] } | undefined;
   /** Cloudflare's verdict on the certificate, if it is known. */
   readonly platform: string | undefined;
@@ -71,7 +71,7 @@ export function readChain(
   return parseClientCertificate({ ...chain, platform });
 }
 
-/** The evidence for core/trust/verify.ts, without the body. */
+/** Returns the evidence for core/trust/verify.ts, without the body. */
 export function evidenceOf(question: Question, certificate: ClientCertificate | Refusal): Evidence {
   const { policy, lists, at, request, available } = question;
   return {

@@ -1,10 +1,10 @@
-// A stored event as a question: what is stored of its request, and which parts are not.
+// Makes a question from a stored event: the stored parts of its request, and the parts that are not stored.
 
 import type { Policy, Sender } from "../../core/policy/policy.ts";
 import type { StoredEvent } from "../inbox/inbox.ts";
 import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
 
-/** @throws TypeError if its method or headers can be those of no request */
+/** @throws TypeError if no request can have this method or these headers */
 export function requestOf({ request, headers, body }: StoredEvent): AskedRequest {
   return {
     method: request.method,
@@ -14,21 +14,21 @@ export function requestOf({ request, headers, body }: StoredEvent): AskedRequest
   };
 }
 
-/** Undefined if there was no certificate, or its bytes are not stored any more. */
+/** Returns undefined if there was no certificate, or if its bytes are no longer stored. */
 export function chainOf({ certificate }: StoredEvent): Chain | undefined {
   const { der: leaf, intermediates = [] } = certificate ?? {};
   return leaf === undefined ? undefined : { leaf, intermediates };
 }
 
-/** Cloudflare's verdict, if the event came through it. */
+/** Returns Cloudflare's verdict, if the event came through Cloudflare. */
 export function platformOf({ certificate }: StoredEvent): string | undefined {
   const verdict = certificate?.platform?.verified;
   return verdict === "none given" ? undefined : verdict;
 }
 
 /**
- * The policy for a stored event, without the Basic credentials of its sender. They were checked before the event was stored, and
- * they are not stored with it.
+ * Returns the policy for a stored event, without the Basic credentials of its sender. They were checked before the event was
+ * stored, but they are not stored with it.
  */
 export function withoutCheckedCredentials(
   policy: Policy,

@@ -1,4 +1,4 @@
-// Explains one sender of a route for the request: core judges each factor that its policy requires by itself.
+// Explains one sender of a route for a request. Core judges each factor that the sender's policy requires by itself.
 
 import { findCandidates } from "../../core/admission/admit.ts";
 import { verifyBasic } from "../../core/admission/basic.ts";
@@ -13,7 +13,7 @@ import { compareEntries, type EntryExplanation } from "./entries.ts";
 import { describePath, type Fault, faultOf, type PathExplanation } from "./path.ts";
 import type { Question } from "./question.ts";
 
-/** `undecided`: it cannot be checked here. `unchecked` says why. */
+/** The result of a check. `undecided` means that it cannot be checked here, and `unchecked` says why. */
 export type Verdict = "accepted" | "refused" | "undecided";
 
 interface FactorVerdict {
@@ -27,7 +27,7 @@ export interface CertificateFactor extends FactorVerdict {
     readonly holds: boolean;
     readonly anchor: string | null;
     readonly fault: Fault | null;
-    /** Which list was missing or not current, if the policy accepts that. */
+    /** The list that was missing or not current, if the policy accepts that. */
     readonly revocation: string | null;
     readonly path: PathExplanation | null;
   } | null;
@@ -37,14 +37,14 @@ export interface CertificateFactor extends FactorVerdict {
 export interface SignatureFactor extends FactorVerdict {
   readonly scheme: string;
   readonly headers: readonly string[];
-  /** Names of the secrets that were tried as keys. */
+  /** The names of the secrets that were tried as keys. */
   readonly keys: readonly string[];
   readonly method: string | null;
 }
 
 export interface BasicFactor extends FactorVerdict {
   readonly usernames: readonly string[];
-  /** The factor passed when the event was stored. Credentials are not stored, so they cannot be checked again. */
+  /** True if the factor passed when the event was stored. Credentials are not stored, so they cannot be checked again. */
   readonly wasCheckedBefore: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface SenderExplanation {
   readonly signature: SignatureFactor | null;
 }
 
-/** Which requirements of this sender the request meets, and which it does not. */
+/** Explains which requirements of this sender the request meets, and which it does not meet. */
 export async function explainSender(
   sender: Sender,
   role: SenderExplanation["role"],
@@ -97,7 +97,7 @@ function uncheckedText({ unchecked }: FactorVerdict): string {
   return `cannot be checked: ${unchecked.join("; ")}`;
 }
 
-/** A refusal because of something that is missing here is not a refusal yet, but undecided. */
+/** Returns the verdict on a factor. If the refusal has its cause in something that is missing here, the verdict is undecided. */
 function conclude(result: unknown, unchecked: (refusal: Refusal) => readonly string[]): FactorVerdict {
   if (!(result instanceof Refusal)) return { verdict: "accepted", fault: null, unchecked: [] };
   const reasons = unchecked(result);
@@ -175,7 +175,10 @@ async function judgeSignature(sender: Sender, { available, request, at, unknown 
   };
 }
 
-/** The names of the secrets that verify a request: those of its account, if the sender has accounts. */
+/**
+ * Returns the names of the secrets that verify a request. If the sender has accounts, they are the secrets of the request's
+ * account.
+ */
 function signingNames({ scheme, secrets, accounts }: SignatureRule, headers: Headers): readonly string[] {
   const { account } = SIGNATURE_SCHEMES[scheme];
   const id = account === undefined ? null : headers.get(account);
