@@ -1,5 +1,5 @@
-// What an operator can do about events: retry, drop, run again. Which events are meant stands in the confirmed form, so that exactly
-// those are changed that were shown.
+// The actions of an operator on events: retry, drop, run again. The confirmed form names the events, so that exactly those that
+// were shown are changed.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { EventState, ListedEvent } from "../inbox/inbox.ts";
@@ -9,11 +9,11 @@ import { type EventQuery, readEventQuery } from "./events/query.ts";
 export const ACTIONS = ["retry", "drop", "run"] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** At most this number in one action; the rest in the next. */
+/** The largest number of events in one action. The operator can change the rest with the next action. */
 export const MAX_CHANGED_EVENTS = 1_000;
-/** Pages of a search that are read for one action. */
+/** The number of search pages that are read for one action. */
 const MAX_PAGES = 50;
-/** Ids in the log line. */
+/** The largest number of ids in the log line. */
 const LOGGED_IDS = 20;
 
 const STATES_OF: Readonly<Record<Action, readonly EventState[]>> = {
@@ -22,19 +22,19 @@ const STATES_OF: Readonly<Record<Action, readonly EventState[]>> = {
   run: ["done"],
 };
 
-/** The events that an action is asked for. */
+/** The events of a requested action. */
 export interface Choice {
-  /** Those that the action can change, the newest first. */
+  /** The events that the action can change, the newest first. */
   readonly events: readonly Pick<ListedEvent, "id" | "sender" | "acceptedAt" | "state" | "request">[];
-  /** Events that were asked for and are in another state. Only counted for ids. */
+  /** The number of requested events that are in another state. It is counted only if ids are given. */
   readonly skipped: number;
-  /** Whether more events match than one action takes. */
+  /** True if more events match than one action can change. */
   readonly hasMore: boolean;
   readonly problems: readonly string[];
   readonly given: EventQuery["given"];
 }
 
-/** Reads the events of a query: an `id`, or the filters of the list. */
+/** Reads the events of a query, which has an `id` or the filters of the list. */
 export async function choose(view: View, action: Action): Promise<Choice> {
   const ids = view.url.searchParams.getAll("id");
   if (ids.length > 0) return await chooseByIds(view, action, ids.slice(0, MAX_CHANGED_EVENTS));
@@ -57,7 +57,10 @@ export async function choose(view: View, action: Action): Promise<Choice> {
   return { events, skipped: 0, hasMore: hasMore || events.length < found.length, problems, given };
 }
 
-/** What an operator dropped was never handled: a filter does not mean it, an id does. */
+/**
+ * Returns true if a filter selects the event for this action. An event that an operator dropped was never handled, so only its id
+ * selects it to run again.
+ */
 function isMeant({ reason }: ListedEvent, action: Action): boolean {
   return action !== "run" || reason === undefined;
 }
@@ -65,7 +68,7 @@ function isMeant({ reason }: ListedEvent, action: Action): boolean {
 async function chooseByIds(view: View, action: Action, ids: readonly string[]): Promise<Choice> {
   const events: Choice["events"][number][] = [];
   const asked = new Set(ids);
-  // One after the other, and without their bodies: a thousand of these would not fit into memory.
+  // The events are read one after the other, and their bodies are not kept, because a thousand bodies would not fit into memory.
   for (const id of asked) {
     const event = await view.setting.inbox.event(id);
     if (event === undefined || !STATES_OF[action].includes(event.state)) continue;
@@ -77,13 +80,13 @@ async function chooseByIds(view: View, action: Action, ids: readonly string[]): 
 
 export interface Outcome {
   readonly changed: number;
-  /** Events that are in another state by now, or gone. */
+  /** The number of events that meanwhile have another state or are deleted. */
   readonly unchanged: number;
-  /** Why nothing was changed. */
+  /** The reason why nothing was changed. */
   readonly problem: string | undefined;
 }
 
-/** Changes the events and writes the line of the audit. */
+/** Changes the events, and writes the log line of the action. */
 export async function act(view: View, action: Action, ids: readonly string[], reason: string): Promise<Outcome> {
   const { setting, visitor } = view;
   const outcome = action === "run" ? await runAgain(setting, ids) : await changeEach(setting, action, ids, reason);
@@ -99,7 +102,7 @@ export async function act(view: View, action: Action, ids: readonly string[], re
   return outcome;
 }
 
-/** All or none. */
+/** Runs all of the events again, or none. */
 async function runAgain({ inbox }: Setting, ids: readonly string[]): Promise<Outcome> {
   try {
     const { events } = await inbox.rerun({ ids, isTrial: false });

@@ -1,4 +1,4 @@
-// The console: pages for people over one inbox, and the same facts as JSON.
+// The console: pages over one inbox for people, and the same facts as JSON for programs.
 
 import { Hono } from "hono";
 import { html } from "hono/html";
@@ -26,15 +26,15 @@ import { visible } from "./show.ts";
 import { STYLE } from "./style.ts";
 
 /**
- * The console as a Hono app, to mount in one of yours: `app.route("/console", createConsole({ path: "/console", … }))`. One process
- * serves it. It shows what senders sent, so put it where only operators come.
+ * Makes the console as a Hono app, to be mounted in one of your apps: `app.route("/console", createConsole({ path: "/console", …
+ * }))`. One process serves it. It shows what senders sent, so mount it where only operators have access.
  * @throws ConfigurationError that lists every problem of the options
  */
 export function createConsole(options: ConsoleOptions): Hono {
   return createConsoleOf(options, {});
 }
 
-/** The same, with what only our own programs have. */
+/** Makes the same console, with the parts that only our own programs have. */
 export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): Hono {
   const setting = settingOf(options, parts);
   const changes = new Changes(() => setting.inbox.pulse());
@@ -73,7 +73,7 @@ export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): H
   return app as unknown as Hono;
 }
 
-/** As commands assume without options. */
+/** The names that commands assume without options. */
 const USUAL_PLACES = { inbox: "inbox.sqlite", policy: "policy.json" };
 
 function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
@@ -110,7 +110,7 @@ function isHostName(host: string): boolean {
 }
 
 async function notFound(c: ConsoleContext, view: View) {
-  // The app that mounts the console decides by its own routes, and to those a slash at the end is another path.
+  // The app that mounts the console has its own routes. For them, a path with a slash at its end is another path.
   const { base } = view.setting;
   if (base !== "" && view.url.pathname === `${base}/`) return c.redirect(base, 308);
   const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;
@@ -119,11 +119,11 @@ async function notFound(c: ConsoleContext, view: View) {
   }));
 }
 
-/** Most often the store is away. */
+/** Answers a failure. Its usual cause is that the store cannot be reached. */
 async function failure(c: ConsoleContext, setting: Setting, error: Error) {
   const why = messageOf(error);
   setting.log({ decision: "failed", code: "console_failed", why, path: new URL(c.req.url).pathname });
-  // The visitor is not known yet, so the reason stays in the log.
+  // The visitor is not known yet, so the reason is only in the log.
   if (c.var.visitor === undefined) return c.text("The page cannot be made: see the log.\n", 500);
   const main = html`<h1>The page cannot be made</h1><p class="notice bad" role="alert">${visible(why)}</p>`;
   const view = viewOf(c, setting);

@@ -1,4 +1,4 @@
-// What every page of the console knows of its request.
+// The data that every page of the console has about its request.
 
 import type { Context } from "hono";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -11,16 +11,16 @@ export interface ConsoleEnv {
 
 export type ConsoleContext = Context<ConsoleEnv>;
 
-/** One console: its options with their defaults. */
+/** The settings of one console: its options, with the defaults. */
 export interface Setting extends Omit<ConsoleOptions, "policy" | "path" | "hosts" | "log" | "places"> {
   readonly policy: () => Policy;
-  /** Of every link: empty, or a path without a slash at its end. */
+  /** The beginning of every link: empty, or a path without a slash at its end. */
   readonly base: string;
   readonly isOwnHost: (host: string) => boolean;
   readonly log: NonNullable<ConsoleOptions["log"]>;
   readonly places: NonNullable<ConsoleOptions["places"]>;
   readonly parts: ConsoleParts;
-  /** Stands in every form, and is known only to who can read a page. New at every start. */
+  /** Every form contains this token, and only a program that can read a page knows it. It is new at every start. */
   readonly formToken: string;
 }
 
@@ -29,11 +29,11 @@ export interface View {
   readonly setting: Setting;
   readonly visitor: ConsoleVisitor;
   readonly nonce: string;
-  /** Path and query. */
+  /** The URL with path and query. */
   readonly url: URL;
-  /** Unix seconds. */
+  /** The time in Unix seconds. */
   readonly now: number;
-  /** By the clock of performance.now(). */
+  /** The time at which the request began, by performance.now(). */
   readonly begunAt: number;
 }
 
@@ -48,7 +48,7 @@ export function viewOf(c: ConsoleContext, setting: Setting): View {
   };
 }
 
-/** Whether the answer should be the facts of the page. */
+/** Returns true if the response should be JSON with the facts of the page. */
 export function wantsJson(c: ConsoleContext): boolean {
   const accept = c.req.header("accept") ?? "";
   return accept.includes("application/json") && !accept.includes("text/html");

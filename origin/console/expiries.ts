@@ -1,4 +1,4 @@
-// What ends: certificates, anchors and windows of the policy, by core's outlook.
+// Shows what expires: certificates, anchors and windows of the policy. Core calculates it.
 
 import { html } from "hono/html";
 import { describeExpiry as describe, type Expiry, sendersInUse } from "../../core/policy/expiry.ts";
@@ -8,12 +8,12 @@ import { daysLeft } from "./event/certificate.ts";
 import { badge, type Html, moment, visible } from "./show.ts";
 
 const SOON_SECONDS = 60 * 86_400;
-/** More than anybody attends to on one page. */
+/** The largest number on one page. Nobody would read more. */
 const MAX_EXPIRIES = 100;
 
 export const describeExpiry = describe;
 
-/** What ends within sixty days, or has ended, the soonest first. */
+/** Lists what expires within sixty days, or has expired, the soonest first. */
 export async function listSoon({ setting, now }: View): Promise<Expiry[]> {
   const policy = setting.policy();
   const seen = await setting.inbox.latestCertificates(sendersInUse(policy).map(({ name }) => name));

@@ -1,12 +1,14 @@
-// Reads the form of a POST request, of a limited size.
+// Reads the form of a POST request, up to a limited size.
 
 import type { ConsoleContext } from "./context.ts";
 
 const MAX_FORM_BYTES = 1024 * 1024;
-/** A browser that is still sending does not read the answer, so that this much is read and forgotten. */
+/**
+ * The number of octets of a large body that are read and dropped. A browser does not read the response while it is still sending.
+ */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 
-/** Undefined if it is no form, or too large. */
+/** Returns undefined if the body is no form, or if it is too large. */
 export async function readForm(c: ConsoleContext): Promise<URLSearchParams | undefined> {
   if (!/^application\/x-www-form-urlencoded(?:;|$)/i.test(c.req.header("content-type") ?? "")) return undefined;
   const reader = c.req.raw.body?.getReader();

@@ -1,4 +1,4 @@
-// The addresses of the console's pages.
+// Makes the addresses of the console's pages.
 
 import type { View } from "./context.ts";
 

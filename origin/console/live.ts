@@ -1,15 +1,15 @@
-// Live updates: tells pages by server-sent events that something in the inbox changed. The page then fetches itself again.
+// Live updates. Server-sent events tell a page that something in the inbox changed. The page then fetches itself again.
 
 import { streamSSE } from "hono/streaming";
 import type { ConsoleContext, Setting } from "./context.ts";
 
 const LOOK_MILLISECONDS = 1_000;
-/** Proxies end a connection on which nothing comes. */
+/** The interval of messages that keep a connection open. Proxies end a connection that carries no data. */
 const BEAT_MILLISECONDS = 20_000;
-/** A browser opens at most six for one host. */
+/** The limit of open connections. One browser opens at most six to one host. */
 const MAX_STREAMS = 100;
 
-/** Looks at the inbox while somebody listens. One look serves all. */
+/** Reads the inbox at intervals while somebody listens. One read serves all listeners. */
 export class Changes {
   readonly #read: () => Promise<string>;
   readonly #listeners = new Set<() => void>();
@@ -24,7 +24,7 @@ export class Changes {
     return this.#listeners.size;
   }
 
-  /** Returns what ends it. */
+  /** Adds a listener. Returns a function that removes it. */
   listen(onChange: () => void): () => void {
     this.#listeners.add(onChange);
     if (this.#timer === undefined) this.#lookSoon(0);
@@ -44,7 +44,7 @@ export class Changes {
 
   async #look(): Promise<void> {
     const before = this.#last;
-    // A store that is away for a while is no change; pages say what is wrong when they are loaded.
+    // If the store cannot be reached for a while, this is no change. Pages show the error when they are loaded.
     const found = await this.#read().catch(() => before);
     if (this.#listeners.size === 0) return;
     this.#last = found;
@@ -54,7 +54,7 @@ export class Changes {
 }
 
 export function liveUpdates(c: ConsoleContext, { signal }: Setting, changes: Changes): Response {
-  // Hono answers HEAD as GET and drops the body: a stream that nobody reads would never end.
+  // Hono answers HEAD like GET and drops the body. A stream that nobody reads would never end.
   if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
   if (changes.size >= MAX_STREAMS) return c.text("Too many pages are open.\n", 503);
   if (signal?.aborted) return c.text("The console closes.\n", 503);

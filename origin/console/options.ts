@@ -1,4 +1,4 @@
-// What a console is made from: the inbox, the policy, and who may see it.
+// The options of a console: the inbox, the policy, and who may see it.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -6,13 +6,15 @@ import type { Policy } from "../../core/policy/policy.ts";
 import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import type { Inbox } from "../inbox/inbox.ts";
 
-/** `reader` sees everything and changes nothing. `operator` may also retry, drop and run events again. */
+/**
+ * The role of a visitor. A `reader` sees everything and changes nothing. An `operator` may also retry, drop and run events again.
+ */
 export type ConsoleRole = "operator" | "reader";
 
-/** Who sends a request to the console. */
+/** The person or program that sends a request to the console. */
 export interface ConsoleVisitor {
   readonly role: ConsoleRole;
-  /** Named in the log line of an action. */
+  /** The name that the log line of an action contains. */
   readonly name?: string | undefined;
 }
 
@@ -22,41 +24,44 @@ export interface ConsoleOptions {
   /** The policy, or a function that returns the current one. */
   readonly policy: Policy | (() => Policy);
   /**
-   * The current secrets of the policy, of `loadSecrets` or `loadHeldSecrets`. With them the page of an event verifies its signature
-   * again; none is ever shown.
+   * Returns the current secrets of the policy, from `loadSecrets` or `loadHeldSecrets`. With them, the page of an event verifies
+   * its signature again. No secret is ever shown.
    */
   readonly secrets?: () => Secrets;
-  /** The currently loaded revocation lists (`openCrlStore`). Without them the page of an event asks none. */
+  /** Returns the currently loaded revocation lists (`openCrlStore`). Without them, the page of an event checks no revocation. */
   readonly lists?: () => RevocationLists;
   /**
-   * Who sent this request. Undefined refuses it. Requests that reach this function have one of the `hosts`, and do not come from
-   * pages of another origin.
+   * Returns who sent this request. If it returns undefined, the request is refused. Requests that reach this function have one of
+   * the `hosts`, and do not come from pages of another origin.
    */
   readonly visitor: (request: Request) => ConsoleVisitor | undefined | Promise<ConsoleVisitor | undefined>;
   /**
-   * The names under which browsers reach the console, without a port. A request with another Host is refused: a page of a
-   * stranger whose name was made to lead here could read everything.
+   * The names under which browsers reach the console, without a port. A request with another Host is refused. Otherwise a stranger
+   * could make his own name resolve to the console, and his page could read everything.
    */
   readonly hosts: readonly string[] | ((host: string) => boolean);
-  /** Where the console is mounted, as in `app.route("/console", createConsole(…))`. Default: at the root. */
+  /** The path at which the console is mounted, as in `app.route("/console", createConsole(…))`. The default is the root. */
   readonly path?: string;
-  /** Ends the live updates when it is aborted. They would keep a server from closing. */
+  /** Ends the live updates when it is aborted. Otherwise the live updates keep a server from closing. */
   readonly signal?: AbortSignal;
-  /** Receives a line for each action and each refused visitor. Default: prints it as JSON. */
+  /** Receives a line for each action and each refused visitor. By default, the line is printed as JSON. */
   readonly log?: (line: LogLine) => void;
-  /** The inbox and the policy file as a command names them, for commands to paste. Default: the names that commands assume. */
+  /**
+   * The inbox and the policy file, as a command names them. The console shows them in commands to paste. The default is the names
+   * that commands assume.
+   */
   readonly places?: { readonly inbox: string; readonly policy: string };
 }
 
-/** An event that a person sends from the console, to see what becomes of it. */
+/** The senders as which a person can send a test event from the console, to see what happens with it. */
 export interface TestSenders {
   readonly senders: readonly { readonly name: string; readonly about: string }[];
   send(name: string, body: string): Promise<{ readonly status: number; readonly body: string }>;
 }
 
-/** What only a console of our own programs has. */
+/** Parts that only the consoles of our own programs have. */
 export interface ConsoleParts {
-  /** WWW-Authenticate for a visitor that is not known. Without it the answer is 403. */
+  /** The WWW-Authenticate field for an unknown visitor. Without it, the response is 403. */
   readonly challenge?: string;
   readonly tests?: TestSenders | undefined;
 }

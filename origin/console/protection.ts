@@ -1,5 +1,5 @@
-// Refuses requests that a foreign page has caused, or that come from nobody who may see the console, and tells browsers what a page
-// may load. Every answer of the console passes here.
+// Refuses requests that a foreign page has caused, and requests of visitors who may not see the console. Tells browsers what a
+// page may load. Every response of the console passes through this file.
 
 import { createMiddleware } from "hono/factory";
 import { messageOf } from "../../core/failure-chain.ts";
@@ -7,7 +7,7 @@ import { peerOf } from "../verifier.ts";
 import type { ConsoleContext, ConsoleEnv, Setting } from "./context.ts";
 import { randomText } from "./random-text.ts";
 
-/** The header fields of every answer. `nonce`: of the one script and the one style sheet. */
+/** Returns the header fields of every response. The only script and the only style sheet have this `nonce`. */
 function headersOf(nonce: string): readonly (readonly [name: string, value: string])[] {
   const source = `'nonce-${nonce}'`;
   const policy = [
@@ -24,7 +24,7 @@ function headersOf(nonce: string): readonly (readonly [name: string, value: stri
     ["cache-control", "no-store"],
     ["x-content-type-options", "nosniff"],
     ["x-frame-options", "DENY"],
-    // With "no-referrer" browsers send a form without its Origin.
+    // With "no-referrer", browsers would send a form without its Origin.
     ["referrer-policy", "same-origin"],
     ["cross-origin-opener-policy", "same-origin"],
     ["cross-origin-resource-policy", "same-origin"],
@@ -32,7 +32,7 @@ function headersOf(nonce: string): readonly (readonly [name: string, value: stri
   ];
 }
 
-/** Sets `visitor` and `nonce` for the pages. */
+/** Makes middleware that sets `visitor` and `nonce` for the pages. */
 export function protect(setting: Setting) {
   return createMiddleware<ConsoleEnv>(async (c, next) => {
     c.set("nonce", randomText());
@@ -51,7 +51,7 @@ async function refuse(c: ConsoleContext, setting: Setting): Promise<Response | u
   if (visitor instanceof Response) return visitor;
   if (visitor === undefined) {
     const { challenge } = setting.parts;
-    // A request without credentials is the first one of a browser, or a stranger's. It is not logged.
+    // A request without credentials is the first request of a browser, or that of a stranger. It is not logged.
     if (c.req.header("authorization") !== undefined || c.req.header("cookie") !== undefined)
       deny(c, setting, "the visitor is not known", 403);
     return challenge === undefined
@@ -62,7 +62,7 @@ async function refuse(c: ConsoleContext, setting: Setting): Promise<Response | u
   return undefined;
 }
 
-/** A visitor of whom nobody can tell who it is sees nothing. */
+/** Finds the visitor. If this fails, the visitor sees nothing. */
 async function askVisitor(c: ConsoleContext, { visitor, log }: Setting) {
   try {
     return await visitor(c.req.raw);
@@ -72,7 +72,10 @@ async function askVisitor(c: ConsoleContext, { visitor, log }: Setting) {
   }
 }
 
-/** What is foreign about a request. Undefined for one of the console's own pages, of a typed address or of a program. */
+/**
+ * Returns what is foreign about a request. Undefined if the request comes from one of the console's own pages, from a typed
+ * address, or from a program.
+ */
 function findForeign(c: ConsoleContext, { isOwnHost }: Setting): string | undefined {
   const { host, hostname } = new URL(c.req.url);
   if (!isOwnHost(hostname)) return "the Host is not one of the console's";

@@ -1,5 +1,5 @@
-// The one script of the console, as the browser gets it. Pages work without it: it fetches the parts with data-live again when the
-// inbox changes, while the page is seen and the reader has not paused it.
+// The only script of the console, as the browser gets it. Pages also work without it. If the inbox changes, it fetches the parts
+// with data-live again, while the page is visible and the reader has not paused it.
 
 export const SCRIPT = `"use strict";
 (() => {

@@ -1,4 +1,4 @@
-// A form that sends a test event as one of the development senders. Only `countersign dev` has it.
+// A form that sends a test event as one of the development senders. Only `countersign dev` has this form.
 
 import { html } from "hono/html";
 import type { ConsoleContext, View } from "./context.ts";
@@ -43,7 +43,7 @@ async function nothingSent(c: ConsoleContext, view: View, why: string) {
   }));
 }
 
-/** The event that was stored, or the refusal. */
+/** Links to the event that was stored, or to the refusal. */
 function idLink(view: View, body: string): Html {
   try {
     const { event, decision } = JSON.parse(body) as { readonly event?: unknown; readonly decision?: unknown };

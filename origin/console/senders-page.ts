@@ -1,4 +1,5 @@
-// The senders of the policy: what is required of each, when it was last seen, the certificates that it presented, and what ends.
+// The page with the senders of the policy. For each sender it shows the required factors, the last event, the presented
+// certificates, and what expires.
 
 import { html } from "hono/html";
 import type { Expiry } from "../../core/policy/expiry.ts";
@@ -16,9 +17,9 @@ import { answer } from "./layout.ts";
 import { link } from "./links.ts";
 import { clipped, formatDistance, type Html, isoOf, moment, sentence, visible } from "./show.ts";
 
-/** A policy may have ten thousand senders. */
+/** The number of senders on one page. A policy may have ten thousand senders. */
 const PAGE_SENDERS = 50;
-/** The newest of those that a sender presented. */
+/** The number of certificates that are shown for one sender. The newest are shown. */
 const SHOWN_CERTIFICATES = 10;
 
 export async function sendersPage(c: ConsoleContext, view: View) {
@@ -51,10 +52,10 @@ interface Account {
   readonly sender: Sender;
   readonly routes: readonly string[];
   readonly factors: readonly string[];
-  /** The one that was last seen first. */
+  /** The certificates. The certificate that was seen most recently comes first. */
   readonly certificates: readonly SeenCertificate[];
   readonly expiries: readonly Expiry[];
-  /** Unix seconds. Undefined if no event of it is known. */
+  /** The time of the last event in Unix seconds. Undefined if no event of the sender is known. */
   readonly lastSeen?: number | undefined;
 }
 
@@ -109,7 +110,10 @@ ${expiries.length === 0 ? "" : html`<details><summary>What ends (${expiries.leng
 const WIDTH = 720;
 const ROW = 22;
 
-/** A line for each certificate from its begin to its end, with the time in which it was seen, and a mark for now. */
+/**
+ * Draws a line for each certificate from the beginning to the end of its validity, with the time in which it was seen, and a mark
+ * for the present time.
+ */
 function timeline(certificates: readonly SeenCertificate[], now: number): Html {
   const spans = certificates.flatMap((one) => {
     const parsed = resultOf(() => parseCertificate(one.der));

@@ -1,5 +1,5 @@
-// How the console shows text, numbers and times. What a stranger wrote is escaped by hono/html, and characters that reorder text or
-// are not seen are made visible here.
+// Shows text, numbers and times. hono/html escapes what a stranger wrote. This file also makes characters visible that reorder
+// text or cannot be seen.
 
 import { html } from "hono/html";
 import { escapeControls, UNSEEN } from "../../core/shown-text.ts";
@@ -9,26 +9,26 @@ export type Html = ReturnType<typeof html>;
 const PLAIN = /^[\u0020-\u007e]*$/;
 const UNSEEN_RUN = new RegExp(`((?:${UNSEEN.source})+)`, "u");
 
-/** A text of one line, in the direction of its own. */
+/** Shows a text on one line, with its own text direction. */
 export function visible(text: string): Html {
   return html`<bdi>${marked(text)}</bdi>`;
 }
 
-/** Characters that are not seen, as escapes that look different from the same text written by the sender. */
+/** Replaces invisible characters by escapes. The escapes look different from the same text written by the sender. */
 export function marked(text: string): (string | Html)[] {
-  // Most texts, and much faster than the search below.
+  // This is true for most texts, and much faster than the search below.
   if (PLAIN.test(text)) return [text];
   return text
     .split(UNSEEN_RUN)
     .map((part, index) => (index % 2 === 0 ? part : html`<span class="unseen">${escapeControls(part)}</span>`));
 }
 
-/** A text that is cut where it would take the place of others. The whole text stands elsewhere. */
+/** Shows the beginning of a text where a long text would hide others. The whole text is shown in another place. */
 export function clipped(text: string, characters = 80): Html {
   return visible(cutAt(text, characters));
 }
 
-/** A long text is folded; `about` says what it is. */
+/** Shows a text. A long text is folded, and `about` says what it is. */
 export function folded(text: string, about = "", characters = 200): Html {
   if (text.length <= characters) return visible(text);
   const size = formatBytes(Buffer.byteLength(text));
@@ -40,7 +40,7 @@ function cutAt(text: string, characters: number): string {
   return `${text.slice(0, characters).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-/** As in 2026-11-30 12:20:57. */
+/** Formats a time as in 2026-11-30 12:20:57. */
 function formatMoment(iso: string): string {
   return iso.slice(0, 19).replace("T", " ");
 }
@@ -49,7 +49,7 @@ export function isoOf(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
 }
 
-/** Unix seconds, in UTC. */
+/** Shows a time in UTC. `seconds` are Unix seconds. */
 export function moment(seconds: number): Html {
   const iso = isoOf(seconds);
   return html`<time datetime="${iso}" title="UTC">${formatMoment(iso)}</time>`;
@@ -62,7 +62,7 @@ const UNITS: readonly (readonly [seconds: number, name: string])[] = [
   [1, "s"],
 ];
 
-/** 95 → "1 min 35 s": the two largest units. */
+/** Formats a duration in its two largest units: 95 → "1 min 35 s". */
 export function formatDuration(seconds: number): string {
   const parts: string[] = [];
   let left = Math.max(0, Math.round(seconds));
@@ -74,7 +74,7 @@ export function formatDuration(seconds: number): string {
   return parts.slice(0, 2).join(" ") || "0 s";
 }
 
-/** "3 min ago" or "in 2 d". */
+/** Formats a time relative to `now`: "3 min ago" or "in 2 d". */
 export function formatDistance(seconds: number, now: number): string {
   const left = seconds - now;
   return left > 0 ? `in ${formatDuration(left)}` : `${formatDuration(-left)} ago`;
@@ -86,7 +86,7 @@ export function formatBytes(bytes: number): string {
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
 }
 
-/** 12,345. */
+/** Formats a number as in 12,345. */
 export function formatNumber(number: number): string {
   return number.toLocaleString("en-US");
 }
@@ -95,7 +95,7 @@ export function plural(number: number, one: string, many = `${one}s`): string {
   return `${formatNumber(number)} ${number === 1 ? one : many}`;
 }
 
-/** A list of names and values. A value that is undefined or empty is left out. */
+/** Shows a list of names and values. A value that is undefined or empty is left out. */
 export function factList(facts: readonly (readonly [name: string, value: Html | string | number | undefined])[]): Html {
   const shown = facts.filter(([, value]) => value !== undefined && value !== "");
   return html`<dl class="facts">${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
@@ -103,28 +103,28 @@ export function factList(facts: readonly (readonly [name: string, value: Html | 
 
 export type Tone = "good" | "bad" | "busy" | "calm" | "warn";
 
-/** A colour that always stands beside its meaning in words. */
+/** Shows a word on a colour. The word always says what the colour means. */
 export function badge(tone: Tone, text: string): Html {
   return html`<span class="badge ${tone}">${text}</span>`;
 }
 
-/** A sentence of our tables begins with a capital. */
+/** Begins a sentence of our tables with a capital letter. */
 export function sentence(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-/** A text of our tables, with names of members and commands between backticks. */
+/** Shows a text of our tables, in which members and commands are between backticks. */
 export function prose(text: string): Html {
   const parts = text.split("`");
   return html`${parts.map((part, index) => (index % 2 === 0 ? visible(part) : html`<code>${visible(part)}</code>`))}`;
 }
 
-/** A command to paste. */
+/** Shows a command to paste. */
 export function command(text: string): Html {
   return html`<pre class="command" tabindex="0"><code>${marked(text)}</code></pre>`;
 }
 
-/** Where the program of the commands on a page is. */
+/** Explains how to run the commands on a page. */
 export function commandNote(): Html {
   return html`<p class="dim">In a checkout, write <code>npm run -s countersign --</code> instead of <code>countersign</code>; with the package, <code>npx countersign</code>.</p>`;
 }

@@ -1,4 +1,5 @@
-// The style sheet of the console. Every colour of text has at least the contrast of WCAG AA on its ground, in both schemes.
+// The style sheet of the console. The contrast of every text colour with its background is at least that of WCAG AA, in both
+// colour schemes.
 
 const INDENTS = Array.from({ length: 21 }, (_, depth) => `.i${depth}{padding-left:${depth * 1.25}rem}`).join("\n");
 

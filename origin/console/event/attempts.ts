@@ -1,4 +1,4 @@
-// The attempts of an event, and what operators did with it.
+// Shows the attempts of an event, and the actions of operators on it.
 
 import { html } from "hono/html";
 import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "../../inbox/attempts.ts";
@@ -46,7 +46,7 @@ function actionRow({ action, at, reason }: OperatorAction): Html {
   return html`<tr><th scope="row"><time datetime="${new Date(at).toISOString()}">${precise(at)}</time></th><td>${badge("calm", action)}</td><td>${ACTIONS[action]}${reason === undefined ? "" : html`<div class="dim">${folded(reason)}</div>`}</td></tr>`;
 }
 
-/** Unix milliseconds. */
+/** Formats a time in Unix milliseconds. */
 function precise(at: number): string {
   return new Date(at).toISOString().slice(0, 23).replace("T", " ");
 }

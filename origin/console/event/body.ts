@@ -1,5 +1,5 @@
-// The body of an event for people: laid out JSON, the text as it came, or octets in hexadecimal. At most the beginning of a large
-// one; the rest is in the download.
+// Shows the body of an event for people: formatted JSON, the text as it arrived, or octets in hexadecimal. Of a large body, only
+// the beginning is shown. The download has the rest.
 
 import { html } from "hono/html";
 import { folded, formatBytes, type Html, marked } from "../show.ts";
@@ -7,20 +7,20 @@ import { folded, formatBytes, type Html, marked } from "../show.ts";
 export const BODY_FORMS = ["pretty", "raw", "hex"] as const;
 export type BodyForm = (typeof BODY_FORMS)[number];
 
-/** What a page holds of a body. */
+/** The number of octets of a body that a page shows. */
 export const SHOWN_BYTES = 64 * 1024;
 const HEX_BYTES = 4 * 1024;
 const HEX_COLUMNS = 16;
-/** Deeper ones are not indented further. */
+/** Deeper levels are not indented further. */
 const MAX_INDENT = 20;
-/** Each becomes an element of the page, and a body may be nothing but brackets. */
+/** The limits of lines and tokens. Each of them becomes an element of the page, and a body may have only brackets. */
 const MAX_LINES = 5_000;
 const MAX_TOKENS = 10_000;
 const MAX_LINE_CHARACTERS = 2_000;
 
-/** Undefined if the bytes are not text in UTF-8. */
+/** Returns undefined if the bytes are not text in UTF-8. */
 function readText(bytes: Uint8Array): string | undefined {
-  // A character may be cut at the end of what is shown.
+  // The end of the shown part may cut a character.
   for (let cut = 0; cut < 4; cut += 1) {
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, bytes.length - cut));
@@ -29,7 +29,7 @@ function readText(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** `pretty` for JSON, `raw` for other text, otherwise `hex`. */
+/** Returns `pretty` for JSON, `raw` for other text, and `hex` for everything else. */
 export function usualForm(body: Uint8Array): BodyForm {
   const text = readText(body.subarray(0, SHOWN_BYTES));
   if (text === undefined) return "hex";
@@ -60,7 +60,9 @@ function lineOf(line: string): Html {
 
 const TOKEN = /[ \t\r\n]*(?:"(?:[^"\\]|\\.)*"|[{}[\],:]|[-+.\w]+)/suy;
 
-/** The tokens of a JSON document, as written: a number keeps its digits. Undefined if the text is something else. */
+/**
+ * Returns the tokens of a JSON document as they are written, so that a number keeps its digits. Undefined if the text is not JSON.
+ */
 function tokensOf(text: string, isWhole: boolean): string[] | undefined {
   const tokens: string[] = [];
   TOKEN.lastIndex = 0;
@@ -73,7 +75,7 @@ function tokensOf(text: string, isWhole: boolean): string[] | undefined {
   if (!/^[{[]$/.test(tokens[0] ?? "")) return undefined;
   const rest = tokens.length === MAX_TOKENS ? "" : text.slice(end).trim();
   if (rest === "") return tokens;
-  // What is cut off is shown as it is.
+  // A token that is cut off is shown as it is.
   return isWhole ? undefined : [...tokens, rest];
 }
 

@@ -1,11 +1,11 @@
-// Every field of a certificate, as core read it from the DER.
+// Lists every field of a certificate, as core read it from the DER.
 
 import type { Certificate } from "../../../core/x509/certificate.ts";
 import { formatDistinguishedName } from "../../../core/x509/distinguished-name.ts";
 import { formatIpAddress, type GeneralName } from "../../../core/x509/general-name.ts";
 import { isoOf } from "../show.ts";
 
-/** Names of the object identifiers that certificates of senders have. */
+/** The names of the object identifiers that certificates of senders have. */
 const OID_NAMES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.1.11": "RSA with SHA-256",
   "1.2.840.113549.1.1.12": "RSA with SHA-384",
@@ -22,7 +22,7 @@ const OID_NAMES: Readonly<Record<string, string>> = {
 
 export type FieldList = readonly (readonly [name: string, value: string])[];
 
-/** Fields that the certificate does not have are left out. */
+/** Lists the fields that the certificate has. */
 export function fieldsOf(certificate: Certificate): FieldList {
   const { keyUsage, extendedKeyUsage, nameConstraints, pathLength, isCa } = certificate;
   const uses = Object.entries(keyUsage ?? {}).flatMap(([use, isSet]) => (isSet ? [use] : []));
@@ -64,7 +64,9 @@ function formatName(name: GeneralName): string {
   return name.kind === "other" ? `a name of another kind (tag ${name.tag})` : `${name.kind}: ${name.value}`;
 }
 
-/** The most telling part of a name, for a small box: its last common name or, without one, all of it. */
+/**
+ * Returns the most useful part of a name for a small box. It is the last common name. Without a common name, it is the whole name.
+ */
 export function shortName(subject: string): string {
   const [, commonName] = /(?:^|,)CN=((?:\\.|[^,+\\])+)/.exec(subject) ?? [];
   return commonName?.replaceAll(/\\(.)/g, "$1") ?? subject;

@@ -1,4 +1,4 @@
-// The certificate of an event: its path to the anchor as a picture, and every field.
+// Shows the certificate of an event: a picture of its path to the anchor, and every field.
 
 import { html } from "hono/html";
 import type { Certificate } from "../../../core/x509/certificate.ts";
@@ -10,7 +10,7 @@ import type { Judgement } from "./judgement.ts";
 const DAY_SECONDS = 86_400;
 const SOON_DAYS = 30;
 
-/** `now` in Unix seconds. */
+/** `now` is in Unix seconds. */
 export function certificateView(facts: StoredCertificate, judgement: Judgement, now: number): Html {
   const { presented, path, anchor } = judgement;
   const [leaf] = path;

@@ -1,4 +1,4 @@
-// What the policy of now says of a stored event, as lines with verdict and evidence.
+// Shows what the current policy says of a stored event, as lines with a verdict and the evidence.
 
 import type { Policy, Route } from "../../../core/policy/policy.ts";
 import { REFUSALS, Refusal } from "../../../core/refusal.ts";
@@ -17,7 +17,7 @@ import { formatBytes } from "../show.ts";
 import type { Check } from "./judgement.ts";
 
 const MAX_EVIDENCE_CHARACTERS = 2_000;
-/** Entries of the sender that are shown if none matches, the nearest first. */
+/** The number of the sender's entries that are shown if none matches. The nearest entry comes first. */
 const SHOWN_ENTRIES = 3;
 
 const VERDICTS: Readonly<Record<Verdict, Check["verdict"]>> = {
@@ -91,7 +91,7 @@ function trustChecks({ holds, anchor, fault, revocation, path }: NonNullable<Cer
   ];
 }
 
-/** The one that matches, or the nearest. */
+/** Shows the entry that matches, or the nearest entries. */
 function entryChecks(entries: CertificateFactor["entries"]): Check[] {
   const [first] = entries;
   if (first === undefined) return [line("Entry", "failed", "the sender accepts no certificate yet")];
@@ -154,7 +154,7 @@ function certificateNow({ certificateNow: refusal }: EventExplanation, asksLists
     : line(what, "failed", textOfRefusal(refusal));
 }
 
-/** What could not be checked is no fault. */
+/** Returns the text of a fault. Something that could not be checked is not a fault. */
 function textOf(fault: Fault | null, unchecked: readonly string[]): string {
   if (unchecked.length > 0) return `cannot be checked: ${unchecked.join("; ")}`;
   return fault === null ? "" : textOfFault(fault.code, fault.why, fault.details);

@@ -1,4 +1,4 @@
-// An event as the console tells of it: in JSON, and in the words of its pages.
+// The description of an event in the console: in JSON, and in the words of its pages.
 
 import type { EventWork, ListedEvent } from "../../inbox/inbox.ts";
 import { badge, type Html, isoOf, type Tone } from "../show.ts";
@@ -18,12 +18,12 @@ const WORDS: Readonly<Record<EventWork["state"], string>> = {
 
 export function stateBadge({ state, attempts, reason }: EventWork): Html {
   if (state === "waiting" && attempts > 0) return badge("warn", "retrying");
-  // An event that an operator dropped is the only done event with a reason.
+  // Of the done events, only events that an operator dropped have a reason.
   if (state === "done" && reason !== undefined) return badge("calm", "dropped");
   return badge(TONES[state], WORDS[state]);
 }
 
-/** The members of an event in a list of JSON. No body and no header is among them. */
+/** Returns the members of an event for a list in JSON. They contain no body and no header. */
 export function describeEvent(event: ListedEvent) {
   const { id, state, sender, acceptedAt, attempts, reason, request, bodyBytes, eventKey, orderKey } = event;
   const { finishedAt, dueAt, hasConflict, duplicates, reruns } = event;
@@ -35,7 +35,7 @@ export function describeEvent(event: ListedEvent) {
   };
 }
 
-/** An event key as people read it: the text of its only part. */
+/** Formats an event key for people. If the key has only one part, this is the text of that part. */
 export function formatKey(key: string | undefined): string {
   if (key === undefined) return "";
   try {

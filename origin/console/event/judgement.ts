@@ -1,5 +1,5 @@
-// What was found when an event came, as it is stored: its path to an anchor, what proved it, and whether what was recorded still holds
-// together. What the policy of now says is in explained.ts.
+// The stored results of the checks when an event arrived: its path to an anchor, the anchor that proved it, and whether the stored
+// values still fit together. The results by the current policy are in explained.ts.
 
 import { formatContentDigest } from "../../../core/delivery/delivery.ts";
 import type { Anchor, Policy, Sender } from "../../../core/policy/policy.ts";
@@ -12,7 +12,7 @@ import { withoutLists } from "../../explain/event.ts";
 import type { StoredCertificate, StoredEvent } from "../../inbox/inbox.ts";
 import { formatBytes, isoOf } from "../show.ts";
 
-/** `unknown`: it cannot be told from what is stored. */
+/** The result of a check. `unknown` means that the stored values are not enough for a result. */
 export interface Check {
   readonly what: string;
   readonly verdict: "passed" | "failed" | "unknown";
@@ -22,9 +22,9 @@ export interface Check {
 export interface Judgement {
   /** The sender's certificates, parsed again from the stored bytes. */
   readonly presented: ClientCertificate | undefined;
-  /** From the sender's certificate upwards. */
+  /** The certificates of the path, beginning with the sender's certificate. */
   readonly path: readonly Certificate[];
-  /** The anchor at its end. Undefined if no anchor of the policy is reached. */
+  /** The anchor at the end of the path. Undefined if the path reaches no anchor of the policy. */
   readonly anchor: Anchor | undefined;
   readonly checks: readonly Check[];
 }
@@ -45,14 +45,14 @@ export function judgeEvent(event: StoredEvent, policy: Policy): Judgement {
   };
 }
 
-/** Undefined if retention deleted the bytes, or somebody damaged them. */
+/** Returns undefined if retention deleted the bytes, or if somebody damaged them. */
 function parse({ der, intermediates = [] }: StoredCertificate): ClientCertificate | undefined {
   if (der === undefined) return undefined;
   const parsed = resultOf(() => parseClientCertificate({ leaf: der, intermediates, platform: undefined }));
   return parsed instanceof Refusal ? undefined : parsed;
 }
 
-/** Without revocation lists, which change: an origin asks them for each request. */
+/** Finds the anchor without revocation lists, because lists change. An origin checks them at each request. */
 function findAnchor(presented: ClientCertificate, sender: Sender | undefined, { deny }: Policy, now: number) {
   const trust = sender && withoutLists(sender).certificate?.trust;
   if (trust === undefined) return undefined;

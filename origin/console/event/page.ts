@@ -1,4 +1,4 @@
-// One event: its facts, its certificate, the checks, its headers and its body.
+// The page of one event. It shows the facts, the certificate, the checks, the headers and the body.
 
 import { html, raw } from "hono/html";
 import type { EventHistory } from "../../inbox/attempts.ts";
@@ -45,7 +45,7 @@ export async function noSuchEvent(c: ConsoleContext, view: View, id: string) {
   }));
 }
 
-/** The bytes as they came, for saving: a browser shows nothing of them. */
+/** Returns the bytes as they arrived, to be saved as a file. A browser displays nothing of them. */
 export async function bodyDownload(c: ConsoleContext, view: View, id: string) {
   const event = await view.setting.inbox.event(id);
   if (event === undefined) return await noSuchEvent(c, view, id);

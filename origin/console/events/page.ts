@@ -1,4 +1,4 @@
-// The list of events: filters in the URL, the newest first, in pages.
+// The page with the list of events. Its URL has the filters. The newest events come first, and the list has pages.
 
 import { html, raw } from "hono/html";
 import type { ListedEvent, NewestPage } from "../../inbox/inbox.ts";
@@ -63,7 +63,10 @@ function filters(view: View, { given }: EventQuery): Html {
 </form>`;
 }
 
-/** The names of the policy; a name that is given and not among them is listed too. More than anybody can choose from are cut. */
+/**
+ * Returns the names of the policy for a choice. A given name that is not among them is added. The list is cut, because nobody can
+ * choose from too many names.
+ */
 function namesWith(given: string | undefined, names: readonly string[]): readonly string[] {
   const shown = names.slice(0, 500);
   return given === undefined || shown.includes(given) ? shown : [given, ...shown];
@@ -139,7 +142,7 @@ function pager(view: View, asked: EventQuery, page: NewestPage): Html {
   }${next === undefined ? "" : html`<a href="${next}" rel="next">${page.searchedTo === undefined ? `Next ${PAGE_EVENTS}` : "Search older events"}</a>`}</nav>`;
 }
 
-/** Actions on all that match: each begins on a page of its own, which shows their number. */
+/** Shows the actions on all events that match. Each action begins on its own page, which shows the number of events. */
 function bulk(view: View, { given }: EventQuery): Html {
   const parameters = toParameters(given);
   const entries = [

@@ -1,25 +1,25 @@
-// Which events a list shows, as its URL says it.
+// Reads from the URL of a list which events it shows.
 
 import { type EventState, type NewestQuery, ROUTE_NAME } from "../../inbox/inbox.ts";
 
 export const STATES = ["waiting", "leased", "done", "dead"] as const satisfies readonly EventState[];
 export const PAGE_EVENTS = 50;
-/** Longer than any id, key, route or name. */
+/** The largest length of a value. It is longer than any id, key, route or name. */
 const MAX_VALUE_CHARACTERS = 1024;
-/** The members of a query that choose events; all others are left out of links. */
+/** The members of a query that select events. Links contain only these members. */
 const NAMES = ["state", "sender", "route", "text", "since", "until", "conflict"] as const;
 
 type Name = (typeof NAMES)[number];
 
 export interface EventQuery {
-  /** As written, and not empty. */
+  /** The values as they are written. Empty values are left out. */
   readonly given: Readonly<Partial<Record<Name, string>>>;
   readonly query: NewestQuery;
-  /** What is wrong with the query. The list is empty then. */
+  /** The problems of the query. If there are any, the list of events is empty. */
   readonly problems: readonly string[];
 }
 
-/** Reads the query of a URL. `now` in Unix seconds. */
+/** Reads the query of a URL. `now` is in Unix seconds. */
 export function readEventQuery(parameters: URLSearchParams, now: number, limit = PAGE_EVENTS): EventQuery {
   const given = readGiven(parameters);
   const { state, sender, route, text } = given;
@@ -67,7 +67,7 @@ function findProblems(given: EventQuery["given"]): string[] {
 
 type Times<T> = { readonly [name in "since" | "until"]?: T | undefined };
 
-/** `given`: as written. `read`: what parseMoment() made of it. */
+/** Finds the problems of two times. `given` has the times as they are written. `read` has the results of parseMoment(). */
 export function findTimeProblems(given: Times<string>, read: Times<number>): string[] {
   const wrong = (["since", "until"] as const).filter((name) => given[name] !== undefined && read[name] === undefined);
   const { since, until } = read;
@@ -79,7 +79,7 @@ export function findTimeProblems(given: Times<string>, read: Times<number>): str
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { m: 60, h: 3_600, d: 86_400 };
 
-/** A time in UTC, or how long ago. Unix seconds. */
+/** Returns the Unix seconds for a time in UTC, or for a duration before `now`. */
 export function parseMoment(text: string, now: number): number | undefined {
   const [, number, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   if (number !== undefined) return Math.max(0, now - Number(number) * (UNIT_SECONDS[unit] ?? 0));
@@ -89,7 +89,7 @@ export function parseMoment(text: string, now: number): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000);
 }
 
-/** The parameters of a link to the same events. */
+/** Returns the parameters of a link to the same events. */
 export function toParameters(given: EventQuery["given"], more: Readonly<Record<string, string>> = {}): URLSearchParams {
   return new URLSearchParams({ ...given, ...more } as Record<string, string>);
 }

@@ -1,4 +1,5 @@
-// The entry of the policy that came nearest to a refused certificate: for each member what was wanted, and what was received.
+// Shows the entry of the policy that is nearest to a refused certificate. For each member it shows the expected and the received
+// value.
 
 import { html } from "hono/html";
 import { Refusal, resultOf } from "../../../core/refusal.ts";
@@ -12,7 +13,7 @@ import { type NearMiss, nearMissOf } from "./facts.ts";
 type Compared = Pick<MemberExplanation, "member" | "expected"> & Partial<MemberExplanation>;
 
 export interface Nearest extends NearMiss {
-  /** By the policy of now. Empty if it has no such entry any more. */
+  /** The members by the current policy. Empty if the policy no longer has this entry. */
   readonly members: readonly Compared[];
 }
 

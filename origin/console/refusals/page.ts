@@ -1,4 +1,4 @@
-// The list of refused requests, the newest first.
+// The page with the list of refused requests, the newest first.
 
 import { html, raw } from "hono/html";
 import type { KeptRefusal, RefusalCursor, RefusalFilter, RefusalPage } from "../../inbox/refusals/refusals.ts";
