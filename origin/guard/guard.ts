@@ -10,7 +10,7 @@ import { OptionsReader, printDecision } from "./read-options.ts";
 export type CountersignOptions = GuardOptions &
   (BehindEdge | WithoutEdge) & {
     /**
-     * Set it for one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request if its route in the
+     * Set this for one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request if its route in the
      * policy is not the path of the guard. Without this check, a sender that may call a prefix could run the handler of a path
      * below it.
      */
