@@ -1,6 +1,7 @@
 // The first page: what waits, what came by the hour, and what ends soon.
 
 import { html } from "hono/html";
+import { DURATION_LIMITS, type Durations } from "../inbox/attempts.ts";
 import type { Activity, Backlog, ListedEvent } from "../inbox/inbox.ts";
 import type { HourlyRefusals } from "../inbox/refusals/refusals.ts";
 import { hourChart, type Series } from "./chart.ts";
@@ -26,9 +27,10 @@ const SERIES: readonly Series[] = [
 export async function overviewPage(c: ConsoleContext, view: View) {
   const { inbox } = view.setting;
   const since = (Math.floor(view.now / HOUR_SECONDS) - HOURS + 1) * HOUR_SECONDS;
-  const [backlog, activity, refusals, dead, expiries] = await Promise.all([
+  const [backlog, activity, durations, refusals, dead, expiries] = await Promise.all([
     inbox.backlog(),
     inbox.activity(since, HOUR_SECONDS, HOURS),
+    inbox.durations(since, HOUR_SECONDS, HOURS),
     inbox.refusals.perHour(since, since + HOURS * HOUR_SECONDS),
     inbox.newest({ state: "dead", limit: DEAD_EVENTS }),
     listSoon(view),
@@ -36,11 +38,13 @@ export async function overviewPage(c: ConsoleContext, view: View) {
   const main = html`<h1>Overview</h1>
 <div id="now" data-live>${tiles(view, backlog)}
 <section aria-labelledby="hours"><h2 id="hours">Last 24 hours</h2>${chart(activity)}${refusalChart(view, refusals, since)}</section>
+${durationSection(durations)}
 ${deadSection(view, dead.events)}</div>
 <section aria-labelledby="ends"><h2 id="ends">Ends soon</h2>${expiryTable(expiries, view.now)}</section>`;
   return await answer(c, view, { title: "Overview", section: "overview", liveSeconds: 5, main }, () => ({
     backlog,
     activity,
+    durations: { limits: DURATION_LIMITS, ...durations },
     refusals,
     dead: dead.events.map(describeEvent),
     endings: expiries.map((ending) => describeExpiry(ending, view.now)),
@@ -74,6 +78,31 @@ function chart({ spans, isExact }: Activity): Html {
     return html`<p class="empty">No event was accepted in the last 24 hours.</p>`;
   const bars = spans.map(({ from, done, unfinished, dead }) => ({ from, values: [done, unfinished, dead] }));
   return hourChart(`Events by the hour of their acceptance${isExact ? "" : ", about"}`, SERIES, bars);
+}
+
+const ATTEMPT_SERIES: readonly Series[] = [
+  { name: "under 0.1 s", tone: "good" },
+  { name: "under 1 s", tone: "busy" },
+  { name: "under 10 s", tone: "warn" },
+  { name: "10 s and more", tone: "bad" },
+];
+const DONE_SERIES: readonly Series[] = [
+  { name: "under 2 s", tone: "good" },
+  { name: "under 10 s", tone: "busy" },
+  { name: "under 1 min", tone: "warn" },
+  { name: "1 min and more", tone: "bad" },
+];
+
+function durationSection({ spans, isExact }: Durations): Html {
+  const title = html`<h2 id="durations">How long it took</h2>`;
+  if (spans.every(({ attempt }) => attempt.every((number) => number === 0)))
+    return html`<section aria-labelledby="durations">${title}<p class="empty">No attempt ended for an event of the last 24 hours.</p></section>`;
+  const bars = (kind: "attempt" | "untilDone") => spans.map((span) => ({ from: span.from, values: span[kind] }));
+  const about = isExact ? "" : ", about";
+  return html`<section aria-labelledby="durations">${title}
+${hourChart(`Attempts by how long the handler took${about}`, ATTEMPT_SERIES, bars("attempt"))}
+${hourChart(`Handled events by the time from acceptance to done${about}`, DONE_SERIES, bars("untilDone"))}
+<p class="dim">By the hour in which the event was accepted${isExact ? "" : "; counted in a sample of the events, and multiplied"}. An attempt lasts from its lease to its end, as stored. Acceptance is stored to the second. How long requests took until they were accepted is not stored: the metric <code>countersign_request_duration_seconds</code> has it.</p></section>`;
 }
 
 const REFUSAL_TONES = ["bad", "warn", "busy", "calm"] as const;

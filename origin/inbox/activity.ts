@@ -25,7 +25,7 @@ export async function readActivity(ask: Ask, spans: Spans): Promise<Activity> {
 }
 
 /** The rows of the spans, and some before them. */
-async function findRange(ask: Ask, { since }: Spans): Promise<SequenceRange | undefined> {
+export async function findRange(ask: Ask, { since }: Spans): Promise<SequenceRange | undefined> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
   const ends = { first: Number(row["first"]), last: Number(row["last"]) };

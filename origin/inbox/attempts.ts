@@ -1,4 +1,4 @@
-// The history of an event: its attempts, and what operators did with it.
+// The history of an event: its attempts, and what operators did with it. How long attempts of many events took.
 
 /**
  * How an attempt ended. `done`, `retry` and `dead` are the outcomes that dispatch stores. `released`: the origin stopped, and the
@@ -38,4 +38,27 @@ export interface EventHistory {
   readonly records: readonly (EventAttempt | OperatorAction)[];
   /** How many records between the first and the latest ones are not kept. */
   readonly leftOut: number;
+}
+
+/** Milliseconds between which durations are counted: of an attempt, and from the acceptance of an event until it was done. */
+export const DURATION_LIMITS = {
+  attempt: [100, 1_000, 10_000],
+  // Acceptance is stored to the second.
+  untilDone: [2_000, 10_000, 60_000],
+} as const;
+
+/** The events that were accepted in one span of time. */
+export interface DurationSpan {
+  /** Unix seconds, inclusive. */
+  readonly from: number;
+  /** Attempts that ended: below the first of DURATION_LIMITS, then below the next, and at the end all longer ones. */
+  readonly attempt: readonly number[];
+  /** Events that were handled: how long after their acceptance. Without those that wait, are dead or were dropped. */
+  readonly untilDone: readonly number[];
+}
+
+export interface Durations {
+  readonly spans: readonly DurationSpan[];
+  /** False if there are so many events that a sample was counted, and multiplied. */
+  readonly isExact: boolean;
 }

@@ -3,7 +3,7 @@
 import type { Factor } from "../../core/admission/candidate.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../../core/delivery/delivery.ts";
 import type { Acceptance, AcceptDelivery, AssertionId } from "../accept.ts";
-import type { EventHistory } from "./attempts.ts";
+import type { Durations, EventHistory } from "./attempts.ts";
 import type { RefusalReader, RefusalStore } from "./refusals/refusals.ts";
 
 /** A certificate with which a sender was accepted, and its intermediates. Names as in CertificateFacts, times in Unix seconds. */
@@ -258,6 +258,8 @@ export interface InboxReader {
   newest(query: NewestQuery): Promise<NewestPage>;
   /** Events by time: `count` spans of `seconds`, the first of which begins at `since` (Unix seconds). */
   activity(since: number, seconds: number, count: number): Promise<Activity>;
+  /** How long attempts took, and events waited until they were done, by the same spans. Takes a limited time, however many there are. */
+  durations(since: number, seconds: number, count: number): Promise<Durations>;
   /** A text that is another one after an event was accepted the work on an event changed, or a request was refused. Costs a few look-ups in indexes. */
   pulse(): Promise<string>;
   /** The senders that were accepted: those with a certificate, and those of the latest 10,000 events. */

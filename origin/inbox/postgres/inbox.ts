@@ -64,6 +64,7 @@ class PostgresInbox implements Inbox {
   readonly page: Inbox["page"];
   readonly newest: Inbox["newest"];
   readonly activity: Inbox["activity"];
+  readonly durations: Inbox["durations"];
   readonly pulse: Inbox["pulse"];
   readonly work: PostgresWork;
   readonly retryNow: Inbox["retryNow"];
@@ -85,7 +86,7 @@ class PostgresInbox implements Inbox {
     const reader = postgresReaderOf(pool);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates } = reader);
     ({ event: this.event, events: this.events, page: this.page } = reader);
-    ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
+    ({ newest: this.newest, activity: this.activity, durations: this.durations, pulse: this.pulse } = reader);
     ({ attempts: this.attempts, senders: this.senders } = reader);
     this.refusals = postgresRefusals(pool, askPostgres(pool));
     this.#intake = new Intake(options);

@@ -1,6 +1,7 @@
 // Reads an inbox in PostgreSQL. Changes nothing in it.
 
 import { readActivity, readPulse } from "../activity.ts";
+import { readDurations } from "../durations.ts";
 import { readNewest } from "../events/newest.ts";
 import { type Ask, listEvents, readPage } from "../events/pages.ts";
 import {
@@ -52,6 +53,7 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
     page: (filter, cursor) => readPage(ask, "$", filter, cursor),
     newest: (query) => readNewest(ask, "$", query),
     activity: (since, seconds, count) => readActivity(ask, { since, seconds, count }),
+    durations: (since, seconds, count) => readDurations(ask, { since, seconds, count }),
     pulse: () => readPulse(ask),
     close: () => pool.close(),
   };

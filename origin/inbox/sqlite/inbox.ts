@@ -52,6 +52,7 @@ class SqliteInbox implements Inbox {
   readonly page: Inbox["page"];
   readonly newest: Inbox["newest"];
   readonly activity: Inbox["activity"];
+  readonly durations: Inbox["durations"];
   readonly pulse: Inbox["pulse"];
   readonly work: SqliteWork;
   readonly count: Inbox["count"];
@@ -75,7 +76,7 @@ class SqliteInbox implements Inbox {
     const reader = readerOf(database);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates, close: this.#close } = reader);
     ({ event: this.event, events: this.events, page: this.page } = reader);
-    ({ newest: this.newest, activity: this.activity, pulse: this.pulse } = reader);
+    ({ newest: this.newest, activity: this.activity, durations: this.durations, pulse: this.pulse } = reader);
     ({ attempts: this.attempts, senders: this.senders } = reader);
     this.#database = database;
     this.#file = file;

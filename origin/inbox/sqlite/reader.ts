@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { readActivity, readPulse } from "../activity.ts";
+import { readDurations } from "../durations.ts";
 import { readNewest } from "../events/newest.ts";
 import { type Ask, listEvents, readPage } from "../events/pages.ts";
 import {
@@ -67,6 +68,7 @@ export function readerOf(database: DatabaseSync): InboxReader {
     page: (filter, cursor) => readPage(ask, "?", filter, cursor),
     newest: (query) => readNewest(ask, "?", query),
     activity: (since, seconds, count) => readActivity(ask, { since, seconds, count }),
+    durations: (since, seconds, count) => readDurations(ask, { since, seconds, count }),
     pulse: () => readPulse(ask),
     close: promising(() => database.close()),
   };

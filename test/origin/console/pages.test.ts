@@ -177,6 +177,10 @@ test("the senders page has certificates and what ends, and the overview has coun
   expect(overview["backlog"]).toMatchObject({ waiting: 1, leased: 0, dead: 2 });
   const { spans } = overview["activity"] as { spans: { dead: number; unfinished: number }[] };
   expect(spans.reduce((sum, { dead, unfinished }) => sum + dead + unfinished, 0)).toBe(3);
+  const durations = overview["durations"] as { limits: object; spans: { attempt: number[] }[] };
+  expect(durations.limits).toEqual({ attempt: [100, 1_000, 10_000], untilDone: [2_000, 10_000, 60_000] });
+  expect(durations.spans.flatMap(({ attempt }) => attempt).reduce((sum, number) => sum + number)).toBe(2);
+  expect(await textOf("/")).toContain("Attempts by how long the handler took");
   for (const path of ["/", "/senders"]) expect(await textOf(path)).toContain("<svg");
 
   async function idsOfSenders(path: string) {

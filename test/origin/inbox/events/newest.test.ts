@@ -88,7 +88,7 @@ describeOnStores("newest", (given) => {
     ]);
   });
 
-  test("the pulse changes after an acceptance, an attempt, an end and an action of an operator", async () => {
+  test("the pulse changes after an acceptance, an attempt, an end, an action of an operator and a refusal", async () => {
     const pulses = [await inbox.pulse()];
     const beat = async () => pulses.push(await inbox.pulse());
     await accept("a");
@@ -102,7 +102,12 @@ describeOnStores("newest", (given) => {
     now += 1;
     await inbox.retryNow("a");
     await beat();
-    expect(new Set(pulses).size).toBe(5);
+    const line = { decision: "refused", code: "no_certificate" } as const;
+    const facts = { id: "a", code: line.code, route: "", sender: "", peer: "::1", method: "POST", target: "/" };
+    const refused = [{ ...facts, at: now * 1000, line, certificate: undefined }];
+    await inbox.refusals.add({ refused, counts: [] }, { refusals: 10, bytes: 100_000, certificateBytes: 100_000 });
+    await beat();
+    expect(new Set(pulses).size).toBe(6);
     expect(await inbox.pulse()).toBe(pulses.at(-1));
   });
 });
