@@ -36,6 +36,35 @@ export function textOf(value: unknown): string {
   return value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** Members of a line that every refusal may have, or that the page shows by themselves. */
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
+  ...[
+    "at",
+    "level",
+    "decision",
+    "id",
+    "edgeDecision",
+    "method",
+    "peer",
+    "route",
+    "path",
+    "sender",
+    "certificate",
+    "milliseconds",
+  ],
+  ...["code", "problem", "status", "why", "nearMiss", "verdict", "leftOut", "listener"],
+]);
+
+/** What was compared, as in `declared` and `received`: the members that this refusal has alone. */
+export function detailsOf({ code, line }: Pick<KeptRefusal, "code" | "line">) {
+  const isHandshake = problemOf(code) === undefined;
+  const isShown = (name: string) =>
+    !SHOWN_ELSEWHERE.has(name) && !(isHandshake && (name === "cause" || name === "remedy"));
+  return Object.entries(line).flatMap(([name, value]) =>
+    isShown(name) && value !== undefined ? [[name, textOf(value)] as const] : [],
+  );
+}
+
 /** The entry of the policy that came nearest. */
 export interface NearMiss {
   readonly sender: string;

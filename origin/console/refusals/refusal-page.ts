@@ -12,7 +12,7 @@ import { fieldsOf } from "../event/certificate-facts.ts";
 import { answer } from "../layout.ts";
 import { link } from "../links.ts";
 import { badge, command, commandNote, factList, folded, type Html, moment, prose, sentence, visible } from "../show.ts";
-import { describeRefusal, explain, nearMissOf, problemOf } from "./facts.ts";
+import { describeRefusal, detailsOf, explain, nearMissOf, problemOf } from "./facts.ts";
 import { nearestOf, nearestSection } from "./nearest.ts";
 
 type WholeRefusal = KeptRefusal & { readonly certificate: RefusedCertificate | undefined };
@@ -61,12 +61,19 @@ function render(view: View, refusal: WholeRefusal): Html {
   const note = explained === undefined && accepted === undefined ? "" : commandNote();
   return html`<p class="crumbs"><a href="${link(view, "/refusals")}">Refused requests</a></p>
 <h1 class="id">${visible(code)}</h1>
-<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${verdict(refusal)}${nearestSection(nearestOf(view, refusal))}${explained ?? ""}</section>
+<section aria-labelledby="why"><h2 id="why">Why</h2><p>${prose(sentence(meaning))}.</p>${verdict(refusal)}${details(refusal)}${nearestSection(nearestOf(view, refusal))}${explained ?? ""}</section>
 <section aria-labelledby="change"><h2 id="change">What to change</h2>
 <p>${badge(who === "nobody" ? "calm" : "warn", who === "nobody" ? "nobody has to act" : `the ${who} has to act`)}</p>${what === "" ? "" : html`<p>${prose(what)}</p>`}${accepted ?? ""}${note}</section>
 ${requestSection(refusal)}
 ${certificate === undefined ? "" : certificateSection(certificate, code)}
 <section aria-labelledby="line"><h2 id="line">Line of the log</h2>${showBody(new TextEncoder().encode(JSON.stringify(refusal.line)), "pretty", "The line as JSON")}</section>`;
+}
+
+/** What was wanted and what was received, where the line has it. */
+function details(refusal: KeptRefusal): Html {
+  const facts = detailsOf(refusal);
+  if (facts.length === 0) return html``;
+  return factList(facts.map(([name, value]) => [name, folded(value)]));
 }
 
 /** What Cloudflare found, where that decided. */

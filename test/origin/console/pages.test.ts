@@ -266,6 +266,14 @@ describe("refused requests", () => {
     expect(html).toContain("npm run -s countersign --");
   });
 
+  test("show what was wanted and what was received", async () => {
+    const line = { decision: "refused", declared: "sha-256=:a:", received: "<sha-256=:b:>" } as never;
+    await world.refuse({ code: "body_mismatch", line });
+    const html = await textOf("/refusals/1");
+    expect(html).toContain("<dt>declared</dt><dd><bdi>sha-256=:a:</bdi></dd>");
+    expect(html).toContain("<dt>received</dt><dd><bdi>&lt;sha-256=:b:&gt;</bdi></dd>");
+  });
+
   test("because of the platform's verdict show this verdict", async () => {
     const verdict = "FAILED:self signed certificate";
     await world.refuse({ code: "platform_disagrees", line: { decision: "refused", verdict } });
