@@ -7,8 +7,8 @@ import { wantsJson } from "./context.ts";
 import { link } from "./links.ts";
 import type { Html } from "./show.ts";
 
-/** A page that takes long is fetched again less often, so that it keeps an origin busy for at most a twentieth of the time. */
-const REST_FACTOR = 20;
+/** A page that takes long is fetched again less often, so that it keeps an origin busy for at most a fortieth of the time. */
+const REST_FACTOR = 40;
 
 export interface Page {
   readonly title: string;
