@@ -8,7 +8,7 @@ import type { Ask } from "./events/pages.ts";
 import type { Row } from "./events/row.ts";
 
 /** Each event has few records of attempts. */
-const MAX_SAMPLES = 5_000;
+const MAX_SAMPLES = 2_000;
 
 export async function readDurations(ask: Ask, spans: Spans): Promise<Durations> {
   const range = await findRange(ask, spans);
@@ -18,25 +18,24 @@ export async function readDurations(ask: Ask, spans: Spans): Promise<Durations> 
   return { spans: toSpans(rows, spans, step), isExact: step === 1 };
 }
 
-/** Each of the kinds counts by span and place among the limits. SQLite keeps the order of a CROSS JOIN: the sample comes first. */
+/** Counts by kind, span and place among the limits. Each event of the sample is read once; SQLite keeps the order of a CROSS JOIN. */
 function selectDurations({ since, seconds, count }: Spans, { first, last }: SequenceRange, step: number): string {
-  const select = (kind: keyof typeof DURATION_LIMITS, milliseconds: string, source: string, conditions: string) => `
-    SELECT '${kind}' AS kind, (event.accepted_at - ${since}) / ${seconds} AS span,
+  const select = (kind: keyof typeof DURATION_LIMITS, milliseconds: string, source: string, condition: string) => `
+    SELECT '${kind}' AS kind, (base.accepted_at - ${since}) / ${seconds} AS span,
       ${placeAmong(milliseconds, DURATION_LIMITS[kind])} AS place, count(*) AS events
-    FROM sample CROSS JOIN ${source} CROSS JOIN event
-    WHERE ${source}.sequence = sample.at AND event.sequence = sample.at AND ${conditions}
-      AND event.accepted_at >= ${since} AND event.accepted_at < ${since + seconds * count}
-    GROUP BY 1, 2, 3`;
-  const done = "work.state = 'done' AND work.began_at IS NOT NULL";
+    FROM base CROSS JOIN ${source} WHERE ${source}.sequence = base.sequence AND ${condition} GROUP BY 1, 2, 3`;
+  const isDone = "work.state = 'done' AND work.began_at IS NOT NULL";
+  const hasEnded = "attempt.began_at IS NOT NULL AND attempt.ended_at IS NOT NULL";
   return `
     WITH RECURSIVE sample (at) AS (
       SELECT CAST(${first} AS bigint) UNION ALL SELECT at + ${step} FROM sample WHERE at + ${step} <= ${last}
+    ), base AS MATERIALIZED (
+      SELECT event.sequence, event.accepted_at FROM sample CROSS JOIN event
+      WHERE event.sequence = sample.at AND accepted_at >= ${since} AND accepted_at < ${since + seconds * count}
     )
-    ${select("attempt", "work.changed_at - work.began_at", "work", done)}
-    UNION ALL
-    ${select("attempt", "attempt.ended_at - attempt.began_at", "attempt", "attempt.began_at IS NOT NULL AND attempt.ended_at IS NOT NULL")}
-    UNION ALL
-    ${select("untilDone", "work.changed_at - event.accepted_at * 1000", "work", done)}`;
+    ${select("attempt", "work.changed_at - work.began_at", "work", isDone)}
+    UNION ALL ${select("attempt", "attempt.ended_at - attempt.began_at", "attempt", hasEnded)}
+    UNION ALL ${select("untilDone", "work.changed_at - base.accepted_at * 1000", "work", isDone)}`;
 }
 
 /** The number of limits that are not above the duration. */
