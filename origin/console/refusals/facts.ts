@@ -4,6 +4,10 @@ import { OPERATIONAL_CODES } from "../../../core/log-words.ts";
 import { type Problem, REFUSALS } from "../../../core/refusal.ts";
 import type { KeptRefusal } from "../../inbox/refusals/refusals.ts";
 import { REFUSAL_ADVICE } from "../../refusal-advice.ts";
+import { isoOf } from "../show.ts";
+
+/** Of a year with four digits. */
+const MAX_SECONDS = 253_402_300_800;
 
 export interface Explained {
   readonly meaning: string;
@@ -52,7 +56,7 @@ const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
     "certificate",
     "milliseconds",
   ],
-  ...["code", "problem", "status", "why", "nearMiss", "verdict", "leftOut", "listener"],
+  ...["code", "problem", "status", "why", "nearMiss", "verdict", "leftOut", "listener", "factors"],
 ]);
 
 /** What was compared, as in `declared` and `received`: the members that this refusal has alone. */
@@ -61,8 +65,16 @@ export function detailsOf({ code, line }: Pick<KeptRefusal, "code" | "line">) {
   const isShown = (name: string) =>
     !SHOWN_ELSEWHERE.has(name) && !(isHandshake && (name === "cause" || name === "remedy"));
   return Object.entries(line).flatMap(([name, value]) =>
-    isShown(name) && value !== undefined ? [[name, textOf(value)] as const] : [],
+    isShown(name) && value !== undefined ? [[name, detailOf(name, value)] as const] : [],
   );
+}
+
+/** Unix seconds in lines. */
+const TIMES: ReadonlySet<string> = new Set(["notBefore", "notAfter", "thisUpdate", "nextUpdate", "timestamp", "now"]);
+
+function detailOf(name: string, value: unknown): string {
+  if (TIMES.has(name) && typeof value === "number" && value < MAX_SECONDS) return isoOf(value);
+  return Array.isArray(value) ? value.map(textOf).join(", ") : textOf(value);
 }
 
 /** The entry of the policy that came nearest. */

@@ -267,10 +267,15 @@ describe("refused requests", () => {
   });
 
   test("show what was wanted and what was received", async () => {
-    const line = { decision: "refused", declared: "sha-256=:a:", received: "<sha-256=:b:>" } as never;
+    const line = {
+      ...{ decision: "refused", declared: "sha-256=:a:", received: "<sha-256=:b:>" },
+      ...{ notAfter: 1_700_000_000, anchors: ["one", "two"] },
+    } as never;
     await world.refuse({ code: "body_mismatch", line });
     const html = await textOf("/refusals/1");
     expect(html).toContain("<dt>declared</dt><dd><bdi>sha-256=:a:</bdi></dd>");
+    expect(html).toContain("<dt>notAfter</dt><dd><bdi>2023-11-14T22:13:20Z</bdi></dd>");
+    expect(html).toContain("<dt>anchors</dt><dd><bdi>one, two</bdi></dd>");
     expect(html).toContain("<dt>received</dt><dd><bdi>&lt;sha-256=:b:&gt;</bdi></dd>");
   });
 
