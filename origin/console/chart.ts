@@ -34,7 +34,7 @@ ${bars.map((bar, index) => column(bar, series, { left: index * step, width: step
 </svg>
 <div class="hours" aria-hidden="true">${bars.map(({ from }, index) => html`<span>${index % LABEL_EVERY === 0 ? hourOf(from) : ""}</span>`)}</div>
 <ul class="legend">${series.map(({ name, tone }) => html`<li><span class="key ${tone}"></span>${name}</li>`)}</ul>
-<details><summary>Numbers</summary>${numbers(series, bars)}</details></figure>`;
+<details><summary>Numbers</summary>${numbers(title, series, bars)}</details></figure>`;
 }
 
 interface Place {
@@ -56,8 +56,8 @@ function column({ values, from }: Bar, series: readonly Series[], { left, width,
   return html`<g><title>${hourOf(from)} UTC: ${text}</title>${parts}</g>`;
 }
 
-function numbers(series: readonly Series[], bars: readonly Bar[]): Html {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Numbers of the chart"><table><thead><tr><th scope="col">Hour (UTC)</th>${series.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+function numbers(title: string, series: readonly Series[], bars: readonly Bar[]): Html {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Numbers: ${title}"><table><thead><tr><th scope="col">Hour (UTC)</th>${series.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
 <tbody>${bars.map(({ from, values }) => html`<tr><th scope="row">${isoOf(from).slice(0, 16).replace("T", " ")}</th>${values.map((value) => html`<td class="number">${formatNumber(value)}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
