@@ -1,5 +1,6 @@
-// Delivers stored events to the user's code: at least once, several at the same time, but each event by only one process at a
-// time. An event is leased and attempted; then it is done, due again, or dead. Only what is stored in the inbox counts.
+// Delivers stored events to the user's code. Delivery is at least once. Several events are delivered at the same time, but each
+// event by only one process at a time. An event is leased and attempted. Then it is done, due again, or dead. Only what is stored
+// in the inbox counts.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
@@ -7,25 +8,25 @@ import type { Handler } from "./handler.ts";
 import { DISPATCH_LIMITS, type DispatchLimits } from "./limits.ts";
 import { type FinishedAttempt, RunningAttempts } from "./running-attempts.ts";
 
-/** Options of a Dispatcher. `limits`: those of `DispatchLimits` that differ from the default. */
+/** Options of a Dispatcher. `limits` has the members of `DispatchLimits` that differ from the default. */
 export interface DispatchOptions {
   readonly work: WorkQueue;
   readonly handler: Handler;
   /** Receives one line per attempt: `dispatched`, `retrying`, `dead`, `released` or `failed`. */
   readonly log: (line: LogLine) => void;
   readonly limits?: Partial<DispatchLimits>;
-  /** Unix milliseconds. Retries are scheduled by it. */
+  /** Returns Unix milliseconds. Retries are scheduled by this clock. */
   readonly clock?: () => number;
-  /** 0 ≤ value < 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   readonly random?: () => number;
 }
 
-/** The shortest wait between two looks into the inbox, unless wake() is called. */
+/** The shortest time between two searches for due events, unless wake() is called. */
 const MIN_WAIT_MILLISECONDS = 50;
 
 /**
- * Attempts end one after the other. While some run, a claim first waits for this share of the time that the last claim took: then
- * one claim fills the places of several attempts, and does not cost a commit for each.
+ * While attempts run, a claim first waits for this fraction of the time that the last claim took. Attempts end one after the
+ * other. After the wait, one claim fills the places of several attempts, so not every attempt costs a commit.
  */
 const GATHERING_SHARE = 1 / 4;
 const MAX_GATHERING_MILLISECONDS = 20;
@@ -40,7 +41,7 @@ export class Dispatcher {
   readonly #attempts: RunningAttempts;
   #taken = 0;
   #takenBytes = 0;
-  /** How long the last claim took. */
+  /** The time that the last claim took. */
   #claimMilliseconds = 0;
   #isStarted = false;
   #isStopping = false;
@@ -64,7 +65,7 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Looks for events to attempt. Called when an event was accepted, when an attempt has ended, and after a time. */
+  /** Looks for events to attempt. It is called when an event was accepted, when an attempt has ended, and after a time. */
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;
@@ -73,8 +74,8 @@ export class Dispatcher {
   }
 
   /**
-   * Starts no further attempt. Running attempts may continue until the deadline; then their signals are aborted. What has not
-   * ended a moment later is released, so that another process can attempt it at once.
+   * Starts no further attempt. Running attempts may continue until the deadline. Then their signals are aborted. An attempt that
+   * has not ended a moment later is released, so that another process can attempt the event at once.
    */
   async stop(milliseconds = this.#limits.stopMilliseconds): Promise<void> {
     this.#isStopping = true;
@@ -85,19 +86,22 @@ export class Dispatcher {
 
   /**
    * Attempts an event that was leased when it was accepted, in addition to the others. Resolves when the outcome is stored.
-   * `since`: when the lease was requested, by `performance.now()`.
+   * `since` is the time at which the lease was requested, by `performance.now()`.
    */
   answer(lease: Lease, since: number): Promise<FinishedAttempt> {
     return this.#attempts.begin(lease, since, { isReplyWanted: true });
   }
 
-  /** Why no event is handed on now: not started, stopping, or the inbox could not be asked the last time. Undefined: nothing is wrong. */
+  /**
+   * Returns why no event is delivered now: the dispatcher is not started, it is stopping, or the last look into the inbox failed.
+   * Undefined if nothing is wrong.
+   */
   get fault(): string | undefined {
     if (!this.#isStarted) return "not started";
     return this.#isStopping ? "stopping" : this.#fault;
   }
 
-  /** How long an event should be leased. */
+  /** The time for which an event should be leased. */
   get leaseMilliseconds(): number {
     return this.#limits.leaseMilliseconds;
   }
@@ -147,7 +151,7 @@ export class Dispatcher {
       const bytes = lease.event.body?.byteLength ?? 0;
       this.#taken += 1;
       this.#takenBytes += bytes;
-      // Called before the outcome is stored, so that the next claim can share the commit, if the store supports that.
+      // onHandled is called before the outcome is stored. So the next claim can share the commit, if the store supports that.
       const onHandled = () => {
         this.#taken -= 1;
         this.#takenBytes -= bytes;
@@ -161,7 +165,7 @@ export class Dispatcher {
     if (leases.length === free) this.#isWanted = true;
   }
 
-  /** Milliseconds until an event is due, but at most until the next look for events of other processes. */
+  /** Returns the milliseconds until an event is due, but at most until the next look for events of other processes. */
   async #untilDue(): Promise<number> {
     const { pollMilliseconds } = this.#limits;
     const dueIn = (await this.#options.work.nextDueIn()) ?? Number.POSITIVE_INFINITY;

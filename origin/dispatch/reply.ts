@@ -1,5 +1,5 @@
-// Answers the sender of an accepted event: with 202 or, on routes whose policy says so, with the response of the handler. In that
-// case the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
+// Answers the sender of an accepted event with 202. On routes whose policy says so, answers with the response of the handler. In
+// that case the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
 import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
@@ -14,7 +14,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { FinishedAttempt } from "./running-attempts.ts";
 
 export interface ReplyOptions {
-  /** The current policy. */
+  /** Returns the current policy. */
   readonly policy: () => Policy;
   readonly inbox: Pick<Inbox, "accept" | "acceptLeased">;
   readonly dispatcher: Dispatcher;
@@ -23,8 +23,9 @@ export interface ReplyOptions {
 }
 
 /**
- * The event is accepted, but its sender does not get the handler's response. By code: the status, the title of the problem, and
- * the explanation for the operator. These are not refusals: the event will be handled, whatever the sender does.
+ * The faults for which the sender of an accepted event does not get the handler's response. For each code: the status, the title
+ * of the problem, and the explanation for the operator. They are not refusals, because the event will be handled, whatever the
+ * sender does.
  */
 export const ANSWER_FAULTS = {
   order_waits: [
@@ -49,14 +50,19 @@ type ReplyFault = keyof typeof ANSWER_FAULTS;
 
 export class HandlerReplies {
   readonly #options: ReplyOptions;
-  /** The leases of events on such routes. Undefined for an event that waits for an earlier one of its order. */
+  /**
+   * The leases of events on routes whose handler answers. Undefined for an event that waits for an earlier event of its order key.
+   */
   readonly #leases = new WeakMap<Delivery, { readonly lease: Lease; readonly since: number } | undefined>();
 
   constructor(options: ReplyOptions) {
     this.#options = options;
   }
 
-  /** An arrow property, because it is passed on without its object. A duplicate is answered by `authenticate`, on every route. */
+  /**
+   * Accepts an event. It is an arrow property, because callers pass it on without its object. On every route, `authenticate`
+   * answers a duplicate.
+   */
   readonly accept: AcceptDelivery = async (delivery, assertion) => {
     const { policy, inbox, dispatcher } = this.#options;
     const { method } = delivery.request;
@@ -93,7 +99,10 @@ export class HandlerReplies {
   }
 }
 
-/** Why the sender cannot get the handler's response. Undefined if it can, or if the handler is done without a response. */
+/**
+ * Returns why the sender cannot get the handler's response. Undefined if the sender can get it, or if the event is done without a
+ * response.
+ */
 function findFault({ outcome, isLate, answer }: FinishedAttempt): ReplyFault | undefined {
   if (outcome === "unknown") return "outcome_unknown";
   if (answer === undefined ? outcome === "done" : isPassable(answer)) return undefined;
@@ -101,8 +110,8 @@ function findFault({ outcome, isLate, answer }: FinishedAttempt): ReplyFault | u
 }
 
 /**
- * Not passed on: a redirect, a status that an edge would take for an error of Cloudflare (520 to 530), and one of Countersign's
- * own problems, which an upstream with `authenticate` may send.
+ * Returns true if a response may be passed on. Three kinds may not: a redirect, a status that an edge would take for an error of
+ * Cloudflare (520 and above), and one of Countersign's own problems, which an upstream with `authenticate` may send.
  */
 function isPassable({ status, headers, body }: Reply): boolean {
   if (body === undefined || status < 200 || (status >= 300 && status < 400) || status >= 520) return false;
@@ -110,7 +119,7 @@ function isPassable({ status, headers, body }: Reply): boolean {
   return !isProblem || parseProblemType(new TextDecoder().decode(body)) === undefined;
 }
 
-/** Passes on the status, the body and the headers that describe it. The edge passes on no others either. */
+/** Passes on the status, the body, and the headers that describe the body. The edge passes on the same headers only. */
 function relay({ status, headers, body }: Reply): Response {
   const relayed = new Headers({ "cache-control": "no-store" });
   for (const name of ["content-type", "retry-after"]) {
@@ -121,7 +130,7 @@ function relay({ status, headers, body }: Reply): Response {
   return new Response(isBodiless ? null : body, { status, headers: relayed });
 }
 
-/** An RFC 9457 problem of the type `about:blank`. It is not one of Countersign's own problems, so an edge passes it on. */
+/** Returns an RFC 9457 problem of the type `about:blank`. It is not one of Countersign's own problems, so an edge passes it on. */
 function formatFault(code: ReplyFault, event: string): Response {
   const [status, title] = ANSWER_FAULTS[code];
   return Response.json(

@@ -1,4 +1,5 @@
-// The attempts that run in this process. Of one event at most one runs at a time, and each ends when its lease is lost.
+// The attempts that run in this process. Only one attempt of an event runs at a time, and each attempt ends when its lease is
+// lost.
 
 import type { Lease } from "../inbox/inbox.ts";
 import { attemptOnce, type Reply } from "./attempt.ts";
@@ -8,7 +9,7 @@ import { type OutcomeOptions, Settlement } from "./settle.ts";
 
 /** The result of an attempt whose response the sender waits for. */
 export interface FinishedAttempt {
-  /** The stored outcome. `unknown` if none was stored; then the event will be attempted again. */
+  /** The stored outcome. `unknown` means that no outcome was stored. Then the event will be attempted again. */
   readonly outcome: "done" | "retry" | "dead" | "unknown";
   readonly isLate: boolean;
   readonly answer: Reply | undefined;
@@ -24,7 +25,7 @@ export class RunningAttempts {
   readonly #options: OutcomeOptions & { readonly handler: Handler };
   readonly #settlement: Settlement;
   readonly #stop = new AbortController();
-  /** By event id. If an event is leased again, the latest attempt. */
+  /** The attempts by event id. If an event is leased again, the map has the latest attempt. */
   readonly #attempts = new Map<string, { readonly held: HeldLease; readonly end: Promise<unknown> }>();
   readonly #underWay = new Set<Promise<unknown>>();
 
@@ -33,7 +34,7 @@ export class RunningAttempts {
     this.#settlement = new Settlement(options);
   }
 
-  /** Resolves when no attempt runs. Those that still run after this time are aborted. */
+  /** Resolves when no attempt runs. Attempts that still run after this time are aborted. */
   async stop(milliseconds: number): Promise<void> {
     const deadline = setTimeout(() => this.#stop.abort(new Error("the origin stops")), milliseconds);
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
@@ -41,11 +42,11 @@ export class RunningAttempts {
     this.#stop.abort(new Error("the origin stops"));
   }
 
-  /** `since`: when the lease was requested, by `performance.now()`. */
+  /** Begins an attempt. `since` is the time at which the lease was requested, by `performance.now()`. */
   begin(lease: Lease, since: number, options: RunOptions): Promise<FinishedAttempt> {
     const { id } = lease.event;
     const held = new HeldLease(this.#options.work, lease, this.#options.limits.leaseMilliseconds, since);
-    // If this process still runs an attempt whose lease has expired, it must end before the next one starts.
+    // This process may still run an attempt whose lease has expired. That attempt must end before the next one starts.
     const earlier = this.#attempts.get(id);
     earlier?.held.lose();
     const run = () => this.#run(held, options);

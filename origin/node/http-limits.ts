@@ -2,23 +2,26 @@
 
 import { isIPv6 } from "node:net";
 
-/** The options of Node's servers that limit what a client may send, and how long it may take. */
+/**
+ * The options of Node's servers that limit what a client may send, and the time that the client may take. All times are in
+ * milliseconds.
+ */
 interface HttpLimits {
   readonly maxHeaderSize: number;
-  /** In milliseconds, as the next two. Of the whole head of a request. */
+  /** The time for the whole head of a request. */
   readonly headersTimeout: number;
-  /** From the first octet of a request to the last octet of its body. */
+  /** The time from the first octet of a request to the last octet of its body. */
   readonly requestTimeout: number;
   readonly keepAliveTimeout: number;
 }
 
-/** Node would answer a request without Host without a log line. The request handler refuses it instead. */
+/** Node would answer a request without Host, but without a log line. So the request handler refuses it instead. */
 export const REFUSES_HOST_ITSELF = { requireHostHeader: false } as const;
 
 /**
- * Client-Cert and its chain take 26 KiB, and the assertion up to 24 KiB more; Node's default is 16 KiB. The edge sends a body from
- * memory, so half a minute is ample. Idle connections are kept longer than the edge keeps them, so that it never sends a request on
- * a connection that is being closed here.
+ * Client-Cert and its chain take 26 KiB, and the assertion takes up to 24 KiB more. Node's default of 16 KiB is too small. The
+ * edge sends a body from memory, so half a minute is enough. Idle connections are kept longer than the edge keeps them. So the
+ * edge never sends a request on a connection that is being closed here.
  */
 export const BEHIND_EDGE: HttpLimits = {
   maxHeaderSize: 64 * 1024,
@@ -28,12 +31,15 @@ export const BEHIND_EDGE: HttpLimits = {
 };
 
 /**
- * Leaf and chain take up to 26 KiB of base64, and more with percent-encoding. A proxy that does not buffer is as slow as its slowest
- * sender. nginx and HAProxy keep idle connections for 60 s, and here they are kept longer, as behind the edge.
+ * The leaf and the chain take up to 26 KiB of base64, and more with percent-encoding. A proxy that does not buffer is as slow as
+ * its slowest sender. nginx and HAProxy keep idle connections for 60 s. As behind the edge, they are kept longer here.
  */
 export const BEHIND_PROXY: HttpLimits = { ...BEHIND_EDGE, requestTimeout: 60_000 };
 
-/** Senders themselves: no field of a hop. A minute is enough for 50 MB at 1 MB/s from a slow sender. */
+/**
+ * These limits are for the senders themselves, so there are no fields of a proxy. A minute is enough for 50 MB from a slow sender
+ * with 1 MB/s.
+ */
 export const FOR_SENDERS: HttpLimits = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
@@ -41,10 +47,10 @@ export const FOR_SENDERS: HttpLimits = {
   keepAliveTimeout: 15_000,
 };
 
-/** Browsers of operators, perhaps behind a proxy that adds fields. */
+/** These limits are for browsers of operators. A proxy in front may add fields. */
 export const FOR_CONSOLE: HttpLimits = { ...FOR_SENDERS, maxHeaderSize: 32 * 1024, requestTimeout: 30_000 };
 
-/** The host of a URL: an IPv6 address in brackets, without its zone, which a URL cannot hold. */
+/** Returns the host for a URL. An IPv6 address gets brackets and loses its zone, because a URL cannot hold a zone. */
 export function hostInUrl(hostname: string): string {
   return isIPv6(hostname) ? `[${hostname.replace(/%.*$/s, "")}]` : hostname;
 }

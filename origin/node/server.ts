@@ -126,8 +126,9 @@ function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): vo
 }
 
 /**
- * Requires that the handler will read the same target as it is on the wire. A hop in front may have used that target for routing.
- * The handler's Request holds a normalised URL, so readRequestTarget cannot see the target of the wire there.
+ * Requires that the target on the wire is the target that the handler will read. The handler's Request holds a normalised URL, but
+ * a hop in front may have used the target on the wire for routing. readRequestTarget cannot check this, because it sees only the
+ * Request.
  */
 function requireNormalTarget({ url: target = "" }: { readonly url?: string | undefined }): void {
   const url = target.startsWith("/") ? URL.parse(`http://origin${target}`) : null;
