@@ -17,12 +17,12 @@ export const dialogflow: Preset = {
   anchors: { "ssl-com-root-rsa": SSL_COM_ROOT_RSA, ...GTS_ROOTS },
   secrets: {},
   steps: [
-    "From 2026-12-01 on delete the entry of *.dialogflow.com and the gts-root anchors: nothing is accepted by them any more.",
+    "On or after 2026-12-01, delete the entry of *.dialogflow.com and the gts-root anchors, because they accept nothing any more.",
   ],
   notes: [
-    "Which root of Google Trust Services the old certificate ends in, and its issuer, are not documented in the source: all of them in Node's store are anchors until 2026-12-01. Node 26 does not ship GTS Root R2.",
-    "Every agent at Dialogflow is served by the same certificate and no signature is documented: the certificate proves Dialogflow, not whose agent calls.",
-    "No size of body and no event id is documented in the source: maxBodyBytes is our default. A call of a fulfillment expects the answer of your code, not an acknowledgement.",
+    "The source documents neither the issuer of the old certificate nor the root of Google Trust Services at which its path ends. So all such roots in Node's store are anchors until 2026-12-01. Node 26 does not ship GTS Root R2.",
+    "Dialogflow uses the same certificate for every agent, and no signature is documented. So the certificate proves that Dialogflow calls, but not whose agent it is.",
+    "The source documents no body size and no event id, so maxBodyBytes is our default. A fulfillment call expects the response of your code, not an acknowledgement.",
   ],
   sources: ["https://docs.cloud.google.com/dialogflow/es/docs/fulfillment-mtls"],
   checked: "2026-11-23",

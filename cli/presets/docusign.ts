@@ -20,15 +20,15 @@ export const docusign: Preset = {
   secrets: { DOCUSIGN_HMAC_KEY: KEY_OF_CONNECT },
   steps: [
     'In the Connect configuration switch on "Enable Mutual TLS" (API: signMessageWithX509Certificate) and the HMAC signature, and deliver JSON (eventData restv2.1).',
-    "Attach DigiCert Global Root G2 to the hostname at the edge, so that the handshake names it: Docusign presents its certificate only to a server that names its root and offers SHA-256 signatures.",
+    "Attach DigiCert Global Root G2 to the hostname at the edge, so that the handshake names this root. Docusign presents its certificate only to a server that names its root and offers SHA-256 signatures.",
     'Docusign can send HTTP Basic credentials as well: set them in the configuration and add "basic" to the sender.',
   ],
   notes: [
-    "The subject of Docusign's client certificate is not published here, so no certificate is accepted yet and every event is refused until one is added. Take it from the certificate that the route records, compared with the list on Docusign's trust site, or from the file there. It need not look like a hostname. To require the signature alone meanwhile, take certificates and trust out of the sender.",
-    "The root is the one that Docusign documents since its 2019 renewal; the present chain is unconfirmed. DigiCert issues no client certificate from its public TLS hierarchy after 2027-03-01: root, intermediate and subject may change together.",
-    "Docusign calls for every account with the same certificates: the signature says that the event is of yours.",
-    "Docusign sends no event id. Whether generatedDateTime stays the same in a retry is not known: if it does not, a retry counts as an event of its own. XML messages have no event key.",
-    "25 MiB follows Docusign's advice to handle messages with documents of 25 MB or larger; larger ones need a higher maxBodyBytes.",
+    "We do not publish the subject of Docusign's client certificate. So no certificate is accepted yet, and every event is refused until you add one. Take the certificate that the route records, and compare it with the list on Docusign's trust site, or take the file there. The subject need not look like a hostname. To require only the signature meanwhile, remove certificates and trust from the sender.",
+    "The root is the one that Docusign has documented since its 2019 renewal. The present chain is unconfirmed. DigiCert issues no client certificates from its public TLS hierarchy after 2027-03-01. Then root, intermediate and subject may change together.",
+    "Docusign uses the same certificates for every account. Only the signature proves that the event is of your account.",
+    "Docusign sends no event id. We do not know whether generatedDateTime stays the same in a retry. If it changes, a retry counts as a new event. XML messages have no event key.",
+    "The limit of 25 MiB follows Docusign's advice to handle messages with documents of 25 MB or larger. Larger messages need a higher maxBodyBytes.",
   ],
   sources: [
     "https://docusign.com/blog/developers/the-trenches-updates-to-mtls-oauth-docusign-connect",
@@ -50,6 +50,6 @@ export const docusignDemo: Preset = {
   secrets: { DOCUSIGN_DEMO_HMAC_KEY: KEY_OF_CONNECT },
   notes: [
     ...docusign.notes,
-    "The demo system presents another certificate than production, and is renewed on days of its own.",
+    "The demo system presents another certificate than production, which is renewed on other days.",
   ],
 };

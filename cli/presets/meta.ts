@@ -19,13 +19,13 @@ export const meta: Preset = {
   },
   secrets: { META_APP_SECRET: "the app secret of the Meta app" },
   steps: [
-    "Enable mutual TLS for the app at Meta; without it no client certificate is presented.",
-    "Meta checks a new endpoint with a GET that carries hub.challenge, and no signature is documented for it: answer it elsewhere, or at a route of your own, while you set the callback URL. Here only POST is admitted.",
+    "Enable mutual TLS for the app at Meta. Otherwise Meta presents no client certificate.",
+    "Meta checks a new endpoint with a GET that carries hub.challenge. No signature is documented for this request, and this route admits only POST. While you set the callback URL, answer the request elsewhere, or at a route of your own.",
   ],
   notes: [
-    "Meta's CA is in no public store and its fingerprint is not published here: fetch the file over HTTPS from Meta alone. The old DigiCert-signed certificate expired on 2026-04-15 and is not accepted.",
-    "Every app at Meta is served by the same certificate: the signature says that the event is of yours.",
-    "Meta documents up to 1000 changes in one request and no size: maxBodyBytes is our default. No event id is documented in the source; Meta retries for up to 36 hours.",
+    "Meta's CA is in no public store, and we do not publish its fingerprint. Fetch the file only from Meta, over HTTPS. The old DigiCert-signed certificate expired on 2026-04-15 and is not accepted.",
+    "Meta uses the same certificate for every app. Only the signature proves that the event is for your app.",
+    "Meta documents up to 1000 changes in one request, but no size, so maxBodyBytes is our default. The source documents no event id. Meta retries for up to 36 hours.",
   ],
   sources: [
     "https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks",

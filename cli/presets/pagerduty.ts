@@ -22,10 +22,10 @@ export const pagerduty: Preset = {
     "Allow TLS 1.2 on the hostname and serve the certificate chain in order: PagerDuty delivers over TLS 1.2 only.",
   ],
   notes: [
-    "The subjects are those of the files that PagerDuty publishes. The present ones end in December 2026; the documentation's dates have differed from the files'.",
-    "DigiCert issues no client certificate from its public TLS hierarchy after 2027-03-01: a renewal after that needs another root, which PagerDuty has not announced.",
-    "Every account at PagerDuty is served by the same certificate: the signature says that the event is of your subscription.",
-    "PagerDuty delivers up to 55 KB for sure and up to 256 KB if it can; it drops larger events.",
+    "The subjects are those of the files that PagerDuty publishes. The present certificates expire in December 2026. The dates in the documentation have differed from those in the files.",
+    "DigiCert issues no client certificates from its public TLS hierarchy after 2027-03-01. A later renewal needs another root, which PagerDuty has not announced.",
+    "PagerDuty uses the same certificate for every account. Only the signature proves that the event is of your subscription.",
+    "PagerDuty guarantees the delivery of events up to 55 KB, and tries to deliver events up to 256 KB. It drops larger events.",
   ],
   sources: [
     "https://github.com/PagerDuty/developer-docs/tree/HEAD/docs/webhooks",

@@ -9,11 +9,11 @@ export const privateCa: Preset = {
   anchors: {},
   secrets: {},
   steps: [
-    "Add the certificate that the sender presents with --certificate FILE, also below a CA of your own: it may come to certify others.",
+    "Add the certificate that the sender presents with --certificate FILE, even if your own CA issued it, because the CA may later certify others too.",
     'If the sender signs its requests too, add "signature" to the sender.',
   ],
   notes: [
-    "Everything that is the sender's own: its CA, its subject, its sizes, its event id. The preset only holds the form.",
+    "Everything that depends on the sender: its CA, its subject, its sizes, its event id. The preset contains only the form.",
   ],
   sources: [
     "https://docs.svix.com/endpoint-authentication",

@@ -14,14 +14,14 @@ export const slack: Preset = {
   anchors: DIGICERT_ROOTS,
   secrets: { SLACK_SIGNING_SECRET: "the signing secret of the Slack app" },
   steps: [
-    'Slack sends {"type":"url_verification"} to a new URL first, and takes the URL only if the answer is the challenge in it. Set "answer": "handler" on the route, and let your handler (--handler or --upstream) answer that type with status 200 and the text of its challenge.',
-    "Let a request arrive and see in the log that the certificate is proven and admitted; then drop the anchors that it does not need.",
+    'Slack first sends {"type":"url_verification"} to a new URL, and accepts the URL only if the response is the challenge in this request. Set "answer": "handler" on the route, and let your handler (--handler or --upstream) answer this type with status 200 and the text of its challenge.',
+    "Wait for a request, and check in the log that the certificate is proven and admitted. Then remove the anchors that it does not need.",
   ],
   notes: [
-    "Whether Slack still presents this certificate is not confirmed, and the root is not named: the route observes until you have seen one. Where Slack no longer does, remove certificates and trust: the signature then stands alone.",
+    "It is not confirmed that Slack still presents this certificate, and Slack does not name the root. So the route observes until you have seen a certificate. If Slack no longer presents one, remove certificates and trust. Then only the signature is required.",
     "Node 26 no longer ships DigiCert Global Root CA, DigiCert High Assurance EV Root CA and DigiCert Assured ID Root CA. If the log says that the path ends in one of them, add it with --anchor NAME=FILE.",
-    "Every app at Slack is served by the same certificate: the signature says that the request is for yours.",
-    "No size of body and no event id is documented in the source: maxBodyBytes is our default.",
+    "Slack uses the same certificate for every app. Only the signature proves that the request is for your app.",
+    "The source documents no body size and no event id, so maxBodyBytes is our default.",
   ],
   sources: [
     "https://api.slack.com/docs/verifying-requests-from-slack#mutual_tls",

@@ -19,13 +19,13 @@ export const workfront: Preset = {
   anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
   secrets: {},
   steps: [
-    "Keep the environments that you receive from and delete the other entries: each is a certificate of its own.",
+    "Keep the entries of the environments from which you receive events, and delete the others. Each environment has its own certificate.",
   ],
   notes: [
-    "The subjects are those of the certificate files that Adobe publishes; the text of the same page names another organization and another root, which no present certificate has.",
-    "Every customer of Workfront is served by the same certificates and no signature is documented: the certificate proves Workfront, not whose events they are. The authToken of a subscription, which Workfront sends as a bearer token, is not checked.",
-    "The files last read ended on 2026-11-07: their renewal is accepted if it keeps the subject and the root. DigiCert issues no client certificate from its public TLS hierarchy after 2027-03-01.",
-    "Messages have 1 MB at most. No event id is documented in the sources.",
+    "The subjects are those of the certificate files that Adobe publishes. The text of the same page names another organization and another root, which no present certificate has.",
+    "Workfront uses the same certificates for every customer, and no signature is documented. So the certificate proves that Workfront calls, but not whose events these are. The authToken of a subscription, which Workfront sends as a bearer token, is not checked.",
+    "The certificates in the files that we last read expired on 2026-11-07. Their renewal is accepted if it keeps the subject and the root. DigiCert issues no client certificates from its public TLS hierarchy after 2027-03-01.",
+    "Messages have at most 1 MB. No event id is documented in the sources.",
   ],
   sources: [
     "https://github.com/AdobeDocs/workfront.en/blob/HEAD/help/quicksilver/wf-api/api/event-sub-certs.md",
