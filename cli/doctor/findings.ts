@@ -8,43 +8,43 @@ export type Severity = "error" | "warning";
  * later, or for some senders.
  */
 export const FINDINGS = {
-  host_unknown: ["error", "the host name does not resolve", "publish a DNS record for it, or mend the URL"],
+  host_unknown: ["error", "the host name does not resolve", "publish a DNS record for it, or correct the URL"],
   no_connection: ["error", "nothing answers at this address", "start the server, or open the port to the internet"],
   not_tls: [
     "error",
     "the port does not speak TLS",
-    "give the HTTPS port, or configure a certificate for it: a client certificate can be presented over TLS alone",
+    "give the HTTPS port, or configure a certificate for it, because a client certificate can be presented only over TLS",
   ],
   handshake_failed: [
     "error",
     "the TLS handshake fails",
-    "read the server's log: senders fail in the same way, and their logs say no more than this",
+    "read the server's log, because senders fail in the same way, and their logs say no more than this",
   ],
   server_chain_incomplete: [
     "error",
     "the server's certificate cannot be verified: an intermediate is missing, or its CA is not public",
-    "put the intermediate certificates behind the server's own, in the order of the chain",
+    "put the intermediate certificates after the server's own certificate, in the order of the chain",
   ],
   server_ca_unknown: [
     "error",
     "the CA of the server's certificate is not among the public roots",
-    "use a certificate of a public CA: a sender verifies the server before it presents itself; where the sender knows your CA, give it here with --ca",
+    "use a certificate of a public CA, because a sender verifies the server before it presents its own certificate; if the sender knows your CA, give the CA here with --ca",
   ],
   server_self_signed: [
     "error",
     "the server's certificate is signed by itself",
-    "use a certificate of a public CA: a sender verifies the server before it presents itself",
+    "use a certificate of a public CA, because a sender verifies the server before it presents its own certificate",
   ],
   server_other_host: [
     "error",
     "the server's certificate is for another host",
-    "issue one whose subject alternative names hold the host that senders call",
+    "issue a certificate whose subject alternative names contain the host that senders call",
   ],
   server_expired: ["error", "a certificate of the server has expired", "renew it, and see that the server reloads it"],
   server_not_yet_valid: [
     "error",
     "a certificate of the server is not valid yet",
-    "use the one that is valid now, or correct the clock",
+    "use the certificate that is valid now, or correct the clock",
   ],
   server_ends_soon: [
     "warning",
@@ -54,33 +54,33 @@ export const FINDINGS = {
   server_not_for_servers: [
     "error",
     "the server's certificate is not for servers",
-    "issue one with serverAuth in its extended key usage",
+    "issue a certificate with serverAuth in its extended key usage",
   ],
   server_not_verified: ["error", "the server's certificate cannot be verified", "use another certificate"],
   tls_1_2_missing: [
     "warning",
     "the server does not speak TLS 1.2",
-    "accept TLS 1.2 and 1.3: some senders, PagerDuty among them, offer 1.2 alone",
+    "accept TLS 1.2 and 1.3, because some senders, for example PagerDuty, offer only 1.2",
   ],
   tls_outdated: [
     "warning",
     "the server accepts a TLS version that is deprecated",
-    "accept TLS 1.2 and 1.3 alone (RFC 8996)",
+    "accept only TLS 1.2 and 1.3 (RFC 8996)",
   ],
   certificate_not_requested: [
     "error",
     "the server does not ask for a client certificate",
-    "switch mutual TLS on for this host: without a request no sender presents anything",
+    "switch mutual TLS on for this host, because no sender presents a certificate without a request",
   ],
   ca_name_missing: [
     "error",
     "the server does not name the CA of a sender",
-    "add this CA to those that the server names: Docusign and others present nothing to a server that does not name their CA",
+    "add this CA to those that the server names, because Docusign and others present no certificate to a server that does not name their CA",
   ],
   ca_names_empty: [
     "warning",
     "the server names no CA in its request",
-    "name the CAs of your senders: some senders present nothing to a server that names none",
+    "name the CAs of your senders, because some senders present no certificate to a server that names no CA",
   ],
   signature_algorithms_missing: [
     "warning",
@@ -90,55 +90,63 @@ export const FINDINGS = {
   certificate_not_needed: [
     "error",
     "a request without a client certificate and without a signature is accepted",
-    "refuse it: anybody can post events",
+    "refuse such a request, because anybody can post events",
   ],
   stranger_accepted: [
     "error",
     "a certificate that no known CA signed is accepted",
-    "verify the certificate against the CA of the sender: anybody can make this one",
+    "verify the certificate against the CA of the sender, because anybody can make a certificate like this one",
   ],
   given_refused: [
     "error",
     "the given certificate is refused",
-    "ask countersign explain why, with the same certificate: it names the rule",
+    "run countersign explain with the same certificate, because it names the rule",
   ],
   host_not_served: [
     "error",
     "the server does not serve this host",
     "add the host to HOSTS of the edge, or to the names of the origin's certificate",
   ],
-  route_not_found: ["error", "there is no route for this path", "add the path to the policy's routes, or mend the URL"],
+  route_not_found: [
+    "error",
+    "there is no route for this path",
+    "add the path to the policy's routes, or correct the URL",
+  ],
   method_refused: ["error", "the route does not accept POST", "add POST to the route's methods"],
-  server_failing: ["error", "the server cannot take events", "read its log: the line of this request names the cause"],
+  server_failing: [
+    "error",
+    "the server cannot take events",
+    "read its log, where the line of this request names the cause",
+  ],
   redirected: [
     "error",
     "the server redirects",
-    "give the sender the final URL: a sender does not follow a redirect, or loses the body on the way",
+    "give the sender the final URL, because a sender does not follow a redirect, or loses the body on the way",
   ],
   other_server: [
     "warning",
     "it is not Countersign that answers",
-    "see which server or firewall answers in front of it: its refusal is in no log of Countersign",
+    "find out which server or firewall answers in front of it, because its refusal is in no log of Countersign",
   ],
   plain_http_accepted: [
     "error",
     "an event is accepted over plain HTTP",
-    "close port 80 for this path: nobody presents a certificate there",
+    "close port 80 for this path, because nobody presents a certificate there",
   ],
   plain_http_redirects: [
     "warning",
     "plain HTTP is redirected",
-    "refuse POST there instead: a sender with an http:// URL sends its event in clear text before it is redirected",
+    "refuse POST there instead, because a sender with an http:// URL sends its event in clear text before it is redirected",
   ],
   other_host_accepted: [
     "error",
     "the server answers for a host that is not its own",
-    "refuse other hosts: client certificates are switched on for each host, and another name skips that",
+    "refuse other hosts, because client certificates are switched on for each host separately, and another name bypasses this",
   ],
   other_name_served: [
     "warning",
     "the server completes a handshake for a name that it does not have",
-    "refuse it: where several hosts share a server, the client certificate settings of one must not serve for another",
+    "refuse it, because if several hosts share a server, the client certificate settings of one host must not apply to another",
   ],
   also_answers: [
     "error",
@@ -153,27 +161,27 @@ export const FINDINGS = {
   keys_unreachable: [
     "error",
     "the published keys cannot be fetched",
-    "serve the JWK Set there: without it the origin refuses all events",
+    "serve the JWK Set there, because without it the origin refuses all events",
   ],
   keys_malformed: [
     "error",
-    "what is published is no JWK Set of public ES256 keys",
-    "publish what countersign keys jwks prints",
+    "the published document is no JWK Set of public ES256 keys",
+    "publish the output of countersign keys jwks",
   ],
   keys_private: [
     "error",
     "private keys are published",
-    "remove them at once, make new keys (countersign keys new), and deploy edge and origin: whoever read them can sign as the edge",
+    "remove them at once, make new keys (countersign keys new), and deploy edge and origin, because whoever read the keys can sign as the edge",
   ],
   keys_disjoint: [
     "error",
     "the origin knows none of the published keys",
-    "give the origin the published set: countersign keys jwks prints it",
+    "give the origin the published set, which countersign keys jwks prints",
   ],
   clock_skew: [
     "warning",
     "the server's clock and the clock here differ",
-    "synchronise both (NTP): assertions and signatures carry times",
+    "synchronise both (NTP), because assertions and signatures contain times",
   ],
   ended: ["error", "something has expired, so that events are refused", "countersign policy expiring says more"],
   ends_soon: [
@@ -184,17 +192,17 @@ export const FINDINGS = {
   policy_drift: [
     "warning",
     "edge and origin have different policies",
-    "deploy the same policy to both: an event has to pass both",
+    "deploy the same policy to both, because an event has to pass both",
   ],
   workers_dev_open: [
     "error",
     "the Worker answers on workers.dev, where nobody is asked for a certificate",
-    "set workers_dev = false: without it the next deploy may switch it on again",
+    "set workers_dev = false, because otherwise the next deploy may switch it on again",
   ],
   preview_urls_open: [
     "error",
     "versions of the Worker have preview URLs, where nobody is asked for a certificate",
-    "set preview_urls = false: workers_dev alone does not switch them off",
+    "set preview_urls = false, because workers_dev alone does not switch them off",
   ],
   previews_enabled: [
     "error",
@@ -210,7 +218,7 @@ export const FINDINGS = {
   zone_route: [
     "warning",
     "a route lies before a server of the zone, which gets the request when the Worker is bypassed",
-    "use a custom domain (custom_domain = true): behind it there is no other server",
+    "use a custom domain (custom_domain = true), because it has no other server behind it",
   ],
   fetch_not_public: [
     "warning",
@@ -219,12 +227,12 @@ export const FINDINGS = {
   ],
   invocation_logs_kept: [
     "warning",
-    "invocation logs are kept, which hold request headers, and with them tokens",
+    "invocation logs are kept, and they contain request headers, which may contain tokens",
     "set observability.logs.invocation_logs = false",
   ],
   cron_missing: [
     "warning",
-    "the Worker has no cron trigger, which fetches revocation lists and tells what expires",
+    "the Worker has no cron trigger, so it fetches no revocation lists and does not report what expires",
     'add crons = ["17 * * * *"] to triggers',
   ],
 } as const satisfies Readonly<Record<string, readonly [Severity, string, string]>>;

@@ -24,7 +24,7 @@ export function nextSteps(document: PolicyDraft, sender: string, presetName: str
 export function secretSteps({ secrets }: Preset): string[] {
   return Object.entries(secrets).map(
     ([name, what]) =>
-      `Set the secret ${name} (${what}): npx wrangler secret put ${name} at the edge, the variable ${name}, or ${name}_FILE with the name of a file, where an origin checks it.`,
+      `Set the secret ${name} (${what}). At the edge: npx wrangler secret put ${name}. At an origin that checks it: the variable ${name}, or ${name}_FILE with the name of a file.`,
   );
 }
 

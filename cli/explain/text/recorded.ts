@@ -84,13 +84,13 @@ export function formatRecorded(recorded: Recorded | null): string[] {
   if (recorded === null) return [];
   const { event, lines, notes, lacking } = recorded;
   const needed = lacking.map(
-    (option) => `the policy of now cannot be asked without ${option}: the log does not hold it`,
+    (option) => `the current policy cannot judge the request without ${option}, because the log does not contain it`,
   );
   return [
     ...(event === null ? [] : ["stored", ...membersOf(event)]),
     ...lines.flatMap((line) => [`logged as ${line.decision}`, ...membersOf(line)]),
     ...[...notes, ...needed].map((note) => `note: ${note}`),
-    ...(lacking.length > 0 ? [] : ["", "by the policy of now:"]),
+    ...(lacking.length > 0 ? [] : ["", "by the current policy:"]),
   ];
 }
 

@@ -50,7 +50,7 @@ export async function checkPolicy(args: string[]): Promise<number> {
       ),
     );
     if (isSound) reportSound(file, policy);
-    else complain(`${file} is not sound: ${problems.length} to mend`);
+    else complain(`${file} is not sound: ${problems.length} to correct`);
   }
   return isSound ? 0 : 2;
 }

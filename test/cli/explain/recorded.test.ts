@@ -112,7 +112,7 @@ describe("a stored event", () => {
     expect(json.senders?.[0]?.basic).toMatchObject({ verdict: "accepted", wasCheckedBefore: true });
     expect(json.asked?.at).toBe(json.recorded.event?.["acceptedAt"]);
     expect(text).toContain("checked when the event was stored");
-    expect(text).toContain("by the policy of now:\nACCEPTED");
+    expect(text).toContain("by the current policy:\nACCEPTED");
   });
 
   test("may be refused by the current policy", async () => {

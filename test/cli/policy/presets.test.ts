@@ -71,7 +71,11 @@ describe("countersign policy add --preset", () => {
       anchors: { "digicert-global-root-g2": expect.stringContaining("-----BEGIN CERTIFICATE-----\n") },
       senders: {
         docusign: {
-          about: { preset: "docusign", checked: "2026-11-23", note: expect.stringContaining("not published") },
+          about: {
+            preset: "docusign",
+            checked: "2026-11-23",
+            note: expect.stringContaining("We do not publish the subject"),
+          },
           ...PRESETS["docusign"]?.sender,
         },
       },
