@@ -64,7 +64,10 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   wrong_key_usage: ["sender", SUITABLE],
   wrong_extended_key_usage: ["sender", SUITABLE],
   unknown_critical_extension: ["sender", OTHER_CHAIN],
-  algorithm_not_accepted: ["sender", "Get a certificate with a key and a signature that the meaning lists."],
+  algorithm_not_accepted: [
+    "sender",
+    "Get a certificate with RSA of at least 2048 bits, ECDSA P-256/384/521 or Ed25519, signed with SHA-256 or better.",
+  ],
   platform_not_verified: [
     "operator",
     "Upload the sender's CA to Cloudflare, or trust it by `anchors` instead of `platform`.",

@@ -1,6 +1,7 @@
 // Judges one request, logs the verdict and records the event. Every guard uses this file, for every framework.
 
 import type { Trace } from "../core/admission/trace.ts";
+import { retryStatusOf } from "../core/decision/keep.ts";
 import { formatProblem } from "../core/decision/problem.ts";
 import { describeRefusal } from "../core/decision/refusal-line.ts";
 import { reportOnly } from "../core/decision/report-only.ts";
@@ -24,21 +25,25 @@ export class RefusedError extends Error {
   readonly refusal: Refusal;
   /** The decision id. It is also in the log line and in the response. */
   readonly id: string;
+  /** Set if the sender is asked to send the event again, because the operator has to mend the fault. */
+  readonly retryStatus: 429 | 503 | undefined;
 
-  constructor(refusal: Refusal, id: string) {
+  constructor(refusal: Refusal, id: string, retryStatus?: 429 | 503) {
     super(PROBLEMS[refusal.problem].title);
     this.name = "RefusedError";
     this.refusal = refusal;
     this.id = id;
+    this.retryStatus = retryStatus;
   }
 
+  /** The status that the sender gets. */
   get status(): number {
-    return this.refusal.status;
+    return this.retryStatus ?? this.refusal.status;
   }
 
   /** Makes a new RFC 9457 problem at each call. */
   getResponse(): Response {
-    return formatProblem(this.refusal, this.id);
+    return formatProblem(this.refusal, this.id, this.retryStatus);
   }
 }
 
@@ -108,9 +113,10 @@ export function judgeBy(options: AuthenticateOptions): Judge {
     } catch (error) {
       const refusal = toRefusal(error);
       noteDuration(trace, since);
-      options.log(describeRefusal(refusal, trace.context), factsOf(request, trace));
+      const retryStatus = retryStatusOf(refusal, trace);
+      options.log(describeRefusal(refusal, trace.context, retryStatus), factsOf(request, trace));
       void logMore(trace, refusal);
-      throw new RefusedError(refusal, trace.context.id);
+      throw new RefusedError(refusal, trace.context.id, retryStatus);
     }
   };
 }

@@ -4,6 +4,7 @@
 
 import type { Trace } from "../core/admission/trace.ts";
 import { ConfigurationError } from "../core/configuration-error.ts";
+import { retryStatusOf } from "../core/decision/keep.ts";
 import { formatProblem } from "../core/decision/problem.ts";
 import { describeRefusal } from "../core/decision/refusal-line.ts";
 import { reportOnly } from "../core/decision/report-only.ts";
@@ -94,9 +95,10 @@ export function createEdge(document: unknown): EdgeWorker {
         return response;
       } catch (error) {
         const refusal = refusalOf(error);
-        tell(describeRefusal(refusal, { ...trace.context, milliseconds: milliseconds() }));
+        const retryStatus = retryStatusOf(refusal, trace);
+        tell(describeRefusal(refusal, { ...trace.context, milliseconds: milliseconds() }, retryStatus));
         alsoLog(logMore(trace, refusal));
-        return formatProblem(refusal, trace.context.id);
+        return formatProblem(refusal, trace.context.id, retryStatus);
       }
     },
 

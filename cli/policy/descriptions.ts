@@ -78,6 +78,10 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
     "What events that must be handled one after the other have in common: a header, or members of a JSON body together. Without one there is no order.",
   ],
   [
+    "/senders/*/refusal",
+    "How a request is answered whose fault the operator has to mend: an unknown issuer, an expired anchor or entry, a changed certificate, a stale list. retry: 503 with Retry-After; retry-429: 429. For senders that drop an event for good at a 4xx. Default final.",
+  ],
+  [
     "/routes",
     "By exact path, or by prefix ending in /*; the longest wins, anything else is not found. With a host in front (hooks.acme.example/events) for requests to that host alone, at any port unless it names one; such routes come before those without a host.",
   ],

@@ -67,10 +67,25 @@ function formatPreset(name: string, preset: Preset): string {
     ["signature", signature === undefined ? ["none"] : [`${signature.scheme}, required`]],
     ["event key", eventKey === undefined ? ["none"] : [JSON.stringify(eventKey)]],
     ["route", [JSON.stringify(route)]],
+    ["after a refusal", describeRetries(preset)],
     ["next steps", [...secretSteps(preset), ...preset.steps]],
     ["notes", preset.notes],
     [`sources, read ${preset.checked}`, preset.sources],
   ];
   const text = sections.map(([title, lines]) => `${title}\n${lines.map((line) => `  - ${line}`).join("\n")}`);
   return `${name}: ${preset.title}\n\n${text.join("\n\n")}\n`;
+}
+
+function describeRetries({ afterRefusal, sender }: Preset): string[] {
+  if (afterRefusal === undefined) return ["not published"];
+  const { isFinal, retries } = afterRefusal;
+  const answer =
+    sender.refusal === undefined || sender.refusal === "final"
+      ? []
+      : [`"refusal": "${sender.refusal}" keeps what you have to mend`];
+  return [
+    isFinal ? "a 4xx drops the event for good" : "a 4xx is retried like any other failure",
+    `retries ${retries}`,
+    ...answer,
+  ];
 }

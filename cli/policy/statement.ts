@@ -36,6 +36,7 @@ export function statePolicy(document: PolicyDocument, policy: Policy, now: numbe
       basic: sender.basic.map(({ username, secret }) => ({ username, secret })),
       eventKey: sender.eventKey ?? null,
       orderKey: sender.orderKey ?? null,
+      refusal: document.senders[sender.name]?.refusal ?? "final",
       about: document.senders[sender.name]?.about ?? null,
     })),
     anchors: policy.anchors.map(({ name, certificate }, index) => ({

@@ -13,6 +13,7 @@ export const pagerduty: Preset = {
     trust: { anchors: ["digicert-global-root-g2"] },
     signature: { scheme: "pagerduty", secrets: ["PAGERDUTY_WEBHOOK_SECRET"] },
     eventKey: { header: "X-Webhook-Id" },
+    refusal: "retry",
   },
   route: { methods: ["POST"], maxBodyBytes: 262_144 },
   anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
@@ -27,6 +28,11 @@ export const pagerduty: Preset = {
     "PagerDuty uses the same certificate for every account. Only the signature proves that the event is of your subscription.",
     "PagerDuty guarantees the delivery of events up to 55 KB, and tries to deliver events up to 256 KB. It drops larger events.",
   ],
+  afterRefusal: {
+    isFinal: true,
+    retries:
+      "for 48 hours after a timeout, 5xx or 429; three events that are dropped in a row disable the subscription for 24 hours",
+  },
   sources: [
     "https://github.com/PagerDuty/developer-docs/tree/HEAD/docs/webhooks",
     "https://github.com/PagerDuty/developer-docs/tree/bd23a5b/assets/certificates",

@@ -17,6 +17,13 @@ export interface Preset {
   readonly steps: readonly string[];
   /** Facts that are not published, not certain, not proven, or likely to change. They are written into the policy. */
   readonly notes: readonly string[];
+  /** What the sender does with an event that is refused. Left out if it is not published. */
+  readonly afterRefusal?: {
+    /** Whether it drops an event for good at a 4xx (429 excepted). */
+    readonly isFinal: boolean;
+    /** In the sender's own terms: how long and how often it tries again after other answers. */
+    readonly retries: string;
+  };
   readonly sources: readonly string[];
   /** The day on which we read the sources. */
   readonly checked: string;

@@ -27,6 +27,10 @@ export const workfront: Preset = {
     "The certificates in the files that we last read expired on 2026-11-07. Their renewal is accepted if it keeps the subject and the root. DigiCert issues no client certificates from its public TLS hierarchy after 2027-03-01.",
     "Messages have at most 1 MB. No event id is documented in the sources.",
   ],
+  afterRefusal: {
+    isFinal: false,
+    retries: "11 times within 48 hours; disables the URL after 70 % failures of over 100, or 2,000 in a row",
+  },
   sources: [
     "https://github.com/AdobeDocs/workfront.en/blob/HEAD/help/quicksilver/wf-api/api/event-sub-certs.md",
     "https://github.com/AdobeDocs/workfront.en/tree/HEAD/help/quicksilver/wf-api/api/assets",

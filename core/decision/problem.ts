@@ -9,14 +9,18 @@ export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
 /** The challenge of RFC 7617 §2.1. Other refusals with 401 name our own scheme, so that no client asks its user for a password. */
 const BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"';
 
-/** Returns an RFC 9457 answer: type, title, status, code and decision id. It contains nothing from the request. */
-export function describeProblem(refusal: Refusal, id: string) {
-  const { problem, status } = refusal;
+/**
+ * Returns an RFC 9457 answer: type, title, status, code and decision id. It contains nothing from the request.
+ * @param retryStatus asks the sender to send the event again, in place of the refusal's own status (keep.ts)
+ */
+export function describeProblem(refusal: Refusal, id: string, retryStatus?: 429 | 503) {
+  const problem = retryStatus === undefined ? refusal.problem : "unavailable";
+  const status = retryStatus ?? refusal.status;
   const { allow } = refusal.details;
   const headers: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store" };
   if (status === 401)
     headers["www-authenticate"] = problem === "credentials-required" ? BASIC_CHALLENGE : "Countersign";
-  if (status >= 502) headers["retry-after"] = String(RETRY_AFTER_SECONDS);
+  if (status >= 502 || status === 429) headers["retry-after"] = String(RETRY_AFTER_SECONDS);
   if (problem === "method-not-allowed" && typeof allow === "string") headers["allow"] = allow;
   const document = {
     type: PROBLEM_TYPE_PREFIX + problem,
@@ -28,8 +32,8 @@ export function describeProblem(refusal: Refusal, id: string) {
   return { status, headers, body: JSON.stringify(document) };
 }
 
-export function formatProblem(refusal: Refusal, id: string): Response {
-  const { status, headers, body } = describeProblem(refusal, id);
+export function formatProblem(refusal: Refusal, id: string, retryStatus?: 429 | 503): Response {
+  const { status, headers, body } = describeProblem(refusal, id, retryStatus);
   return new Response(body, { status, headers });
 }
 

@@ -5,8 +5,11 @@ import type { LogLine } from "../log-line.ts";
 import { REFUSALS, type Refusal } from "../refusal.ts";
 import { boundDetails } from "../shown-text.ts";
 
-/** Returns the log line of a refusal, for the operator. */
-export function describeRefusal(refusal: Refusal, context: DecisionContext): LogLine {
+/**
+ * Returns the log line of a refusal, for the operator.
+ * @param retryStatus the status that the sender got, if it is asked to send the event again (keep.ts)
+ */
+export function describeRefusal(refusal: Refusal, context: DecisionContext, retryStatus?: 429 | 503): LogLine {
   const { code, problem, status } = refusal;
   const details = boundDetails(refusal.details);
   const verdict: LogLine = {
@@ -14,7 +17,8 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext): Log
     ...context,
     code,
     problem,
-    status,
+    status: retryStatus ?? status,
+    ...(retryStatus !== undefined && { keeps: true }),
     why: REFUSALS[code][1],
   };
   // The verdict comes first, for the order of the line. It is repeated at the end, so that no detail replaces its members.

@@ -57,6 +57,8 @@ export function compileSoundParts(document: PolicyDocument): { policy: Policy; p
 
 type SignatureDocument = NonNullable<SenderDocument["signature"]>;
 
+const RETRY_STATUS = { final: undefined, retry: 503, "retry-429": 429 } as const;
+
 class PolicyCompiler {
   readonly #document: PolicyDocument;
   readonly problems: PolicyProblem[] = [];
@@ -80,6 +82,7 @@ class PolicyCompiler {
       basic: [sender.basic ?? []].flat(),
       eventKey: this.#compileKey([...at, "eventKey"], sender.eventKey),
       orderKey: this.#compileKey([...at, "orderKey"], sender.orderKey),
+      retryStatus: RETRY_STATUS[sender.refusal ?? "final"],
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
       checkRoutePath(path);

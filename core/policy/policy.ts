@@ -50,6 +50,8 @@ export interface Sender {
   readonly eventKey: EventKeyRule | undefined;
   /** Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
+  /** The status that asks the sender to send an event again, if the operator has to mend the fault. Undefined: a refusal is final. */
+  readonly retryStatus: 429 | 503 | undefined;
 }
 
 /** The certificates that belong to a sender, and the trust that must prove them. */

@@ -151,6 +151,7 @@ const SenderSchema = object(
     basic: optional(either(BasicSchema, list(BasicSchema, notEmpty()))),
     eventKey: optional(KeySchema),
     orderKey: optional(KeySchema),
+    refusal: optional(oneOf(["final", "retry", "retry-429"])),
   },
   together("certificates", "trust"),
   check(

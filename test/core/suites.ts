@@ -1,4 +1,4 @@
-// Lists every suite by its path in test/. Node and workerd both take their cases from this list, so both run the same cases.
+// Every suite by its path in test/. Node and workerd take their list of cases from here: what both load, both run.
 
 import { cases as originEventKeyEventKey } from "../origin/event-key/event-key.suite.ts";
 import { cases as originEventKeyJsonPointers } from "../origin/event-key/json-pointers.suite.ts";
@@ -14,6 +14,7 @@ import { cases as coreAssertionForgery } from "./assertion/forgery.suite.ts";
 import { cases as coreAssertionKeys } from "./assertion/keys.suite.ts";
 import { cases as coreAssertionSeal } from "./assertion/seal.suite.ts";
 import { cases as coreConfigurationError } from "./configuration-error.suite.ts";
+import { cases as coreDecisionKeep } from "./decision/keep.suite.ts";
 import { cases as coreDecisionObservation } from "./decision/observation.suite.ts";
 import { cases as coreDecisionProblem } from "./decision/problem.suite.ts";
 import { cases as coreDeliveryDelivery } from "./delivery/delivery.suite.ts";
@@ -83,6 +84,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/assertion/keys": coreAssertionKeys,
   "core/assertion/seal": coreAssertionSeal,
   "core/configuration-error": coreConfigurationError,
+  "core/decision/keep": coreDecisionKeep,
   "core/decision/observation": coreDecisionObservation,
   "core/decision/problem": coreDecisionProblem,
   "core/delivery/delivery": coreDeliveryDelivery,

@@ -52,6 +52,7 @@ const FORMS = {
   "/senders/*/basic": 'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }',
   "/senders/*/eventKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
   "/senders/*/orderKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
+  "/senders/*/refusal": "write final, retry or retry-429",
   "/routes": 'write at least one, as { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }',
   "/routes/*": 'write { "senders": ["NAME"], "methods": ["POST"] }',
   "/routes/*/senders": 'write names of senders, as ["NAME"]',

@@ -5,18 +5,22 @@ import type { LogLine } from "../../../core/log-line.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
 
 /** The labels under which a line of the log is counted. */
-export type Count = Readonly<Record<(typeof LABELS)[number], string>>;
+export type Count = Readonly<Record<"decision" | "code" | "route" | "sender", string>> & {
+  /** Only of a refusal whose sender is asked to send the event again. */
+  readonly keeps?: "true";
+};
 
-export const LABELS = ["decision", "code", "route", "sender"] as const;
+export const LABELS = ["decision", "code", "route", "sender", "keeps"] as const;
 const namesByPolicy = new WeakMap<Policy, ReadonlySet<unknown>>();
 
 /** Returns the labels of a line. If the policy does not name the route or the sender, the label is empty. */
-export function toCount({ decision, code, route, sender, what }: LogLine, policy: Policy): Count {
+export function toCount({ decision, code, route, sender, what, keeps }: LogLine, policy: Policy): Count {
   return {
     decision,
     code: String(decision === "noticed" ? what : (code ?? "")),
     route: nameOf(route, policy),
     sender: nameOf(sender, policy),
+    ...(keeps === true && { keeps: "true" }),
   };
 }
 

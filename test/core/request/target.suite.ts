@@ -50,6 +50,7 @@ const SENDER: Sender = {
   basic: [],
   eventKey: undefined,
   orderKey: undefined,
+  retryStatus: undefined,
 };
 const routeOf = (...headers: string[]): Route => ({
   path: "/hooks",

@@ -164,6 +164,7 @@ describe("a label", () => {
       route: "/hooks/acme/*",
       sender: ACME,
     });
+    expect(toCount({ ...line, code: "issuer_unknown", keeps: true }, policy)).toMatchObject({ keeps: "true" });
     // The id in the line is a detail and does not become a label.
     expect(toCount({ decision: "noticed", what: "new key", sender: ACME, id: "x" }, policy)).toEqual({
       ...{ decision: "noticed", code: "new key", route: "", sender: ACME },

@@ -1,0 +1,39 @@
+// Decides how a refused sender is answered: finally, or so that it sends the event again. Some senders drop an event for good when
+// they get a 4xx. If the operator has to mend the fault, such an event would be lost. Changes no verdict: the request is refused.
+
+import type { Trace } from "../admission/trace.ts";
+import { lookupKeysOf } from "../policy/matcher.ts";
+import type { Sender } from "../policy/policy.ts";
+import { Refusal, type RefusalCode } from "../refusal.ts";
+import type { Certificate } from "../x509/certificate.ts";
+
+/** Faults of a certificate that the operator may have to mend, in the anchors, the lists or the entries of the policy. */
+const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
+  "issuer_unknown",
+  "issuer_not_in_date",
+  "revocation_unknown",
+  "sender_not_allowed",
+]);
+
+/**
+ * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. A wrong signature, wrong
+ * credentials, and a certificate that is revoked, denied or signed with its own key are final, so that strangers are not asked back.
+ * Does not check who sent the request: the certificate may be a stranger's.
+ */
+export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Sender["retryStatus"] {
+  const certificate = evidence?.certificate;
+  if (!OPERATORS_TO_MEND.has(refusal.code) || certificate === undefined || certificate instanceof Refusal)
+    return undefined;
+  const { leaf } = certificate;
+  if (leaf.foldedSubject === leaf.foldedIssuer) return undefined;
+  const isKept = (sender: Sender) =>
+    sender.retryStatus !== undefined &&
+    (refusal.code !== "sender_not_allowed" || route?.isObserved === true || resembles(leaf, sender));
+  return route?.senders.find(isKept)?.retryStatus;
+}
+
+/** Whether the certificate has a value of one of the sender's entries: it may be the sender's next one, or an entry has ended. */
+function resembles(leaf: Certificate, { certificate }: Sender): boolean {
+  const keys = lookupKeysOf(leaf);
+  return certificate?.allowlist.matchers.some((matcher) => matcher.keys.some((key) => keys.has(key))) ?? false;
+}
