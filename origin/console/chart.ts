@@ -1,28 +1,28 @@
-// Charts as SVG, made on the server. Numbers alone go into them; each chart has its numbers as a table beside it.
+// Draws charts as SVG on the server. They contain only numbers. Each chart also has its numbers in a table.
 
 import { html } from "hono/html";
 import { formatNumber, type Html, isoOf } from "./show.ts";
 
 export interface Series {
   readonly name: string;
-  /** Of the style sheet. */
+  /** The colour, by its name in the style sheet. */
   readonly tone: "good" | "busy" | "bad" | "warn" | "calm";
 }
 
 export interface Bar {
-  /** Unix seconds at which the span of the bar begins. */
+  /** The Unix second at which the time span of the bar begins. */
   readonly from: number;
-  /** One number for each series, the lowest part of the bar first. */
+  /** One number for each series. The first number is the lowest part of the bar. */
   readonly values: readonly number[];
 }
 
 const WIDTH = 720;
 const HEIGHT = 140;
 const GAP = 2;
-/** Every so many hours have a label. */
+/** The number of hours between two labels. */
 const LABEL_EVERY = 6;
 
-/** Bars of one hour each. `title` says what they show. */
+/** Draws bars of one hour each. `title` says what they show. */
 export function hourChart(title: string, series: readonly Series[], bars: readonly Bar[]): Html {
   const totals = bars.map(({ values }) => values.reduce((sum, value) => sum + value, 0));
   const most = Math.max(1, ...totals);

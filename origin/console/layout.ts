@@ -12,15 +12,17 @@ const REST_FACTOR = 40;
 
 export interface Page {
   readonly title: string;
-  /** The page's entry of the navigation. */
+  /** The page's entry in the navigation. */
   readonly section: "overview" | "events" | "refusals" | "senders" | "send" | undefined;
   readonly main: Html;
-  /** How often a part with data-live is fetched again at most, in seconds. Undefined: never. */
+  /**
+   * The shortest time in seconds before a part with data-live is fetched again. Undefined means that it is never fetched again.
+   */
   readonly liveSeconds?: number | undefined;
   readonly status?: 200 | 400 | 403 | 404 | 409 | 500;
 }
 
-/** Answers with the page, or with its facts for who asks for JSON. */
+/** Answers with the page, or with its facts if the request asks for JSON. */
 export function answer(c: ConsoleContext, view: View, page: Page, facts: () => unknown): Response | Promise<Response> {
   const status = page.status ?? 200;
   if (wantsJson(c))

@@ -1,4 +1,4 @@
-// The first page: what waits, what came by the hour, and what ends soon.
+// The first page: what waits, what arrived in each hour, and what expires soon.
 
 import { html } from "hono/html";
 import { DURATION_LIMITS, type Durations } from "../inbox/attempts.ts";
@@ -107,7 +107,7 @@ ${hourChart(`Handled events by the time from acceptance to done${about}`, DONE_S
 
 const REFUSAL_TONES = ["bad", "warn", "busy", "calm"] as const;
 
-/** The codes that came most have a colour of their own, the others share one. */
+/** Draws the refusals. Each of the most frequent codes has its own colour. All other codes share one. */
 function refusalChart(view: View, refusals: readonly HourlyRefusals[], since: number): Html {
   const all = link(view, "/refusals");
   if (refusals.length === 0) return html`<p class="empty">No request was refused in the last 24 hours.</p>`;

@@ -1,4 +1,5 @@
-// The checks of an event, for people: what was found when it came, what the policy of now says, and the claims of the edge's assertion.
+// The checks of an event, for people: the results when it arrived, the results by the current policy, and the claims of the edge's
+// assertion.
 
 import { html } from "hono/html";
 import { type EventExplanation, explainEvent } from "../../explain/event.ts";
@@ -15,9 +16,9 @@ export interface Explained {
   readonly checks: readonly Check[];
 }
 
-/** By what is in force at this moment. */
+/** Explains an event by the policy, the secrets and the lists that are current now. */
 export async function explainNow({ setting, now }: View, event: StoredEvent): Promise<Explained> {
-  // Read together, because a reload replaces both: secrets belong to the senders of their policy.
+  // Policy and secrets are read together, because a reload replaces both, and secrets belong to the senders of their policy.
   const by = { policy: setting.policy(), secrets: setting.secrets?.() ?? NO_SECRETS, lists: setting.lists?.() };
   const explanation = await explainEvent(event, by, now);
   return {
@@ -43,7 +44,7 @@ function table(label: string, checks: readonly Check[]): Html {
 <tbody>${checks.map(({ what, verdict, evidence }) => html`<tr><th scope="row">${folded(what)}</th><td>${badge(VERDICTS[verdict], verdict)}</td><td>${folded(evidence)}</td></tr>`)}</tbody></table></div>`;
 }
 
-/** The claims that the origin compared with the event and stored. Undefined without an edge. */
+/** Returns the claims that the origin compared with the event and stored. Undefined without an edge. */
 export function claimsOf(event: StoredEvent): Readonly<Record<string, string>> | undefined {
   const { issuer, jti, id, sender, request, contentDigest, certificate } = event;
   if (issuer === "direct") return undefined;

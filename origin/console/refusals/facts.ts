@@ -1,4 +1,4 @@
-// What a refusal means, who has to act, and how: for the codes of our tables.
+// Says for the codes of our tables what a refusal means, who has to act, and what to do.
 
 import { OPERATIONAL_CODES } from "../../../core/log-words.ts";
 import { type Problem, REFUSALS } from "../../../core/refusal.ts";
@@ -6,14 +6,14 @@ import type { KeptRefusal } from "../../inbox/refusals/refusals.ts";
 import { REFUSAL_ADVICE } from "../../refusal-advice.ts";
 import { isoOf } from "../show.ts";
 
-/** Of a year with four digits. */
+/** The end of the last year with four digits, in Unix seconds. */
 const MAX_SECONDS = 253_402_300_800;
 
 export interface Explained {
   readonly meaning: string;
-  /** Who has to act. */
+  /** The person who has to act. */
   readonly who: string;
-  /** Empty if nobody has to. */
+  /** Empty if nobody has to act. */
   readonly what: string;
 }
 
@@ -23,11 +23,11 @@ export function explain({ code, line }: Pick<KeptRefusal, "code" | "line">): Exp
     return { meaning: REFUSALS[code][1], who, what };
   }
   if (isCode(OPERATIONAL_CODES, code)) return OPERATIONAL_CODES[code];
-  // A failed handshake says its cause and its remedy itself.
+  // A log line about a failed handshake contains its cause and its remedy.
   return { meaning: textOf(line["cause"]) || "a handshake that failed", who: "sender", what: textOf(line["remedy"]) };
 }
 
-/** What the sender was told. Undefined for a code that is none of a refusal of ours. */
+/** Returns the problem that the sender got. Undefined if the code is not one of our refusals. */
 export function problemOf(code: string): Problem | undefined {
   return isCode(REFUSALS, code) ? REFUSALS[code][0] : undefined;
 }
@@ -40,7 +40,7 @@ export function textOf(value: unknown): string {
   return value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Members of a line that every refusal may have, or that the page shows by themselves. */
+/** The members of a line that every refusal may have, or that the page shows in another place. */
 const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   ...[
     "at",
@@ -59,7 +59,7 @@ const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   ...["code", "problem", "status", "why", "nearMiss", "verdict", "leftOut", "listener", "factors"],
 ]);
 
-/** What was compared, as in `declared` and `received`: the members that this refusal has alone. */
+/** Returns the members that only this refusal has. They are the compared values, for example `declared` and `received`. */
 export function detailsOf({ code, line }: Pick<KeptRefusal, "code" | "line">) {
   const isHandshake = problemOf(code) === undefined;
   const isShown = (name: string) =>
@@ -69,7 +69,7 @@ export function detailsOf({ code, line }: Pick<KeptRefusal, "code" | "line">) {
   );
 }
 
-/** Unix seconds in lines. */
+/** The members of a line that are Unix seconds. */
 const TIMES: ReadonlySet<string> = new Set(["notBefore", "notAfter", "thisUpdate", "nextUpdate", "timestamp", "now"]);
 
 function detailOf(name: string, value: unknown): string {
@@ -77,11 +77,11 @@ function detailOf(name: string, value: unknown): string {
   return Array.isArray(value) ? value.map(textOf).join(", ") : textOf(value);
 }
 
-/** The entry of the policy that came nearest. */
+/** The entry of the policy that is nearest to the certificate. */
 export interface NearMiss {
   readonly sender: string;
   readonly entry: string;
-  /** What the certificate lacked, as in `subject.CN`. */
+  /** The members that the certificate did not match, for example `subject.CN`. */
   readonly failed: readonly string[];
 }
 
@@ -91,7 +91,7 @@ export function nearMissOf({ line }: Pick<KeptRefusal, "line">): NearMiss | unde
   return { sender: textOf(sender), entry: textOf(entry), failed: Array.isArray(failed) ? failed.map(textOf) : [] };
 }
 
-/** The members of a kept refusal in JSON. */
+/** Returns the members of a kept refusal for JSON. */
 export function describeRefusal(refusal: KeptRefusal) {
   const { at, sequence, ...facts } = refusal;
   return { sequence, at: new Date(at).toISOString(), ...facts, ...explain(refusal) };

@@ -1,4 +1,5 @@
-// One refused request: what it means, what to change, the certificate that came, and the whole line of the log.
+// The page of one refused request. It says what the refusal means and what to change, and shows the presented certificate and the
+// whole log line.
 
 import { html } from "hono/html";
 import { placeOf } from "../../../core/policy/policy.ts";
@@ -38,7 +39,10 @@ async function noSuchRefusal(c: ConsoleContext, view: View) {
   }));
 }
 
-/** The certificate in PEM, with what came with it: for the command that accepts it. */
+/**
+ * Returns the certificate in PEM, with the certificates that were sent with it. It is for the command that accepts the
+ * certificate.
+ */
 export async function refusedCertificate(c: ConsoleContext, view: View, sequence: string) {
   const refusal = await find(view, sequence);
   if (refusal?.certificate === undefined) return await noSuchRefusal(c, view);
@@ -69,14 +73,14 @@ ${certificate === undefined ? "" : certificateSection(certificate, code)}
 <section aria-labelledby="line"><h2 id="line">Line of the log</h2>${showBody(new TextEncoder().encode(JSON.stringify(refusal.line)), "pretty", "The line as JSON")}</section>`;
 }
 
-/** What was wanted and what was received, where the line has it. */
+/** Shows the expected and the received values, if the line has them. */
 function details(refusal: KeptRefusal): Html {
   const facts = detailsOf(refusal);
   if (facts.length === 0) return html``;
   return factList(facts.map(([name, value]) => [name, folded(value)]));
 }
 
-/** What Cloudflare found, where that decided. */
+/** Shows what Cloudflare found, if Cloudflare's verdict decided. */
 function verdict({ code, line }: KeptRefusal): Html {
   const found = line["verdict"];
   return code.startsWith("platform_") && typeof found === "string"
@@ -86,7 +90,10 @@ function verdict({ code, line }: KeptRefusal): Html {
 
 const WHOLE = "Every step of the decision, by the current policy:";
 
-/** How the command is announced. It has no assertion and no body: refusals by those have no entry, because it would not repeat them. */
+/**
+ * The text before the command. The command has no assertion and no body. So refusals because of an assertion or a body have no
+ * entry here, because the command would not repeat them.
+ */
 const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "not-found": WHOLE,
   "method-not-allowed": WHOLE,
@@ -97,17 +104,17 @@ const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "credentials-required": "Every step, by the current policy. Add the headers (--header):",
 };
 
-/** The command that goes through every step again. */
+/** Shows the command that repeats every step. */
 function explanation({ setting: { places } }: View, { id, code }: KeptRefusal): Html | undefined {
   const problem = problemOf(code);
   const about = problem === undefined ? undefined : EXPLAINED[problem];
-  // This one needs what the edge decided.
+  // This refusal depends on what the edge decided, so the command cannot repeat it.
   if (id === "" || about === undefined || code === "sender_mismatch") return undefined;
   return html`<p class="dim">${about}</p>
 ${command(`countersign explain --decision ${shellWord(id)} --inbox ${shellWord(places.inbox)} --policy ${shellWord(places.policy)}`)}`;
 }
 
-/** Codes for which another entry in the policy would make the difference. */
+/** The codes for which another entry in the policy would accept the request. */
 const ACCEPTABLE: ReadonlySet<string> = new Set(["sender_not_allowed", "issuer_unknown"]);
 
 function accept(view: View, refusal: WholeRefusal): Html | undefined {
@@ -126,7 +133,7 @@ function accept(view: View, refusal: WholeRefusal): Html | undefined {
 ${command(`countersign policy add --policy ${policy} --sender ${name === "" ? `SENDER${routeOptions(route)}` : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
 }
 
-/** A sender that is new may call no route yet. */
+/** Returns the options for a route, because a new sender may not be allowed to call any route yet. */
 function routeOptions(route: string): string {
   if (route === "") return "";
   const [host, path] = placeOf({ path: route });
@@ -153,13 +160,13 @@ function requestSection(refusal: KeptRefusal): Html {
   ])}</section>`;
 }
 
-/** The line tells of a certificate whose bytes are not kept, too. */
+/** Returns a name from the log line. The line has it even if the bytes of the certificate are not kept. */
 function textIn(line: KeptRefusal["line"], member: "subject" | "issuer"): Html | undefined {
   const { [member]: value } = Object(line["certificate"]) as Record<string, unknown>;
   return typeof value === "string" ? folded(value) : undefined;
 }
 
-/** Whether the refusal came before the certificate was proven. */
+/** Returns true if the request was refused before the certificate was proven. */
 function isBeforeProof(code: string): boolean {
   const problem = problemOf(code);
   return problem === undefined || problem === "certificate-not-proven" || code.startsWith("assertion_");
