@@ -1,12 +1,12 @@
-// How many events were accepted when, and whether anything changed: for whoever watches an inbox. There is no index on the time, so
-// a few rows show between which of them a span lies.
+// Counts the events that were accepted in each span of time, and finds out whether anything changed. It is for programs and people
+// that watch an inbox. There is no index on the time. So a few rows are read, which show where in the table a span begins.
 
 import { narrow, SELECT_ENDS, type SequenceRange, selectSamples } from "./events/filter.ts";
 import type { Ask } from "./events/pages.ts";
 import type { Row } from "./events/row.ts";
 import type { Activity, ActivitySpan } from "./inbox.ts";
 
-/** Up to this number of rows, the time of each is read. */
+/** Up to this number of rows, the time of every row is read. */
 const MAX_READ_ROWS = 10_000;
 
 export interface Spans {
@@ -24,7 +24,7 @@ export async function readActivity(ask: Ask, spans: Spans): Promise<Activity> {
   return { spans: toSpans(rows, spans), isExact };
 }
 
-/** The rows of the spans, and some before them. */
+/** Finds the rows of the spans. The range may also have some rows before them. */
 export async function findRange(ask: Ask, { since }: Spans): Promise<SequenceRange | undefined> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
@@ -48,7 +48,10 @@ async function countByTime(ask: Ask, { since, seconds, count }: Spans, { first, 
   );
 }
 
-/** The rows between two samples count for the span in which the later of them was accepted. */
+/**
+ * Counts without reading the time of every row. A row between two samples counts for the span in which the later sample was
+ * accepted.
+ */
 async function countByPlace(ask: Ask, { since, seconds, count }: Spans, range: SequenceRange): Promise<Row[]> {
   const samples = await readSamples(ask, range);
   const starts = Array.from({ length: count + 1 }, (_, span) => {
@@ -78,7 +81,7 @@ function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): Activi
   });
 }
 
-/** The newest event, the last end, the work that comes next, and the newest refusal. */
+/** Selects the newest event, the last end of an event, the first and the last due time, and the newest refusal. */
 const SELECT_PULSE = `
   SELECT (SELECT max(sequence) FROM event) AS accepted,
     (SELECT max(changed_at) FROM work WHERE due_at IS NULL) AS finished,

@@ -1,5 +1,5 @@
-// How long attempts took, and how long events waited until they were done: by the hour of their acceptance, from what is stored.
-// Of many events a sample is read, so that it takes a limited time.
+// Counts the durations of attempts, and the times from acceptance until an event was done, by the hour of acceptance. Stored
+// values are read. If there are many events, only a sample is read, so that it takes a limited time.
 
 import { findRange, type Spans } from "./activity.ts";
 import { DURATION_LIMITS, type DurationSpan, type Durations } from "./attempts.ts";
@@ -7,7 +7,7 @@ import type { SequenceRange } from "./events/filter.ts";
 import type { Ask } from "./events/pages.ts";
 import type { Row } from "./events/row.ts";
 
-/** Each event has few records of attempts. */
+/** The largest number of events in a sample. Each event has only a few records of attempts. */
 const MAX_SAMPLES = 2_000;
 
 export async function readDurations(ask: Ask, spans: Spans): Promise<Durations> {
@@ -18,7 +18,10 @@ export async function readDurations(ask: Ask, spans: Spans): Promise<Durations> 
   return { spans: toSpans(rows, spans, step), isExact: step === 1 };
 }
 
-/** Counts by kind, span and place among the limits. Each event of the sample is read once; SQLite keeps the order of a CROSS JOIN. */
+/**
+ * Counts by kind, span, and place among the limits. Each event of the sample is read once, because SQLite keeps the order of a
+ * CROSS JOIN.
+ */
 function selectDurations({ since, seconds, count }: Spans, { first, last }: SequenceRange, step: number): string {
   const select = (kind: keyof typeof DURATION_LIMITS, milliseconds: string, source: string, condition: string) => `
     SELECT '${kind}' AS kind, (base.accepted_at - ${since}) / ${seconds} AS span,
@@ -38,7 +41,7 @@ function selectDurations({ since, seconds, count }: Spans, { first, last }: Sequ
     UNION ALL ${select("untilDone", "work.changed_at - base.accepted_at * 1000", "work", isDone)}`;
 }
 
-/** The number of limits that are not above the duration. */
+/** Returns SQL for the place of a duration among the limits: the number of limits that are not larger than the duration. */
 function placeAmong(milliseconds: string, limits: readonly number[]): string {
   const cases = limits.map((limit, place) => `WHEN ${milliseconds} < ${limit} THEN ${place}`);
   return `CASE ${cases.join(" ")} ELSE ${limits.length} END`;

@@ -1,4 +1,4 @@
-// The durable inbox. It stores an event before the sender is told that it arrived, and the certificates that senders presented.
+// The durable inbox. It stores an event before the sender gets a response. It also stores the certificates that senders presented.
 
 import type { Factor } from "../../core/admission/candidate.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../../core/delivery/delivery.ts";
@@ -6,7 +6,10 @@ import type { Acceptance, AcceptDelivery, AssertionId } from "../accept.ts";
 import type { Durations, EventHistory } from "./attempts.ts";
 import type { RefusalReader, RefusalStore } from "./refusals/refusals.ts";
 
-/** A certificate with which a sender was accepted, and its intermediates. Names as in CertificateFacts, times in Unix seconds. */
+/**
+ * A certificate with which a sender was accepted, and its intermediates. Names are as in CertificateFacts. Times are in Unix
+ * seconds.
+ */
 export interface SeenCertificate {
   readonly sender: string;
   readonly subject: string;
@@ -14,26 +17,29 @@ export interface SeenCertificate {
   readonly sha256: string;
   readonly spkiSha256: string;
   readonly notAfter: number;
-  /** Base64 DER, as presented. */
+  /** The certificate in base64 DER, as presented. */
   readonly der: string;
   readonly intermediates: readonly string[];
   readonly firstSeen: number;
-  /** At most an hour earlier than the last event with this certificate. */
+  /** The time of the last event with this certificate. It may be up to an hour too early. */
   readonly lastSeen: number;
 }
 
-/** When a sender was accepted. Times in Unix seconds. */
+/** The times at which a sender was accepted, in Unix seconds. */
 export interface SeenSender {
   readonly sender: string;
-  /** Of its latest event. With a certificate at most an hour earlier, unless the event is among the latest 10,000. */
+  /**
+   * The time of the sender's latest event. For a sender with a certificate, it may be up to an hour too early if the event is not
+   * among the latest 10,000.
+   */
   readonly lastSeen: number;
-  /** Certificates with different intermediates count as different ones. */
+  /** The number of certificates. Certificates with different intermediates are counted separately. */
   readonly certificates: number;
-  /** Of its first certificate that is still known. Undefined if none is. */
+  /** The time of the sender's first certificate that is still known. Undefined if none is known. */
   readonly firstCertificate: number | undefined;
 }
 
-/** The bytes are missing only if somebody deleted them from the store. */
+/** A certificate, as an event has it. Its bytes are missing only if somebody deleted them from the store. */
 export type StoredCertificate = Omit<CertificateFacts, "der" | "intermediates"> &
   Partial<Pick<CertificateFacts, "der" | "intermediates">>;
 
@@ -43,7 +49,7 @@ export interface StoredEvent {
   readonly id: string;
   readonly issuer: string;
   readonly jti: string;
-  /** Unix seconds. */
+  /** The time of acceptance in Unix seconds. */
   readonly acceptedAt: number;
   readonly sender: string;
   readonly request: RequestFacts;
@@ -60,13 +66,13 @@ export interface StoredEvent {
   readonly policyDigest: string;
 }
 
-/** A known sender presented something for the first time. It was accepted all the same. */
+/** A known sender presented something for the first time. The event was accepted nevertheless. */
 export interface FirstSight {
   readonly what: "new key" | "new issuer" | "new intermediate";
   readonly sender: string;
   /** The id of the event. */
   readonly id: string;
-  /** What the sender presented before, and since when, in Unix seconds. */
+  /** What the sender presented before, and the time in Unix seconds since which it presented that. */
   readonly old: string;
   readonly since: number;
   readonly new: string;
@@ -81,109 +87,112 @@ export type EventState = "waiting" | "leased" | "done" | "dead";
 /** The work on an event, which changes after the event was stored. */
 export interface EventWork {
   readonly state: EventState;
-  /** How many attempts were started. */
+  /** The number of attempts that were started. */
   readonly attempts: number;
   /** Unix milliseconds at which the next attempt may start. */
   readonly dueAt: number;
-  /** Why the last attempt failed, or why it is dead. */
+  /** The reason why the last attempt failed, or why the event is dead. */
   readonly reason: string | undefined;
-  /** Unix seconds. Undefined if the event is neither done nor dead. */
+  /** The time in Unix seconds at which the event became done or dead. Undefined if it is neither. */
   readonly finishedAt: number | undefined;
-  /** Whether another event of the sender has the same key, method and target, but other bytes. */
+  /** True if another event of the sender has the same key, method and target, but other bytes. */
   readonly hasConflict: boolean;
-  /** How often the same event arrived again. */
+  /** The number of times that the same event arrived again. */
   readonly duplicates: number;
-  /** How often an operator ran the event again after it was done. */
+  /** The number of times that an operator ran the event again after it was done. */
   readonly reruns: number;
 }
 
-/** The right to attempt one event, which no other process has until the lease expires. */
+/** The right to attempt one event. No other process has this right until the lease expires. */
 export interface Lease {
   readonly event: StoredEvent;
-  /** 1 for the first attempt. */
+  /** The number of the attempt. The first attempt has the number 1. */
   readonly attempt: number;
-  /** When it was leased, in Unix milliseconds. */
+  /** The time at which the event was leased, in Unix milliseconds. */
   readonly beganAt: number;
-  /** Unix milliseconds. After this time another process may lease the event. */
+  /** The end of the lease in Unix milliseconds. After this time another process may lease the event. */
   readonly until: number;
   readonly token: string;
 }
 
 /**
- * The operations that dispatch needs of an inbox. Each promise resolves after the commit. `false`: the lease was lost, and
- * nothing was changed.
+ * The operations of an inbox that dispatch needs. Each promise resolves after the commit. The result `false` means that the lease
+ * was lost and nothing was changed.
  */
 export interface WorkQueue {
   /**
-   * Leases events that are due, the oldest first. Never leases two events of one sender and order key at the same time, or one
-   * before an earlier one is done or dead. Expired leases are due again. Returns as many events as their bodies fit into
-   * `maxBytes`, but at least one.
+   * Leases events that are due, the oldest first. Never leases two events with the same sender and order key at the same time.
+   * Never leases an event before the earlier events with its sender and order key are done or dead. An event whose lease has
+   * expired is due again. Returns as many events as have bodies that fit into `maxBytes` together, but at least one.
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
-  /** `status` of this and the next two: the HTTP status of the response, for the record of the attempt. */
+  /** `status` is the HTTP status of the response, for the record of the attempt. The next two methods have it too. */
   complete(lease: Lease, status?: number): Promise<boolean>;
   retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean>;
   /** Makes the event dead. */
   bury(lease: Lease, reason: string, status?: number): Promise<boolean>;
-  /** Returns leases: their attempts do not count. Those that were begun are recorded. */
+  /** Gives leases back. Their attempts do not count. Attempts that were begun are recorded. */
   release(leases: readonly Lease[], options?: { readonly wasBegun: boolean }): Promise<void>;
-  /** Milliseconds until claim may find something, by the store's clock. Undefined if nothing waits. */
+  /** Returns the milliseconds until claim may find something, by the store's clock. Undefined if nothing waits. */
   nextDueIn(): Promise<number | undefined>;
 }
 
-/** Which done events to run again: those with these ids, or all that match a filter. */
+/** Selects the done events to run again: the events with these ids, or all events that match a filter. */
 export interface RerunOptions {
   readonly ids?: readonly string[];
   readonly filter?: EventFilter;
-  /** Only counts, and changes nothing. */
+  /** If true, events are only counted, and nothing is changed. */
   readonly isTrial: boolean;
 }
 
 export interface Rerun {
-  /** Events that run again. */
+  /** The number of events that run again. */
   readonly events: number;
-  /** Done events that are left out because their bodies are deleted. */
+  /** The number of done events that are left out because their bodies are deleted. */
   readonly erased: number;
-  /** Done events that are left out because they were dropped and never handled. If ids are given, dropped events are not left out. */
+  /**
+   * The number of done events that are left out because they were dropped and never handled. If ids are given, dropped events are
+   * not left out.
+   */
   readonly dropped: number;
 }
 
-/** How many events of an inbox are not done, each state counted up to 100,000. */
+/** The number of events of an inbox that are not done. Each state is counted up to 100,000. */
 export interface Backlog {
   readonly waiting: number;
   readonly leased: number;
   readonly dead: number;
-  /** When the oldest event that is neither done nor dead was accepted, in Unix seconds; undefined if there is none. */
+  /** The time in Unix seconds at which the oldest event that is neither done nor dead was accepted. Undefined if there is none. */
   readonly oldestAcceptedAt: number | undefined;
 }
 
-/** How long finished events are kept. Facts are kept longer than bodies. Refused requests are kept as long as bodies. */
+/** The time for which finished events are kept. Facts are kept longer than bodies. Refused requests are kept as long as bodies. */
 export interface Retention {
   readonly bodySeconds: number;
   readonly eventSeconds: number;
 }
 
-/** A route as the policy names it. A host has a dot or a port, or is this machine. */
+/** A route as the policy names it. A host has a dot or a port, or it is `localhost`. */
 export const ROUTE_NAME = /^(?:[^/?*#\s]*[.:][^/?*#\s]*|localhost)?\/(?:[^?*#\s]*|(?:[^?*#\s]*\/)?\*)$/;
 
 export interface EventFilter {
   readonly state?: EventState | undefined;
   readonly sender?: string | undefined;
-  /** Unix seconds of acceptance: `since` inclusive, `until` exclusive. */
+  /** The times of acceptance in Unix seconds: `since` inclusive, `until` exclusive. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
   /** A route as in the policy: a path, or a prefix that ends in `/*`. */
   readonly route?: string | undefined;
-  /** As it is stored, or the text of its only part. */
+  /** An event key as it is stored, or the text of its only part. */
   readonly eventKey?: string | undefined;
-  /** If true: only events with a conflict. */
+  /** If true, only events with a conflict match. */
   readonly hasConflict?: boolean | undefined;
-  /** At most this number of events, the newest first. */
+  /** The largest number of events in the result. The newest events are returned first. */
   readonly limit: number;
 }
 
-/** Where to continue reading many events. */
+/** The place at which to continue reading many events. */
 export interface EventCursor {
   readonly first: number;
   readonly last: number;
@@ -195,11 +204,14 @@ export interface EventPage {
   readonly next: EventCursor | undefined;
 }
 
-/** Which events to list, the newest first. Unlike `events`, a search has an end: it says where to continue. */
+/**
+ * Selects the events for a list, the newest first. Unlike `events`, this search has a time limit. Its result says where to
+ * continue.
+ */
 export interface NewestQuery extends EventFilter {
-  /** A whole event id or event key; if there is none, a part of one, whatever its case. */
+  /** A whole event id or event key. If no event has it, it is searched as a part of an id or key, in upper or lower case. */
   readonly text?: string | undefined;
-  /** `next` of the page before. */
+  /** The value of `next` from the page before. */
   readonly before?: number | undefined;
 }
 
@@ -215,15 +227,15 @@ export interface NewestPage {
   /** Pass it as `before` to continue. Undefined if there are no older events. */
   readonly next: number | undefined;
   /**
-   * If the search ended before the page was full although there are older events: when the oldest event that was looked at was
-   * accepted, in Unix seconds.
+   * Set if the search ended before the page was full although there are older events. It is the time in Unix seconds at which the
+   * oldest examined event was accepted.
    */
   readonly searchedTo: number | undefined;
 }
 
-/** How many events were accepted in one span of time, and what became of them by now. */
+/** The number of events that were accepted in one span of time, by their current state. */
 export interface ActivitySpan {
-  /** Unix seconds, inclusive. */
+  /** The start of the span in Unix seconds, inclusive. */
   readonly from: number;
   readonly done: number;
   readonly unfinished: number;
@@ -232,49 +244,55 @@ export interface ActivitySpan {
 
 export interface Activity {
   readonly spans: readonly ActivitySpan[];
-  /** False if there are so many events that an event near the end of a span may be counted in the next one. */
+  /** False if there are very many events. Then an event near the end of a span may be counted in the next span. */
   readonly isExact: boolean;
 }
 
 export interface InboxReader {
   /**
-   * Every certificate with which senders were accepted, in the order in which it was first seen. If `sha256` is given, only those
-   * with this digest.
+   * Returns every certificate with which senders were accepted, in the order in which it was first seen. If `sha256` is given,
+   * returns only certificates with this digest.
    */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
-  /** The certificates with which each of the senders was accepted last, at most MAX_WATCHED_CERTIFICATES for each. */
+  /** Returns for each of the senders the certificates with which it was accepted last, at most MAX_WATCHED_CERTIFICATES. */
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
-  /** The event with this id. */
+  /** Returns the event with this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
-  /** The attempts of the event with this id. Undefined if there is no such event. */
+  /** Returns the attempts of the event with this id. Undefined if there is no such event. */
   attempts(id: string): Promise<EventHistory | undefined>;
   events(filter: EventFilter): Promise<(Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number })[]>;
   /**
-   * Events with their bodies, the oldest first, in pages of a limited number of bytes. Events accepted after the first page was
-   * read are not included. `limit` applies to a page.
+   * Returns events with their bodies, the oldest first, in pages of a limited number of bytes. Events that were accepted after the
+   * first page was read are not included. `limit` applies to one page.
    */
   page(filter: EventFilter, cursor?: EventCursor): Promise<EventPage>;
-  /** The newest events that match, for a list in pages. Takes a limited time, however many events there are. */
+  /** Returns the newest events that match, for a list in pages. Takes a limited time for any number of events. */
   newest(query: NewestQuery): Promise<NewestPage>;
-  /** Events by time: `count` spans of `seconds`, the first of which begins at `since` (Unix seconds). */
+  /** Returns the number of events by time: `count` spans of `seconds`. The first span begins at `since` (Unix seconds). */
   activity(since: number, seconds: number, count: number): Promise<Activity>;
-  /** How long attempts took, and events waited until they were done, by the same spans. Takes a limited time, however many there are. */
+  /**
+   * Returns for the same spans how long attempts took, and how long events waited until they were done. Takes a limited time for
+   * any number of events.
+   */
   durations(since: number, seconds: number, count: number): Promise<Durations>;
-  /** A text that is another one after an event was accepted the work on an event changed, or a request was refused. Costs a few look-ups in indexes. */
+  /**
+   * Returns a text. It differs from the text before if an event was accepted, the work on an event changed, or a request was
+   * refused. Costs a few look-ups in indexes.
+   */
   pulse(): Promise<string>;
-  /** The senders that were accepted: those with a certificate, and those of the latest 10,000 events. */
+  /** Returns the senders that were accepted: the senders with a certificate, and the senders of the latest 10,000 events. */
   senders(): Promise<SeenSender[]>;
   readonly refusals: RefusalReader;
   close(): Promise<void>;
 }
 
-/** Every accepted event, kept until `prune` deletes it. Call `close` last. */
+/** Holds every accepted event until `prune` deletes it. Call `close` last. */
 export interface Inbox extends InboxReader {
-  /** Replay check, duplicate check and storage in one commit. Acceptances at the same time share a commit. */
+  /** Checks for replays and duplicates and stores the event, in one commit. Acceptances at the same time share a commit. */
   readonly accept: AcceptDelivery;
   /**
-   * Like `accept`, but also leases the event to this process at once, for a response that waits for the handler. Only `stored`,
-   * without a lease, if an earlier event of its order key is not finished yet.
+   * Works like `accept`, but also leases the event to this process at once, for a response that waits for the handler. If an
+   * earlier event of its order key is not finished yet, the event is only stored, without a lease.
    */
   acceptLeased(
     delivery: Delivery,
@@ -283,19 +301,22 @@ export interface Inbox extends InboxReader {
   ): Promise<{ readonly lease: Lease } | Acceptance>;
   readonly work: WorkQueue;
   readonly refusals: RefusalStore;
-  /** Makes a dead or waiting event due before all others. A dead event gets new attempts. False if there is no such event. */
+  /**
+   * Makes a dead or waiting event due before all others. A dead event gets new attempts. Returns false if there is no such event.
+   */
   retryNow(id: string): Promise<boolean>;
-  /** Makes a waiting or dead event done without handling it. False if there is no such event. */
+  /** Makes a waiting or dead event done without handling it. Returns false if there is no such event. */
   drop(id: string, reason: string): Promise<boolean>;
   /**
-   * Makes done events due again, all or none, with new attempts, and in order if they have an order key. Skips events that are
-   * not done. Rejects if a later event of an order key is being handled, or was handled and is not among them.
+   * Makes done events due again, all of them or none. They get new attempts, and run in order if they have an order key. Events
+   * that are not done are skipped. Rejects if a later event of an order key is being handled. Also rejects if a later event was
+   * handled and is not among the selected events.
    */
   rerun(options: RerunOptions): Promise<Rerun>;
-  /** Deletes a limited number of entries that are older than the rule allows. Returns how many rows changed. */
+  /** Deletes a limited number of entries that are older than the rule allows. Returns the number of changed rows. */
   prune(retention: Retention): Promise<number>;
-  /** The number of stored events. */
+  /** Returns the number of stored events. */
   count(): Promise<number>;
-  /** What is not done. */
+  /** Returns how many events are not done. */
   backlog(): Promise<Backlog>;
 }

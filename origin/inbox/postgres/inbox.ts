@@ -1,4 +1,4 @@
-// The inbox in PostgreSQL. Several origins may share its work. When a commit returns, it is on the server's disk.
+// The inbox in PostgreSQL. Several origins may share its work. When a commit returns, its data is on the server's disk.
 
 import type { Delivery } from "../../../core/delivery/delivery.ts";
 import type { Acceptance, AssertionId } from "../../accept.ts";
@@ -21,12 +21,12 @@ import { prunePostgres } from "./retention.ts";
 import { preparePostgres, requirePostgresVersion } from "./schema.ts";
 import { PostgresWork } from "./work.ts";
 
-/** While one batch waits for the server's disk, the next one can be sent. */
+/** The number of batches that are sent at the same time. While one waits for the server's disk, the next can be sent. */
 const BATCHES = 2;
 const POOLED =
   "a connection pooler answers: at the database's direct address there is a hop less, and statements are prepared only once";
 
-/** See openInbox. `name` is the location without its password. */
+/** openInbox describes it. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
   return await withPool(url, { isReadOnly: false }, async (pool, { address, isPooled }) => {
     await preparePostgres(pool, name);
@@ -40,7 +40,7 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
   });
 }
 
-/** See openInboxReader. */
+/** openInboxReader describes it. */
 export async function openPostgresReader(url: string, name: string): Promise<InboxReader> {
   return await withPool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
@@ -145,7 +145,9 @@ class PostgresInbox implements Inbox {
     return stored;
   }
 
-  /** The writes after the event itself: its certificate, if that was not written within the last hour, and its lease. */
+  /**
+   * Makes the writes that follow the event itself: its certificate, if that was not written within the last hour, and its lease.
+   */
   async #finish(client: Client, arrival: CertifiedArrival, insertion: Stored["insertion"]): Promise<Stored> {
     if (insertion.outcome !== "stored") return { insertion };
     const { delivery, now, presented, certificateId, leaseMilliseconds } = arrival;

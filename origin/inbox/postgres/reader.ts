@@ -1,4 +1,4 @@
-// Reads an inbox in PostgreSQL. Changes nothing in it.
+// Reads an inbox in PostgreSQL, and changes nothing in it.
 
 import { readActivity, readPulse } from "../activity.ts";
 import { readDurations } from "../durations.ts";
@@ -59,13 +59,13 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
   };
 }
 
-/** Statements are not prepared, because every text is different. */
+/** Runs statements that are not prepared, because every text is different. */
 export function askPostgres(pool: PostgresPool): Ask {
   return async (text, values) =>
     (await pool.transact((client) => client.queryPatiently(text, values))).rows as readonly Row[];
 }
 
-/** The driver's buffers are views of larger ones, and of Node's own type, so they are copied. */
+/** Copies the buffers of the driver, because they are views of larger buffers, and have Node's own type. */
 export function toPostgresEvent(row: Row): StoredEvent {
   const event = toEvent(row);
   return event.body === undefined ? event : { ...event, body: new Uint8Array(event.body) };

@@ -108,8 +108,8 @@ class SqliteInbox implements Inbox {
   async prune(retention: Retention): Promise<number> {
     const changed = await this.#writer.write(() => this.#retention.prune(retention, this.#clock()));
     if (changed > 0) this.#isErasedInLog = false;
-    // The log keeps deleted content until it is written over. With few events that is later than any retention rule allows, so it
-    // is emptied.
+    // SQLite's log keeps deleted content until later writes overwrite it. With few events, that would happen later than any
+    // retention rule allows. So the log is emptied.
     else if (!this.#isErasedInLog) this.#isErasedInLog = emptyLog(this.#database);
     return changed;
   }
@@ -127,16 +127,16 @@ class SqliteInbox implements Inbox {
     return this.#intake.conclude(arrival, stored);
   }
 
-  /** The certificate of nearly every event was written earlier; then only the event is inserted. */
+  /** Stores one event. The certificate of nearly every event is already written, so usually only the event is inserted. */
   #store(arrival: Arrival): Stored {
     const { delivery, assertion, presented, leaseMilliseconds } = arrival;
-    // Read inside the transaction: a claim may have corrected due times after a clock change since the event arrived, and no
-    // claim would find an event with a due time by the old clock.
+    // The time is read inside the transaction. Since the event arrived, a claim may have corrected due times after a clock change.
+    // Then no claim would find an event with a due time by the old clock.
     const now = Math.floor(this.#clock() / 1000);
     const known = this.#intake.findWritten(arrival);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };
-    // Written only now: a replay or a duplicate proves nothing about what its sender presents.
+    // The certificate is written only now, because a replay or a duplicate proves nothing about what its sender presents.
     const written = presented && known === undefined ? this.#certificates.write(presented, now) : undefined;
     if (written !== undefined) this.#events.setCertificate(insertion.sequence, written.id);
     const lease =

@@ -1,4 +1,4 @@
-// Reads an inbox file. Changes nothing in it.
+// Reads an inbox file, and changes nothing in it.
 
 import { DatabaseSync } from "node:sqlite";
 import { readActivity, readPulse } from "../activity.ts";
@@ -24,8 +24,8 @@ import { describeFileError, requireFile } from "./file.ts";
 import { readVersion, STEPS } from "./schema.ts";
 
 /**
- * Opens an inbox for reading, while others write to it.
- * @throws Error if there is no such file, or it is not an inbox of this version
+ * Opens an inbox for reading, while other processes write to it.
+ * @throws Error if there is no such file, or if it is not an inbox of this version
  */
 export function openSqliteReader(file: string): InboxReader {
   let database: DatabaseSync | undefined;
@@ -78,13 +78,13 @@ export function askSqlite(database: DatabaseSync): Ask {
   return promising((text, values) => database.prepare(text).all(...values));
 }
 
-/** Reads the event for a lease, by its sequence. */
+/** Returns a function that reads the event for a lease by its sequence. */
 export function leasedEventOf(database: DatabaseSync): (sequence: number) => Lease["event"] {
   const select = database.prepare(`SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.sequence = ?`);
   return (sequence) => toEvent(select.get(sequence) ?? {});
 }
 
-/** Gives a synchronous function the shape of an asynchronous one, whose errors are rejections. */
+/** Makes a synchronous function asynchronous. Its errors become rejections. */
 export function promising<Arguments extends unknown[], T>(read: (...given: Arguments) => T) {
   return (...given: Arguments): Promise<T> => new Promise((resolve) => resolve(read(...given)));
 }
