@@ -12,7 +12,7 @@ export interface CrlSettings {
   /** The policy file. Paths in the policy are relative to its directory. */
   readonly policy: string;
   readonly inbox: string;
-  /** Default: `crls` next to the inbox. */
+  /** The default is `crls` next to the inbox. */
   readonly crls?: string | undefined;
 }
 

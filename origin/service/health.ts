@@ -4,7 +4,7 @@
 import { messageOf } from "../../core/failure-chain.ts";
 import type { Inbox } from "../inbox/inbox.ts";
 
-/** The report of one process. Without problems, it is ready. */
+/** The report of one process. The process is ready if there are no problems. */
 export interface ProcessState {
   readonly pid: number;
   readonly problems: readonly string[];
@@ -12,7 +12,7 @@ export interface ProcessState {
 
 /** The interval between two reports of a process. */
 const REPORT_MILLISECONDS = 2_000;
-/** If the last report is older, the process counts as silent. */
+/** A process counts as silent if its last report is older than this. */
 const STALE_MILLISECONDS = 10_000;
 /** A process that has been silent for longer than this will not recover by itself. */
 const SILENT_MILLISECONDS = 60_000;

@@ -54,7 +54,7 @@ export interface Listening<T extends Loaded> extends RunningServer {
 
 /** The functions that receive the program's lines. */
 export interface Output {
-  /** A line of the log. */
+  /** Writes a line of the log. */
   readonly log: (line: LogLine) => void;
   /** Receives a line that is not part of the log, because it is about no request. */
   readonly warn: (line: LogLine) => void;
@@ -93,7 +93,7 @@ export interface OriginMode<T extends Loaded> extends WayIn<T> {
   /** The version of the program, for the metrics. */
   readonly version: string;
   readonly output: Output;
-  /** Undefined if events are only stored. Called in each process that serves. @throws ConfigurationError */
+  /** Returns undefined if events are only stored. Called in each process that serves. @throws ConfigurationError */
   readonly loadTarget: () => Promise<DispatchTarget | undefined>;
   /** Reads the current policy file without printing its warnings. @throws ConfigurationError */
   readonly readPolicy: () => Policy;

@@ -33,7 +33,7 @@ export function openLog(
   };
 }
 
-/** The certificates in the file, by share. Proven certificates have their own share, so strangers cannot fill it. */
+/** The certificates in the file by share. Proven certificates have their own share, so that strangers cannot fill it. */
 class Kept {
   readonly #shares = new Map<string, Set<string>>();
 

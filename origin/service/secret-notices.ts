@@ -39,8 +39,8 @@ function findFile(name: string): string | undefined {
 }
 
 /**
- * Reports each file that every user of this machine can read. Docker and Kubernetes mount secrets like this by default, so it is
- * not refused.
+ * Reports each file that every user of this machine can read. Docker and Kubernetes mount secrets like this by default, so such a
+ * file is not refused.
  */
 export function warnOfReadableSecrets(policy: Policy, warn: (line: LogLine) => void): void {
   if (!isReporter()) return;

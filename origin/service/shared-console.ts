@@ -1,4 +1,4 @@
-// The console of several processes. The primary serves it, so that there is one listener. It opens the inbox and the
+// The console of several processes. The primary serves it, so that there is only one listener. The primary opens the inbox and the
 // policy itself.
 
 import type { Secrets } from "../../core/admission/candidate.ts";

@@ -1,10 +1,10 @@
-// SIGINT and SIGTERM end a program in good order.
+// Handles SIGINT and SIGTERM, so that they end a program in good order.
 
 const END_SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /**
- * Ends the process on SIGINT and SIGTERM until the program handles them itself. Needed for process 1 of a container: the system
- * ignores a signal to process 1 that has no handler.
+ * Ends the process on SIGINT and SIGTERM until the program itself handles them. Process 1 of a container needs this, because the
+ * system ignores a signal to process 1 if there is no handler.
  */
 export function endOnSignals(): void {
   // For any other process, the default action is right, because it also tells the parent which signal ended the process.

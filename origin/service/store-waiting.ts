@@ -1,4 +1,4 @@
-// Waits at the start for the database, because both may be started at the same time.
+// Waits for the database at the start, because the database and the origin may be started at the same time.
 
 import { setTimeout as wait } from "node:timers/promises";
 import type { LogLine } from "../../core/log-line.ts";

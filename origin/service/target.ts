@@ -14,7 +14,7 @@ import type { Inbox } from "../inbox/inbox.ts";
 export interface DispatchTarget {
   readonly handler: Handler;
   readonly limits: Partial<DispatchLimits>;
-  /** The current signing keys of this origin, if it signs for an upstream. */
+  /** Returns the current signing keys of this origin. Undefined if it does not sign for an upstream. */
   readonly keys: (() => SigningKeys) | undefined;
   /** Files that `reload` reads again. A module is loaded only once, because Node caches it. */
   readonly files: readonly string[];

@@ -1,9 +1,12 @@
-// Calls back when one of some files changes, or when the process gets SIGHUP.
+// Calls back when one of the watched files changes, or when the process gets SIGHUP.
 
 import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 
-/** Editors and deployments write in several steps, so a change counts only when the next check finds the same state. */
+/**
+ * The interval between two checks. Editors and deployments write in several steps, so a change counts only if the next check finds
+ * the same state.
+ */
 const LOOK_MILLISECONDS = 250;
 
 /**
@@ -44,7 +47,10 @@ export function watchFiles(files: () => readonly string[], onChange: () => void)
   };
 }
 
-/** ctime is set only by the operating system, so it differs even for a copy that keeps the other times of a file. */
+/**
+ * Returns the version of a file. Only the operating system sets ctime, so it differs even for a copy that keeps the other times of
+ * a file.
+ */
 function versionOf(stats: BigIntStats | undefined): string | undefined {
   return stats && `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
 }

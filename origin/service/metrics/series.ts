@@ -9,7 +9,7 @@ const EXPIRY_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
 
 /** From 0.5 ms, about the time of a request, to 10 s, after which senders stop waiting. */
 const REQUEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** The upper end is higher here, because a handler may take as long as the deadline of an attempt. */
+/** The largest bucket is larger here, because a handler may take as long as the deadline of an attempt. */
 const ATTEMPT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
 
 export type Series = ReturnType<typeof defineSeries>;

@@ -1,4 +1,4 @@
-// The listener of the metrics and the probes, on a port of its own.
+// The listener for the metrics and the probes, on its own port.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -33,7 +33,7 @@ export async function serveMetrics(
   const server = createServer({ requireHostHeader: false }, passClear(answer, tell));
   logFaults(server, tell);
   await listen(server, { hostname, port });
-  // The metrics alone must not keep the process alive.
+  // The listener of the metrics must not keep the process alive.
   server.unref();
   return {
     url: `${urlOf("http", hostname, server)}/metrics`,

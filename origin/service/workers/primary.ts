@@ -12,7 +12,7 @@ export interface PrimaryOptions {
   readonly onReady: (url: string) => void;
   /** Called with every other message of a worker. */
   readonly onMessage: (message: object) => void;
-  /** Called when a worker ended unexpectedly. It is replaced. */
+  /** Called when a worker ended unexpectedly. The worker is replaced. */
   readonly onDeath: (death: LogLine) => void;
   /** Called before the workers get the signal to end. */
   readonly onStop: () => void;

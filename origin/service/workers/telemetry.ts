@@ -1,5 +1,5 @@
-// The telemetry of a worker: it sends reports to the primary, which counts for all of them. The primary serves the metrics, and logs
-// each expiry once.
+// The telemetry of a worker. The worker sends reports to the primary. The primary counts for all workers, serves the metrics, and
+// logs each expiry once.
 
 import type { Expiry } from "../../../core/policy/expiry.ts";
 import type { ProcessState } from "../health.ts";
@@ -19,7 +19,7 @@ export interface Report {
   readonly state?: ProcessState;
 }
 
-/** If the worker is killed, it loses the counts of the last half second. */
+/** Opens the telemetry of a worker. If the worker is killed, the counts of the last half second are lost. */
 export function openWorkerTelemetry(): Telemetry {
   const batch = new Batch();
   return {

@@ -1,4 +1,4 @@
-// One of several processes on one port, and its messages to the primary that started it.
+// A worker: one of several processes on one port. It sends messages to the primary that started it.
 
 import cluster from "node:cluster";
 
