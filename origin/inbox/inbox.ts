@@ -6,10 +6,7 @@ import type { Acceptance, AcceptDelivery, AssertionId } from "../accept.ts";
 import type { Durations, EventHistory } from "./attempts.ts";
 import type { RefusalReader, RefusalStore } from "./refusals/refusals.ts";
 
-/**
- * A certificate with which a sender was accepted, and its intermediates. Names are as in CertificateFacts. Times are in Unix
- * seconds.
- */
+/** A certificate with which a sender was accepted. Names are as in CertificateFacts, and times are in Unix seconds. */
 export interface SeenCertificate {
   readonly sender: string;
   readonly subject: string;
@@ -28,10 +25,7 @@ export interface SeenCertificate {
 /** The times at which a sender was accepted, in Unix seconds. */
 export interface SeenSender {
   readonly sender: string;
-  /**
-   * The time of the sender's latest event. For a sender with a certificate, it may be up to an hour too early if the event is not
-   * among the latest 10,000.
-   */
+  /** The time of the latest event. If that is not among the latest 10,000 events, it may be up to an hour too early. */
   readonly lastSeen: number;
   /** The number of certificates. Certificates with different intermediates are counted separately. */
   readonly certificates: number;
@@ -151,10 +145,7 @@ export interface Rerun {
   readonly events: number;
   /** The number of done events that are left out because their bodies are deleted. */
   readonly erased: number;
-  /**
-   * The number of done events that are left out because they were dropped and never handled. If ids are given, dropped events are
-   * not left out.
-   */
+  /** The number of done events that are left out because they were dropped, not handled. With ids, none is left out for this. */
   readonly dropped: number;
 }
 
@@ -204,10 +195,7 @@ export interface EventPage {
   readonly next: EventCursor | undefined;
 }
 
-/**
- * Selects the events for a list, the newest first. Unlike `events`, this search has a time limit. Its result says where to
- * continue.
- */
+/** Selects the newest events for a list. Unlike `events`, the search has a time limit, and its result says where to continue. */
 export interface NewestQuery extends EventFilter {
   /** A whole event id or event key. If no event has it, it is searched as a part of an id or key, in upper or lower case. */
   readonly text?: string | undefined;
@@ -226,10 +214,7 @@ export interface NewestPage {
   readonly events: readonly ListedEvent[];
   /** Pass it as `before` to continue. Undefined if there are no older events. */
   readonly next: number | undefined;
-  /**
-   * Set if the search ended before the page was full although there are older events. It is the time in Unix seconds at which the
-   * oldest examined event was accepted.
-   */
+  /** Set if the search ended before the page was full: the time of the oldest examined event, in Unix seconds. */
   readonly searchedTo: number | undefined;
 }
 
@@ -249,10 +234,7 @@ export interface Activity {
 }
 
 export interface InboxReader {
-  /**
-   * Returns every certificate with which senders were accepted, in the order in which it was first seen. If `sha256` is given,
-   * returns only certificates with this digest.
-   */
+  /** Returns all certificates with which senders were accepted, or those with this digest, in the order of their first use. */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
   /** Returns for each of the senders the certificates with which it was accepted last, at most MAX_WATCHED_CERTIFICATES. */
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
@@ -270,10 +252,7 @@ export interface InboxReader {
   newest(query: NewestQuery): Promise<NewestPage>;
   /** Returns the number of events by time: `count` spans of `seconds`. The first span begins at `since` (Unix seconds). */
   activity(since: number, seconds: number, count: number): Promise<Activity>;
-  /**
-   * Returns for the same spans how long attempts took, and how long events waited until they were done. Takes a limited time for
-   * any number of events.
-   */
+  /** Returns how long attempts took, and events waited until done, by the same spans. Takes a limited time. */
   durations(since: number, seconds: number, count: number): Promise<Durations>;
   /**
    * Returns a text. It differs from the text before if an event was accepted, the work on an event changed, or a request was
@@ -301,9 +280,7 @@ export interface Inbox extends InboxReader {
   ): Promise<{ readonly lease: Lease } | Acceptance>;
   readonly work: WorkQueue;
   readonly refusals: RefusalStore;
-  /**
-   * Makes a dead or waiting event due before all others. A dead event gets new attempts. Returns false if there is no such event.
-   */
+  /** Makes a dead or waiting event due before all others. A dead event gets new attempts. False if there is no such event. */
   retryNow(id: string): Promise<boolean>;
   /** Makes a waiting or dead event done without handling it. Returns false if there is no such event. */
   drop(id: string, reason: string): Promise<boolean>;

@@ -11,8 +11,8 @@ import { lockOrders, type OrderedRow, postponeBlocked, wakeNext } from "./order.
 import type { Client, PostgresPool, Queryable } from "./pool.ts";
 
 /**
- * The time after the clock went back in which other writes may still use the old time. They come from transactions in progress,
- * and from origins that have not read the server's clock since.
+ * After the clock went back, other writes may still use the old time for this long. They come from transactions in progress, and
+ * from origins that have not read the server's clock since.
  */
 const FOLLOWED_MILLISECONDS = 60_000;
 /** The interval between two checks for rows with the old time. Each check reads all unfinished events. */
