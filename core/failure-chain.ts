@@ -4,7 +4,7 @@
 /** Matches codes, names or messages of errors, and explains what they mean. */
 export type Meaning = readonly [codes: RegExp, meaning: string];
 
-/** The only meaning that applies to every runtime. */
+/** The meaning of a time-out. It is the only one that applies to every runtime; failure-cause.ts has those of Node. */
 export const LATE: Meaning = [
   /TIMEOUT$|^ETIMEDOUT$|^TimeoutError$/,
   "no answer in time: the host is slow, or a firewall drops packets to it",

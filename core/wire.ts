@@ -232,8 +232,8 @@ export const MAX_REFUSALS = 20_000;
 export const REFUSAL_BYTES = 1_664;
 export const REFUSED_CERTIFICATE_BYTES = 832;
 /**
- * The limits of refusals that wait to be written, and of refusals in one transaction. In a flood, a process keeps twice the first
- * number per second. Acceptances wait for a transaction for some milliseconds.
+ * The limits of refusals that wait to be written, and of refusals in one transaction. They are written twice a second. While a
+ * transaction of them runs, acceptances wait some milliseconds.
  */
 export const MAX_WAITING_REFUSALS = 256;
 export const MAX_REFUSALS_PER_WRITE = 64;

@@ -105,7 +105,8 @@ const host = string(
   ),
 );
 /**
- * With 72 retries, this limit gives at most eleven days. After fourteen days, a queue deletes a message and makes no dead letter.
+ * 72 retries of this length take at most eleven days, with the random fifth that deliver.ts adds. The queue deletes a message after
+ * fourteen days, without a dead letter.
  */
 const delaySeconds = whole(1, 10_800);
 const RETRY_SECONDS_FORM = "the first delay and the longest, in seconds";

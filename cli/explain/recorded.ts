@@ -1,5 +1,5 @@
-// Reads the request to explain from a stored event or from a decision in a log. Neither stores everything. This file knows which
-// parts are missing, so that a part that was not stored is not explained as a part that was not sent.
+// Reads the request to explain from a stored event or from a decision in a log. Both hold only parts of the request. The
+// question names the missing parts, so that the explanation does not say that the sender left them out.
 
 import { type Chain, type UnknownParts, urlOfTarget } from "../../origin/explain/question.ts";
 import { chainOf as chainOfEvent, platformOf as platformOfEvent } from "../../origin/explain/recalled.ts";

@@ -86,8 +86,8 @@ export function ruleOfRefusal(
 }
 
 /**
- * Returns the pointer to a member of the anchor, or to the anchor itself if it has no such member. An anchor without lists can be
- * the rule, because a certificate in a list is refused under every anchor.
+ * Returns the pointer to a member of the anchor, or to the anchor itself if it has no such member. A certificate that a
+ * list names is refused under every anchor, also under an anchor that has no lists.
  */
 function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];

@@ -12,7 +12,7 @@ export type Currency = "current" | "not yet" | "over";
 
 export type Statement = ReturnType<typeof statePolicy>;
 
-/** Returns the statement. Entries have the numbers of JSON pointers and of `policy remove`. It has only the names of secrets. */
+/** Returns the statement. Entries are numbered as in JSON pointers and in `policy remove`. Of a secret, it has the name. */
 export function statePolicy(document: PolicyDocument, policy: Policy, now: number) {
   const summary = summarize(policy);
   return {

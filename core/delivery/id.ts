@@ -25,7 +25,7 @@ export function formatAssertionId(milliseconds: number, random: Uint8Array): str
 function fill(milliseconds: number, random: Uint8Array): void {
   if (random.byteLength !== OCTETS) throw new RangeError(`${random.byteLength} octets, not ${OCTETS}`);
   octets.set(random);
-  // Does not use Buffer's methods, because their checks take longer than the rest of an id.
+  // Buffer's methods are not used: their argument checks take more time than all other work on an id.
   let rest = milliseconds;
   for (let index = TIME_OCTETS - 1; index >= 0; index -= 1) {
     octets[index] = rest;

@@ -15,7 +15,7 @@ export interface PolicyProblem extends ProblemCode {
 /** Formats a problem without its place. */
 export type TellProblem = (problem: ProblemCode) => string;
 
-/** Formats a problem for a program without the texts: the code, and the detail in parentheses. */
+/** Formats a problem for a program that does not load words.ts: the code, and the detail in parentheses. */
 export function codeOf({ code, detail }: ProblemCode): string {
   return detail === undefined ? code : `${code} (${detail})`;
 }

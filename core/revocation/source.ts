@@ -72,8 +72,8 @@ export function conditionToKeep(source: string, condition: Condition, isProven: 
 }
 
 /**
- * A forger may also replay an old genuine list, which is proven, with the validators of the newest list. Requesting the whole list
- * once a day limits this attack to a day.
+ * An attacker may answer with an old list, which is correctly signed, and with the ETag or Last-Modified of the newest list. Then
+ * every conditional request gets 304, and the old list stays. A request without a condition once a day limits this to a day.
  */
 const ASKED_WHOLE_SECONDS = 86_400;
 

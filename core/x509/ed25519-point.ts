@@ -1,5 +1,5 @@
-// Decides whether 32 octets are an Ed25519 public key that signatures can match (RFC 8032 §5.1). The runtimes do not check this
-// before they verify.
+// Checks that 32 octets are the encoding of a usable Ed25519 public key (RFC 8032 §5.1). The runtimes do not check this before they
+// verify.
 
 /** P and D are constants of RFC 8032. The field is the integers modulo P = 2^255 − 19. The curve is −x² + y² = 1 + Dx²y². */
 const P = 2n ** 255n - 19n;

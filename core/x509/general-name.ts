@@ -46,7 +46,7 @@ function readOther(values: DerReader): GeneralName {
   if (values.nextIs(FORM.registeredId)) values.oid(FORM.registeredId);
   else if (values.nextIs(FORM.otherName)) values.members(FORM.otherName, skipOtherName);
   else if (values.nextIs(FORM.ediPartyName)) values.members(FORM.ediPartyName, skipEdiPartyName);
-  // Only the rules of DER are checked, because the tag does not determine more of the form of ORAddress.
+  // Only the rules of DER are checked. The members of ORAddress are not read.
   else values.read(FORM.x400Address);
   return { kind: "other", tag: values.tag & 0x1f };
 }

@@ -58,8 +58,8 @@ export async function choose(view: View, action: Action): Promise<Choice> {
 }
 
 /**
- * Returns true if a filter selects the event for this action. An event that an operator dropped was never handled, so only its id
- * selects it to run again.
+ * Returns true if a filter selects the event for this action. A filter never runs an event again that an operator dropped, because
+ * it was never handled. To run it, the operator names its id.
  */
 function isMeant({ reason }: ListedEvent, action: Action): boolean {
   return action !== "run" || reason === undefined;

@@ -1,5 +1,5 @@
-// The only script of the console, as the browser gets it. Pages also work without it. If the inbox changes, it fetches the parts
-// with data-live again, while the page is visible and the reader has not paused it.
+// The only script of the console, as the browser gets it. Pages also work without it. When the inbox changes, the script
+// fetches the parts with data-live again, but not while the page is hidden or the reader has paused the updates.
 
 export const SCRIPT = `"use strict";
 (() => {

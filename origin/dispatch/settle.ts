@@ -1,5 +1,5 @@
-// Stores the outcomes of attempts and logs them. If the lease is lost, nothing is stored. Then the attempt of the process that now
-// has the lease counts.
+// Stores the outcomes of attempts and logs them. If the lease is lost, nothing is stored, because
+// another process has the lease and its attempt counts.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";

@@ -77,8 +77,8 @@ export function forwardTo(options: UpstreamOptions): Handler {
 async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: HandlerContext, options: UpstreamOptions) {
   const { issuer, audience, keys, clock = systemClock } = options;
   const now = clock();
-  // The upstream compares signatures with the time of receipt, so the claim has this time. If it is older than this limit, the
-  // upstream would refuse the claim.
+  // The upstream compares the time of a webhook signature with this claim. It refuses a claim that is older than the limit, so an
+  // older event gets the limit.
   const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
   const jti = formatAssertionId(now * 1000, takeRandom());
   const assertion = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });

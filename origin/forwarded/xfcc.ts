@@ -3,8 +3,8 @@
 import { malformed, readEscapedPem } from "./pem.ts";
 
 /**
- * The keys, in the order in which Envoy writes them. By, URI and DNS may repeat. The order is checked because Envoy neither quotes
- * nor escapes URI and DNS. Otherwise a certificate with `;Cert="…"` in a URI could add a Cert of its choice.
+ * The keys, in the order in which Envoy writes them. `By`, `URI` and `DNS` may repeat. Envoy neither quotes nor escapes URI and
+ * DNS, so the order is checked: without that check, a certificate with `;Cert="…"` in a URI could add a Cert of its choice.
  */
 const KEYS = ["By", "Hash", "Cert", "Chain", "Subject", "URI", "DNS"];
 const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);

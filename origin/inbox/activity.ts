@@ -81,7 +81,7 @@ function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): Activi
   });
 }
 
-/** Selects the newest event, the last end of an event, the first and the last due time, and the newest refusal. */
+/** Selects the newest event, the time at which an event last ended, the first and the last due time, and the newest refusal. */
 const SELECT_PULSE = `
   SELECT (SELECT max(sequence) FROM event) AS accepted,
     (SELECT max(changed_at) FROM work WHERE due_at IS NULL) AS finished,

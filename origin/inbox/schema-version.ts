@@ -13,7 +13,10 @@ export function missingSteps(steps: readonly string[], version: number): readonl
   return version === 0 ? steps : steps.slice(version - FIRST_VERSION + 1);
 }
 
-/** `name` is the location. @throws Error if the version is newer than the steps, or from before the first release */
+/**
+ * Checks that this program knows the schema version of the inbox at the location `name`.
+ * @throws Error if the version is higher than the last step makes, or from before the first release
+ */
 export function requireKnown(version: number, steps: readonly string[], name: string): void {
   if (version > versionAfter(steps)) {
     throw new Error(

@@ -101,7 +101,7 @@ function tryConnect(path: string): Promise<string> {
   });
 }
 
-/** Creates the file with its mode, so that others cannot connect at any moment. */
+/** Creates the socket file with its mode. If the mode were set afterwards, others could connect in between. */
 function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);

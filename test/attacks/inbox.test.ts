@@ -86,7 +86,7 @@ describe("a sender without a certificate, whose signature binds the body alone",
     expect(answer.status).toBe(202);
     const problem = "the body has more than 500000 values";
     expect(await lines.of(answer.event)).toMatchObject({ decision: "accepted", unreadKeys: { eventKey: problem } });
-    // A body that is long but has few values has its key.
+    // A long body with few values still has an event key.
     const document = await send("POST", "/large", `{"document":"${"A".repeat(20_000_000)}","event":{"id":"evt_2"}}`);
     expect(await lines.of(document.event)).not.toHaveProperty("unreadKeys");
     expect((await inbox.event(document.event))?.eventKey).toBe('["evt_2"]');

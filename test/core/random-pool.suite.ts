@@ -18,7 +18,7 @@ export const cases: Cases = {
       ids.map((id) => id.length),
       ids.map(() => 32),
     );
-    // The ids needed this number of octets, and they got them in order.
+    // The ids are the generated octets, in order.
     const octets = Buffer.concat(fills).toString("hex");
     assert.equal(octets.slice(0, ids.length * 32), ids.join(""));
     assert.equal(fills.length, 3);

@@ -3,7 +3,7 @@
 import type { Fixtures } from "../support/fixtures/fixtures.ts";
 import { suites } from "./suites.ts";
 
-/** Names the cases of one suite as Node knows them. If a name is missing in the worker, the result says so. */
+/** The cases of one suite, as Node lists them. If the worker does not have one of them, its result reports that. */
 export interface SuiteRequest {
   readonly suite: string;
   readonly names: readonly string[];

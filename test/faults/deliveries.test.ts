@@ -1,5 +1,5 @@
 // Tests what senders and networks do to deliveries: the same event several times, at once and in any order; the same assertion
-// again; and other bytes with a known key.
+// again; and another body with the event key of a stored event.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ForwardedRequest } from "../support/forgery.ts";

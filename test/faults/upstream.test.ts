@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** How the upstream responds to a request for each fault. None of these handles the event. */
+/** The way in which the upstream fails, by the name of the fault. No event is handled in any of them. */
 const FAULTS: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
   slow: (_, response) => void setTimeout(() => response.destroy(), ATTEMPT_SECONDS * 2_000),
   "slow in its head": (_, response) => void response.socket?.write("HTTP/1.1 200 OK\r\nX-"),

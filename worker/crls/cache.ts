@@ -36,7 +36,7 @@ export class CrlCache {
   #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
-  /** The reading that a request awaited until the deadline. */
+  /** A reading of the lists that did not finish before the deadline of a request. It goes on. */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
 

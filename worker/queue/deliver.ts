@@ -25,7 +25,7 @@ const MAX_QUEUED_SECONDS = 12 * 86_400;
  */
 export const EVENTS_QUEUE = /-events$/;
 
-/** The functions that only the entry point may have, as in Ambient. */
+/** The clock, new ids, the log and random numbers. The entry point passes them in. */
 export interface DeliveryScope {
   readonly clock: () => number;
   readonly newAssertionId: () => string;

@@ -89,8 +89,8 @@ function inspectCopies({ anchors }: Policy): Finding[] {
 }
 
 /**
- * An error. A path may end at either certificate of the same CA key, so a revoked certificate passes under the one with the laxer
- * rule.
+ * Reports an error if two anchors have the same CA key and different rules for revocation. A path may end at either of them, so a
+ * revoked certificate is accepted under the anchor with the weaker rule.
  */
 function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
   return anchors.flatMap((anchor, index) => {

@@ -39,10 +39,9 @@ function inspectPair({ one, other, path }: Pair): Finding[] {
 }
 
 /**
- * Reports factors of `strong` that `weak` does not require. A request that fails such a factor is admitted as `weak`, in either
- * order of the two senders. It is an error if this holds for every certificate that an entry of `strong` accepts. It is a warning
- * if an entry of `weak` names only some of these certificates, because that looks like an intended exception. Two entries with
- * different members may also match the same certificate, but the policy does not show that.
+ * Reports factors that `strong` requires and `weak` does not. A request without such a factor is admitted as `weak`, whichever
+ * sender comes first. Error: `weak` accepts every certificate that an entry of `strong` accepts. Warning: `weak` accepts some of
+ * them, which may be an intended exception. Does not find entries with different members that match the same certificate.
  */
 function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
   const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));

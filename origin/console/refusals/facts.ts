@@ -1,4 +1,4 @@
-// Says for the codes of our tables what a refusal means, who has to act, and what to do.
+// Looks up what the code of a refusal means, who has to act, and what to do.
 
 import { OPERATIONAL_CODES } from "../../../core/log-words.ts";
 import { type Problem, REFUSALS } from "../../../core/refusal.ts";

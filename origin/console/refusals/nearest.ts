@@ -13,7 +13,7 @@ import { type NearMiss, nearMissOf } from "./facts.ts";
 type Compared = Pick<MemberExplanation, "member" | "expected"> & Partial<MemberExplanation>;
 
 export interface Nearest extends NearMiss {
-  /** The members by the current policy. Empty if the policy no longer has this entry. */
+  /** The members of the entry, compared by the current policy. Empty if the current policy does not have the entry. */
   readonly members: readonly Compared[];
 }
 

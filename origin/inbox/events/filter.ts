@@ -43,9 +43,9 @@ export function selectSamples({ first, last }: SequenceRange): string {
 }
 
 /**
- * Returns the rows between which the times lie. If somebody changed the clock, the times are not in the order of the rows, and a
- * sample may mislead. So the range is wider than the samples require: it begins at the latest of the samples before `since`, and
- * ends at the earliest of the samples after `until`.
+ * Returns the range of rows to search for events from `since` to `until`. If somebody changed the clock, the times are not in the
+ * order of the rows. So the range is wider than the samples require: it begins at the last sample before `since`, and ends at the
+ * first sample after `until`.
  */
 export function narrow({ since, until }: EventFilter, samples: readonly Sample[], ends: SequenceRange): SequenceRange {
   const late = since === undefined ? 0 : samples.findIndex(({ acceptedAt }) => acceptedAt >= since);

@@ -47,7 +47,7 @@ export async function insertAll(
   return arrivals.map(({ delivery, assertion }) => {
     const key = JSON.stringify([delivery.id, assertion.issuer, assertion.jti]);
     const sequence = stored.get(key);
-    // If two events in a batch are the same, the first was stored.
+    // If a batch has the same event twice, the first one counts as stored and the second one as a duplicate.
     stored.delete(key);
     return sequence;
   });

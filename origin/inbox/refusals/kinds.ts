@@ -38,8 +38,8 @@ export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certifi
  */
 const MAX_PARTS = 50;
 /**
- * The largest number of routes of one share that have their own kinds. A policy may have thousands of routes, and a stranger can
- * call all of them.
+ * In one share (a code and a sender), this many routes get a kind of their own. Without the limit, a stranger could make a kind for
+ * each of the thousands of routes that a policy may have.
  */
 const MAX_ROUTES = 100;
 

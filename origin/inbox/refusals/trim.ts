@@ -7,7 +7,8 @@ import { count, type Kind, partOf, plain, type Steps, shareOf } from "./kinds.ts
 import type { RefusalLimits } from "./refusals.ts";
 import { giveWay, type Part, type Source } from "./shares.ts";
 
-/** The largest number of rows that one step deletes. It is larger than a batch, so that a lowered limit is reached in time. */
+/** The largest number of rows that one step deletes. It is larger than a batch, so that the table shrinks after the
+ * operator lowered the limit, although refusals are still written. */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
 /** The number of rows of a kind that are read at once. */
 const ROWS_READ = 16;

@@ -209,8 +209,8 @@ export function emptyLog(database: DatabaseSync): boolean {
  * @throws Error if it is not an inbox, or of a version that this program does not know
  */
 export function readVersion(database: DatabaseSync, file: string): number {
-  // The tables are read before the version. Tables without a version belong to another program. But another process may make the
-  // tables between the two reads, and then the version exists when it is read.
+  // Tables without a version belong to another program. The tables are read first: if another process creates an inbox between the
+  // two reads, this one finds a version and no tables, and does not take the file for another program's.
   const tables = new Set(
     database
       .prepare("SELECT name FROM sqlite_schema")

@@ -89,7 +89,7 @@ export const cases: Cases = {
         await refusedLater("signature_malformed", attempt(scheme, { headers: { [`${name}-id`]: id } }));
       }
     }
-    // The body begins with an additional dot. Without a check of the id, signed texts could be divided at another dot.
+    // The signed text is id.timestamp.body. Here the body begins with a dot more. The signature must not match.
     const moved = { "svix-id": "msg_1", "svix-timestamp": String(NOW) };
     await refusedLater("signature_mismatch", attempt("svix", { headers: moved, body: `.${BODY}` }));
   },

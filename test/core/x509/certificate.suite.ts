@@ -91,7 +91,7 @@ export const cases: Cases = {
         const pair = encode(sequence(tlv(TAG.integer, [1]), tlv(TAG.integer, s)));
         certificate.splice(2, 1, tlv(TAG.bitString, [0, ...pair]));
       });
-    // In these cases, n − s for P-256 has its first bit set, begins with a zero in hex, or is one octet shorter.
+    // With these first octets of s, n − s of P-256 has its first bit set, begins with a zero in hex, or is one octet shorter.
     for (const first of [0x01, 0x7f, 0xf5]) {
       const s = [...(first >= 0x80 ? [0] : []), first, ...Array<number>(31).fill(9)];
       const one = signed(s);

@@ -16,7 +16,7 @@ export const cases: Cases = {
     assert.match(first ?? "", /^"sha-256 [0-9a-f]{64}"$/);
     assert.notEqual(first, second);
     assert.equal(first, keyOf(`${longest}a`));
-    // A key is a JSON list, and a digest is a JSON text. So an id with the text of a digest never gets the same key as a digest.
+    // The key of an id must differ from the key of a digest, even if the id is the same text. An id is stored as a list in JSON.
     assert.notEqual(keyOf(JSON.parse(first as string)), first);
   },
   "readEventKey() reads a header, and says why there is no key if it is missing or empty": () => {

@@ -102,8 +102,8 @@ describeOnStores("the record of attempts", (given) => {
     await inbox.work.complete(taken);
     const second = now;
     now += LEASE + 1;
-    // After two attempts without an outcome, such events are attempted one after the other. The abandoned attempt of an event that
-    // is put off must still be recorded.
+    // Events with two attempts without an outcome are attempted one at a time. While an event waits for its turn, its abandoned
+    // attempt must be recorded all the same.
     await claim();
     expect(await recordsOf("b")).toEqual([
       abandoned,

@@ -147,7 +147,7 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       expect((await inbox.event("erased"))?.body).toBeUndefined();
       expect(await accept(inbox, "next", { orderKey: "o" })).toEqual({ outcome: "stored" });
       const claimed = (await inbox.work.claim(9, 30_000)).map(({ event }) => event.id);
-      // The events second and next wait for the event first.
+      // The events "second" and "next" wait for the event "first".
       expect(claimed.sort()).toEqual(["conflict", "first", "leased"]);
       // The process that held this lease works with the other inbox. The outcome of its attempt is not known here.
       expect((await inbox.attempts("leased"))?.records).toMatchObject([

@@ -135,7 +135,7 @@ export function admit(proven: ProvenCertificate, route: Route, now: number) {
   return { sender: candidate.sender, ...candidate.certified };
 }
 
-/** Proves certificates under a policy that is made for them. Returns the only proof. */
+/** Proves certificates under a policy that is made for them. The policy has one sender, so there is one proof. */
 export function prove(fixtures: Fixtures, presented: Presented, parts: PolicyParts = {}) {
   const { proofs } = present(fixtures, presented, compilePolicy(policyDocument(fixtures, parts)));
   const [proof] = proofs.values();

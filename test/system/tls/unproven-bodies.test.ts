@@ -112,8 +112,8 @@ test.each([
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
     const large = await sendOnce(origin.server, undefined, signed(Buffer.alloc(8 * MIB, "b")));
     expect(large.status).toBe(202);
-    // This body took the memory of an upload, which is then refused. Waits here, so that the next test does not see the log line of
-    // that refusal.
+    // This body used the memory of another upload, so that upload is refused. The test waits for its log line, because the next
+    // test must not see it.
     await origin.line({ decision: "accepted", id: JSON.parse(large.body.toString()).event });
     for (const { socket } of uploads) socket.destroy();
   },

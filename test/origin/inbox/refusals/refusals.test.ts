@@ -74,8 +74,8 @@ const rowsOf = (share: number, part: number, count: number) =>
   Array.from({ length: count }, () => ({ ...{ share, part }, size: 1 }));
 
 /**
- * Expects that only the largest shares or parts lost rows. Before its last row was deleted, each of them was at least as large as
- * every other one is now. A row has a size of at most 3.
+ * Expects that only the largest shares or parts lost rows: with its last deleted row, which has a size of at most 3, each of them is
+ * at least as large as the largest one that is left.
  */
 function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
   const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];

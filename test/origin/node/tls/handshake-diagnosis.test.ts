@@ -251,7 +251,7 @@ test("what a peer chose is escaped, in its subject and in its server name (CVE-2
   expect(status).toBe(403);
   expect(await origin.lines.of(problem.decision)).toMatchObject({ code: "certificate_malformed" });
 
-  // OpenSSL finds no fault in such a name. So a handshake line appears only because OpenSSL does not know the issuer.
+  // OpenSSL accepts the malformed name. To get a handshake line, the certificate has an issuer that OpenSSL does not know.
   await sendOnce(origin.at(A), await presentedBy(await ca("Stranger")));
   await opensslClient({ ...origin.at(A), name: "\u001b[31m\u202e" }, []);
   const handshakes = () => origin.lines.all.slice(start).filter(({ decision }) => decision === "handshake");

@@ -1,5 +1,5 @@
-// What one client may use of the listener, and what the listener still does for its clients after a stop. The tests run
-// concurrently, because each waits for a time limit.
+// Tests how much of the listener one client can use, and how the listener serves its clients after it was told to stop. The tests
+// run concurrently, because each waits for a time limit.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
