@@ -8,7 +8,7 @@ export const SCRIPT = `"use strict";
   if (liveUrl === undefined || button === null) return;
   let source;
   let isPaused = false;
-  // The answer was no stream of events, after which a browser does not come again by itself.
+  // The answer was no stream of events. After that, a browser does not connect again by itself.
   let isOff = false;
   let isFetching = false;
   let isWaiting = false;
@@ -52,7 +52,7 @@ export const SCRIPT = `"use strict";
         swap(found);
       }
     } catch {
-      // The next change, or the next connection, brings it.
+      // The next change, or the next connection, fetches it again.
     }
     isFetching = false;
     if (!isWaiting || source === undefined) return;

@@ -32,9 +32,9 @@ const VERDICTS = { passed: "good", failed: "bad", unknown: "calm" } as const;
 export function checkSection(view: View, { id }: StoredEvent, then: readonly Check[], now: Explained): Html {
   const { places } = view.setting;
   return html`<section aria-labelledby="checks"><h2 id="checks">Checks when it came</h2>${table("Table of checks when it came", then)}</section>
-<section aria-labelledby="explanation"><h2 id="explanation">By the policy of now</h2>
+<section aria-labelledby="explanation"><h2 id="explanation">By the current policy</h2>
 <p class="dim">The same event, judged again by the policy, secrets${view.setting.lists === undefined ? "" : " and revocation lists"} in force, as of the time at which it came.</p>
-${table("Table of checks by the policy of now", now.checks)}
+${table("Table of checks by the current policy", now.checks)}
 <p class="dim">What other senders of the route lack, and what each program would say:</p>
 ${command(`countersign explain --event ${shellWord(id)} --inbox ${shellWord(places.inbox)} --policy ${shellWord(places.policy)}`)}${commandNote()}</section>`;
 }

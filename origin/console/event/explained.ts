@@ -142,7 +142,7 @@ function basicCheck({ verdict, usernames, fault, unchecked, wasCheckedBefore }: 
     : verdict === "accepted"
       ? "accepted"
       : textOf(fault, unchecked);
-  const names = usernames.length === 0 ? "the policy of now asks for none" : `for ${usernames.join(", ")}`;
+  const names = usernames.length === 0 ? "the current policy asks for none" : `for ${usernames.join(", ")}`;
   return line("User name and password", VERDICTS[verdict], `${result}; ${names}`);
 }
 

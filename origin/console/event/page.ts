@@ -120,7 +120,7 @@ ${factList([
       : html`${moment(finishedAt)} <span class="dim">${formatDistance(finishedAt, view.now)}</span>`,
   ],
   [isDropped ? "Dropped" : "Last failure", reason === undefined ? undefined : folded(reason)],
-  ["Came again", duplicates === 0 ? undefined : `${plural(duplicates, "time")}; it is stored once`],
+  ["Arrived again", duplicates === 0 ? undefined : `${plural(duplicates, "time")}; it is stored once`],
   ["Run again", reruns === 0 ? undefined : plural(reruns, "time")],
 ])}${hasConflict ? conflict(view, event) : ""}</section>`;
 }

@@ -117,7 +117,7 @@ function row(view: View, event: ListedEvent): Html {
 function notes({ reason, hasConflict, duplicates, reruns, state }: ListedEvent): Html {
   const words = [
     ...(hasConflict ? ["conflict"] : []),
-    ...(duplicates > 0 ? [`came again ${duplicates} ×`] : []),
+    ...(duplicates > 0 ? [`arrived again ${duplicates} ×`] : []),
     ...(reruns > 0 ? [`run again ${reruns} ×`] : []),
   ];
   return html`${words.map((word) => html` <span class="tag">${word}</span>`)}${

@@ -44,9 +44,9 @@ export function nearestSection(nearest: Nearest | undefined): Html {
   const { sender, entry, failed, members } = nearest;
   const head = html`<p>Nearest was entry ${visible(entry)} of the sender <strong>${visible(sender)}</strong>. It failed at ${failed.map((field, index) => html`${index > 0 ? ", " : ""}<code>${visible(field)}</code>`)}.</p>`;
   if (members.length === 0)
-    return html`${head}<p class="dim">The policy of now has no such entry: what it wanted is not known any more.</p>`;
+    return html`${head}<p class="dim">The current policy has no such entry, so what it wanted is not known.</p>`;
   return html`${head}<div class="scroll" tabindex="0" role="region" aria-label="Members of the nearest entry"><table class="members"><thead><tr><th scope="col">Member</th><th scope="col">Wanted</th><th scope="col">Received</th></tr></thead>
-<tbody>${members.map((one) => row(one, failed))}</tbody></table></div><p class="dim">Wanted by the policy of now.</p>`;
+<tbody>${members.map((one) => row(one, failed))}</tbody></table></div><p class="dim">Wanted by the current policy.</p>`;
 }
 
 function row({ member, expected, presented, holds, hint }: Compared, failed: readonly string[]): Html {
