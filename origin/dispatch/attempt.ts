@@ -27,7 +27,7 @@ export interface AttemptOptions {
   readonly handler: Handler;
   readonly deadlineMilliseconds: number;
   readonly maxAttempts: number;
-  /** This signal ends the attempt, because the origin stops or the lease is lost. */
+  /** Aborted when the origin stops or the lease is lost. Then the attempt ends. */
   readonly interrupt: AbortSignal;
   /** True if the body of the response is needed. */
   readonly isReplyWanted: boolean;
@@ -36,13 +36,13 @@ export interface AttemptOptions {
 }
 
 /**
- * Attempts without an outcome also count, for example if the process ended. But an ended process cannot make its event dead. So
- * the number of started attempts has a limit too, which is this multiple of `maxAttempts`. It leaves room for an operator to retry
- * a dead event.
+ * If the process ends during an attempt, the attempt counts, but has no outcome that could make the event dead. Without a second
+ * limit, an event that crashes the process would be attempted for ever. So an event is dead after this multiple of `maxAttempts`
+ * attempts, whatever their outcomes.
  */
 const MAX_BEGUN = 2;
 
-/** Attempts an event once. It never throws, because every fault becomes a verdict. */
+/** Attempts an event once. Never throws, because every fault becomes a verdict. */
 export async function attemptOnce({ event, attempt }: Lease, options: AttemptOptions): Promise<AttemptEnd> {
   const { handler, deadlineMilliseconds, maxAttempts, interrupt, clock } = options;
   if (attempt > MAX_BEGUN * maxAttempts) {
@@ -53,7 +53,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
 
   if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
-  // AbortSignal.any is not used: its signal is never freed once a handler has added a listener to it.
+  // AbortSignal.any is not used: if a handler adds a listener to the signal that it returns, this signal is never freed.
   const end = new AbortController();
   const { signal } = end;
   const onInterrupt = () => end.abort(interrupt.reason);
@@ -85,7 +85,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   }
 }
 
-/** Returns true for any Response. Another implementation of `fetch` has its own class for it. */
+/** Returns true for a Response of any class, because another implementation of `fetch` has a Response class of its own. */
 function isResponse(result: unknown): result is Response {
   return result instanceof Response || Object.prototype.toString.call(result) === "[object Response]";
 }
@@ -98,7 +98,7 @@ function endWith(verdict: AttemptOutcome, ending: AttemptEnd["ending"] = "finish
 function restore(event: StoredEvent): Delivery | string {
   const { id, sender, request, headers, body, contentDigest, factors, reliedOnEdge, policyDigest } = event;
   if (body === undefined) return "its body was erased";
-  // If the bytes of a certificate were deleted, only its facts are known.
+  // If the bytes of the certificate were deleted, the event has only its facts. Then the bytes are left empty.
   const certificate = event.certificate && { der: "", intermediates: [], ...event.certificate };
   const record = { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest };
   try {
@@ -132,7 +132,7 @@ async function readBounded({ body }: Response, maxBytes: number): Promise<Uint8A
   }
 }
 
-/** Reads a short body to its end, so that the connection can be used again. Returns false if that takes too long. */
+/** Reads a short body to its end, so that the connection can be used again. Returns false if the reading takes too long. */
 async function discardBody(response: Response): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {

@@ -1,6 +1,6 @@
-// Delivers stored events to the user's code. Delivery is at least once. Several events are delivered at the same time, but each
-// event by only one process at a time. An event is leased and attempted. Then it is done, due again, or dead. Only what is stored
-// in the inbox counts.
+// Delivers stored events to the user's code, each at least once. Several events are delivered at the same time, but each event by
+// only one process at a time. The process leases the event and attempts it. Then the process stores in the inbox that the event is
+// done, due again, or dead.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
@@ -25,8 +25,8 @@ export interface DispatchOptions {
 const MIN_WAIT_MILLISECONDS = 50;
 
 /**
- * While attempts run, a claim first waits for this fraction of the time that the last claim took. Attempts end one after the
- * other. After the wait, one claim fills the places of several attempts, so not every attempt costs a commit.
+ * While attempts run, the dispatcher waits before it claims further events. The wait is this fraction of the time that the last
+ * claim took. During the wait, several attempts may end. Then one claim, which costs one commit, fills the places of all of them.
  */
 const GATHERING_SHARE = 1 / 4;
 const MAX_GATHERING_MILLISECONDS = 20;
@@ -65,7 +65,7 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Looks for events to attempt. It is called when an event was accepted, when an attempt has ended, and after a time. */
+  /** Looks for events to attempt. Is called when an event was accepted, when an attempt has ended, and at intervals. */
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;
@@ -74,8 +74,8 @@ export class Dispatcher {
   }
 
   /**
-   * Starts no further attempt. Running attempts may continue until the deadline. Then their signals are aborted. An attempt that
-   * has not ended a moment later is released, so that another process can attempt the event at once.
+   * Starts no further attempt. Running attempts may continue for this time. Then their signals are aborted. If an attempt has not
+   * succeeded a moment later, its event is released, so that another process can attempt the event at once.
    */
   async stop(milliseconds = this.#limits.stopMilliseconds): Promise<void> {
     this.#isStopping = true;
@@ -85,8 +85,8 @@ export class Dispatcher {
   }
 
   /**
-   * Attempts an event that was leased when it was accepted, in addition to the others. Resolves when the outcome is stored.
-   * `since` is the time at which the lease was requested, by `performance.now()`.
+   * Attempts an event that was leased when it was accepted. The attempt does not count against the limit of concurrent attempts.
+   * Resolves when the outcome is stored. `since` is the time at which the lease was requested, by `performance.now()`.
    */
   answer(lease: Lease, since: number): Promise<FinishedAttempt> {
     return this.#attempts.begin(lease, since, { isReplyWanted: true });
@@ -151,7 +151,8 @@ export class Dispatcher {
       const bytes = lease.event.body?.byteLength ?? 0;
       this.#taken += 1;
       this.#takenBytes += bytes;
-      // onHandled is called before the outcome is stored. So the next claim can share the commit, if the store supports that.
+      // onHandled is called while the outcome is being stored. So a store that groups its writes can commit the outcome and the
+      // next claim together.
       const onHandled = () => {
         this.#taken -= 1;
         this.#takenBytes -= bytes;
@@ -165,7 +166,10 @@ export class Dispatcher {
     if (leases.length === free) this.#isWanted = true;
   }
 
-  /** Returns the milliseconds until an event is due, but at most until the next look for events of other processes. */
+  /**
+   * Returns the milliseconds until the next event is due, but at most `pollMilliseconds`. After that time, the dispatcher looks for
+   * events that other processes accepted.
+   */
   async #untilDue(): Promise<number> {
     const { pollMilliseconds } = this.#limits;
     const dueIn = (await this.#options.work.nextDueIn()) ?? Number.POSITIVE_INFINITY;

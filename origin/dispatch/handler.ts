@@ -27,12 +27,15 @@ export interface HandlerContext {
  */
 export type Handler = (delivery: Delivery, context: HandlerContext) => unknown;
 
-/** A handler throws it if no further attempt can succeed. It is recognised by its name, so a copy of this class works too. */
+/**
+ * The error that a handler throws if no further attempt can succeed. Dispatch recognises the error by its name, so a copy of this
+ * class works too.
+ */
 export class PermanentFailure extends Error {
   override readonly name = "PermanentFailure";
 }
 
-/** A handler throws it to be called again, but not before `at`. It is recognised by its name, like PermanentFailure. */
+/** The error that a handler throws to be called again, but not before `at`. Dispatch recognises the error by its name. */
 export class RetryLater extends Error {
   override readonly name = "RetryLater";
   readonly at: Date;

@@ -1,5 +1,5 @@
-// A lease that is held while an attempt runs. It is extended in time. If no extension succeeds before the lease expires, the lease
-// is lost. The time is measured by a monotonic clock, so a change of the system clock does not make a lease longer.
+// Holds the lease of an event while an attempt runs, and extends the lease before it expires. If no extension succeeds in time, the
+// lease is lost. The time is measured by a monotonic clock, so a change of the system clock does not make a lease longer.
 
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
 

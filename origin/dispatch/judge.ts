@@ -16,8 +16,9 @@ export type AttemptOutcome =
   | { readonly outcome: "dead"; readonly reason: string; readonly status?: number };
 
 /**
- * Judges a response by its status only. 410 means "never again" in Standard Webhooks. Other 4xx are retried like 5xx. For example,
- * a path that is not deployed yet gives 404, and a key that is not known yet gives 401. Both say nothing about the event.
+ * Judges a response by its status only. 410 is dead, because it means "never again" in Standard Webhooks. Other 4xx are retried
+ * like 5xx, because the event may not be the cause. For example, a path that is not deployed yet gives 404, and a key that is not
+ * known yet gives 401.
  */
 export function judgeResponse({ status, headers }: Response, now: number): AttemptOutcome {
   if (status >= 200 && status < 300) return { outcome: "done", status };
@@ -27,7 +28,9 @@ export function judgeResponse({ status, headers }: Response, now: number): Attem
   return { outcome: "retry", reason, notBefore: parseRetryAfter(headers.get("retry-after"), now), status };
 }
 
-/** Judges any thrown value. A value that cannot be converted to text also counts as a fault of the user's code. */
+/**
+ * Judges any thrown value. Even a value that cannot be converted to text is a fault of the user's code, and the event is retried.
+ */
 export function judgeError(error: unknown): AttemptOutcome {
   try {
     const { name, message, at } = Object(error) as { name?: unknown; message?: unknown; at?: unknown };
@@ -43,8 +46,8 @@ export function judgeError(error: unknown): AttemptOutcome {
 }
 
 /**
- * Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date in GMT. Anything else is ignored, because Date.parse would read `1.5`
- * as a date.
+ * Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date in GMT. Any other value is ignored. For example, Date.parse would read
+ * `1.5` as a date.
  */
 function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
@@ -54,8 +57,8 @@ function parseRetryAfter(value: string | null, now: number): number | undefined 
 }
 
 /**
- * Returns one line of limited length that every store accepts. Control characters are removed, because texts in PostgreSQL cannot
- * hold U+0000.
+ * Returns the text as one line of limited length that every store accepts. Control characters become spaces, because PostgreSQL
+ * cannot store U+0000 in a text.
  */
 export function formatReason(text: string): string {
   const line = text.slice(0, MAX_REASON_CHARACTERS * 2).replaceAll(/[\p{Cc}\s]+/gu, " ");
@@ -63,10 +66,10 @@ export function formatReason(text: string): string {
 }
 
 /**
- * Returns the milliseconds to wait before the next attempt. The wait is a random time up to the limit of this attempt (full
- * jitter), so that events that failed together are not retried together. A time that the handler named makes the wait longer, up
- * to its own limit, with the first wait as jitter. The handler cannot make the wait shorter. Otherwise a handler that always names
- * the next second would use up all attempts in a minute.
+ * Returns the milliseconds to wait before the next attempt. The wait is a random time between 0 and a limit that grows with each
+ * attempt (full jitter), so that events that failed together are not retried together. If the handler named a time, the wait lasts
+ * at least until then, but at most `maxNamedRetryMilliseconds`, plus a random time as jitter. A named time cannot make the wait
+ * shorter. Otherwise a handler that always names the next second would use up all attempts in a minute.
  */
 export function scheduleRetry(
   { notBefore }: Extract<AttemptOutcome, { outcome: "retry" }>,

@@ -5,8 +5,8 @@ export interface DispatchLimits {
   /** The number of attempts that run at the same time in one process. */
   readonly concurrency: number;
   /**
-   * The bytes of bodies that the attempts of one process hold. If the limit is reached, no attempt is started until others have
-   * ended.
+   * The bytes of bodies that the attempts of one process hold. If the limit is reached, no attempt is started until a running
+   * attempt has ended.
    */
   readonly bodyBytes: number;
   /** The deadline of one attempt. */
@@ -16,7 +16,10 @@ export interface DispatchLimits {
   readonly leaseMilliseconds: number;
   /** The interval at which to look for events that other processes accepted. */
   readonly pollMilliseconds: number;
-  /** The longest wait before the second attempt. It grows by `retryFactor` with each attempt, up to `maxRetryMilliseconds`. */
+  /**
+   * The longest wait before the second attempt. For each further attempt, the longest wait is multiplied by `retryFactor`, up to
+   * `maxRetryMilliseconds`.
+   */
   readonly firstRetryMilliseconds: number;
   readonly retryFactor: number;
   readonly maxRetryMilliseconds: number;
@@ -39,9 +42,10 @@ export const DISPATCH_LIMITS: DispatchLimits = {
   // The edge waits 20 s for the origin. This is half of that time, so that the response arrives in time. Docusign wants a response
   // within 5 s.
   answerDeadlineMilliseconds: 10_000,
-  // The events of a crashed process are attempted again after at most this time. A lease is extended after each third of it.
+  // The events of a crashed process are attempted again after at most this time. A running process extends its leases whenever a
+  // third of this time has passed.
   leaseMilliseconds: 30_000,
-  // One index look-up per second costs nearly nothing. Events that this process accepted do not wait for it.
+  // One index look-up per second costs nearly nothing. Events that this process accepted are attempted without this look-up.
   pollMilliseconds: 1_000,
   // The first retry follows after seconds, in case the handler's program is restarting. Retries are at most an hour apart, so that
   // every event is retried within one hour after a long outage.
@@ -61,7 +65,7 @@ export const ABORT_GRACE_MILLISECONDS = 1_000;
 /** If nobody waits for the response, this much of its body is read, so that the connection can be used again. */
 export const MAX_DISCARDED_BYTES = 64 * 1024;
 export const DISCARD_MILLISECONDS = 1_000;
-/** SOAP responses have a few KB. */
+/** The largest response body that is passed on to a sender. SOAP responses have a few KB. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
-/** The limit for the text of an error. */
+/** The largest length of an error's text that is stored and logged. */
 export const MAX_REASON_CHARACTERS = 300;

@@ -1,5 +1,5 @@
-// Answers the sender of an accepted event with 202. On routes whose policy says so, answers with the response of the handler. In
-// that case the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
+// Answers the sender of an accepted event with 202. On routes with `"answer": "handler"`, answers with the handler's response. Then
+// the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
 import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
@@ -51,7 +51,8 @@ type ReplyFault = keyof typeof ANSWER_FAULTS;
 export class HandlerReplies {
   readonly #options: ReplyOptions;
   /**
-   * The leases of events on routes whose handler answers. Undefined for an event that waits for an earlier event of its order key.
+   * The leases of events on routes whose handler answers. The lease is undefined if the event has to wait for an earlier event of
+   * the same order key.
    */
   readonly #leases = new WeakMap<Delivery, { readonly lease: Lease; readonly since: number } | undefined>();
 
@@ -60,8 +61,8 @@ export class HandlerReplies {
   }
 
   /**
-   * Accepts an event. It is an arrow property, because callers pass it on without its object. On every route, `authenticate`
-   * answers a duplicate.
+   * Stores an event. This is an arrow function, because callers pass on `accept` without its object. The answer to a duplicate is
+   * made by `authenticate`, which calls `accept`.
    */
   readonly accept: AcceptDelivery = async (delivery, assertion) => {
     const { policy, inbox, dispatcher } = this.#options;
@@ -130,7 +131,10 @@ function relay({ status, headers, body }: Reply): Response {
   return new Response(isBodiless ? null : body, { status, headers: relayed });
 }
 
-/** Returns an RFC 9457 problem of the type `about:blank`. It is not one of Countersign's own problems, so an edge passes it on. */
+/**
+ * Returns an RFC 9457 problem of the type `about:blank`. An edge passes this problem on, because it is not one of Countersign's own
+ * problems.
+ */
 function formatFault(code: ReplyFault, event: string): Response {
   const [status, title] = ANSWER_FAULTS[code];
   return Response.json(

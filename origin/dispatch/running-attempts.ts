@@ -25,7 +25,7 @@ export class RunningAttempts {
   readonly #options: OutcomeOptions & { readonly handler: Handler };
   readonly #settlement: Settlement;
   readonly #stop = new AbortController();
-  /** The attempts by event id. If an event is leased again, the map has the latest attempt. */
+  /** The attempts by event id. If an event is leased again, the map has only its latest attempt. */
   readonly #attempts = new Map<string, { readonly held: HeldLease; readonly end: Promise<unknown> }>();
   readonly #underWay = new Set<Promise<unknown>>();
 
@@ -34,7 +34,7 @@ export class RunningAttempts {
     this.#settlement = new Settlement(options);
   }
 
-  /** Resolves when no attempt runs. Attempts that still run after this time are aborted. */
+  /** Resolves when no attempt runs. Attempts that still run after `milliseconds` are aborted. */
   async stop(milliseconds: number): Promise<void> {
     const deadline = setTimeout(() => this.#stop.abort(new Error("the origin stops")), milliseconds);
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
@@ -46,7 +46,8 @@ export class RunningAttempts {
   begin(lease: Lease, since: number, options: RunOptions): Promise<FinishedAttempt> {
     const { id } = lease.event;
     const held = new HeldLease(this.#options.work, lease, this.#options.limits.leaseMilliseconds, since);
-    // This process may still run an attempt whose lease has expired. That attempt must end before the next one starts.
+    // This process may still run an attempt of the same event, whose lease has expired. That attempt must end before the new one
+    // starts.
     const earlier = this.#attempts.get(id);
     earlier?.held.lose();
     const run = () => this.#run(held, options);

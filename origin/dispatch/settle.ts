@@ -1,5 +1,5 @@
-// Stores the outcomes of attempts and logs them. If the lease is lost, nothing is stored, because
-// another process has the lease and its attempt counts.
+// Stores the outcomes of attempts and logs them. If the lease of an attempt is lost, its outcome is not stored, because another
+// process may attempt the event now, and the outcome of that process counts.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
@@ -18,11 +18,11 @@ export interface OutcomeOptions {
   readonly isStopping: () => boolean;
 }
 
-/** The number of tries while the origin stops. If storing took much longer, the process would be killed. */
+/** The number of tries to store an outcome while the origin stops. If storing took much longer, the process would be killed. */
 const MAX_TRIES_WHILE_STOPPING = 5;
 const STORE_WAIT_MILLISECONDS = 500;
 
-/** The way in which a verdict is logged and stored. */
+/** The log line for a verdict, and the function that stores the verdict. */
 interface Step {
   readonly decision: LogLine["decision"];
   readonly facts: Readonly<Record<string, unknown>>;
@@ -78,8 +78,8 @@ export class Settlement {
   }
 
   /**
-   * Retries while the store is busy or restarts, as long as the lease lasts. Otherwise a done event would be handled again.
-   * Returns false if the lease is lost, or if nothing could be stored.
+   * Calls `store` again if it fails, for example because the store restarts, as long as the lease lasts. Without further tries, a
+   * done event would be handled again. Returns false if the lease is lost, or if nothing could be stored.
    */
   async #try(held: HeldLease, store: () => Promise<boolean>): Promise<boolean> {
     const { limits, isStopping, log } = this.#options;

@@ -31,7 +31,7 @@ export type UpstreamFetch = (
   },
 ) => Promise<Response>;
 
-/** The address of the user's program, and the values that sign the requests to it. */
+/** The address of the user's program, and the values from which the assertions in the requests to it are made. */
 export interface UpstreamOptions {
   /** Scheme, host and port. The path is the path of the event, so that the assertion matches what the upstream receives. */
   readonly origin: string;
@@ -77,8 +77,9 @@ export function forwardTo(options: UpstreamOptions): Handler {
 async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: HandlerContext, options: UpstreamOptions) {
   const { issuer, audience, keys, clock = systemClock } = options;
   const now = clock();
-  // The upstream compares the time of a webhook signature with this claim. It refuses a claim that is older than the limit, so an
-  // older event gets the limit.
+  // `receivedAt` becomes a claim of the assertion. The upstream compares the time of a webhook signature with this claim, and
+  // refuses a claim that is older than MAX_DELIVERY_AGE_SECONDS. So for an older event, the claim has the oldest time that is
+  // accepted.
   const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
   const jti = formatAssertionId(now * 1000, takeRandom());
   const assertion = await issueAssertion(delivery, keys(), { issuer, audience, jti, now, receivedAt });

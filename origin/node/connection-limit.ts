@@ -1,5 +1,5 @@
-// Limits the connections of a process. Before anything is known of the client, each connection may hold a request head and part of
-// a body in memory.
+// Limits the connections of a process, because each connection may hold a request head and part of a body in memory before anything
+// is known of the client.
 
 import type { Server } from "node:net";
 import type { LogLine } from "../../core/log-line.ts";
@@ -9,7 +9,7 @@ export const MAX_CONNECTIONS = 1_000;
 /** The shortest time between two log lines about the limit. A stranger, who opens connections at no cost, must not fill the log. */
 const SILENCE_MILLISECONDS = 60_000;
 
-/** Closes connections above the limit. Logs the first one, and then at most one line a minute. */
+/** Closes connections above the limit. Logs the first connection that is closed, and then at most one line a minute. */
 export function limitConnections(server: Server, log: (line: LogLine) => void): void {
   server.maxConnections = MAX_CONNECTIONS;
   let toldAt = Number.NEGATIVE_INFINITY;

@@ -1,5 +1,5 @@
-// The listener of the console: on loopback, over TLS, or on a Unix socket. It is never the origin's own listener, because senders
-// reach that.
+// Opens the listener of the console: on loopback, over TLS, or on a Unix socket. The console does not use the origin's own
+// listener, because senders can reach that one.
 
 import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:http";
@@ -24,9 +24,9 @@ export type ConsoleListener = Address | (Address & ConsolePair) | { readonly soc
 const OPTIONS = { ...FOR_CONSOLE, ...REFUSES_HOST_ITSELF };
 
 /**
- * Returns a function that recognises the hosts of the console's URL. Ports do not count, because a tunnel may end at another port.
- * Over TLS, the certificate names the hosts. Another site can make its own name resolve to this address, but that name is not in
- * the certificate. `more` has the hosts of a proxy in front.
+ * Returns a function that says whether a host is one of the console's hosts. `host` has no port, because a tunnel may end at
+ * another port. Over TLS, the names in the certificate are the hosts. Another site can make its own name resolve to the console
+ * (DNS rebinding), but that name is not one of the hosts. `more` has the hosts of a proxy in front of the console.
  */
 export function hostsOf(listener: ConsoleListener, more: readonly string[] = []): (host: string) => boolean {
   const names = new Set(more.map((name) => name.toLowerCase()));
@@ -51,7 +51,7 @@ export interface ConsoleServer extends RunningServer {
 
 /**
  * Serves the console. Does not check who sends a request, because the app does.
- * @throws ConfigurationError if it cannot listen there
+ * @throws ConfigurationError if the server cannot listen on `listener`
  */
 export async function serveConsole(
   fetch: FetchHandler,

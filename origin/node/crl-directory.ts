@@ -1,4 +1,5 @@
-// Revocation lists on disk. A directory of the origin keeps the last good lists of each source. A source may also be a file.
+// Reads and writes revocation lists on disk. The origin keeps the last good lists of each source in a directory. A source may
+// itself be a file.
 
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
@@ -11,7 +12,7 @@ import { describeFileFault } from "./file-faults.ts";
 
 /**
  * Opens the directory, and creates it if it is missing. Paths of file sources are relative to `base`.
- * @throws ConfigurationError if it cannot be created
+ * @throws ConfigurationError if the directory cannot be created
  */
 export function openCrlDirectory(directory: string, base: string): CrlStorage {
   makeDirectory(directory);
@@ -35,7 +36,7 @@ export function openCrlDirectory(directory: string, base: string): CrlStorage {
   };
 }
 
-/** Opens the directory for reading only. Does not create it. A missing directory holds no list. */
+/** Opens the directory for reading only, and does not create it. If the directory is missing, it counts as empty. */
 export function readCrlDirectory(directory: string, base: string): Omit<CrlStorage, "write"> {
   return {
     async read(source) {
@@ -48,7 +49,7 @@ export function readCrlDirectory(directory: string, base: string): Omit<CrlStora
     async readFile(source, condition) {
       const file = resolve(base, source);
       const stats = await stat(file);
-      // A pipe may never end, and a device has no size.
+      // A pipe may never end, and a device has no size, so only regular files are read.
       if (!stats.isFile()) throw new Error("it is not a file");
       const { mtimeMs, size, ino } = stats;
       const version = `${ino} ${size} ${mtimeMs}`;
@@ -70,8 +71,8 @@ function makeDirectory(directory: string): void {
 }
 
 /**
- * Returns the file for a source. Its name is a digest, because a URL cannot be a file name, and file systems allow different
- * names.
+ * Returns the file for a source. The file's name is a digest of the source, because a URL cannot be a file name, and file systems
+ * allow different names.
  */
 function fileOf(directory: string, source: string): string {
   return join(directory, `${createHash("sha256").update(source).digest("hex").slice(0, 32)}.crl`);

@@ -1,5 +1,5 @@
-// Explains in words why a file cannot be read or written. The system's codes do not say which part of a path is at fault, or what
-// that means.
+// Explains in words why a file cannot be read or written. The error codes of the operating system do not say which part of a path
+// is at fault, or what the code means.
 
 import { accessSync, constants, lstatSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -17,7 +17,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   EIO: "the disk cannot be read or written: look at the system's log",
 };
 
-/** Returns why the file cannot be used now. If the error has no code of the system, returns its message unchanged. */
+/** Returns why the file cannot be used now. If the error has no code of the operating system, returns its message unchanged. */
 export function describeFileFault(error: unknown, file: string): string {
   const { code = "", message } = error as NodeJS.ErrnoException;
   const path = resolve(file);
@@ -32,13 +32,16 @@ export function describeFileFault(error: unknown, file: string): string {
   return TEXTS[code] ?? message ?? String(error);
 }
 
-/** Returns true if the error comes from the system. Then the cause is outside the program. */
+/** Returns true if the error comes from the operating system. Then the cause is outside the program. */
 export function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
   const { code, syscall } = error as NodeJS.ErrnoException;
   return error instanceof Error && typeof code === "string" && typeof syscall === "string";
 }
 
-/** Names the first folder that is missing or is not a folder, or a broken link. @throws Error if this user may not look there */
+/**
+ * Describes the first folder above the path that is missing or is not a folder, or a broken link at the path.
+ * @throws Error if this user may not look into a folder
+ */
 function findGap(path: string): string | undefined {
   for (const folder of foldersOf(path)) {
     const stats = statSync(folder, { throwIfNoEntry: false });

@@ -1,11 +1,14 @@
-// Closes an HTTP server after every request that it has begun is answered. Node's own close() also waits for idle connections,
-// and for connections on which requests follow one another without a pause.
+// Closes an HTTP server after every request in progress is answered. Node's own close() would also wait for idle connections, and
+// for connections on which requests follow one another without a pause.
 
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 
-/** Orchestrators kill a process after 30 s. Before that, requests that are not answered yet are ended here. */
+/**
+ * After this time, all connections are closed, even if requests are not answered yet. It is shorter than 30 s, because
+ * orchestrators kill a process after 30 s.
+ */
 const DEADLINE_MILLISECONDS = 20_000;
 
 /**
@@ -14,8 +17,8 @@ const DEADLINE_MILLISECONDS = 20_000;
  */
 export function closesGracefully(server: Server): () => Promise<void> {
   /**
-   * The open connections, each with its last response that is not sent yet. Responses are sent in order, so it is enough to wait
-   * for the last one.
+   * The open connections, each with its last response that is not sent yet. Responses on a connection are sent in order, so it is
+   * enough to wait for the last one.
    */
   const connections = new Map<Socket, ServerResponse | undefined>();
   let isClosing = false;

@@ -15,13 +15,17 @@ interface HttpLimits {
   readonly keepAliveTimeout: number;
 }
 
-/** Node would answer a request without Host, but without a log line. So the request handler refuses it instead. */
+/**
+ * With this option, Node passes on a request without Host, and the request handler refuses and logs it. By default, Node would
+ * answer the request itself, without a log line.
+ */
 export const REFUSES_HOST_ITSELF = { requireHostHeader: false } as const;
 
 /**
- * Client-Cert and its chain take 26 KiB, and the assertion takes up to 24 KiB more. Node's default of 16 KiB is too small. The
- * edge sends a body from memory, so half a minute is enough. Idle connections are kept longer than the edge keeps them. So the
- * edge never sends a request on a connection that is being closed here.
+ * The limits for requests from the edge. Client-Cert and its chain take 26 KiB, and the assertion takes up to 24 KiB more, so
+ * Node's default of 16 KiB for the head is too small. The edge sends a body from memory, so half a minute is enough. Idle
+ * connections are kept longer than the edge keeps them. Otherwise the edge could send a request on a connection that is being
+ * closed here.
  */
 export const BEHIND_EDGE: HttpLimits = {
   maxHeaderSize: 64 * 1024,
@@ -31,14 +35,15 @@ export const BEHIND_EDGE: HttpLimits = {
 };
 
 /**
- * The leaf and the chain take up to 26 KiB of base64, and more with percent-encoding. A proxy that does not buffer is as slow as
- * its slowest sender. nginx and HAProxy keep idle connections for 60 s. As behind the edge, they are kept longer here.
+ * The limits for requests from a proxy. The leaf and the chain take up to 26 KiB of base64, and more with percent-encoding. A proxy
+ * that does not buffer is as slow as its slowest sender, so a request may take a minute. nginx and HAProxy keep idle connections
+ * for 60 s. Idle connections are kept longer here, so that a proxy never sends a request on a connection that is being closed.
  */
 export const BEHIND_PROXY: HttpLimits = { ...BEHIND_EDGE, requestTimeout: 60_000 };
 
 /**
- * These limits are for the senders themselves, so there are no fields of a proxy. A minute is enough for 50 MB from a slow sender
- * with 1 MB/s.
+ * The limits for senders that connect without a proxy or an edge. 16 KiB are enough, because no proxy adds header fields. A minute
+ * is enough for 50 MB from a slow sender with 1 MB/s.
  */
 export const FOR_SENDERS: HttpLimits = {
   maxHeaderSize: 16 * 1024,
@@ -47,7 +52,7 @@ export const FOR_SENDERS: HttpLimits = {
   keepAliveTimeout: 15_000,
 };
 
-/** These limits are for browsers of operators. A proxy in front may add fields. */
+/** The limits for browsers of operators. A proxy in front may add header fields. */
 export const FOR_CONSOLE: HttpLimits = { ...FOR_SENDERS, maxHeaderSize: 32 * 1024, requestTimeout: 30_000 };
 
 /** Returns the host for a URL. An IPv6 address gets brackets and loses its zone, because a URL cannot hold a zone. */

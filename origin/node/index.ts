@@ -1,4 +1,4 @@
-// The door `countersign/node`: inbox, dispatch and the servers, for Node. See docs/api.md.
+// The entry point `countersign/node`. It exports the inbox, dispatch and the servers, for Node. See docs/api.md.
 
 import "../engine.ts";
 

@@ -1,4 +1,4 @@
-// Makes a server listen. If it cannot, the error is a ConfigurationError with a remedy.
+// Makes a server listen. If the server cannot listen, the error is a ConfigurationError with a remedy.
 
 import type { Server } from "node:net";
 import { ConfigurationError } from "../../core/configuration-error.ts";

@@ -1,5 +1,5 @@
-// Reads certificates and keys of the operator from files in any form, as PEM or as objects of the runtime. The rules for senders'
-// certificates do not apply to them.
+// Reads the operator's own certificates and keys from files in any form, as PEM or as objects of the runtime. The rules for
+// senders' certificates do not apply to these certificates.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
@@ -20,7 +20,7 @@ export function readPems(bytes: Uint8Array, file: string): readonly string[] {
 }
 
 /**
- * Reads the only private key of a file. The passphrase decrypts an encrypted key.
+ * Reads the only private key of a file. `passphrase` decrypts an encrypted key.
  * @throws WrongContents, which never shows the key
  */
 export function readKey(bytes: Uint8Array, file: string, passphrase?: string): KeyObject {

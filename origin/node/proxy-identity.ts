@@ -1,5 +1,5 @@
-// Identifies a proxy that connects over TLS, by CA certificates and one exact subject. Both are examined like a policy, and the
-// proxy is judged by the same code as a sender.
+// Identifies a proxy that connects over TLS, by CA certificates and one exact subject. A policy with one sender is made from them,
+// and the proxy is judged by this policy as a sender is.
 
 import { admitByCertificate } from "../../core/admission/admit.ts";
 import { ConfigurationError, formatPointer } from "../../core/configuration-error.ts";
@@ -24,36 +24,36 @@ export interface ProxyIdentity {
   readonly subject: string;
 }
 
-/** @throws Refusal if the certificate is not the proxy's at `now` (Unix seconds) */
+/** @throws Refusal if the certificate does not prove at `now` (Unix seconds) that the peer is the proxy */
 export type ProveProxy = (certificate: ClientCertificate, now: number) => void;
 
-/** A problem of the policy document that is made from the identity. */
+/** A problem of the policy document that is made from a proxy's identity. */
 export interface IdentityFinding {
-  /** The JSON pointer of the place. */
+  /** The JSON pointer to the part of the document that has the problem. */
   readonly pointer: string;
   readonly severity: "error" | "warning";
   readonly problem: string;
   readonly remedy?: string;
 }
 
-/** Compiles a document, and reports what is wrong with it at `now` (Unix seconds). */
+/** Compiles a policy document, and reports what is wrong with it at `now` (Unix seconds). */
 export type ExamineDocument = (
   document: object,
   now: number,
 ) => { readonly policy: Policy | undefined; readonly findings: readonly IdentityFinding[] };
 
 export interface ProxyExamination {
-  /** Undefined if there are problems, or if a part is missing. */
+  /** Undefined if there are problems, or if the CA or the subject is missing. */
   readonly policy: Policy | undefined;
   readonly problems: readonly string[];
-  /** Findings that refuse no connection, for example a CA that has expired while another has not. */
+  /** Findings that do not keep the proxy from connecting, for example that one of two CAs has expired. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Compiles the identity to a policy with one sender. The subject is needed because a CA alone would admit every certificate that
- * it ever issued. Does not check what changes with time: if a CA has expired, each connection is refused.
- * @throws ConfigurationError that lists every problem of both parts
+ * Compiles the identity to a policy with one sender. The subject is needed because a CA alone would admit every certificate that it
+ * ever issued. Does not check dates. If a CA has expired, each connection is refused.
+ * @throws ConfigurationError that lists every problem of the CA and of the subject
  */
 export function compileProxyIdentity(identity: ProxyIdentity): ProveProxy {
   const { policy, problems } = examineProxyIdentity(identity, systemClock(), compileDocument);
@@ -64,7 +64,7 @@ export function compileProxyIdentity(identity: ProxyIdentity): ProveProxy {
   };
 }
 
-/** Compiles a document, and reports only the problems that the compiler finds. */
+/** Compiles a policy document, and reports only the problems that the compiler finds. */
 const compileDocument: ExamineDocument = (document) => {
   try {
     return { policy: compilePolicy(document), findings: [] };
@@ -79,7 +79,10 @@ const compileDocument: ExamineDocument = (document) => {
   }
 };
 
-/** Returns every problem of both parts at `now`, as `examine` finds them. A missing part is not a problem. */
+/**
+ * Returns every problem of the CA and of the subject at `now`, as `examine` finds them. It is not a problem if the CA or the
+ * subject is missing.
+ */
 export function examineProxyIdentity(
   { ca, subject }: Partial<ProxyIdentity>,
   now: number,
@@ -110,14 +113,14 @@ export function examineProxyIdentity(
   return { policy: isWhole ? policy : undefined, problems, warnings };
 }
 
-/** Returns the comparison key of the name. @throws SyntaxError */
+/** Returns the subject in the form in which names are compared. @throws SyntaxError */
 function readSubject(subject: string): string {
   const name = parseDistinguishedName(subject);
   if (name.length === 0) throw new SyntaxError("it is empty");
   return foldName(name);
 }
 
-/** Returns the base64 of each certificate. @throws SyntaxError, Refusal */
+/** Returns the base64 of each CA certificate. @throws SyntaxError, Refusal */
 function readAuthorities(pem: string): readonly string[] {
   const authorities = readPemCertificates(`${pem.trim()}\n`, "newline");
   if (authorities.length === 0) throw new SyntaxError("the file is empty");

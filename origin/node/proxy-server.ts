@@ -52,7 +52,10 @@ export interface ProxyServer extends RunningServer {
   replace(tls: ProxyTls | SocketListener): void;
 }
 
-/** How the proxy is proven: by a Unix socket that only it may open, or by its certificate. */
+/**
+ * The options of a server for the proxy. `listener` decides how the proxy is proven: by a Unix socket that only the proxy may open,
+ * or by the proxy's certificate.
+ */
 export interface ProxyServerOptions {
   readonly listener: SocketListener | TlsListener;
   /** Receives a line for each request that is refused before the handler is called. */
@@ -62,7 +65,7 @@ export interface ProxyServerOptions {
 const HANDSHAKE_TIMEOUT_MILLISECONDS = 10_000;
 const HTTP_OPTIONS = { ...BEHIND_PROXY, ...REFUSES_HOST_ITSELF };
 
-/** Requests on connections whose peer was proven. Only this file adds requests. */
+/** The requests on connections whose peer has proven that it is the proxy. Only this file adds requests. */
 const fromProxy = new WeakSet<IncomingMessage>();
 
 /**
@@ -79,11 +82,11 @@ export function readProxiedCertificate(format: ForwardedFormat): CertificateOpti
 }
 
 /**
- * Makes the option of `countersign` and `createVerifier` for an app behind `serveProxy`. It reads the certificate that the proxy
- * forwards, and accepts it from no other connection.
- * @param format nginx, apache, haproxy, envoy and the others of `countersign origin --help`
- * @param header the name of the leaf's field, if the operator may choose it (default `ssl-client-cert`); the field of the chain
- * has the same name with `-chain`
+ * Makes the option of `countersign` and `createVerifier` for an app behind `serveProxy`. The option reads the certificate that the
+ * proxy forwards. On any other connection, a forwarded certificate is refused.
+ * @param format `nginx`, `apache`, `haproxy`, `envoy`, or another format that `countersign origin --help` lists
+ * @param header the name of the header field with the leaf (default `ssl-client-cert`), for a format in which the operator may
+ * choose this name; the field with the chain has the same name with `-chain`
  * @throws ConfigurationError
  */
 export function throughProxy(format: string, header?: string): WithoutEdge {
@@ -91,8 +94,8 @@ export function throughProxy(format: string, header?: string): WithoutEdge {
 }
 
 /**
- * HTTP allows a list field on several lines, but a proxy that sets a field sends one line. So a second line was sent by the
- * client.
+ * Refuses a certificate field that occurs more than once. HTTP allows a list field on several lines, but a proxy that sets a field
+ * sends one line. So a second line was sent by the client.
  */
 function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: ForwardedFormat): void {
   const repeated = headers.filter((name) => (headersDistinct[name]?.length ?? 0) > 1);
@@ -103,7 +106,8 @@ function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: 
 
 /**
  * Serves a fetch handler to the proxy only. Senders are not judged here, but in the handler, with `readProxiedCertificate`.
- * @throws ConfigurationError, also if it cannot listen, and over TLS on a runtime that does not report intermediates
+ * @throws ConfigurationError if an option is wrong or the server cannot listen; over TLS, also on a runtime that does not report
+ * intermediates
  */
 export async function serveProxy(fetch: FetchHandler, { listener, log }: ProxyServerOptions): Promise<ProxyServer> {
   return "socket" in listener ? await serveSocket(fetch, listener, log) : await serveTls(fetch, listener, log);
@@ -139,7 +143,7 @@ async function serveTls(
       requestCert: true,
       rejectUnauthorized: false,
     },
-    // The proxy is judged for each request, because a connection may outlive the certificate.
+    // The proxy is judged for each request, because its certificate may expire while the connection is open.
     requestHandler(fetch, log, (incoming) => {
       provePeer(incoming.socket, proveProxy, clock());
       fromProxy.add(incoming);
@@ -172,7 +176,7 @@ async function serveTls(
   };
 }
 
-/** Returns all options of a context, because an option that is left out of a new context falls back to its default. */
+/** Returns all options of a TLS context, because an option that is left out of a new context falls back to its default. */
 function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOptions {
   return {
     cert: certificate,
@@ -180,14 +184,14 @@ function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOpt
     // The request for a certificate names these CAs. OpenSSL's verdict is not used, because OpenSSL judges a connection only once.
     ca: proxy.ca,
     minVersion: "TLSv1.2",
-    // No resumption and no renegotiation: every connection proves possession of the key, and its certificate cannot change.
+    // Without resumption and renegotiation, every connection proves possession of the key, and its certificate cannot change.
     secureOptions: SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION,
   };
 }
 
 /**
- * @throws Refusal if the peer is not the proxy now. Its code is about the proxy's certificate, and its detail `presentedBy` says
- * so
+ * @throws Refusal if the peer is not the proxy now. The code of the refusal is about the proxy's certificate, not a sender's, and
+ * the detail `presentedBy` says so
  */
 function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   try {

@@ -1,10 +1,14 @@
-// Handles requests that Node ends before any handler is called. Each gets one log line, and the response that Node would send.
+// Handles requests that Node ends before any handler is called. For each request, writes one log line and sends the response that
+// Node would send.
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { LogLine } from "../../core/log-line.ts";
 
-/** The status for codes of Node and its parser. For any other code, the request is malformed, and the status is 400. */
+/**
+ * The HTTP status for each error code of Node and its parser. For any other code, the status is 400, because the request is
+ * malformed.
+ */
 const STATUSES: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -20,7 +24,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
   431: "the header fields are larger than this listener accepts",
 };
 
-/** The first bytes of a TLS handshake and of the PROXY protocol. */
+/** The first bytes of a TLS handshake and of the PROXY protocol, which often come to an HTTP port by mistake. */
 const OTHER_PROTOCOLS: ReadonlyArray<readonly [begin: string, why: string]> = [
   ["\x16\x03", "TLS came to a port that speaks plain HTTP: the URL begins with https:// where http:// belongs"],
   ["PROXY ", "a load balancer sends the header of the PROXY protocol: switch it off there"],
@@ -34,12 +38,12 @@ interface ParserError extends Error {
 }
 
 /**
- * Logs each request that Node itself ends. The line holds nothing of the request. A fault inside a body is logged by the handler
- * that reads the body, because the handler gets the parser's error.
+ * Logs each request that Node itself ends. The log line contains nothing of the request. A fault inside a body is logged by the
+ * handler that reads the body, because the handler gets the parser's error.
  */
 export function logFaults(server: Server, log: (line: LogLine) => void): void {
   const latest = new WeakMap<Duplex, IncomingMessage>();
-  /** The responses of each connection that are not completely written yet. */
+  /** For each connection, the responses that are not completely written yet. */
   const owed = new WeakMap<Duplex, Set<ServerResponse>>();
   const ended = new WeakSet<Duplex>();
   server.prependListener("request", (request, answer) => {
@@ -49,8 +53,8 @@ export function logFaults(server: Server, log: (line: LogLine) => void): void {
     latest.set(socket, request);
     answer.once("close", () => answers.delete(answer));
   });
-  // Node emits errors of handshakes and of connections here too. They are not logged: handshakes have a log line of their own, and
-  // errors of connections end no request.
+  // Node also emits `clientError` for errors of handshakes and of connections. These are not logged here, because a handshake has a
+  // log line of its own, and an error of a connection ends no request.
   server.on("clientError", (error: ParserError, socket) => {
     const { code = "", reason = error.message } = error;
     if (!REQUEST_FAULT_CODES.test(code) || ended.has(socket)) return void socket.destroy();
@@ -71,7 +75,7 @@ export function logFaults(server: Server, log: (line: LogLine) => void): void {
     answer.writeHead(417, { connection: "close" }).end();
   });
   server.on("connect", (_: IncomingMessage, socket) => {
-    // Node no longer handles errors of this socket.
+    // After CONNECT, Node no longer handles errors of this socket.
     socket.on("error", () => socket.destroy());
     log(describeFault(400, { reason: "CONNECT", peer: peerOf(socket) }));
     endWith(socket, 400, () => socket.destroy());

@@ -10,8 +10,9 @@ export const NODE_FOR_ORIGIN: Version = [22, 18];
 const NODE_FOR_INTERMEDIATES: Version = [26, 10];
 
 /**
- * Is called for code that judges certificates of a socket. 24.21, 26.8 and 26.9 do not report intermediates (nodejs/node#65579),
- * so every sender with an intermediate would be refused. Older versions report them only to the code that asks first.
+ * Must be called for code that judges the certificates of a TLS socket. Node 24.21, 26.8 and 26.9 do not report intermediates
+ * (nodejs/node#65579), so every sender with an intermediate would be refused. Older versions report intermediates only to the code
+ * that asks first.
  * @throws ConfigurationError
  */
 export function requireIntermediates(what: string): void {
@@ -19,8 +20,8 @@ export function requireIntermediates(what: string): void {
 }
 
 /**
- * Is called for code that reads the certificates once and does not judge them.
- * @throws ConfigurationError for a version that reports no intermediates
+ * Must be called for code that reads the certificates of a TLS socket only once and does not judge them.
+ * @throws ConfigurationError for a version of Node that reports no intermediates
  */
 export function refuseLostIntermediates(what: string): void {
   const [major, minor] = ownVersion();
@@ -28,13 +29,16 @@ export function refuseLostIntermediates(what: string): void {
   if (isFaulty) requireIntermediates(what);
 }
 
-/** Returns the version of Node, or the version with which another runtime says that it is compatible. */
+/** Returns the version of Node. Another runtime returns the version of Node with which it claims to be compatible. */
 function ownVersion(): Version {
   const [major = 0, minor = 0] = (process.versions.node ?? "").split(".").map(Number);
   return [major, minor];
 }
 
-/** `why` says what this version provides. @throws ConfigurationError unless this is Node of at least that version */
+/**
+ * `what` needs the version, and `why` says what the version provides. @throws ConfigurationError unless this is Node of at least
+ * that version
+ */
 export function requireNode([major, minor]: Version, what: string, why: string): void {
   const { bun, deno, node = "0.0" } = process.versions as Readonly<Record<string, string | undefined>>;
   const [ownMajor, ownMinor] = ownVersion();

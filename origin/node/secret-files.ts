@@ -1,5 +1,5 @@
-// Finds the text of a secret. It is in the environment variable NAME, in the file that NAME_FILE names, or in the file NAME in the
-// directory of credentials that systemd makes for a service. No message holds any of the text.
+// Finds the text of a secret. The text is in the environment variable NAME, in the file that NAME_FILE names, or in the file NAME
+// in the directory of credentials that systemd makes for a service. No error message contains any of the text.
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -7,21 +7,21 @@ import { messageOf } from "../../core/failure-chain.ts";
 import { readBoundedFile } from "./bounded-file.ts";
 import { describeFileFault } from "./file-faults.ts";
 
-/** The longest key has a few hundred octets. A larger file is another file, named by mistake. */
+/** The longest key has a few hundred octets. A larger file is not a secret, and was named by mistake. */
 const MAX_SECRET_BYTES = 64 * 1024;
 /** The names that a policy may use for secrets. */
 const NAME = /^[A-Z][A-Z0-9_]*$/;
 
 interface Place {
-  /** The name of the place in messages. */
+  /** The name of the place in error messages. */
   readonly told: string;
   readonly text?: string | undefined;
   readonly file?: string;
 }
 
 /**
- * Returns the text of a secret, and reads it again at each call. Undefined if it is given nowhere. One line end at the end of a
- * file is not part of the secret. Does not check that others cannot read the file.
+ * Returns the text of a secret, and reads it again at each call. Undefined if the secret is not given anywhere. One line end at the
+ * end of a file is not part of the secret. Does not check that others cannot read the file.
  * @throws Error if the secret is given in two places, if its file cannot be read, or if the file does not hold exactly one line of
  * text
  */
@@ -30,7 +30,7 @@ export function readSecret(name: string): string | undefined {
   return place?.file === undefined ? place?.text : inPlace(place.told, () => readLine(place.file ?? ""));
 }
 
-/** Returns the file from which a secret comes. Undefined if it comes from no file. @throws Error if it is given in two places */
+/** Returns the file that has a secret. Undefined if no file has the secret. @throws Error if the secret is given in two places */
 export function secretFile(name: string): string | undefined {
   return findSecret(name)?.file;
 }

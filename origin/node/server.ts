@@ -1,4 +1,4 @@
-// Serves a Hono app with Node's HTTP server, with limits for one hop behind the edge.
+// Serves a Hono app with Node's HTTP server. The limits are for requests that come from the edge.
 
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -32,8 +32,8 @@ export interface ListenOptions extends Address {
 export type FetchHandler = (request: Request, environment?: object) => Response | Promise<Response>;
 
 /**
- * Serves a fetch handler over HTTP, with limits for one hop behind the edge. Does not prove senders: the guard in the handler
- * does. Refuses a request if two programs could read its Host or target differently.
+ * Serves a fetch handler over HTTP, with limits for requests that come from the edge. Does not prove senders, because the guard in
+ * the handler does. Refuses a request if two programs could read its Host or target differently.
  * @throws ConfigurationError if the server cannot listen on the address
  */
 export async function serve(fetch: FetchHandler, options: ListenOptions): Promise<RunningServer> {
@@ -62,7 +62,8 @@ export function urlOf(scheme: "http" | "https", hostname: string, server: Pick<S
 type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Makes the listener for a server's requests. It refuses what the handler would read wrongly, and passes on all other requests.
+ * Makes the listener for a server's requests. Refuses a request if the handler could read its Host or target wrongly, or if `check`
+ * throws. Passes on all other requests.
  * @internal
  */
 export function requestHandler(
@@ -71,8 +72,8 @@ export function requestHandler(
   check?: (incoming: IncomingMessage) => void,
 ): NodeHandler {
   const answer = getRequestListener(fetch, {
-    // The adapter may replace the global Response with its own, as it does by default. Its own Response writes a string directly.
-    // Node's Response would make a web stream that has to be read back, which takes a fifth of the time of an event.
+    // By default, the adapter replaces the global Response with its own class, which writes a string directly. Node's Response
+    // would make a web stream that has to be read back, which takes a fifth of the time of an event.
     overrideGlobalObjects: true,
     // By default, if the adapter cannot make a Request, it answers without a log line.
     errorHandler(error) {
@@ -85,7 +86,10 @@ export function requestHandler(
   return passClear((incoming, outgoing) => void answer(incoming, outgoing), log, check);
 }
 
-/** Passes on a request if every program reads its Host and its target alike, and if `check` accepts it. @internal */
+/**
+ * Passes on a request if every program reads its Host and its target in the same way, and if `check` accepts the request.
+ * @internal
+ */
 export function passClear(
   handle: NodeHandler,
   log: (line: LogLine) => void,
@@ -112,8 +116,8 @@ export function requireClear(
 }
 
 /**
- * Requires exactly one Host field. Of several fields, the adapter would use the first, while a hop in front may use the last.
- * Without a field, the adapter would answer without a log line.
+ * Requires exactly one Host field. If there were several, the adapter would use the first, while a hop in front may use the last.
+ * If there were none, the adapter would answer without a log line.
  */
 function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): void {
   let host: string | undefined;

@@ -1,4 +1,5 @@
-// A Unix socket to which only its owner, or its owner and one group, may connect. The mode of the file proves the peer.
+// Makes a Unix socket to which only its owner, or its owner and one group, may connect. So the mode of the socket file proves who
+// the peer is.
 
 import cluster from "node:cluster";
 import { lstatSync, type Stats, unlinkSync } from "node:fs";
@@ -15,8 +16,8 @@ const MAX_PATH_OCTETS = 103;
 const CONNECT_DEADLINE_MILLISECONDS = 2_000;
 
 /**
- * Listens on a new socket file. Removes a socket that an ended process left behind. Anything else at that path is kept, and an
- * error is thrown. Closing the server removes the file.
+ * Listens on a new socket file. Removes a socket that an ended process left behind. Throws an error if anything else is at that
+ * path. Closing the server removes the file.
  * @throws ConfigurationError that names the path
  * @internal
  */
@@ -25,9 +26,9 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
 }
 
 /**
- * Call it in the primary of a cluster, before the workers listen on their shared socket. The primary creates the file for the
- * workers, so it keeps the umask that gives the file its mode. Returns the earlier umask of the primary, which the workers should
- * have.
+ * Prepares a socket that the workers of a cluster share. Call this function in the primary, before the workers listen. The primary
+ * creates the file for the workers, so it keeps the umask that gives the file its mode. Returns the earlier umask of the primary,
+ * which the workers should have.
  * @throws ConfigurationError that names the path
  * @internal
  */
@@ -67,7 +68,7 @@ function maskOf(mode: SocketMode): number {
   return 0o777 & ~mode;
 }
 
-/** Nobody else may write to the directory. Otherwise they could replace the socket with their own. */
+/** Checks that no other user may write to the directory. Otherwise another user could replace the socket. */
 function checkDirectory(path: string): void {
   const directory = statOf(path);
   if (directory === undefined) throw new Error(`the directory ${path} does not exist`);
@@ -87,7 +88,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   unlinkSync(path);
 }
 
-/** Returns "connected", or the code of the error. If the connection is refused, nobody listens on the socket. */
+/** Returns "connected", or the code of the error. The code ECONNREFUSED means that nobody listens on the socket. */
 function tryConnect(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -117,7 +118,7 @@ function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   });
 }
 
-/** Does not follow a symbolic link: a link is neither a directory nor a socket. */
+/** Does not follow a symbolic link, so a link is neither a directory nor a socket. */
 function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }

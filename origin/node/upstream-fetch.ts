@@ -32,9 +32,9 @@ export function isPrivateAddress(address: string): boolean {
 }
 
 /**
- * Sends over HTTPS to an upstream whose certificate is issued below a current CA (`ca`, in PEM), or over HTTP to an upstream at a
- * private address. An address in the URL itself needs no look-up, so it is not checked here. Connections are kept for the next
- * request.
+ * Makes a fetch for an upstream. Over HTTPS, the certificate of the upstream must be issued below a CA that `ca` returns (in PEM).
+ * Over HTTP, the upstream must be at a private address. An address in the URL itself needs no look-up, so this function does not
+ * check it. Connections are kept for the next request.
  */
 export function fetchUpstream(ca: () => string | undefined): UpstreamFetch {
   const plain = new Agent({ keepAlive: true });
@@ -50,7 +50,7 @@ export function fetchUpstream(ca: () => string | undefined): UpstreamFetch {
     });
 }
 
-/** All addresses of a name have to be private, because we cannot choose which of them is used. @internal */
+/** Looks up a name. All addresses of the name have to be private, because we cannot choose which of them is used. @internal */
 export const lookUpPrivate: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     const other = error ? undefined : addresses.find(({ address }) => !isPrivateAddress(address));

@@ -6,18 +6,20 @@ import { Refusal, toRefusal } from "../../core/refusal.ts";
 import { refuseLater } from "../verifier.ts";
 import { requireClear } from "./server.ts";
 
-/** The members that are used of Node's IncomingMessage, of Express's `req`, and of Fastify's `request.raw`. */
+/**
+ * The members that are used of a request. Node's IncomingMessage, Express's `req` and Fastify's `request.raw` have these members.
+ */
 export interface NodeRequest extends AsyncIterable<unknown> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  /** Only in Express: the target before a router removed its own path from it. */
+  /** The target before a router removed its own path from it. Only Express sets this member. */
   readonly originalUrl?: string | undefined;
   readonly rawHeaders: string[];
   readonly readableDidRead: boolean;
 }
 
 /**
- * Makes the request for `verifier.verify()`. Does not read the body. No other code may have read it before, so put the route
+ * Makes the request for `verifier.verify()`. Does not read the body. No other code may have read the body before, so put the route
  * before body parsers. `verify()` refuses the request if Node would change its URL, if it has two Host fields, or if its body has
  * been read.
  */

@@ -1,5 +1,5 @@
-// Makes one log line for a handshake that fails or proves nothing. The line names the cause and says what to do. Text from the
-// peer is untrusted, so formatLogLine escapes and cuts it like all other text.
+// Makes one log line for a handshake that fails or proves nothing. The line names the cause and says what to do. Text from the peer
+// is untrusted, so formatLogLine escapes and shortens it.
 
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -35,7 +35,8 @@ const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
   "wrong purpose": "the certificate is not for TLS clients (extended key usage): the sender must get another",
   "protocol or cipher": "no common TLS version or cipher: this listener supports TLS 1.2 and 1.3",
   "plain HTTP": "plain HTTP came to this TLS port: the URL begins with http:// where https:// belongs",
-  // OpenSSL does not return the bytes that it read, and recognises HTTP only by its methods.
+  // The other protocol cannot be named, because OpenSSL does not return the bytes that it read, and recognises HTTP only by its
+  // methods.
   "not TLS":
     "the client sent neither TLS nor HTTP/1: often a load balancer's PROXY protocol header (switch it off there: send-proxy, proxy_protocol), otherwise another protocol",
   "server not trusted":
@@ -62,7 +63,7 @@ const VERIFICATION_CAUSES: Readonly<Record<string, HandshakeCause>> = {
   INVALID_PURPOSE: "wrong purpose",
 };
 
-/** The cause for parts of OpenSSL's error codes, as Node writes them. */
+/** The cause for each pattern of OpenSSL's error codes, as Node writes them. */
 const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, "no certificate sent"],
   [/HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "plain HTTP"],
@@ -77,15 +78,15 @@ const ERROR_CAUSES: ReadonlyArray<readonly [RegExp, HandshakeCause]> = [
 ];
 
 /**
- * If the client names no host of this listener, the listener has no certificate for it. OpenSSL reports this as if both sides had
- * no algorithm in common.
+ * If the client names no host of this listener, the listener has no certificate to present. OpenSSL reports this as if both sides
+ * had no algorithm in common.
  */
 const NOTHING_IN_COMMON = /NO_SHARED_CIPHER|NO_SUITABLE_SIGNATURE_ALGORITHM|NO_CERTIFICATE_SET/;
 
 /** The facts about a connection whose handshake did not complete. */
 export interface Attempt {
   readonly peer: string | undefined;
-  /** The host that the client asked for, if the handshake got that far, and whether this listener has this host. */
+  /** The host that the client asked for, if the handshake got that far. `isHost` is true if this listener has the host. */
   readonly serverName: string | undefined;
   readonly isHost: boolean;
 }
@@ -101,7 +102,7 @@ export function diagnoseFailure(
   return line(isUnknownHost ? "unknown host name" : cause, socket, { peer, serverName, reason });
 }
 
-/** Returns the cause of a handshake error. */
+/** Returns the cause of a handshake error, the remedy, and the error's code or message. */
 export function explainFailure(error: NodeJS.ErrnoException) {
   const cause = ERROR_CAUSES.find(([pattern]) => pattern.test(textOf(error)))?.[1] ?? "other";
   return { cause, remedy: REMEDIES[cause], reason: error.code ?? error.message };
@@ -112,8 +113,8 @@ function textOf({ code = "", message }: NodeJS.ErrnoException): string {
 }
 
 /**
- * Returns the log line for a handshake that completed and proves nothing. Undefined if OpenSSL verified a certificate. Also
- * undefined if the client sent none and the request for a certificate named no CA.
+ * Returns the log line for a handshake that completed but proves nothing. Undefined if OpenSSL verified a certificate. Also
+ * undefined if the client sent no certificate and no CA was named to it.
  */
 export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
   if (socket.authorized) return undefined;

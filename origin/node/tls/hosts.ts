@@ -1,4 +1,5 @@
-// The hostnames of a listener. Each has its certificate, its key, and the anchors that are named to clients.
+// Makes the TLS contexts for the hostnames of a listener. Each hostname has its certificate, its key, and the anchors that are
+// named to clients.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -16,20 +17,20 @@ export interface TlsHostFiles {
   readonly key: string;
 }
 
-/** The state that a reload replaces as a whole. */
+/** The state of a TLS listener. A reload replaces the whole state. */
 export interface TlsState {
   /** Indexed by exact hostname in lower case. @internal */
   readonly hosts: ReadonlyMap<string, SecureContext>;
-  /** The names of the CAs that the listener names to clients. They are for the log. */
+  /** The names of the CAs that the listener names to clients. The log shows these names. */
   readonly anchors: readonly string[];
   /** The hosts' certificates in PEM, as they were read. Their expiry is watched. */
   readonly certificates: readonly string[];
 }
 
 /**
- * Makes one TLS context for each hostname: the exact DNS names in each certificate. Wildcards are ignored. Every context names to
- * clients exactly `anchors` and the policy's intermediates below them. Docusign sends no certificate unless the name of its root
- * is in the request. A sender that leaves out its intermediate may look for the name of this intermediate.
+ * Makes one TLS context for each exact DNS name in each certificate. Wildcards are ignored. Every context names to clients exactly
+ * `anchors` and the policy's intermediates below them. This is needed because Docusign sends no certificate unless the name of its
+ * root is in the request. A sender that leaves out its intermediate may look for the name of this intermediate.
  * @throws ConfigurationError that lists every problem
  */
 export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {
@@ -38,7 +39,7 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
   const authorities = new Set(anchors.flatMap(({ certificate, intermediates }) => [certificate, ...intermediates]));
   for (const [index, { certificate, key }] of files.entries()) {
     try {
-      // Called first, because its errors are easier to understand than OpenSSL's.
+      // hostNamesOf is called first, because its errors are easier to understand than OpenSSL's.
       const names = hostNamesOf(certificate, key);
       const context = createSecureContext({
         cert: certificate,

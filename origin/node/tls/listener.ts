@@ -1,5 +1,5 @@
 // The origin's own listener for mutual TLS, without an edge or a proxy, but with the same verdicts. It completes handshakes and
-// judges nothing. In `require` mode it ends connections that prove nothing.
+// judges nothing. Only in `require` mode, it ends connections that prove nothing.
 
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";
@@ -16,9 +16,9 @@ import { diagnoseFailure, diagnoseHandshake } from "./handshake-diagnosis.ts";
 import type { TlsState } from "./hosts.ts";
 
 /**
- * The certificate that is requested from clients. `request`: every handshake completes, and refusals are HTTP responses.
- * `require`: a connection that proves nothing is closed without a response. `none`: no certificate is requested, so senders that
- * need one are refused.
+ * The mode in which certificates are requested from clients. With `request`, every handshake completes, and refusals are HTTP
+ * responses. With `require`, a connection that proves nothing is closed without a response. With `none`, no certificate is
+ * requested, so senders that need a certificate are refused.
  */
 export type ClientCertificates = "request" | "require" | "none";
 
@@ -35,7 +35,7 @@ export interface TlsListenerOptions {
   readonly deadlines?: TlsDeadlines;
 }
 
-/** How long a client may take, in milliseconds. */
+/** The deadlines for a client, in milliseconds. */
 export interface TlsDeadlines {
   readonly handshake: number;
   readonly headers: number;
@@ -54,7 +54,7 @@ export const TLS_DEADLINES: TlsDeadlines = {
   checkInterval: 1_000,
 };
 
-/** The algorithms have SHA-256 or better. They are for this server's own signatures and for those of clients. */
+/** The signature algorithms with SHA-256 or better. They apply to this server's own signatures and to the signatures of clients. */
 const SIGNATURE_ALGORITHMS = [
   "ECDSA+SHA256",
   "ECDSA+SHA384",
@@ -69,9 +69,9 @@ const SIGNATURE_ALGORITHMS = [
 ].join(":");
 
 /**
- * Serves a fetch handler over mutual TLS. Handshakes are completed and nobody is judged here. The guard in the handler judges,
- * with `readTlsPeer`.
- * @throws ConfigurationError if the server cannot listen on the address, and on a runtime that does not report intermediates
+ * Serves a fetch handler over mutual TLS. This listener completes handshakes and judges nobody. The guard in the handler judges
+ * senders, with `readTlsPeer`.
+ * @throws ConfigurationError if the server cannot listen on the address, or if the runtime does not report intermediates
  */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
   const { state, log, deadlines = TLS_DEADLINES } = options;
@@ -128,7 +128,7 @@ export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions
 
 /**
  * Removes the request for a certificate from a handshake that has begun. Node has no public method for it. If Node's internal
- * method is missing, a certificate is requested, but none is needed.
+ * method is missing, a certificate is still requested, but the client need not send one.
  */
 function askForNothing(socket: TLSSocket): void {
   interface Handle {
@@ -138,16 +138,16 @@ function askForNothing(socket: TLSSocket): void {
 }
 
 /**
- * Returns the TCP socket, for which Node has no public name. Without it, a log line would lack the address of a peer that has
- * left.
+ * Returns the TCP socket below a TLS socket. Node has no public name for it. Without the TCP socket, a log line would lack the
+ * address of a peer that has left.
  */
 function socketBelow(socket: TLSSocket): Socket {
   return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
 }
 
 /**
- * The Host of a request must be exactly the host of its handshake. Otherwise it would be served under the certificate, and
- * perhaps the anchors, of another host.
+ * Requires that the Host of a request is exactly the host of its handshake. Otherwise the request would be served under the
+ * certificate, and perhaps the anchors, of another host.
  */
 function requireServerName({ headers, socket }: IncomingMessage): void {
   const { servername } = socket as TLSSocket;

@@ -1,6 +1,6 @@
 // Converts a TLS socket of Node to a ClientCertificate, for an origin that terminates mutual TLS itself. Our own code
-// (core/trust/verify.ts) judges the certificate for each request. OpenSSL judges it once, in the handshake. Its verdict can only
-// turn an acceptance into a refusal.
+// (core/trust/verify.ts) judges the certificate for each request. OpenSSL judges the certificate once, in the handshake. OpenSSL's
+// verdict can only turn an acceptance into a refusal.
 
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -11,8 +11,8 @@ import { type ClientCertificate, parseClientCertificate } from "../../../core/x5
 import type { WithoutEdge } from "../../guard/options.ts";
 
 /**
- * Reads the certificate of the connection that carries a request. `environment` is that of @hono/node-server. OpenSSL's verdict is
- * not read.
+ * Reads the certificate of the connection that carries a request. `environment` is the object that @hono/node-server passes to the
+ * app. OpenSSL's verdict is not read.
  * @throws Refusal `no_client_auth`, `no_certificate`, `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`
  */
 export function readTlsPeer(environment: unknown): ClientCertificate {
@@ -20,8 +20,8 @@ export function readTlsPeer(environment: unknown): ClientCertificate {
 }
 
 /**
- * The parsed certificates of a connection, or the refusal if they cannot be parsed. They cannot change, because renegotiation is
- * off. They are judged again for each request.
+ * The parsed certificates of each connection, or the refusal if they cannot be parsed. The certificates of a connection cannot
+ * change, because renegotiation is off. They are parsed once, but judged again for each request.
  */
 const certificates = new WeakMap<TLSSocket, ClientCertificate | Refusal>();
 
@@ -48,7 +48,7 @@ function readOnce(socket: TLSSocket): ClientCertificate | Refusal {
 }
 
 /**
- * Objects if our path validation accepts the certificate but OpenSSL did not verify it in the handshake.
+ * Refuses a certificate that our path validation accepts but that OpenSSL did not verify in the handshake.
  * @throws Refusal `listener_disagrees`
  */
 export function crossCheckTlsPeer(environment: unknown): void {
@@ -57,8 +57,8 @@ export function crossCheckTlsPeer(environment: unknown): void {
 }
 
 /**
- * The option of `countersign` and `createVerifier` for an app behind `listenTls`. It reads the certificate of the connection, and
- * uses OpenSSL's verdict as a cross-check.
+ * The option of `countersign` and `createVerifier` for an app behind `listenTls`. The option reads the certificate of the
+ * connection, and uses OpenSSL's verdict as a cross-check.
  */
 export const throughTls: WithoutEdge = {
   readCertificate: (_, environment) => readTlsPeer(environment),
@@ -72,14 +72,15 @@ function tlsSocketOf(environment: unknown): TLSSocket {
 }
 
 /**
- * Returns the leaf and the certificates that were sent with it. Node's older getPeerCertificate() is not used: it makes objects of
- * the keys, and a chain with a secp256k1 key crashes the process.
+ * Returns the leaf and the certificates that were sent with it. Node's older getPeerCertificate() is not used, because it makes
+ * objects of the keys, and a chain with a secp256k1 key then crashes the process.
  * @internal
  */
 export function presentedBy(socket: TLSSocket): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let next = socket.getPeerX509Certificate();
-  // Reads one more than is accepted, so that a longer chain is refused and not cut. A self-issued certificate ends the loop.
+  // Reads one certificate more than is accepted, so that a longer chain is refused and not cut. A certificate that is its own
+  // issuer ends the loop.
   while (
     next !== undefined &&
     chain.length <= MAX_INTERMEDIATES + 1 &&

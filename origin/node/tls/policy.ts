@@ -1,5 +1,5 @@
-// Reads from the policy what a TLS listener needs before it opens. This file loads no TLS, because a check of a policy uses it
-// too.
+// Reads from the policy what a TLS listener needs before it opens. This file does not load TLS, because the check of a policy uses
+// it without a listener.
 
 import { ConfigurationError, formatPointer } from "../../../core/configuration-error.ts";
 import type { Anchor, Policy } from "../../../core/policy/policy.ts";
@@ -21,8 +21,9 @@ export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
 }
 
 /**
- * @throws ConfigurationError that names each sender without a certificate, because a listener that requires certificates would
- * end its connections
+ * Requires that every sender of a route has a certificate. A listener that requires certificates would end the connections of any
+ * other sender.
+ * @throws ConfigurationError that names each sender without a certificate
  */
 export function requireCertificates({ routes }: Policy): void {
   const senders = routes.flatMap((route) => route.senders).filter(({ certificate }) => certificate === undefined);

@@ -1,5 +1,5 @@
-// Finds faults for which every client refuses a listener's own certificate, whichever CAs it trusts. They are found before the
-// certificate is presented to the first client.
+// Finds faults for which every client refuses a listener's own certificate, whichever CAs the client trusts. The faults are found
+// before the certificate is presented to the first client.
 
 import type { X509Certificate } from "node:crypto";
 
@@ -10,8 +10,8 @@ const MIN_RSA_BITS = 2048;
 const SCT_LIST = Buffer.from("060a2b06010401d679020402", "hex");
 
 /**
- * Returns the faults of a certificate, with the certificates that follow it in its file. Returns none if some client may accept
- * it. Does not check that senders call its names, or that anybody trusts its CA.
+ * Returns the faults of a server certificate. `chain` has the certificate, followed by the others in its file. Returns no fault if
+ * some client may accept the certificate. Does not check that senders use one of its names, or that anybody trusts its CA.
  */
 export function faultsOfServer(chain: readonly X509Certificate[], now = Date.now()): string[] {
   const [leaf] = chain;
@@ -30,8 +30,8 @@ export function faultsOfServer(chain: readonly X509Certificate[], now = Date.now
 }
 
 /**
- * Returns true if the issuer of the certificate is missing. Only public CAs embed certificate timestamps, and their roots sign no
- * server certificates. So an intermediate signed this certificate.
+ * Returns true if the issuer of the certificate must be in the file, but is missing. If a certificate embeds timestamps, a public
+ * CA issued it. The roots of public CAs sign no server certificates, so an intermediate signed this certificate.
  */
 function lacksIntermediate(leaf: X509Certificate, chain: readonly X509Certificate[]): boolean {
   return leaf.raw.includes(SCT_LIST) && !chain.slice(1).some((issuer) => leaf.checkIssued(issuer));
@@ -44,8 +44,8 @@ export function isForServers({ keyUsage }: X509Certificate): boolean {
 }
 
 /**
- * Writes Node's text of a name on one line. Node writes a line for each attribute. The text is only shown, and identity is never
- * taken from it.
+ * Writes Node's text of a name on one line. Node writes one line for each attribute. The text is only shown, and never used to
+ * identify anybody.
  */
 export function oneLine(name: string | undefined): string {
   return (name ?? "").replaceAll("\n", ", ");
