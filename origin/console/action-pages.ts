@@ -1,4 +1,4 @@
-// The page that asks before an action, and the page that shows the result.
+// The page that asks the operator to confirm an action, and the page that shows the result of the action.
 
 import { html } from "hono/html";
 import { ACTIONS, type Action, act, type Choice, choose, MAX_CHANGED_EVENTS, type Outcome } from "./actions.ts";
@@ -54,7 +54,7 @@ export async function confirmPage(c: ConsoleContext, view: View, action: Action)
     action,
     events: events.map(({ id, state, sender, acceptedAt }) => ({ id, state, sender, acceptedAt: isoOf(acceptedAt) })),
     ...{ skipped, hasMore, problems },
-    // A program sends this token back in its form.
+    // A program must send this token back in the form that confirms the action.
     token: view.setting.formToken,
   };
   const main = html`<h1>${WORDS[action].title}</h1>${problems.length > 0 ? problemList(problems) : question(view, action, choice)}`;

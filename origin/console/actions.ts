@@ -1,5 +1,5 @@
-// The actions of an operator on events: retry, drop, run again. The confirmed form names the events, so that exactly those that
-// were shown are changed.
+// The actions of an operator on events: retry, drop, run again. The form that the operator confirms has the ids of the events, so
+// that exactly the events on the page are changed.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { EventState, ListedEvent } from "../inbox/inbox.ts";
@@ -11,9 +11,9 @@ export type Action = (typeof ACTIONS)[number];
 
 /** The largest number of events in one action. The operator can change the rest with the next action. */
 export const MAX_CHANGED_EVENTS = 1_000;
-/** The number of search pages that are read for one action. */
+/** The largest number of result pages that are read for one action. */
 const MAX_PAGES = 50;
-/** The largest number of ids in the log line. */
+/** The largest number of ids in the log line of an action. */
 const LOGGED_IDS = 20;
 
 const STATES_OF: Readonly<Record<Action, readonly EventState[]>> = {
@@ -26,7 +26,7 @@ const STATES_OF: Readonly<Record<Action, readonly EventState[]>> = {
 export interface Choice {
   /** The events that the action can change, the newest first. */
   readonly events: readonly Pick<ListedEvent, "id" | "sender" | "acceptedAt" | "state" | "request">[];
-  /** The number of requested events that are in another state. It is counted only if ids are given. */
+  /** The number of requested events that the action does not apply to. Counted only if the request has ids. */
   readonly skipped: number;
   /** True if more events match than one action can change. */
   readonly hasMore: boolean;
@@ -34,7 +34,7 @@ export interface Choice {
   readonly given: EventQuery["given"];
 }
 
-/** Reads the events of a query, which has an `id` or the filters of the list. */
+/** Finds the events of a request. The query has either ids or the filters of the list. */
 export async function choose(view: View, action: Action): Promise<Choice> {
   const ids = view.url.searchParams.getAll("id");
   if (ids.length > 0) return await chooseByIds(view, action, ids.slice(0, MAX_CHANGED_EVENTS));
@@ -58,8 +58,8 @@ export async function choose(view: View, action: Action): Promise<Choice> {
 }
 
 /**
- * Returns true if a filter selects the event for this action. A filter never runs an event again that an operator dropped, because
- * it was never handled. To run it, the operator names its id.
+ * Returns true if filters may select the event for this action. To run a dropped event again, an operator must name its id, because
+ * a dropped event was never handled. Among done events, only a dropped event has a `reason`.
  */
 function isMeant({ reason }: ListedEvent, action: Action): boolean {
   return action !== "run" || reason === undefined;
@@ -80,7 +80,7 @@ async function chooseByIds(view: View, action: Action, ids: readonly string[]): 
 
 export interface Outcome {
   readonly changed: number;
-  /** The number of events that meanwhile have another state or are deleted. */
+  /** The number of events that were not changed, because meanwhile they have another state or are deleted. */
   readonly unchanged: number;
   /** The reason why nothing was changed. */
   readonly problem: string | undefined;

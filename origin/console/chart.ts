@@ -22,7 +22,7 @@ const GAP = 2;
 /** The number of hours between two labels. */
 const LABEL_EVERY = 6;
 
-/** Draws bars of one hour each. `title` says what they show. */
+/** Draws bars of one hour each. `title` says what the bars show. */
 export function hourChart(title: string, series: readonly Series[], bars: readonly Bar[]): Html {
   const totals = bars.map(({ values }) => values.reduce((sum, value) => sum + value, 0));
   const most = Math.max(1, ...totals);

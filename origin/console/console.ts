@@ -1,4 +1,4 @@
-// The console: pages over one inbox for people, and the same facts as JSON for programs.
+// The console shows one inbox: as pages for people, and as JSON for programs.
 
 import { Hono } from "hono";
 import { html } from "hono/html";
@@ -27,7 +27,7 @@ import { STYLE } from "./style.ts";
 
 /**
  * Makes the console as a Hono app, to be mounted in one of your apps: `app.route("/console", createConsole({ path: "/console", …
- * }))`. One process serves it. It shows what senders sent, so mount it where only operators have access.
+ * }))`. The console serves from one process. It shows what senders sent, so mount it where only operators have access.
  * @throws ConfigurationError that lists every problem of the options
  */
 export function createConsole(options: ConsoleOptions): Hono {
@@ -110,7 +110,8 @@ function isHostName(host: string): boolean {
 }
 
 async function notFound(c: ConsoleContext, view: View) {
-  // The app that mounts the console has its own routes. For them, a path with a slash at its end is another path.
+  // The pages are at a path without a slash at its end, because the app that mounts the console treats the path with a slash as
+  // another path.
   const { base } = view.setting;
   if (base !== "" && view.url.pathname === `${base}/`) return c.redirect(base, 308);
   const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;
@@ -119,7 +120,7 @@ async function notFound(c: ConsoleContext, view: View) {
   }));
 }
 
-/** Answers a failure. Its usual cause is that the store cannot be reached. */
+/** Answers a request for a page that could not be made. The usual cause is that the store cannot be reached. */
 async function failure(c: ConsoleContext, setting: Setting, error: Error) {
   const why = messageOf(error);
   setting.log({ decision: "failed", code: "console_failed", why, path: new URL(c.req.url).pathname });

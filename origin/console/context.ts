@@ -20,11 +20,14 @@ export interface Setting extends Omit<ConsoleOptions, "policy" | "path" | "hosts
   readonly log: NonNullable<ConsoleOptions["log"]>;
   readonly places: NonNullable<ConsoleOptions["places"]>;
   readonly parts: ConsoleParts;
-  /** Every form contains this token, and only a program that can read a page knows it. It is new at every start. */
+  /**
+   * A random token that is new at every start. Every form contains the token, and only a program that can read a page knows it. So
+   * a page of another site cannot send a valid form.
+   */
   readonly formToken: string;
 }
 
-/** One request to one console. */
+/** A request to a console, and the data that the pages need about it. */
 export interface View {
   readonly setting: Setting;
   readonly visitor: ConsoleVisitor;

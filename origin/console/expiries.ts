@@ -1,4 +1,4 @@
-// Shows what expires: certificates, anchors and windows of the policy. Core calculates it.
+// Shows what expires: certificates, anchors and time windows of the policy.
 
 import { html } from "hono/html";
 import { describeExpiry as describe, type Expiry, sendersInUse } from "../../core/policy/expiry.ts";
@@ -8,7 +8,7 @@ import { daysLeft } from "./event/certificate.ts";
 import { badge, type Html, moment, visible } from "./show.ts";
 
 const SOON_SECONDS = 60 * 86_400;
-/** The largest number on one page. Nobody would read more. */
+/** The largest number of expiries on one page. Nobody would read more. */
 const MAX_EXPIRIES = 100;
 
 export const describeExpiry = describe;

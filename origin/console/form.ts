@@ -4,11 +4,12 @@ import type { ConsoleContext } from "./context.ts";
 
 const MAX_FORM_BYTES = 1024 * 1024;
 /**
- * The number of octets of a large body that are read and dropped. A browser does not read the response while it is still sending.
+ * The largest number of octets that are read of a body that is too large. They are dropped, but they must be read, because a
+ * browser does not read the response while it is still sending.
  */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 
-/** Returns undefined if the body is no form, or if it is too large. */
+/** Returns the fields of the form. Undefined if the body is no form, or if it is too large. */
 export async function readForm(c: ConsoleContext): Promise<URLSearchParams | undefined> {
   if (!/^application\/x-www-form-urlencoded(?:;|$)/i.test(c.req.header("content-type") ?? "")) return undefined;
   const reader = c.req.raw.body?.getReader();

@@ -1,4 +1,4 @@
-// The door `countersign/console`: the console as a Hono app to mount. See docs/api.md.
+// The entry point `countersign/console`. It exports the console as a Hono app to mount. See docs/api.md.
 
 import "../engine.ts";
 

@@ -1,4 +1,4 @@
-// The frame of every page.
+// Makes the header, the navigation and the HTML around the content of every page.
 
 import { html, raw } from "hono/html";
 import { escapeControls } from "../../core/shown-text.ts";
@@ -7,7 +7,10 @@ import { wantsJson } from "./context.ts";
 import { link } from "./links.ts";
 import type { Html } from "./show.ts";
 
-/** A page that takes long is fetched again less often, so that it keeps an origin busy for at most a fortieth of the time. */
+/**
+ * The number of times that the browser must wait for as long as a page took before it fetches the page again. So one page keeps an
+ * origin busy for at most a fortieth of the time.
+ */
 const REST_FACTOR = 40;
 
 export interface Page {
@@ -15,9 +18,7 @@ export interface Page {
   /** The page's entry in the navigation. */
   readonly section: "overview" | "events" | "refusals" | "senders" | "send" | undefined;
   readonly main: Html;
-  /**
-   * The shortest time in seconds before a part with data-live is fetched again. Undefined means that it is never fetched again.
-   */
+  /** The shortest time in seconds before a part with data-live is fetched again. Undefined means that no part is fetched again. */
   readonly liveSeconds?: number | undefined;
   readonly status?: 200 | 400 | 403 | 404 | 409 | 500;
 }

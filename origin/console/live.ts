@@ -6,7 +6,7 @@ import type { ConsoleContext, Setting } from "./context.ts";
 const LOOK_MILLISECONDS = 1_000;
 /** The interval of messages that keep a connection open. Proxies end a connection that carries no data. */
 const BEAT_MILLISECONDS = 20_000;
-/** The limit of open connections. One browser opens at most six to one host. */
+/** The largest number of open connections. One browser opens at most six connections to one host. */
 const MAX_STREAMS = 100;
 
 /** Reads the inbox at intervals while somebody listens. One read serves all listeners. */
@@ -44,7 +44,7 @@ export class Changes {
 
   async #look(): Promise<void> {
     const before = this.#last;
-    // If the store cannot be reached for a while, this is no change. Pages show the error when they are loaded.
+    // A store that cannot be reached for a while does not count as a change. Pages show the error when they are loaded.
     const found = await this.#read().catch(() => before);
     if (this.#listeners.size === 0) return;
     this.#last = found;

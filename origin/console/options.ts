@@ -21,39 +21,41 @@ export interface ConsoleVisitor {
 /** Options of `createConsole`. */
 export interface ConsoleOptions {
   readonly inbox: Inbox;
-  /** The policy, or a function that returns the current one. */
+  /** The policy, or a function that returns the current policy. */
   readonly policy: Policy | (() => Policy);
   /**
-   * Returns the current secrets of the policy, from `loadSecrets` or `loadHeldSecrets`. With them, the page of an event verifies
-   * its signature again. No secret is ever shown.
+   * Returns the current secrets of the policy, from `loadSecrets` or `loadHeldSecrets`. With the secrets, the page of an event
+   * verifies the event's signature again. No secret is ever shown.
    */
   readonly secrets?: () => Secrets;
-  /** Returns the currently loaded revocation lists (`openCrlStore`). Without them, the page of an event checks no revocation. */
+  /**
+   * Returns the currently loaded revocation lists (`openCrlStore`). Without this option, the page of an event checks no revocation.
+   */
   readonly lists?: () => RevocationLists;
   /**
-   * Returns who sent this request. If it returns undefined, the request is refused. Requests that reach this function have one of
-   * the `hosts`, and do not come from pages of another origin.
+   * Returns who sent this request. If this function returns undefined, the request is refused. Requests that reach this function
+   * have one of the `hosts`, and do not come from pages of another origin.
    */
   readonly visitor: (request: Request) => ConsoleVisitor | undefined | Promise<ConsoleVisitor | undefined>;
   /**
    * The names under which browsers reach the console, without a port. A request with another Host is refused. Otherwise a stranger
-   * could make his own name resolve to the console, and his page could read everything.
+   * could make his own name resolve to the console (DNS rebinding), and his page could read everything.
    */
   readonly hosts: readonly string[] | ((host: string) => boolean);
   /** The path at which the console is mounted, as in `app.route("/console", createConsole(…))`. The default is the root. */
   readonly path?: string;
-  /** Ends the live updates when it is aborted. Otherwise the live updates keep a server from closing. */
+  /** The live updates end when this signal is aborted. Without the signal, live updates keep a server from closing. */
   readonly signal?: AbortSignal;
   /** Receives a line for each action and each refused visitor. By default, the line is printed as JSON. */
   readonly log?: (line: LogLine) => void;
   /**
-   * The inbox and the policy file, as a command names them. The console shows them in commands to paste. The default is the names
-   * that commands assume.
+   * The inbox and the policy file, as they are named on a command line. The console shows them in commands to paste. The default is
+   * the names that commands assume without options.
    */
   readonly places?: { readonly inbox: string; readonly policy: string };
 }
 
-/** The senders as which a person can send a test event from the console, to see what happens with it. */
+/** The senders in whose name a person can send a test event from the console. */
 export interface TestSenders {
   readonly senders: readonly { readonly name: string; readonly about: string }[];
   send(name: string, body: string): Promise<{ readonly status: number; readonly body: string }>;
@@ -61,7 +63,7 @@ export interface TestSenders {
 
 /** Parts that only the consoles of our own programs have. */
 export interface ConsoleParts {
-  /** The WWW-Authenticate field for an unknown visitor. Without it, the response is 403. */
+  /** The WWW-Authenticate field of the response to an unknown visitor. Without this field, the response is 403. */
   readonly challenge?: string;
   readonly tests?: TestSenders | undefined;
 }

@@ -1,4 +1,4 @@
-// The first page: what waits, what arrived in each hour, and what expires soon.
+// The first page of the console. It shows which events wait, what arrived in each hour, and what expires soon.
 
 import { html } from "hono/html";
 import { DURATION_LIMITS, type Durations } from "../inbox/attempts.ts";
@@ -15,7 +15,7 @@ import { clipped, formatDuration, formatNumber, type Html, moment } from "./show
 const HOUR_SECONDS = 3_600;
 const HOURS = 24;
 const DEAD_EVENTS = 5;
-/** A larger number is not counted further. */
+/** Counting stops at this number. */
 const MOST_COUNTED = 100_000;
 
 const SERIES: readonly Series[] = [
@@ -107,7 +107,7 @@ ${hourChart(`Handled events by the time from acceptance to done${about}`, DONE_S
 
 const REFUSAL_TONES = ["bad", "warn", "busy", "calm"] as const;
 
-/** Draws the refusals. Each of the most frequent codes has its own colour. All other codes share one. */
+/** Draws the refusals. Each of the most frequent codes has its own colour. All other codes share one colour. */
 function refusalChart(view: View, refusals: readonly HourlyRefusals[], since: number): Html {
   const all = link(view, "/refusals");
   if (refusals.length === 0) return html`<p class="empty">No request was refused in the last 24 hours.</p>`;

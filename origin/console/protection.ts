@@ -24,7 +24,7 @@ function headersOf(nonce: string): readonly (readonly [name: string, value: stri
     ["cache-control", "no-store"],
     ["x-content-type-options", "nosniff"],
     ["x-frame-options", "DENY"],
-    // With "no-referrer", browsers would send a form without its Origin.
+    // With "no-referrer", browsers would send a form without a useful Origin field, and the form would be refused.
     ["referrer-policy", "same-origin"],
     ["cross-origin-opener-policy", "same-origin"],
     ["cross-origin-resource-policy", "same-origin"],
@@ -51,7 +51,8 @@ async function refuse(c: ConsoleContext, setting: Setting): Promise<Response | u
   if (visitor instanceof Response) return visitor;
   if (visitor === undefined) {
     const { challenge } = setting.parts;
-    // A request without credentials is the first request of a browser, or that of a stranger. It is not logged.
+    // A request without credentials may be the first request of a browser, or a request of a stranger. Such a request is not
+    // logged.
     if (c.req.header("authorization") !== undefined || c.req.header("cookie") !== undefined)
       deny(c, setting, "the visitor is not known", 403);
     return challenge === undefined
@@ -62,7 +63,7 @@ async function refuse(c: ConsoleContext, setting: Setting): Promise<Response | u
   return undefined;
 }
 
-/** Finds the visitor. If this fails, the visitor sees nothing. */
+/** Asks the `visitor` option who sent the request. If the option throws, the request is refused. */
 async function askVisitor(c: ConsoleContext, { visitor, log }: Setting) {
   try {
     return await visitor(c.req.raw);
@@ -73,8 +74,8 @@ async function askVisitor(c: ConsoleContext, { visitor, log }: Setting) {
 }
 
 /**
- * Returns what is foreign about a request. Undefined if the request comes from one of the console's own pages, from a typed
- * address, or from a program.
+ * Returns why a request may be caused by a foreign page. Undefined if the request comes from one of the console's own pages, from
+ * an address that a person typed, or from a program.
  */
 function findForeign(c: ConsoleContext, { isOwnHost }: Setting): string | undefined {
   const { host, hostname } = new URL(c.req.url);

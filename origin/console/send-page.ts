@@ -21,7 +21,7 @@ export async function sendPage(c: ConsoleContext, view: View, { senders }: TestS
 export async function sentPage(c: ConsoleContext, view: View, tests: TestSenders, given: URLSearchParams | undefined) {
   const sender = tests.senders.find(({ name }) => name === given?.get("sender"));
   const body = given?.get("body") ?? "";
-  // A form that is far too large is not read.
+  // If a form is far too large, it is not read, and `given` is undefined.
   if (given === undefined || body.length > MAX_BODY_CHARACTERS) {
     const why = `the body is longer than ${formatNumber(MAX_BODY_CHARACTERS)} characters`;
     return await nothingSent(c, view, given === undefined ? `${why}, or no form was sent` : why);
@@ -43,7 +43,7 @@ async function nothingSent(c: ConsoleContext, view: View, why: string) {
   }));
 }
 
-/** Links to the event that was stored, or to the refusal. */
+/** Links to the event that was stored, or to the refusal of the request. */
 function idLink(view: View, body: string): Html {
   try {
     const { event, decision } = JSON.parse(body) as { readonly event?: unknown; readonly decision?: unknown };

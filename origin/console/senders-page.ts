@@ -19,7 +19,7 @@ import { clipped, formatDistance, type Html, isoOf, moment, sentence, visible } 
 
 /** The number of senders on one page. A policy may have ten thousand senders. */
 const PAGE_SENDERS = 50;
-/** The number of certificates that are shown for one sender. The newest are shown. */
+/** The number of certificates that are shown for one sender. The newest certificates are shown. */
 const SHOWN_CERTIFICATES = 10;
 
 export async function sendersPage(c: ConsoleContext, view: View) {
@@ -52,7 +52,7 @@ interface Account {
   readonly sender: Sender;
   readonly routes: readonly string[];
   readonly factors: readonly string[];
-  /** The certificates. The certificate that was seen most recently comes first. */
+  /** The certificates of the sender. The certificate that was seen most recently comes first. */
   readonly certificates: readonly SeenCertificate[];
   readonly expiries: readonly Expiry[];
   /** The time of the last event in Unix seconds. Undefined if no event of the sender is known. */

@@ -14,21 +14,27 @@ export function visible(text: string): Html {
   return html`<bdi>${marked(text)}</bdi>`;
 }
 
-/** Replaces invisible characters by escapes. The escapes look different from the same text written by the sender. */
+/**
+ * Replaces invisible characters by escapes. The escapes have a style of their own, so that they differ from the same text written
+ * by a sender.
+ */
 export function marked(text: string): (string | Html)[] {
-  // This is true for most texts, and much faster than the search below.
+  // This test succeeds for most texts, and is much faster than the search below.
   if (PLAIN.test(text)) return [text];
   return text
     .split(UNSEEN_RUN)
     .map((part, index) => (index % 2 === 0 ? part : html`<span class="unseen">${escapeControls(part)}</span>`));
 }
 
-/** Shows the beginning of a text where a long text would hide others. The whole text is shown in another place. */
+/**
+ * Shows only the beginning of a text, because a long text would hide other parts of the page. The whole text is shown in another
+ * place.
+ */
 export function clipped(text: string, characters = 80): Html {
   return visible(cutAt(text, characters));
 }
 
-/** Shows a text. A long text is folded, and `about` says what it is. */
+/** Shows a text. A long text is folded, and `about` says what the text is. */
 export function folded(text: string, about = "", characters = 200): Html {
   if (text.length <= characters) return visible(text);
   const size = formatBytes(Buffer.byteLength(text));

@@ -1,5 +1,5 @@
-// The console of `countersign origin` and `countersign dev`: opens its listener, identifies its users, and passes it the data to
-// show.
+// Runs the console of `countersign origin` and `countersign dev`: opens the listener, identifies the users, and passes the data to
+// show to the console.
 
 import { type BasicCredential, verifyBasic } from "../../core/admission/basic.ts";
 import type { Secrets } from "../../core/admission/candidate.ts";
@@ -16,8 +16,8 @@ import { problemsOf } from "../problems.ts";
 import { watchFiles } from "./watch-files.ts";
 
 /**
- * The name of the secret with the password of each user. The role is also the name of the user. The order is that in which
- * passwords are tried.
+ * For each role, the name of the secret with the user's password. Each role has one user, whose name is the role. Passwords are
+ * tried in this order.
  */
 export const CONSOLE_PASSWORDS: Readonly<Record<ConsoleRole, string>> = {
   operator: "CONSOLE_OPERATOR_PASSWORD",
@@ -28,7 +28,7 @@ export const CONSOLE_SECRETS: readonly string[] = Object.values(CONSOLE_PASSWORD
 
 export interface ConsoleSettings {
   readonly listener: ConsoleListener;
-  /** The files of the TLS listener, and the function that reads them when they change. */
+  /** The files of the TLS listener, and the function that reads these files when they change. */
   readonly pair: { readonly files: readonly string[]; readonly read: () => ConsolePair } | undefined;
   readonly hosts: readonly string[];
   /** Reads the current password of a role. Undefined if no visitor needs a password. */
@@ -55,7 +55,7 @@ export interface RunningConsole {
   close(): Promise<void>;
 }
 
-/** Returns the places of an origin, for the commands that its console shows. */
+/** Returns the inbox and the policy file of an origin. The commands that the console shows contain them. */
 export function placesOf({ inbox, policy }: { readonly inbox: string; readonly policy: string }) {
   return { location: inbox, policyFile: policy };
 }
@@ -101,8 +101,8 @@ function refuseAddress(error: unknown): never {
 }
 
 /**
- * The passwords are read for each request, so that a file may be replaced. If one password cannot be used, the other user can
- * still log in.
+ * Returns the user whose password is in the request. The passwords are read for each request, so that a password file may be
+ * replaced. If one password cannot be used, the other user can still log in.
  */
 function findVisitor(
   request: Request,

@@ -1,4 +1,5 @@
-// Opens the revocation lists of a running origin. Determines where they are stored, and to what the policy's relative paths refer.
+// Opens the revocation lists of a running origin. Determines the directory in which the lists are stored, and the directory to
+// which relative paths in the policy refer.
 
 import { dirname, join } from "node:path";
 import type { LogLine } from "../../core/log-line.ts";
@@ -17,8 +18,9 @@ export interface CrlSettings {
 }
 
 /**
- * Resolves after every source was requested, or is too slow. Creates no directory if the policy names no lists. `warn` receives
- * the lines of the lists, because they are not decisions, and the first lines come before the ready line.
+ * Opens the lists. Resolves when each source was requested or is too slow. Creates no directory if the policy names no lists.
+ * `warn` receives the log lines about lists, because they are not decisions, and because the first of them come before the ready
+ * line.
  */
 export async function openCrls(
   policy: Policy,

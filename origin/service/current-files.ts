@@ -1,5 +1,5 @@
-// The state by which requests are judged: files that are loaded before the start and again when they change, and the revocation
-// lists of the policy. It is replaced as a whole, or not at all.
+// Holds the state by which requests are judged: the files and the revocation lists of the policy. When a file changes, all files
+// are loaded again. A reload replaces the whole state, or nothing if it fails.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { CrlStore } from "../crls/store.ts";
@@ -15,7 +15,7 @@ export class CurrentFiles<T extends Loaded> {
   #loaded: T;
   #crls: CrlStore;
   #stopWatching = () => {};
-  /** Reloads run one after the other, because each closes the lists of the one before. */
+  /** Reloads run one after the other, because each reload closes the lists of the reload before. */
   #reloads = Promise.resolve();
 
   private constructor(mode: OriginMode<T>, loaded: T, crls: CrlStore, log: (line: LogLine) => void) {
@@ -52,7 +52,7 @@ export class CurrentFiles<T extends Loaded> {
     this.#crls.close();
   }
 
-  /** If a new file is broken, the old state stays in force and the fault is logged. */
+  /** Loads the files again. If a new file is broken, the old state stays in force and the fault is logged. */
   async #reload(apply: Listening<T>["apply"]): Promise<void> {
     const { load, settings, describe, output } = this.#mode;
     try {

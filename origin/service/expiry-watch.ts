@@ -26,13 +26,19 @@ interface Options {
   readonly log: (line: LogLine) => void;
 }
 
-/** The interval between two checks, so that metrics and warnings follow the clock closely. Each warning is given only once. */
+/**
+ * The interval between two checks of what expires. It is short, so that metrics and warnings follow the clock closely. Each warning
+ * is given only once.
+ */
 const LOOK_MILLISECONDS = 5 * 60_000;
 /** The interval at which waiting events and kept refusals are counted. It is the usual scrape interval of Prometheus. */
 const STOCK_MILLISECONDS = 15_000;
-/** The delay between a reload or a new certificate and the next check. After this delay, the change is in force. */
+/** The delay between a reload or a new certificate and the next check. By the time of that check, the change is in force. */
 const SOON_MILLISECONDS = 250;
-/** The largest share of the time that the checks may take, however many new certificates are presented. */
+/**
+ * The largest fraction of the time that the checks may take. Without it, senders with many new certificates could keep the process
+ * busy, because each new certificate causes a check.
+ */
 const MOST_TIME_LOOKING = 1 / 20;
 
 export class ExpiryWatch {

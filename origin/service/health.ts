@@ -1,5 +1,5 @@
-// The health of an origin: whether its processes are alive, and can accept an event now. Each process reports for itself. A probe
-// only reads the last reports, so it costs nothing and never waits.
+// The health of an origin: whether its processes are alive, and can accept an event now. Each process sends reports. A probe only
+// reads the last report of each process, so a probe costs nothing and never waits.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { Inbox } from "../inbox/inbox.ts";
@@ -38,7 +38,7 @@ export class Health {
     this.#reports.delete(pid);
   }
 
-  /** Returns faults that a restart would correct. A process that starts or is replaced is no fault. */
+  /** Returns faults that a restart would correct. A process that is starting or being replaced is not a fault. */
   faults(): string[] {
     return this.#silent(SILENT_MILLISECONDS);
   }
@@ -64,19 +64,23 @@ export class Health {
 
 export interface Checks {
   readonly inbox: Pick<Inbox, "retryNow">;
-  /** Returns other current problems, without waiting for anything. */
+  /** Returns the current problems of the process apart from those of the store, without waiting for anything. */
   readonly problems: () => readonly string[];
   readonly report: (state: ProcessState) => void;
 }
 
-/** Reports now and at intervals. Returns a function that ends the reports with a last one, which says that the process stops. */
+/**
+ * Reports the state of this process now and at intervals. Returns a function that sends the last report, which says that the
+ * process stops.
+ */
 export function startReports({ inbox, problems, report }: Checks): () => void {
   let store: readonly string[] = [];
   let since: number | undefined;
   const askStore = async () => {
     since = performance.now();
     try {
-      // This updates no event, but takes the store's lock for writing. So it fails if the store cannot be written.
+      // No event has the empty id, so the call updates nothing. But the call takes the store's lock for writing, so it fails if the
+      // store cannot be written.
       await inbox.retryNow("");
       store = [];
     } catch (error) {

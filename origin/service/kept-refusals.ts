@@ -12,7 +12,7 @@ import { nameOf } from "./metrics/labels.ts";
 type Log = (line: LogLine, refused?: RefusedFacts) => void;
 
 export interface KeptRefusals {
-  /** Returns a log function that also keeps refused requests. */
+  /** Returns a log function that passes each line to `log`, and also keeps refused requests. */
   logging(log: (line: LogLine) => void): Log;
   /** Writes the refusals that are not yet stored. Call it before the inbox is closed. */
   close(): Promise<void>;
@@ -24,7 +24,7 @@ interface Outlet {
   countDropped(refusals: number): void;
 }
 
-/** `limits` is undefined if no refusals are kept. */
+/** Opens what keeps the refusals. `limits` is undefined if no refusals are kept. */
 export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, policy: () => Policy): KeptRefusals {
   if (limits === undefined) return { logging: (log) => (line) => log(line), close: () => Promise.resolve() };
   const recorder = new RefusalRecorder({
@@ -46,7 +46,10 @@ export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, 
 
 type Head = RefusalHead & Pick<RefusedRequest, "route">;
 
-/** Undefined if the line is not about a refused request. `now` is in Unix milliseconds. */
+/**
+ * Returns the time, code, route, sender and certificate of a refused request. Undefined if the line is not about a refused request.
+ * `now` is in Unix milliseconds.
+ */
 export function headOf(line: LogLine, facts: RefusedFacts | undefined, policy: Policy, now: number): Head | undefined {
   if (!isRefused(line)) return undefined;
   const { route, code = line.decision } = line;
@@ -71,7 +74,10 @@ export function describeRefused(head: Head, line: LogLine, facts: RefusedFacts |
   };
 }
 
-/** A line `failed` is about a request if it has a problem, because the problem is the response to the sender. */
+/**
+ * Returns true if the line is about a refused request. A line `failed` is about a request if the line has a problem, because the
+ * problem is the response to the sender.
+ */
 function isRefused({ decision, problem }: LogLine): boolean {
   return decision === "refused" || decision === "handshake" || (decision === "failed" && typeof problem === "string");
 }

@@ -37,7 +37,7 @@ function parse(block: string, file: string): X509Certificate {
   }
 }
 
-/** Returns the DNS names, or the subject if there are none. */
+/** Returns the DNS names of a certificate, or the subject if there are no DNS names. */
 function nameOf({ subjectAltName, subject }: X509Certificate): string {
   const hosts = [...(subjectAltName ?? "").matchAll(/DNS:([^,\s]+)/g)].map(([, host]) => host);
   return hosts.length > 0 ? hosts.join(",") : subject.replaceAll("\n", ",");

@@ -1,5 +1,5 @@
-// Tells the service manager (systemd, Type=notify) that the program is ready, alive, or stopping. It runs systemd-notify, a part
-// of systemd, for each message, because Node has no Unix datagram sockets and node:ffi is experimental.
+// Tells the service manager (systemd, Type=notify) that the program is ready, alive, or stopping. For each message, the program
+// runs systemd-notify, a part of systemd, because Node has no Unix datagram sockets and node:ffi is experimental.
 
 import { spawn } from "node:child_process";
 import type { LogLine } from "../../core/log-line.ts";
@@ -11,12 +11,15 @@ type Warn = (line: LogLine) => void;
 
 let hasFailed = false;
 
-/** Reports that the service is up at this URL. Call it once. If the manager has a watchdog, it gets a message at intervals. */
+/**
+ * Reports that the service is up at this URL. Call this function once. If the service manager has a watchdog, the function also
+ * sends it a message at intervals.
+ */
 export function notifyReady(url: string, warn: Warn): void {
   notify(warn, "READY=1", `STATUS=serving at ${url}`);
   const milliseconds = watchdogMilliseconds();
   // The message is sent from the event loop that serves requests, or that watches the workers. If the loop is blocked, no message
-  // is sent. It is sent twice in each interval, as systemd advises.
+  // is sent, and the watchdog notices it. Two messages are sent in each interval, as systemd advises.
   if (milliseconds !== undefined) setInterval(() => notify(warn, "WATCHDOG=1"), milliseconds / 2).unref();
 }
 
@@ -32,8 +35,8 @@ export function watchdogMilliseconds(): number | undefined {
 }
 
 /**
- * Does nothing without a manager. A failure is logged once, because a manager that receives no messages considers the service
- * hung.
+ * Sends variables to the service manager. Does nothing if there is no service manager. Logs the first failure, because a service
+ * manager that receives no messages considers the service hung.
  */
 function notify(warn: Warn, ...variables: readonly string[]): void {
   if (!process.env["NOTIFY_SOCKET"]) return;

@@ -1,4 +1,4 @@
-// The input of a running origin: its settings, one mode, and the functions of its command that read and print.
+// The input of a running origin: its settings, one mode, and the functions with which its command reads and prints.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -21,7 +21,7 @@ export interface OriginSettings {
   readonly retention: Retention;
   /** Undefined if no refused requests are kept. */
   readonly refusals: RefusalLimits | undefined;
-  /** The number of seconds that the start waits for a database. */
+  /** The number of seconds for which the start waits until a database can be reached. */
   readonly waitSeconds: number;
   readonly crls?: string | undefined;
   /** Undefined if no metrics are served. */
@@ -29,7 +29,7 @@ export interface OriginSettings {
   readonly console: ConsoleSettings | undefined;
 }
 
-/** The contents of the files. */
+/** The contents of the files that a mode reads. */
 export interface Loaded {
   readonly policy: Policy;
   /** The secrets that the policy names. */
@@ -38,17 +38,18 @@ export interface Loaded {
 
 /** The parts from which a mode makes its server. */
 export interface Runtime<T extends Loaded> {
-  /** Creates the origin's app. It judges each request by the current policy and revocation lists. */
+  /** Creates the origin's app. The app judges each request by the current policy and revocation lists. */
   readonly createApp: (proof: ProofOptions) => ReturnType<typeof createOriginApp>;
   /**
-   * Returns the contents of the files when they were last loaded without a fault. Call it each time instead of keeping the result.
+   * Returns the contents of the files when they were last loaded without a fault. Call this function each time instead of keeping
+   * the result, because a reload replaces the contents.
    */
   readonly loaded: () => T;
   readonly log: (line: LogLine) => void;
 }
 
 export interface Listening<T extends Loaded> extends RunningServer {
-  /** Applies the parts of a reload that the server does not read by itself. If it throws, the reload is refused. */
+  /** Applies the parts of a reload that the server does not read by itself. If this function throws, the reload is refused. */
   readonly apply?: (loaded: T) => void;
 }
 
@@ -56,7 +57,7 @@ export interface Listening<T extends Loaded> extends RunningServer {
 export interface Output {
   /** Writes a line of the log. */
   readonly log: (line: LogLine) => void;
-  /** Receives a line that is not part of the log, because it is about no request. */
+  /** Receives a line that is not part of the log, because the line is not about a request. */
   readonly warn: (line: LogLine) => void;
   /** Receives a text for people. */
   readonly notice: (text: string) => void;
@@ -77,8 +78,8 @@ export interface WayIn<T extends Loaded> {
   readonly load: () => Promise<T>;
   readonly listen: (runtime: Runtime<T>) => Promise<Listening<T>>;
   /**
-   * Prepares a place in which several processes listen. Returns the file mode mask with which they must run, or undefined for no
-   * change.
+   * Prepares the address at which several processes listen, for example the path of a socket. Returns the umask with which the
+   * processes must run, or undefined if the umask stays the same.
    */
   readonly prepareToShare?: () => Promise<number | undefined>;
   /** Returns facts for the log line of a reload. */
@@ -93,11 +94,14 @@ export interface OriginMode<T extends Loaded> extends WayIn<T> {
   /** The version of the program, for the metrics. */
   readonly version: string;
   readonly output: Output;
-  /** Returns undefined if events are only stored. Called in each process that serves. @throws ConfigurationError */
+  /**
+   * Loads the target to which events are delivered. Returns undefined if events are only stored. Called in each process that
+   * serves. @throws ConfigurationError
+   */
   readonly loadTarget: () => Promise<DispatchTarget | undefined>;
   /** Reads the current policy file without printing its warnings. @throws ConfigurationError */
   readonly readPolicy: () => Policy;
-  /** Reads the lines of a log that was written before. @throws Error if the file is no log */
+  /** Reads the lines of a log file that an earlier run wrote. @throws Error if the file is no log */
   readonly readLog: (file: string) => readonly LogLine[];
   /** Called once, when the program can be reached. With several processes, it is called in the primary. */
   readonly onReady: (ready: Ready) => void;

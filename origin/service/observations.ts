@@ -1,4 +1,4 @@
-// Keeps the certificates that senders presented at observed routes. The file has one log line for each of them.
+// Keeps the certificates that senders presented at observed routes in a file. The file has one log line for each certificate.
 
 import { closeSync, constants, existsSync, fchmodSync, fstatSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +7,15 @@ import { formatLogLine, type LogLine, stampLine } from "../../core/log-line.ts";
 import { folderOfInbox } from "../inbox/location.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
-/** The maximum number of certificates in each share of the file. Certificates that earlier runs wrote are counted too. */
+/**
+ * The maximum number of certificates in each share of the file. Each route has several shares (see `shareOf`), so that certificates
+ * of strangers cannot use up the limit. Certificates that earlier runs wrote are counted too.
+ */
 const MAX_KEPT = 100;
 
 /**
- * Returns a log function. It prints every line. It also appends lines about observed certificates to a file next to the inbox,
- * once for each route. `readLog` reads the lines that earlier starts wrote.
+ * Returns a log function that prints every line. If a line is about an observed certificate, the function also appends the line to
+ * a file next to the inbox, once for each share that has the certificate. `readLog` reads the lines that earlier runs wrote.
  */
 export function openLog(
   inbox: string,
@@ -33,7 +36,7 @@ export function openLog(
   };
 }
 
-/** The certificates in the file by share. Proven certificates have their own share, so that strangers cannot fill it. */
+/** The certificates in the file, by share. */
 class Kept {
   readonly #shares = new Map<string, Set<string>>();
 
@@ -52,7 +55,7 @@ class Kept {
   }
 }
 
-/** Appends to the file, and creates it if it is missing. @throws Error if it is a link, or not a regular file */
+/** Appends to the file, and creates the file if it is missing. @throws Error if the file is a link, or not a regular file */
 function appendPrivately(file: string, text: string): void {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   const descriptor = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);

@@ -1,4 +1,5 @@
-// Runs an origin in any mode, with an inbox, revocation lists, one log, handlers, metrics and a console. Stops it in good order.
+// Runs an origin in any mode, with an inbox, revocation lists, one log, handlers, metrics and a console. Stops all of these in the
+// right order.
 
 import cluster from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";
@@ -24,8 +25,8 @@ import { announceReady, runWorker } from "./workers/worker.ts";
 const END_MILLISECONDS = 1_000;
 
 /**
- * Runs until a signal arrives, in `workers` processes. `first` is the configuration that was loaded before, because a fault in it
- * must stop the start. Resolves to the exit code.
+ * Runs until a signal arrives, in `workers` processes. `first` is the configuration. The caller has loaded it before, because a
+ * fault in the configuration must prevent the start. Resolves to the exit code.
  */
 export async function serveOrigin<T extends Loaded>(mode: OriginMode<T>, first: T, workers = 1): Promise<number> {
   if (workers === 1) return await serveHere(mode, first);
@@ -33,10 +34,10 @@ export async function serveOrigin<T extends Loaded>(mode: OriginMode<T>, first: 
   return await runWorker(() => serveHere(mode, first, openWorkerTelemetry()), watchdogMilliseconds());
 }
 
-/** `telemetry` is given in a worker. */
+/** Serves in this process. `telemetry` is set only if this process is a worker. */
 async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telemetry?: Telemetry): Promise<number> {
-  // Signals are caught from here on. Whoever reads the ready line may send a signal at once, and an earlier signal must not be
-  // lost.
+  // From here on, signals are caught. The parent may send a signal as soon as it reads the ready line, or even earlier, and no
+  // signal must be lost.
   const stopped = untilSignal();
   const { settings, version, output } = given;
   const target = await given.loadTarget();
@@ -55,7 +56,8 @@ async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telem
   try {
     await serveUntil(stopped, { mode, target, watch, files, log, isWorker: telemetry !== undefined });
   } finally {
-    // This is closed last. Without it, a SIGHUP during the stop would end the process before its responses are sent.
+    // `files` also handles SIGHUP, so it is closed only after the responses are sent. Otherwise a SIGHUP during the stop would end
+    // the process before that.
     await files.close();
     await kept.close();
     await watch.close();
@@ -95,14 +97,14 @@ async function serveUntil<T extends Loaded>(stopped: Promise<unknown>, parts: Pa
     await stopped;
     stopReports();
     if (!isWorker) notifyStopping(mode.output.warn);
-    // The two stop together, because responses that are not yet sent may wait for handlers.
+    // The server and dispatch stop together, because responses that are not yet sent may wait for handlers.
     await Promise.all([server.close(), dispatch.stop()]);
   } finally {
     await shown?.close();
   }
 }
 
-/** Creates an app that judges each request by the state in force at that time. */
+/** Creates an app that judges each request by the policy, secrets and lists that are in force when the request arrives. */
 function createAppOf<T extends Loaded>(
   { target, watch, files, log }: Parts<T>,
   dispatch: Dispatch,
@@ -123,7 +125,7 @@ function createAppOf<T extends Loaded>(
   return createOriginApp(options, { answers: dispatch.answers, keys: target?.keys });
 }
 
-/** If there are several processes, the primary has the console. */
+/** Opens the console of this process. If there are several processes, only the primary has a console. */
 async function openOwnConsole<T extends Loaded>(parts: Parts<T>): Promise<RunningConsole | undefined> {
   const { mode, watch, files, log, isWorker } = parts;
   if (mode.settings.console === undefined || isWorker) return undefined;
@@ -142,7 +144,7 @@ function faultOf(dispatch: Dispatch): string[] {
   return fault === undefined ? [] : [`events are not handed on: ${fault}`];
 }
 
-/** Returns the missing lists without which events are refused. */
+/** Returns a text for each missing list without which events are refused. */
 function lackingLists({ anchors }: Policy, lacking: readonly string[]): string[] {
   const required = new Set(
     anchors.flatMap(({ revocation }) => (revocation?.freshness === "require" ? revocation.sources : [])),
@@ -155,7 +157,10 @@ function endSoon(): void {
   setTimeout(() => process.exit(), END_MILLISECONDS).unref();
 }
 
-/** A reload also loads new keys for the upstream. It refuses a policy that needs a handler if there is none. */
+/**
+ * Extends a mode, so that a reload also loads new keys for the upstream, and refuses a policy that needs a handler if there is no
+ * handler.
+ */
 function withTarget<T extends Loaded>(mode: OriginMode<T>, target: DispatchTarget | undefined): OriginMode<T> {
   return {
     ...mode,

@@ -1,5 +1,5 @@
-// The console of several processes. The primary serves it, so that there is only one listener. The primary opens the inbox and the
-// policy itself.
+// Opens the console of an origin that runs in several processes. The primary serves the console, so that there is only one
+// listener. For the console, the primary opens the inbox and reads the policy itself.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import { loadHeldSecrets } from "../../core/admission/secrets.ts";
@@ -22,7 +22,7 @@ export async function openSharedConsole(
 ): Promise<RunningConsole | undefined> {
   if (settings.console === undefined) return undefined;
   const options = { allowNetworkFileSystem: settings.anyway };
-  // This wait needs no cancellation. Before the workers run, a signal ends the primary.
+  // This wait needs no cancellation, because a signal simply ends the primary as long as no worker runs.
   const never = new Promise(() => {});
   const inbox = (await openWhenThere(
     () => openInbox(settings.inbox, options),
@@ -43,7 +43,7 @@ export async function openSharedConsole(
     await inbox.close();
   };
   try {
-    // Only the workers have the revocation lists.
+    // The primary has no revocation lists, because only the workers load them.
     const shown = { inbox, policy: () => policy, secrets: () => secrets, lists: undefined, log };
     const running = await openConsole(settings.console, { ...placesOf(settings), ...shown });
     return { url: running.url, close: () => running.close().finally(close) };
@@ -53,7 +53,7 @@ export async function openSharedConsole(
   }
 }
 
-/** Returns no secrets if one of them is at fault. The pages then say that the secrets are not loaded. */
+/** Returns the secrets. If one secret is at fault, returns none. Then the pages say that the secrets are not loaded. */
 function readSecrets(policy: Policy): Secrets {
   try {
     return loadHeldSecrets(policy, readSecret);
@@ -62,7 +62,7 @@ function readSecrets(policy: Policy): Secrets {
   }
 }
 
-/** Undefined if the policy cannot be read. The workers report the reason. */
+/** Returns the policy. Undefined if the policy cannot be read, which the workers report. */
 function attempt(readPolicy: () => Policy): Policy | undefined {
   try {
     return readPolicy();

@@ -1,4 +1,4 @@
-// Handles SIGINT and SIGTERM, so that they end a program in good order.
+// Handles SIGINT and SIGTERM, so that these signals end a program in the right order.
 
 const END_SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 

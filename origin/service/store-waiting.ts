@@ -8,9 +8,9 @@ import { isReporter } from "./workers/worker.ts";
 const TRY_MILLISECONDS = 1_000;
 
 /**
- * Calls `open` again for this many seconds while the store cannot be reached, and warns once. Undefined if `stopped` resolves
- * first.
- * @throws the error of `open`. A lasting error, such as a wrong password, is thrown at once
+ * Opens the store. While the store cannot be reached, warns once and tries again for this number of seconds. Returns undefined if
+ * `stopped` resolves first.
+ * @throws the error of `open` at the end of this time. A lasting error, such as a wrong password, is thrown at once
  */
 export async function openWhenThere<T>(
   open: () => Promise<T>,

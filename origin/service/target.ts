@@ -16,7 +16,7 @@ export interface DispatchTarget {
   readonly limits: Partial<DispatchLimits>;
   /** Returns the current signing keys of this origin. Undefined if it does not sign for an upstream. */
   readonly keys: (() => SigningKeys) | undefined;
-  /** Files that `reload` reads again. A module is loaded only once, because Node caches it. */
+  /** The files that `reload` reads again. The module with the handler is not among them, because Node loads a module only once. */
   readonly files: readonly string[];
   reload(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export function requireTarget({ routes }: Policy, target: DispatchTarget | undef
 export interface Dispatch {
   readonly accept: AcceptDelivery;
   readonly answers: HandlerReplies | undefined;
-  /** The reason why events are not handed over now. Undefined if they are. */
+  /** Returns the reason why events are not handed over now. Undefined if events are handed over. */
   fault(): string | undefined;
   start(): void;
   stop(): Promise<void>;

@@ -1,5 +1,5 @@
-// The outlet to which a process reports its counts, durations and expiries. This is the telemetry of a process that serves its own
-// metrics.
+// Telemetry receives the counts, durations and expiries that a process reports. This file has the telemetry of a process that
+// serves its own metrics.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -31,15 +31,15 @@ export interface Telemetry {
   setStock(stock: Stock): void;
   /** Reports the state of this process. */
   report(state: ProcessState): void;
-  /** Receives all expiries as of `now`. The metrics show all of them. Those that are due are logged. */
+  /** Receives all expiries as of `now`. The metrics show all expiries. The log has only expiries for which a warning is due. */
   tell(expiries: readonly Expiry[], now: number): void;
-  /** Called after the ready line is printed. Only then may expiries be logged. */
+  /** Must be called after the ready line is printed. Expiries are not logged before this call. */
   start(): void;
   close(): void;
 }
 
 export interface TelemetryOptions {
-  /** The address of the metrics. Undefined if none are served. */
+  /** The address of the metrics. Undefined if no metrics are served. */
   readonly address: Address | undefined;
   readonly version: string;
   readonly health: Health;

@@ -10,9 +10,10 @@ import { stat } from "node:fs/promises";
 const LOOK_MILLISECONDS = 250;
 
 /**
- * Checks the target of each path, so that it notices a replaced file, link, or directory above it. Notifications of the operating
- * system cover single directories only, and do not exist on network file systems. `files` is called for each check. A changed list
- * counts as a change. Returns a function that stops the checks.
+ * Checks files at intervals. The check follows links, so that it also notices if a link or a directory above a file is replaced.
+ * Notifications of the operating system are not used, because they cover single directories only, and do not exist on network file
+ * systems. `files` is called for each check. If it returns other files, this counts as a change. Returns a function that stops the
+ * checks.
  */
 export function watchFiles(files: () => readonly string[], onChange: () => void): () => void {
   // The files are read before this function returns, because the caller may change a file right afterwards.
@@ -48,8 +49,8 @@ export function watchFiles(files: () => readonly string[], onChange: () => void)
 }
 
 /**
- * Returns the version of a file. Only the operating system sets ctime, so it differs even for a copy that keeps the other times of
- * a file.
+ * Returns the version of a file. The version contains ctime, which only the operating system sets. So a file that is replaced by a
+ * copy has another version, even if the copy keeps the size and the other times.
  */
 function versionOf(stats: BigIntStats | undefined): string | undefined {
   return stats && `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;

@@ -1,5 +1,5 @@
-// The inbox of a running process, and its only log function. It counts each logged line. It also logs what senders present for the
-// first time.
+// Opens the inbox of a running process, and has the only log function of the process. The function counts each logged line. This
+// file also logs what senders present for the first time.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -26,7 +26,7 @@ interface WatchOptions {
 }
 
 /**
- * Undefined if the program is stopped before its database is available.
+ * Opens the inbox and the telemetry. Returns undefined if the program is stopped before its database can be reached.
  * @throws ConfigurationError if the inbox cannot be opened, or if the metrics cannot listen at their address
  */
 export async function openWatch(options: WatchOptions, stopped: Promise<unknown>): Promise<Watch | undefined> {
@@ -71,7 +71,7 @@ export class Watch {
     );
   }
 
-  /** Prints a line and counts it. An arrow property, because it is passed as a callback without its object. */
+  /** Prints a line and counts it. This is an arrow function, because callers pass on `log` without its object. */
   readonly log = (line: LogLine): void => {
     this.#print(line);
     if (this.#isMeasured) {
@@ -93,7 +93,7 @@ export class Watch {
     this.#telemetry.countDropped(refusals);
   }
 
-  /** Returns the same `accept`, but the metrics report how long it takes. */
+  /** Returns a function that calls `accept` and reports to the metrics how long the call takes. */
   timed(accept: AcceptDelivery): AcceptDelivery {
     if (!this.#isMeasured) return accept;
     return async (...given) => {
@@ -108,7 +108,7 @@ export class Watch {
 
   /**
    * Reports from now on whether this process can accept an event. `problems` returns the problems that only the caller knows.
-   * Returns a function that reports the stop of the process.
+   * Returns a function that reports that the process stops.
    */
   watchHealth(problems: () => readonly string[]): () => void {
     if (!this.#isMeasured) return () => {};
@@ -121,7 +121,7 @@ export class Watch {
     this.#expiries.start();
   }
 
-  /** Also closes the inbox. */
+  /** Ends the checks and closes the inbox. */
   async close(): Promise<void> {
     this.#expiries.close();
     this.#stopErasing();

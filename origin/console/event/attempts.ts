@@ -1,4 +1,4 @@
-// Shows the attempts of an event, and the actions of operators on it.
+// Shows the attempts of an event, and the actions of operators on the event.
 
 import { html } from "hono/html";
 import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "../../inbox/attempts.ts";

@@ -1,5 +1,5 @@
 // Shows the body of an event for people: formatted JSON, the text as it arrived, or octets in hexadecimal. Of a large body, only
-// the beginning is shown. The download has the rest.
+// the beginning is shown. The download has the whole body.
 
 import { html } from "hono/html";
 import { folded, formatBytes, type Html, marked } from "../show.ts";
@@ -11,16 +11,19 @@ export type BodyForm = (typeof BODY_FORMS)[number];
 export const SHOWN_BYTES = 64 * 1024;
 const HEX_BYTES = 4 * 1024;
 const HEX_COLUMNS = 16;
-/** Deeper levels are not indented further. */
+/** The deepest level that is indented. Deeper levels have the same indentation. */
 const MAX_INDENT = 20;
-/** The limits of lines and tokens. Each of them becomes an element of the page, and a body may have only brackets. */
+/**
+ * The largest numbers of lines and tokens that are shown. Each line and token becomes an element of the page, and a body that
+ * consists only of brackets would have too many of them.
+ */
 const MAX_LINES = 5_000;
 const MAX_TOKENS = 10_000;
 const MAX_LINE_CHARACTERS = 2_000;
 
-/** Returns undefined if the bytes are not text in UTF-8. */
+/** Returns the bytes as text. Undefined if they are not text in UTF-8. */
 function readText(bytes: Uint8Array): string | undefined {
-  // The end of the shown part may cut a character.
+  // The last character may be cut off, so up to three octets at the end may be left out.
   for (let cut = 0; cut < 4; cut += 1) {
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, bytes.length - cut));
@@ -75,7 +78,7 @@ function tokensOf(text: string, isWhole: boolean): string[] | undefined {
   if (!/^[{[]$/.test(tokens[0] ?? "")) return undefined;
   const rest = tokens.length === MAX_TOKENS ? "" : text.slice(end).trim();
   if (rest === "") return tokens;
-  // A token that is cut off is shown as it is.
+  // If the text is only the beginning of a body, its last token may be cut off. That token is shown as it is.
   return isWhole ? undefined : [...tokens, rest];
 }
 

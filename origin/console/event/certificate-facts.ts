@@ -64,9 +64,7 @@ function formatName(name: GeneralName): string {
   return name.kind === "other" ? `a name of another kind (tag ${name.tag})` : `${name.kind}: ${name.value}`;
 }
 
-/**
- * Returns the most useful part of a name for a small box. It is the last common name. Without a common name, it is the whole name.
- */
+/** Returns a short form of a name for a small box: the last common name, or the whole name if it has no common name. */
 export function shortName(subject: string): string {
   const [, commonName] = /(?:^|,)CN=((?:\\.|[^,+\\])+)/.exec(subject) ?? [];
   return commonName?.replaceAll(/\\(.)/g, "$1") ?? subject;

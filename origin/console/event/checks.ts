@@ -1,5 +1,5 @@
-// The checks of an event, for people: the results when it arrived, the results by the current policy, and the claims of the edge's
-// assertion.
+// Shows the checks of an event to people: the results when the event arrived, the results by the current policy, and the claims of
+// the edge's assertion.
 
 import { html } from "hono/html";
 import { type EventExplanation, explainEvent } from "../../explain/event.ts";
@@ -44,7 +44,7 @@ function table(label: string, checks: readonly Check[]): Html {
 <tbody>${checks.map(({ what, verdict, evidence }) => html`<tr><th scope="row">${folded(what)}</th><td>${badge(VERDICTS[verdict], verdict)}</td><td>${folded(evidence)}</td></tr>`)}</tbody></table></div>`;
 }
 
-/** Returns the claims that the origin compared with the event and stored. Undefined without an edge. */
+/** Returns the claims that the origin compared with the event and stored. Undefined if the event did not come from an edge. */
 export function claimsOf(event: StoredEvent): Readonly<Record<string, string>> | undefined {
   const { issuer, jti, id, sender, request, contentDigest, certificate } = event;
   if (issuer === "direct") return undefined;

@@ -154,7 +154,9 @@ function certificateNow({ certificateNow: refusal }: EventExplanation, asksLists
     : line(what, "failed", textOfRefusal(refusal));
 }
 
-/** Returns the text of a fault. Something that could not be checked is not a fault. */
+/**
+ * Returns the text of a fault. If something could not be checked, returns what could not be checked, because this is not a fault.
+ */
 function textOf(fault: Fault | null, unchecked: readonly string[]): string {
   if (unchecked.length > 0) return `cannot be checked: ${unchecked.join("; ")}`;
   return fault === null ? "" : textOfFault(fault.code, fault.why, fault.details);

@@ -1,4 +1,4 @@
-// The description of an event in the console: in JSON, and in the words of its pages.
+// Describes an event for the console: as JSON for programs, and in words for the pages.
 
 import type { EventWork, ListedEvent } from "../../inbox/inbox.ts";
 import { badge, type Html, isoOf, type Tone } from "../show.ts";
@@ -18,12 +18,12 @@ const WORDS: Readonly<Record<EventWork["state"], string>> = {
 
 export function stateBadge({ state, attempts, reason }: EventWork): Html {
   if (state === "waiting" && attempts > 0) return badge("warn", "retrying");
-  // Of the done events, only events that an operator dropped have a reason.
+  // A done event has a reason only if an operator dropped it.
   if (state === "done" && reason !== undefined) return badge("calm", "dropped");
   return badge(TONES[state], WORDS[state]);
 }
 
-/** Returns the members of an event for a list in JSON. They contain no body and no header. */
+/** Returns the members of an event for a list in JSON. The body and the headers are left out. */
 export function describeEvent(event: ListedEvent) {
   const { id, state, sender, acceptedAt, attempts, reason, request, bodyBytes, eventKey, orderKey } = event;
   const { finishedAt, dueAt, hasConflict, duplicates, reruns } = event;
@@ -35,7 +35,7 @@ export function describeEvent(event: ListedEvent) {
   };
 }
 
-/** Formats an event key for people. If the key has only one part, this is the text of that part. */
+/** Formats an event key for people. If the key has only one part, returns the text of that part. */
 export function formatKey(key: string | undefined): string {
   if (key === undefined) return "";
   try {

@@ -1,5 +1,5 @@
-// The stored results of the checks when an event arrived: its path to an anchor, the anchor that proved it, and whether the stored
-// values still fit together. The results by the current policy are in explained.ts.
+// Judges an event by its stored values: the path of its certificate, the anchor that proved it, and whether the stored values still
+// fit together. The results by the current policy are in explained.ts.
 
 import { formatContentDigest } from "../../../core/delivery/delivery.ts";
 import type { Anchor, Policy, Sender } from "../../../core/policy/policy.ts";
@@ -45,14 +45,14 @@ export function judgeEvent(event: StoredEvent, policy: Policy): Judgement {
   };
 }
 
-/** Returns undefined if retention deleted the bytes, or if somebody damaged them. */
+/** Parses the stored certificates. Returns undefined if retention deleted the bytes, or if somebody damaged them. */
 function parse({ der, intermediates = [] }: StoredCertificate): ClientCertificate | undefined {
   if (der === undefined) return undefined;
   const parsed = resultOf(() => parseClientCertificate({ leaf: der, intermediates, platform: undefined }));
   return parsed instanceof Refusal ? undefined : parsed;
 }
 
-/** Finds the anchor without revocation lists, because lists change. An origin checks them at each request. */
+/** Finds the anchor. Revocation lists are not used, because they may have changed since the origin checked them for this event. */
 function findAnchor(presented: ClientCertificate, sender: Sender | undefined, { deny }: Policy, now: number) {
   const trust = sender && withoutLists(sender).certificate?.trust;
   if (trust === undefined) return undefined;

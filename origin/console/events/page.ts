@@ -64,8 +64,8 @@ function filters(view: View, { given }: EventQuery): Html {
 }
 
 /**
- * Returns the names of the policy for a choice. A given name that is not among them is added. The list is cut, because nobody can
- * choose from too many names.
+ * Returns the names for a selection list. The list has at most 500 names of the policy, because nobody can choose from more. The
+ * name that is selected now is added if it is missing.
  */
 function namesWith(given: string | undefined, names: readonly string[]): readonly string[] {
   const shown = names.slice(0, 500);

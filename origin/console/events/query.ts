@@ -1,10 +1,10 @@
-// Reads from the URL of a list which events it shows.
+// Reads from a URL which events the list shows.
 
 import { type EventState, type NewestQuery, ROUTE_NAME } from "../../inbox/inbox.ts";
 
 export const STATES = ["waiting", "leased", "done", "dead"] as const satisfies readonly EventState[];
 export const PAGE_EVENTS = 50;
-/** The largest length of a value. It is longer than any id, key, route or name. */
+/** The largest length of a parameter's value. It is longer than any id, key, route or name. */
 const MAX_VALUE_CHARACTERS = 1024;
 /** The members of a query that select events. Links contain only these members. */
 const NAMES = ["state", "sender", "route", "text", "since", "until", "conflict"] as const;
@@ -89,7 +89,7 @@ export function parseMoment(text: string, now: number): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000);
 }
 
-/** Returns the parameters of a link to the same events. */
+/** Returns the parameters of a link to a list with the same filters. */
 export function toParameters(given: EventQuery["given"], more: Readonly<Record<string, string>> = {}): URLSearchParams {
   return new URLSearchParams({ ...given, ...more } as Record<string, string>);
 }

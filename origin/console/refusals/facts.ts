@@ -13,7 +13,7 @@ export interface Explained {
   readonly meaning: string;
   /** The person who has to act. */
   readonly who: string;
-  /** Empty if nobody has to act. */
+  /** The action that is needed. Empty if nobody has to act. */
   readonly what: string;
 }
 
@@ -40,7 +40,10 @@ export function textOf(value: unknown): string {
   return value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** The members of a line that every refusal may have, or that the page shows in another place. */
+/**
+ * The members of a log line that are not details of the refusal, because every refusal may have them, or because the page shows
+ * them in another place.
+ */
 const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   ...[
     "at",
@@ -59,7 +62,10 @@ const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   ...["code", "problem", "status", "why", "nearMiss", "verdict", "leftOut", "listener", "factors"],
 ]);
 
-/** Returns the members that only this refusal has. They are the compared values, for example `declared` and `received`. */
+/**
+ * Returns the members of the log line that only this refusal has. Their values were compared, for example `declared` and
+ * `received`.
+ */
 export function detailsOf({ code, line }: Pick<KeptRefusal, "code" | "line">) {
   const isHandshake = problemOf(code) === undefined;
   const isShown = (name: string) =>
@@ -69,7 +75,7 @@ export function detailsOf({ code, line }: Pick<KeptRefusal, "code" | "line">) {
   );
 }
 
-/** The members of a line that are Unix seconds. */
+/** The members of a log line whose values are Unix seconds. */
 const TIMES: ReadonlySet<string> = new Set(["notBefore", "notAfter", "thisUpdate", "nextUpdate", "timestamp", "now"]);
 
 function detailOf(name: string, value: unknown): string {

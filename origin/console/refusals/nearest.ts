@@ -1,5 +1,5 @@
-// Shows the entry of the policy that is nearest to a refused certificate. For each member it shows the expected and the received
-// value.
+// Shows the entry of the policy that is nearest to a refused certificate. For each member of the entry, shows the expected and the
+// received value.
 
 import { html } from "hono/html";
 import { Refusal, resultOf } from "../../../core/refusal.ts";
@@ -13,7 +13,10 @@ import { type NearMiss, nearMissOf } from "./facts.ts";
 type Compared = Pick<MemberExplanation, "member" | "expected"> & Partial<MemberExplanation>;
 
 export interface Nearest extends NearMiss {
-  /** The members of the entry, compared by the current policy. Empty if the current policy does not have the entry. */
+  /**
+   * The members of the entry in the current policy, compared with the certificate. Empty if the current policy does not have the
+   * entry.
+   */
   readonly members: readonly Compared[];
 }
 

@@ -40,8 +40,8 @@ async function noSuchRefusal(c: ConsoleContext, view: View) {
 }
 
 /**
- * Returns the certificate in PEM, with the certificates that were sent with it. It is for the command that accepts the
- * certificate.
+ * Returns the refused certificate in PEM, with the certificates that were sent with it. The command that accepts the certificate
+ * reads this file.
  */
 export async function refusedCertificate(c: ConsoleContext, view: View, sequence: string) {
   const refusal = await find(view, sequence);
@@ -91,8 +91,8 @@ function verdict({ code, line }: KeptRefusal): Html {
 const WHOLE = "Every step of the decision, by the current policy:";
 
 /**
- * The text before the command. The command has no assertion and no body. So refusals because of an assertion or a body have no
- * entry here, because the command would not repeat them.
+ * The text before the command `countersign explain`, for each problem. The command does not have the assertion or the body of the
+ * request, so it cannot repeat a refusal because of them. The problems of such refusals are not in this table.
  */
 const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "not-found": WHOLE,
@@ -104,7 +104,7 @@ const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "credentials-required": "Every step, by the current policy. Add the headers (--header):",
 };
 
-/** Shows the command that repeats every step. */
+/** Shows the command that repeats every step of the decision. */
 function explanation({ setting: { places } }: View, { id, code }: KeptRefusal): Html | undefined {
   const problem = problemOf(code);
   const about = problem === undefined ? undefined : EXPLAINED[problem];
@@ -133,7 +133,10 @@ function accept(view: View, refusal: WholeRefusal): Html | undefined {
 ${command(`countersign policy add --policy ${policy} --sender ${name === "" ? `SENDER${routeOptions(route)}` : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
 }
 
-/** Returns the options for a route, because a new sender may not be allowed to call any route yet. */
+/**
+ * Returns the options of the command that name a route. They are needed, because a new sender may not be allowed to call any route
+ * yet.
+ */
 function routeOptions(route: string): string {
   if (route === "") return "";
   const [host, path] = placeOf({ path: route });
@@ -160,7 +163,10 @@ function requestSection(refusal: KeptRefusal): Html {
   ])}</section>`;
 }
 
-/** Returns a name from the log line. The line has it even if the bytes of the certificate are not kept. */
+/**
+ * Returns the subject or the issuer of the certificate. It is read from the log line, because the bytes of the certificate may not
+ * be kept.
+ */
 function textIn(line: KeptRefusal["line"], member: "subject" | "issuer"): Html | undefined {
   const { [member]: value } = Object(line["certificate"]) as Record<string, unknown>;
   return typeof value === "string" ? folded(value) : undefined;

@@ -8,15 +8,15 @@ import type { Count, Duration } from "./labels.ts";
 import { defineSeries, type Series } from "./series.ts";
 
 /**
- * The maximum number of expiries that are shown. The soonest are shown first. There is a limit because each series uses memory of
- * the Prometheus server for hours.
+ * The maximum number of expiries that are shown, the soonest first. More are not shown, because each expiry is a series that uses
+ * memory of the Prometheus server for hours.
  */
 const MAX_EXPIRIES = 1_000;
 
 export class Metrics {
   readonly #series: Series;
 
-  /** `version` is that of the program. @throws ConfigurationError if the package @prometheus-io/client is not installed */
+  /** `version` is the version of the program. @throws ConfigurationError if the package @prometheus-io/client is not installed */
   static async load(version: string): Promise<Metrics> {
     const client = await loadOptional("--metrics", ["@prometheus-io/client"], () => import("@prometheus-io/client"));
     return new Metrics(defineSeries(client, version));

@@ -7,14 +7,17 @@ type Client = typeof import("@prometheus-io/client");
 
 const EXPIRY_LABELS = ["kind", "name", "pointer", "sha256", "refuses"] as const;
 
-/** From 0.5 ms, about the time of a request, to 10 s, after which senders stop waiting. */
+/**
+ * The buckets for requests, in seconds. The smallest is 0.5 ms, about the time of a request. The largest is 10 s, after which
+ * senders stop waiting.
+ */
 const REQUEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** The largest bucket is larger here, because a handler may take as long as the deadline of an attempt. */
+/** The buckets for attempts, in seconds. The largest is 300 s, because a handler may take as long as the deadline of an attempt. */
 const ATTEMPT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
 
 export type Series = ReturnType<typeof defineSeries>;
 
-/** `version` is that of the program. */
+/** Defines all series. `version` is the version of the program. */
 export function defineSeries(client: Client, version: string) {
   const registry = new client.Registry();
   const registers = [registry];
@@ -62,7 +65,8 @@ function defineTraffic({ Counter, Histogram }: Client, registers: Registry[]) {
       buckets: ATTEMPT_BUCKETS,
       registers,
     }),
-    // A counter without labels is exported with 0 from the start. Prometheus would see no increase in a series that begins with 1.
+    // This counter has no labels, so that it is exported with 0 from the start. If its series began with 1, Prometheus would see no
+    // increase.
     deaths: new Counter({
       name: "countersign_worker_deaths_total",
       help: "Processes of --workers that ended by themselves, were killed or hung, and were replaced.",
@@ -118,7 +122,8 @@ function defineRefusals({ Counter, Gauge }: Client, registers: Registry[]) {
       help: "Bytes of the refused requests that are kept, with their certificates.",
       registers,
     }),
-    // This counter has no labels either, so that its series begins with 0.
+    // This counter has no labels, so that it is exported with 0 from the start. If its series began with 1, Prometheus would see no
+    // increase.
     dropped: new Counter({
       name: "countersign_refusals_dropped_total",
       help: "Refused requests that were not kept, because too many came at once or the store failed. The log has them.",

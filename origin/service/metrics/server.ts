@@ -16,7 +16,7 @@ export interface MetricsServer {
 
 /**
  * Serves GET /metrics, /livez and /readyz. Requests are not logged. `log` receives a line for bytes that are no HTTP request.
- * @throws ConfigurationError if it cannot listen at the address
+ * @throws ConfigurationError if the server cannot listen at the address
  */
 export async function serveMetrics(
   { metrics, health }: Sources,

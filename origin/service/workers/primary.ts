@@ -6,17 +6,17 @@ import { onFirstSignal } from "../signals.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
 
-/** The actions of the primary on messages from its workers, and on their end. */
+/** The functions that the primary calls, and the limits of its workers. */
 export interface PrimaryOptions {
-  /** Called once, when all workers listen at this address. */
+  /** Called once, when all workers listen at `url`. */
   readonly onReady: (url: string) => void;
-  /** Called with every other message of a worker. */
+  /** Called with each message of a worker, except its ready message and its signs of life. */
   readonly onMessage: (message: object) => void;
   /** Called when a worker ended unexpectedly. The worker is replaced. */
   readonly onDeath: (death: LogLine) => void;
   /** Called before the workers get the signal to end. */
   readonly onStop: () => void;
-  /** The umask of the workers, if it differs from that of the primary. */
+  /** The umask of the workers, if it differs from the umask of the primary. */
   readonly mask?: number | undefined;
   /** The longest time for which a worker may be silent before it is killed. If undefined, there is no limit. */
   readonly silentMilliseconds?: number | undefined;
@@ -95,8 +95,9 @@ class Primary {
   #replace(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker);
     const wasReady = this.#ready.delete(worker);
-    // If a worker cannot listen at the first start, a new worker could not listen either, so all are stopped. Later, the fault may
-    // pass, for example if the database cannot be reached for a while.
+    // If a worker cannot listen at the first start, a new worker could not listen either, so all workers are stopped. After the
+    // first start, a worker is replaced, because its fault may be temporary, for example if the database cannot be reached for a
+    // while.
     if (!wasReady && !this.#isAnnounced && !this.#isStopping) {
       this.#exitCode = code ?? 1;
       this.stop("SIGTERM");

@@ -11,7 +11,8 @@ import { runPrimary } from "./primary.ts";
 import { type Report, takeReport } from "./telemetry.ts";
 
 /**
- * Runs this number of workers until a signal arrives. Called in the primary. `first` is the configuration that was loaded before.
+ * Runs `count` workers until a signal arrives. Called in the primary. `first` is the configuration, which the caller has loaded
+ * before.
  */
 export async function runWorkers<T extends Loaded>(
   count: number,

@@ -35,7 +35,7 @@ export function openWorkerTelemetry(): Telemetry {
   };
 }
 
-/** Called in the primary. Passes on the report of a worker. */
+/** Passes the report of a worker on to the telemetry of the primary. */
 export function takeReport(report: Report, telemetry: Telemetry): void {
   for (const counted of report.counts ?? []) telemetry.count(...counted);
   for (const duration of report.durations ?? []) telemetry.observe(duration);
@@ -49,7 +49,7 @@ function send(watch: Report): void {
   if (process.connected) process.send?.({ watch });
 }
 
-/** The values that are sent together. */
+/** Collects the values that are sent in one message. */
 class Batch {
   readonly #counts = new Map<string, { readonly count: Count; times: number }>();
   #durations: Duration[] = [];

@@ -3,19 +3,19 @@
 import cluster from "node:cluster";
 
 /**
- * Returns true if this process logs the lines that all workers would log. True for the first worker, and if there are no workers.
+ * Returns true if this process logs the lines that all workers would log: if it is the first worker, or if there are no workers.
  */
 export function isReporter(): boolean {
   return cluster.worker === undefined || cluster.worker.id === 1;
 }
 
 /**
- * Runs `serve` in a worker. `silentMilliseconds` is the time for which it may be silent before the primary kills it. If undefined,
- * there is no limit.
+ * Runs `serve` in a worker. `silentMilliseconds` is the time for which the worker may be silent before the primary kills the
+ * worker. If undefined, there is no limit.
  */
 export async function runWorker(serve: () => Promise<number>, silentMilliseconds: number | undefined): Promise<number> {
-  // A terminal or systemd signals the whole group, and the primary forwards the signal too. The second signal must not kill a
-  // worker.
+  // A terminal or systemd signals all processes of the group, and the primary forwards the signal too. So a worker gets the signal
+  // twice. The second signal must not kill the worker.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   // The message is sent from the worker's event loop, so a worker whose loop is blocked is silent.
   const beat = () => process.connected && process.send?.({ alive: true });
