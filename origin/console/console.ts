@@ -27,14 +27,15 @@ import { STYLE } from "./style.ts";
 
 /**
  * Makes the console as a Hono app, to be mounted in one of your apps: `app.route("/console", createConsole({ path: "/console", …
- * }))`. The console serves from one process. It shows what senders sent, so mount it where only operators have access.
+ * }))`. Only one process may serve a console, because other processes refuse its forms. The console shows what senders sent, so
+ * mount it where only operators have access.
  * @throws ConfigurationError that lists every problem of the options
  */
 export function createConsole(options: ConsoleOptions): Hono {
   return createConsoleOf(options, {});
 }
 
-/** Makes the same console, with the parts that only our own programs have. */
+/** Makes the console of `createConsole`, with the parts that only our own programs have. */
 export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): Hono {
   const setting = settingOf(options, parts);
   const changes = new Changes(() => setting.inbox.pulse());
@@ -73,7 +74,7 @@ export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): H
   return app as unknown as Hono;
 }
 
-/** The names that commands assume without options. */
+/** The inbox and the policy file that commands use if no option names others. */
 const USUAL_PLACES = { inbox: "inbox.sqlite", policy: "policy.json" };
 
 function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {
@@ -110,8 +111,8 @@ function isHostName(host: string): boolean {
 }
 
 async function notFound(c: ConsoleContext, view: View) {
-  // The pages are at a path without a slash at its end, because the app that mounts the console treats the path with a slash as
-  // another path.
+  // An app that mounts the console treats the path with a slash at its end as another path, which has no page. So this path is
+  // redirected to the path without the slash.
   const { base } = view.setting;
   if (base !== "" && view.url.pathname === `${base}/`) return c.redirect(base, 308);
   const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;

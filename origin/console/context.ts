@@ -27,7 +27,7 @@ export interface Setting extends Omit<ConsoleOptions, "policy" | "path" | "hosts
   readonly formToken: string;
 }
 
-/** A request to a console, and the data that the pages need about it. */
+/** One request to one console. */
 export interface View {
   readonly setting: Setting;
   readonly visitor: ConsoleVisitor;

@@ -4,8 +4,8 @@ import type { ConsoleContext } from "./context.ts";
 
 const MAX_FORM_BYTES = 1024 * 1024;
 /**
- * The largest number of octets that are read of a body that is too large. They are dropped, but they must be read, because a
- * browser does not read the response while it is still sending.
+ * The largest number of octets that are read of a body that is too large for a form. The octets are dropped. They must be read,
+ * because a browser does not read the response while it is still sending the body.
  */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 

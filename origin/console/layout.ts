@@ -8,7 +8,7 @@ import { link } from "./links.ts";
 import type { Html } from "./show.ts";
 
 /**
- * The number of times that the browser must wait for as long as a page took before it fetches the page again. So one page keeps an
+ * If it takes the time t to make a page, the browser waits at least 40 t before it fetches the page again. So one page keeps an
  * origin busy for at most a fortieth of the time.
  */
 const REST_FACTOR = 40;

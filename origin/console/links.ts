@@ -3,7 +3,7 @@
 import type { View } from "./context.ts";
 
 export function link({ setting }: View, path: string, query?: URLSearchParams): string {
-  // The path of the console has no slash at its end, because a mounted app does not answer at a path with one.
+  // The console's own path has no slash at its end, because a mounted app does not answer at a path with such a slash.
   const place = path === "/" ? setting.base || "/" : `${setting.base}${path}`;
   return query === undefined || query.size === 0 ? place : `${place}?${query.toString()}`;
 }

@@ -1,4 +1,4 @@
-// Live updates. Server-sent events tell a page that something in the inbox changed. The page then fetches itself again.
+// Serves live updates. Server-sent events tell a page that something in the inbox changed. Then the page fetches itself again.
 
 import { streamSSE } from "hono/streaming";
 import type { ConsoleContext, Setting } from "./context.ts";

@@ -24,7 +24,7 @@ function headersOf(nonce: string): readonly (readonly [name: string, value: stri
     ["cache-control", "no-store"],
     ["x-content-type-options", "nosniff"],
     ["x-frame-options", "DENY"],
-    // With "no-referrer", browsers would send a form without a useful Origin field, and the form would be refused.
+    // With "no-referrer", browsers would send a form with `Origin: null`, and the form would be refused.
     ["referrer-policy", "same-origin"],
     ["cross-origin-opener-policy", "same-origin"],
     ["cross-origin-resource-policy", "same-origin"],
@@ -63,7 +63,7 @@ async function refuse(c: ConsoleContext, setting: Setting): Promise<Response | u
   return undefined;
 }
 
-/** Asks the `visitor` option who sent the request. If the option throws, the request is refused. */
+/** Calls the `visitor` option, which returns who sent the request. If the option throws, the request is refused. */
 async function askVisitor(c: ConsoleContext, { visitor, log }: Setting) {
   try {
     return await visitor(c.req.raw);

@@ -1,5 +1,5 @@
-// The only script of the console, as the browser gets it. Pages also work without it. When the inbox changes, the script
-// fetches the parts with data-live again, but not while the page is hidden or the reader has paused the updates.
+// The only script of the console. Pages also work without the script. When the inbox changes, the script fetches the parts with
+// data-live again. The script fetches nothing while the page is hidden or a person has paused the updates.
 
 export const SCRIPT = `"use strict";
 (() => {

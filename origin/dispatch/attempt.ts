@@ -8,7 +8,7 @@ import type { Handler } from "./handler.ts";
 import { type AttemptOutcome, judgeError, judgeResponse } from "./judge.ts";
 import { ABORT_GRACE_MILLISECONDS, DISCARD_MILLISECONDS, MAX_ANSWER_BYTES, MAX_DISCARDED_BYTES } from "./limits.ts";
 
-/** The response of a handler, with its body. The body is undefined if it is too large or incomplete. */
+/** A handler's response. `body` is undefined if the body is too large or incomplete. */
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
@@ -36,9 +36,9 @@ export interface AttemptOptions {
 }
 
 /**
- * If the process ends during an attempt, the attempt counts, but has no outcome that could make the event dead. Without a second
- * limit, an event that crashes the process would be attempted for ever. So an event is dead after this multiple of `maxAttempts`
- * attempts, whatever their outcomes.
+ * If the process ends during an attempt, the attempt counts, but has no outcome that could make the event dead. So the number of
+ * started attempts has a limit too, which is this multiple of `maxAttempts`. Otherwise an event that crashes the process would be
+ * attempted for ever.
  */
 const MAX_BEGUN = 2;
 
@@ -53,7 +53,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
 
   if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
-  // AbortSignal.any is not used: if a handler adds a listener to the signal that it returns, this signal is never freed.
+  // AbortSignal.any is not used, because a signal that it makes is never freed once a handler has added a listener.
   const end = new AbortController();
   const { signal } = end;
   const onInterrupt = () => end.abort(interrupt.reason);

@@ -74,8 +74,8 @@ export class Dispatcher {
   }
 
   /**
-   * Starts no further attempt. Running attempts may continue for this time. Then their signals are aborted. If an attempt has not
-   * succeeded a moment later, its event is released, so that another process can attempt the event at once.
+   * Starts no further attempt. Running attempts may continue for `milliseconds`. Then their signals are aborted. If an attempt has
+   * not succeeded a moment later, its event is released, so that another process can attempt the event at once.
    */
   async stop(milliseconds = this.#limits.stopMilliseconds): Promise<void> {
     this.#isStopping = true;

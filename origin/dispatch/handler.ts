@@ -3,7 +3,7 @@
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 
-/** One attempt to handle an event. */
+/** The facts about one attempt to handle an event. */
 export interface HandlerContext {
   /**
    * The event's id, which is the same on every attempt. An event may be attempted again after it was handled, so remember the id.

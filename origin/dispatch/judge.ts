@@ -46,8 +46,8 @@ export function judgeError(error: unknown): AttemptOutcome {
 }
 
 /**
- * Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date in GMT. Any other value is ignored. For example, Date.parse would read
- * `1.5` as a date.
+ * Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date in GMT. Any other value is ignored. So Date.parse gets only values that
+ * end in GMT, because it would read `1.5` as a date.
  */
 function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;

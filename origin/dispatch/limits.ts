@@ -62,7 +62,10 @@ export const DISPATCH_LIMITS: DispatchLimits = {
 
 /** The time to wait for the handler after its signal is aborted. A handler that obeys the signal has ended by then. */
 export const ABORT_GRACE_MILLISECONDS = 1_000;
-/** If nobody waits for the response, this much of its body is read, so that the connection can be used again. */
+/**
+ * The number of octets of a response body that are read if nobody waits for the response. If the whole body is read, the connection
+ * can be used again.
+ */
 export const MAX_DISCARDED_BYTES = 64 * 1024;
 export const DISCARD_MILLISECONDS = 1_000;
 /** The largest response body that is passed on to a sender. SOAP responses have a few KB. */

@@ -1,5 +1,5 @@
-// Answers the sender of an accepted event with 202. On routes with `"answer": "handler"`, answers with the handler's response. Then
-// the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
+// Answers the sender of an accepted event with 202. On routes with `"answer": "handler"`, answers with the handler's response
+// instead. On such a route, the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
 import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";

@@ -14,12 +14,12 @@ import { takeRandom } from "../random.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 
 /**
- * The header with the number of the attempt. The first attempt has the number 1. No forwarded header of a sender can have a name
- * that begins with `countersign-`.
+ * The header with the number of the attempt. The first attempt has the number 1. A sender cannot set this header, because no
+ * forwarded header of a sender can have a name that begins with `countersign-`.
  */
 export const ATTEMPT_HEADER = "countersign-attempt";
 
-/** The part of fetch that a handler of an upstream needs. */
+/** The part of the `fetch` function that `forwardTo` needs. */
 export type UpstreamFetch = (
   url: string,
   options: {
@@ -62,7 +62,7 @@ export function forwardTo(options: UpstreamOptions): Handler {
       return await send(options.origin + target, {
         method,
         headers,
-        // A redirect is not followed, because it would carry the assertion to another host.
+        // A redirect is not followed, because the next request would carry the assertion to another host.
         redirect: "manual",
         signal: context.signal,
         ...(!isBodiless && { body: delivery.body }),

@@ -4,7 +4,10 @@
 import type { Server } from "node:net";
 import type { LogLine } from "../../core/log-line.ts";
 
-/** A webhook listener has a handful of senders. A proxy or an edge opens a few dozen connections. */
+/**
+ * The largest number of open connections. A webhook listener has a handful of senders. A proxy or an edge opens a few dozen
+ * connections.
+ */
 export const MAX_CONNECTIONS = 1_000;
 /** The shortest time between two log lines about the limit. A stranger, who opens connections at no cost, must not fill the log. */
 const SILENCE_MILLISECONDS = 60_000;

@@ -64,7 +64,8 @@ export function logFaults(server: Server, log: (line: LogLine) => void): void {
     const isInBody = request?.complete === false;
     if (!isInBody) log(describeFault(status, { parser: code, reason, peer: peerOf(socket) }, error.rawPacket));
     const end = () => (isInBody ? request.destroy(new Error(`${code}: ${reason}`)) : socket.destroy());
-    // If another response has begun, the client would read this response as a part of it.
+    // If another response has begun on the connection, this response is not sent, because the client would read it as a part of the
+    // other response.
     const answers = [...(owed.get(socket) ?? [])];
     const hasBegun = answers.some((answer) => answer.headersSent && !answer.writableFinished);
     if (hasBegun || !socket.writable) end();
@@ -75,7 +76,7 @@ export function logFaults(server: Server, log: (line: LogLine) => void): void {
     answer.writeHead(417, { connection: "close" }).end();
   });
   server.on("connect", (_: IncomingMessage, socket) => {
-    // After CONNECT, Node no longer handles errors of this socket.
+    // After CONNECT, Node no longer handles errors of this socket, and an unhandled error would end the process.
     socket.on("error", () => socket.destroy());
     log(describeFault(400, { reason: "CONNECT", peer: peerOf(socket) }));
     endWith(socket, 400, () => socket.destroy());

@@ -70,7 +70,7 @@ export function readLine(file: string): string {
 
 function readBytes(file: string): Uint8Array {
   try {
-    // A file that can be read only once, such as a pipe, would have no text at the next reload.
+    // A file that can be read only once, such as a pipe, is refused, because it would have no text at the next reload.
     if (!statSync(file).isFile()) throw new Error("it is not a file");
     return readBoundedFile(file, MAX_SECRET_BYTES);
   } catch (error) {

@@ -75,7 +75,7 @@ export function requestHandler(
     // By default, the adapter replaces the global Response with its own class, which writes a string directly. Node's Response
     // would make a web stream that has to be read back, which takes a fifth of the time of an event.
     overrideGlobalObjects: true,
-    // By default, if the adapter cannot make a Request, it answers without a log line.
+    // By default, if the adapter cannot make a Request, the adapter answers without a log line.
     errorHandler(error) {
       const id = randomUUID();
       const refusal = toRefusal(error);

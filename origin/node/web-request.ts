@@ -12,7 +12,7 @@ import { requireClear } from "./server.ts";
 export interface NodeRequest extends AsyncIterable<unknown> {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  /** The target before a router removed its own path from it. Only Express sets this member. */
+  /** The target with the path that a router has removed from `url`. Only Express sets this member. */
   readonly originalUrl?: string | undefined;
   readonly rawHeaders: string[];
   readonly readableDidRead: boolean;

@@ -1,4 +1,4 @@
-// Checks at intervals what expires in a running origin, and counts what waits in its inbox.
+// Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals of its inbox.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";

@@ -12,9 +12,9 @@ export interface ProcessState {
 
 /** The interval between two reports of a process. */
 const REPORT_MILLISECONDS = 2_000;
-/** A process counts as silent if its last report is older than this. */
+/** A process counts as silent if its last report is older than this time. */
 const STALE_MILLISECONDS = 10_000;
-/** A process that has been silent for longer than this will not recover by itself. */
+/** A process that has been silent for longer than this time will not recover by itself. */
 const SILENT_MILLISECONDS = 60_000;
 const STORE_MILLISECONDS = 5_000;
 

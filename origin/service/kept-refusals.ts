@@ -24,7 +24,7 @@ interface Outlet {
   countDropped(refusals: number): void;
 }
 
-/** Opens what keeps the refusals. `limits` is undefined if no refusals are kept. */
+/** Starts to keep refused requests in the inbox. `limits` is undefined if no refusals are kept. */
 export function keepRefusals(limits: RefusalLimits | undefined, outlet: Outlet, policy: () => Policy): KeptRefusals {
   if (limits === undefined) return { logging: (log) => (line) => log(line), close: () => Promise.resolve() };
   const recorder = new RefusalRecorder({

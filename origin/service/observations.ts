@@ -8,14 +8,14 @@ import { folderOfInbox } from "../inbox/location.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
 /**
- * The maximum number of certificates in each share of the file. Each route has several shares (see `shareOf`), so that certificates
- * of strangers cannot use up the limit. Certificates that earlier runs wrote are counted too.
+ * The maximum number of certificates in each share of the file. Each route has several shares, so that unproven certificates cannot
+ * use up the limit for proven ones. Certificates that earlier runs wrote are counted too.
  */
 const MAX_KEPT = 100;
 
 /**
  * Returns a log function that prints every line. If a line is about an observed certificate, the function also appends the line to
- * a file next to the inbox, once for each share that has the certificate. `readLog` reads the lines that earlier runs wrote.
+ * a file next to the inbox, once for each route. `readLog` reads the lines that earlier runs wrote.
  */
 export function openLog(
   inbox: string,

@@ -36,8 +36,8 @@ export async function serveOrigin<T extends Loaded>(mode: OriginMode<T>, first: 
 
 /** Serves in this process. `telemetry` is set only if this process is a worker. */
 async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telemetry?: Telemetry): Promise<number> {
-  // From here on, signals are caught. The parent may send a signal as soon as it reads the ready line, or even earlier, and no
-  // signal must be lost.
+  // From here on, signals are caught. Whoever reads the ready line may send a signal at once, and an earlier signal must not be
+  // lost either.
   const stopped = untilSignal();
   const { settings, version, output } = given;
   const target = await given.loadTarget();
@@ -56,8 +56,8 @@ async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telem
   try {
     await serveUntil(stopped, { mode, target, watch, files, log, isWorker: telemetry !== undefined });
   } finally {
-    // `files` also handles SIGHUP, so it is closed only after the responses are sent. Otherwise a SIGHUP during the stop would end
-    // the process before that.
+    // `files` handles SIGHUP until it is closed. So it is closed after the responses are sent. Otherwise a SIGHUP during the stop
+    // would end the process too early.
     await files.close();
     await kept.close();
     await watch.close();

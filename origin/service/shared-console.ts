@@ -14,7 +14,7 @@ import { secretFilesOf } from "./secret-notices.ts";
 import { openWhenThere } from "./store-waiting.ts";
 import { watchFiles } from "./watch-files.ts";
 
-/** Undefined if no console is requested. @throws ConfigurationError */
+/** Opens the console. Undefined if no console is requested. @throws ConfigurationError */
 export async function openSharedConsole(
   { settings, readPolicy, output }: Pick<OriginMode<Loaded>, "settings" | "readPolicy" | "output">,
   first: Policy,
@@ -22,7 +22,7 @@ export async function openSharedConsole(
 ): Promise<RunningConsole | undefined> {
   if (settings.console === undefined) return undefined;
   const options = { allowNetworkFileSystem: settings.anyway };
-  // This wait needs no cancellation, because a signal simply ends the primary as long as no worker runs.
+  // This wait needs no cancellation, because a signal ends the primary as long as no worker runs.
   const never = new Promise(() => {});
   const inbox = (await openWhenThere(
     () => openInbox(settings.inbox, options),
@@ -62,7 +62,7 @@ function readSecrets(policy: Policy): Secrets {
   }
 }
 
-/** Returns the policy. Undefined if the policy cannot be read, which the workers report. */
+/** Returns the policy. Undefined if the policy cannot be read. Then the workers report the reason. */
 function attempt(readPolicy: () => Policy): Policy | undefined {
   try {
     return readPolicy();

@@ -15,7 +15,7 @@ function endAtOnce(signal: keyof typeof END_SIGNALS): never {
   process.exit(128 + END_SIGNALS[signal]);
 }
 
-/** Calls back at the first SIGINT or SIGTERM. */
+/** Calls `end` at the first SIGINT or SIGTERM. */
 export function onFirstSignal(end: (signal: NodeJS.Signals) => void): void {
   for (const signal of endSignals()) {
     process.once(signal, end);

@@ -29,7 +29,6 @@ export interface Telemetry {
   /** Counts refusals that were not kept. */
   countDropped(refusals: number): void;
   setStock(stock: Stock): void;
-  /** Reports the state of this process. */
   report(state: ProcessState): void;
   /** Receives all expiries as of `now`. The metrics show all expiries. The log has only expiries for which a warning is due. */
   tell(expiries: readonly Expiry[], now: number): void;

@@ -22,7 +22,6 @@ const OID_NAMES: Readonly<Record<string, string>> = {
 
 export type FieldList = readonly (readonly [name: string, value: string])[];
 
-/** Lists the fields that the certificate has. */
 export function fieldsOf(certificate: Certificate): FieldList {
   const { keyUsage, extendedKeyUsage, nameConstraints, pathLength, isCa } = certificate;
   const uses = Object.entries(keyUsage ?? {}).flatMap(([use, isSet]) => (isSet ? [use] : []));

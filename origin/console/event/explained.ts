@@ -1,4 +1,4 @@
-// Shows what the current policy says of a stored event, as lines with a verdict and the evidence.
+// Shows how the current policy judges a stored event, as lines with a verdict and the evidence.
 
 import type { Policy, Route } from "../../../core/policy/policy.ts";
 import { REFUSALS, Refusal } from "../../../core/refusal.ts";

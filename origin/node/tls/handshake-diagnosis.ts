@@ -91,7 +91,6 @@ export interface Attempt {
   readonly isHost: boolean;
 }
 
-/** Returns the log line for a failed handshake. */
 export function diagnoseFailure(
   error: NodeJS.ErrnoException,
   socket: TLSSocket,

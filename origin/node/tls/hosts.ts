@@ -19,7 +19,7 @@ export interface TlsHostFiles {
 
 /** The state of a TLS listener. A reload replaces the whole state. */
 export interface TlsState {
-  /** Indexed by exact hostname in lower case. @internal */
+  /** The TLS contexts by exact hostname in lower case. @internal */
   readonly hosts: ReadonlyMap<string, SecureContext>;
   /** The names of the CAs that the listener names to clients. The log shows these names. */
   readonly anchors: readonly string[];
@@ -29,8 +29,9 @@ export interface TlsState {
 
 /**
  * Makes one TLS context for each exact DNS name in each certificate. Wildcards are ignored. Every context names to clients exactly
- * `anchors` and the policy's intermediates below them. This is needed because Docusign sends no certificate unless the name of its
- * root is in the request. A sender that leaves out its intermediate may look for the name of this intermediate.
+ * `anchors` and the policy's intermediates below them. The anchors are named because, for example, Docusign sends no certificate
+ * unless the name of its root is in the request. The intermediates are named because a sender that does not send its intermediate
+ * may look for the intermediate's name.
  * @throws ConfigurationError that lists every problem
  */
 export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {

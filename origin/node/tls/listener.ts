@@ -1,5 +1,5 @@
-// The origin's own listener for mutual TLS, without an edge or a proxy, but with the same verdicts. It completes handshakes and
-// judges nothing. Only in `require` mode, it ends connections that prove nothing.
+// The origin's own listener for mutual TLS, without an edge or a proxy, but with the same verdicts. The listener completes
+// handshakes and judges no sender. In `require` mode, it also closes connections that prove nothing.
 
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";

@@ -16,7 +16,10 @@ const MAX_EXPIRIES = 1_000;
 export class Metrics {
   readonly #series: Series;
 
-  /** `version` is the version of the program. @throws ConfigurationError if the package @prometheus-io/client is not installed */
+  /**
+   * Makes the metrics. `version` is the version of the program.
+   * @throws ConfigurationError if the package @prometheus-io/client is not installed
+   */
   static async load(version: string): Promise<Metrics> {
     const client = await loadOptional("--metrics", ["@prometheus-io/client"], () => import("@prometheus-io/client"));
     return new Metrics(defineSeries(client, version));

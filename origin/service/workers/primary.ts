@@ -6,7 +6,7 @@ import { onFirstSignal } from "../signals.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
 
-/** The functions that the primary calls, and the limits of its workers. */
+/** The functions that the primary calls, and the settings of its workers. */
 export interface PrimaryOptions {
   /** Called once, when all workers listen at `url`. */
   readonly onReady: (url: string) => void;
