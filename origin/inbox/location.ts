@@ -15,7 +15,7 @@ export function isPostgresUrl(location: string): boolean {
  * Matches scheme, user and password, host and port, database, and options. The parts after the host may contain nothing that looks
  * like a password without percent-encoding.
  */
-const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?.*)?$/i;
+const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?[^@#]*)?$/i;
 
 /**
  * Texts that are not accepted as the path of a file, and a description of each. A file with such a name can be written as ./NAME.

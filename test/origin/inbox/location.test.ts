@@ -52,6 +52,8 @@ describe("a location that is neither a path nor a URL of PostgreSQL", () => {
     "//app:hunter2@db.example.com/cs",
     " postgres://app:hunter2@db.example.com/cs",
     "postgres://app:hun/ter2@db.example.com/cs",
+    "postgres://app:12345?ter2@db.example.com/cs",
+    "postgres://app:12345?x=1&y=ter2@db.example.com/cs",
     ":memory:hunter2",
     "hunter2\0",
     "db.example.com/cs?user=app&password=hunter2",
