@@ -1,6 +1,6 @@
 // Decides which sender of the route sent a request. This is the only place where proofs become permission. Each step removes
-// senders from the list of possible ones: first by certificate, then by Basic credentials, then by the signature of the body. All
-// factors of a sender are required: no step skips one that the sender's policy names.
+// senders from the list of possible senders: first by certificate, then by Basic credentials, then by the signature of the body.
+// All factors of a sender are required, and no step skips a factor that the sender's policy names.
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { Route, Sender } from "../policy/policy.ts";
@@ -29,14 +29,15 @@ export function readCertificateFor(
 /** Records for the log whether the certificate was proven. */
 export interface ProofTrace {
   /**
-   * Set only by findCandidates, when verifyTrust proved the certificate for at least one sender. Read this member instead of the
-   * verdict, which does not say whether the certificate was proven.
+   * The certificate, set by findCandidates if verifyTrust proved it for at least one sender. Read this member to know whether the
+   * certificate was proven, because the verdict does not say so.
    */
   proven?: ProvenCertificate;
 }
 
 /**
- * Keeps the senders for which the certificate is proven and matches, and the senders that need no certificate. Keeps the order.
+ * Keeps the senders for which the certificate is proven and matches, and the senders that need no certificate. Keeps the order of
+ * the senders.
  * @throws Refusal that says why no sender accepts the certificate, when no sender is left
  */
 export function findCandidates(
@@ -48,7 +49,7 @@ export function findCandidates(
   if (certificate === undefined) return senders.flatMap(withoutCertificate);
   const candidates = resultOf(() => {
     const proven = verifyTrust(certificate, senders, facts);
-    // Without a proof, no sender asked for a certificate, and nobody checked who signed this one.
+    // If there is no proof here, no sender needs a certificate, and nobody checked who signed the presented certificate.
     if (proven.proofs.size > 0) trace.proven = proven;
     return admitByCertificate(proven, senders, facts.now);
   });
@@ -57,7 +58,7 @@ export function findCandidates(
 
 /**
  * Keeps the senders for which the certificate is proven and an entry matches, and the senders that need no certificate.
- * @throws Refusal `sender_not_allowed`, which names the nearest entry and the members of it that do not match
+ * @throws Refusal `sender_not_allowed`, which names the entry that matches best, and those of its members that do not match
  */
 export function admitByCertificate(proven: ProvenCertificate, senders: readonly Sender[], now: number): Candidate[] {
   const { certificate, proofs } = proven;
@@ -104,8 +105,8 @@ export function admitByBasic(candidates: readonly Candidate[], { headers, secret
 }
 
 /**
- * Returns the first candidate that needs no signature or whose key signed these bytes. If there is none, verifies the first
- * candidate's signature again, to find out why it does not match.
+ * Returns the first candidate that needs no signature or whose key signed the body. If no candidate passes, verifies the signature
+ * of the first candidate again, to find out why it does not match.
  * @throws Refusal `signature_*` of the first candidate, if no candidate passes
  */
 export async function admitBySignature(
@@ -129,8 +130,8 @@ export async function admitBySignature(
 
 /**
  * Returns the candidate that the edge's assertion names. If this program does not hold the secret of a factor, it relies on the
- * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. Basic is always one
- * of them, because the edge does not forward credentials.
+ * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. If the sender has
+ * Basic credentials, Basic is always one of these factors, because the edge does not forward credentials.
  * @throws Refusal `sender_mismatch`, `factor_missing`
  */
 export function relyOnEdge(
@@ -155,8 +156,8 @@ export function relyOnEdge(
 }
 
 /**
- * Returns the secrets of one factor. Start-up refuses a policy whose secrets are missing. If one is missing here nevertheless, the
- * request is refused, because a check that cannot be made must not pass.
+ * Returns the secrets of one factor. Start-up refuses a policy whose secrets are missing. If a secret is missing here nevertheless,
+ * the request is refused, because a check that cannot be made must not pass.
  */
 function secretsOf<Kind extends keyof SenderSecrets>(
   sender: Sender,
@@ -169,8 +170,8 @@ function secretsOf<Kind extends keyof SenderSecrets>(
 }
 
 /**
- * Finds the entry with the fewest members that do not match. Compares a bounded number of entries: first those that share a value
- * with the certificate, then the first ones of the policy.
+ * Finds the entry with the fewest members that do not match. Compares a limited number of entries: first the entries that share a
+ * value with the certificate, then the first entries of the policy.
  */
 function findNearMiss(senders: readonly Sender[], leaf: Certificate, now: number) {
   let nearest: { sender: string; entry: number; failed: readonly string[] } | undefined;

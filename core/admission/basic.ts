@@ -8,15 +8,15 @@ import { MAX_BASIC_CHARACTERS } from "../wire.ts";
 
 declare const imported: unique symbol;
 
-/** Opaque: printing it shows no secret. Only importBasicCredential makes one. */
+/** A credential that can be compared but not read. Printing it shows no secret. Only importBasicCredential makes one. */
 export interface BasicCredential {
   readonly [imported]: true;
   readonly matches: (digest: Uint8Array) => boolean;
 }
 
 /**
- * Normalises to NFC, as RFC 7617 §2.1 tells clients to do. The user name may be empty: some senders have only a password. Does
- * not check that the password is hard to guess.
+ * Makes a credential from a user name and a password. Normalises both to NFC, as RFC 7617 §2.1 tells clients to do. The user name
+ * may be empty, because some senders have only a password. Does not check that the password is hard to guess.
  * @throws SyntaxError that says what is wrong and quotes nothing
  */
 export function importBasicCredential(username: string, password: string): BasicCredential {
@@ -34,8 +34,8 @@ const CONTROL = /\p{Cc}/u;
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
 /**
- * Verifies that `Authorization` holds one of the credentials. Compares its digest with the digest of every credential, each in
- * constant time. Does not limit attempts.
+ * Verifies that `Authorization` holds one of the credentials. Compares the digest of the received pair with the digest of every
+ * credential, each in constant time. Does not limit attempts.
  * @throws Refusal `basic_missing`, `basic_malformed`, `basic_mismatch`
  */
 export function verifyBasic(credentials: readonly BasicCredential[], authorization: string | null): void {

@@ -1,4 +1,4 @@
-// The evidence of a request, and the senders that the request may come from. Types only: admit.ts makes the values.
+// The evidence of a request, and the senders that the request may come from. This file contains only types.
 
 import type { Sender } from "../policy/policy.ts";
 import type { Refusal } from "../refusal.ts";
@@ -11,15 +11,15 @@ import type { BasicCredential } from "./basic.ts";
 export type Factor = "mtls" | "hmac" | "ed25519" | "basic";
 
 /**
- * The parsed secrets of one sender. A member is undefined if the sender's policy does not ask for this factor, or if an origin
- * leaves it to its edge.
+ * The parsed secrets of one sender. A member is undefined if the sender's policy does not require this factor, or if an origin lets
+ * its edge check the factor.
  */
 export interface SenderSecrets {
   readonly signature: SignatureKeys | undefined;
   readonly basic: readonly BasicCredential[] | undefined;
 }
 
-/** Made by loadSecrets. A sender without an entry has no secrets. */
+/** The secrets of each sender. A sender that is not in the map has no secrets. */
 export type Secrets = ReadonlyMap<Sender, SenderSecrets>;
 
 /** Everything that decides who sent a request, except the body. */
@@ -30,19 +30,18 @@ export interface Evidence {
   readonly facts: TrustContext;
   readonly secrets: Secrets;
   /**
-   * Unix seconds at which the request reached the first Countersign program: the edge or, without one, the origin. Timestamps of
-   * signatures are compared with it.
+   * The time in Unix seconds at which the request reached the first Countersign program: the edge or, without an edge, the origin.
+   * The timestamps of signatures are compared with this time.
    */
   readonly receivedAt: number;
 }
 
-/** A certificate and its proof. */
 export interface Certified {
   readonly certificate: ClientCertificate;
   readonly proof: Proof;
 }
 
-/** A sender that the request may still come from. */
+/** A sender that may have sent the request, according to the checks so far. */
 export interface Candidate {
   readonly sender: Sender;
   /** Undefined for a sender that needs no certificate. */
@@ -56,7 +55,7 @@ declare const admitted: unique symbol;
 
 /**
  * A sender that may call the route, because every factor that its policy names has passed. Only admitBySignature, the last step,
- * makes one.
+ * makes such an object.
  */
 export interface AdmittedSender extends Candidate {
   readonly [admitted]: true;

@@ -17,7 +17,7 @@ export type ReadSecret = (name: string) => unknown;
 /** The names of secrets that cannot be used, each with the reason. Never holds the value of a secret. */
 export type MissingSecrets = ReadonlyMap<string, string>;
 
-/** The missing secrets of one sender: those of its signature, and those of its Basic credentials. */
+/** The missing secrets of one sender: the secrets of its signature, and the secrets of its Basic credentials. */
 export interface SendersMissingSecrets {
   readonly signature: MissingSecrets;
   readonly basic: MissingSecrets;
@@ -41,9 +41,9 @@ export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
 }
 
 /**
- * Reads the secrets that an origin behind an edge may hold: those of signatures, so that the origin verifies the signatures itself.
+ * Reads the secrets of signatures, which an origin behind an edge may hold. With them, the origin verifies the signatures itself.
  * If none of a sender's secrets is set, the origin relies on the edge for this sender. It is an error if only some are set.
- * @throws ConfigurationError that lists each secret that is malformed, or missing while others of its sender are set
+ * @throws ConfigurationError that lists each secret that is malformed, or that is missing while other secrets of its sender are set
  */
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   const held: WantedFactors = ({ signature }) => {
@@ -63,8 +63,8 @@ function isSet(name: string, read: ReadSecret): boolean {
 }
 
 /**
- * Imports the secrets that are set, and lists the others. For commands that explain, and for an edge, which refuses the routes of
- * a sender while one of the sender's secrets is missing.
+ * Imports the secrets that are set, and lists the missing or malformed secrets. Commands that explain a request use it. An edge
+ * uses it too: while one of a sender's secrets is missing, the edge refuses the routes of this sender.
  */
 export function readAvailableSecrets(
   policy: Policy,

@@ -1,4 +1,5 @@
-// Records what the steps of one request find, for the log line, and for code that compares the verdict with another one.
+// Records what the steps of one request find. The log line prints these findings. report-only.ts needs them too, to compare the
+// verdict with the verdict of shadow senders.
 
 import type { Route } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
@@ -11,7 +12,6 @@ import type { AdmittedSender, Evidence, Factor } from "./candidate.ts";
 export interface DecisionContext {
   /** The decision id. It is also the id of the event if the request is admitted. */
   readonly id: string;
-  /** The method of the request. */
   readonly method?: string;
   /** The address of the client. At the edge, it is the address that Cloudflare saw. */
   readonly peer?: string | undefined;
@@ -22,20 +22,20 @@ export interface DecisionContext {
   route?: string;
   /** The id of the edge's decision, if there is an edge. */
   edgeDecision?: string;
-  /** The digests of both policies, if the edge has another policy. */
+  /** The digests of the policies of edge and origin, if they differ. */
   policyDrift?: { readonly edge: string; readonly origin: string };
   /** The name of the admitted sender. */
   sender?: string;
   factors?: readonly Factor[];
   reliedOnEdge?: readonly Factor[];
   revocation?: Proof["revocation"];
-  /** The names of headers that cannot be signed. */
+  /** The names of headers that are not forwarded, because they cannot be signed. */
   notForwarded?: readonly string[];
   /** The reasons why an event has no event key or order key. */
   unreadKeys?: Readonly<Record<string, unknown>>;
-  /** The id of the event that arrived before. */
+  /** The id of the earlier event of which this event is a duplicate. */
   duplicateOf?: string;
-  /** The id of an event with the same key and another body. */
+  /** The id of another event with the same event key and a different body. */
   conflictsWith?: string;
 }
 
@@ -45,17 +45,16 @@ export interface Trace extends ProofTrace {
   route?: Route;
   evidence?: Evidence;
   /**
-   * The sender for which a factor has passed, or that the edge's assertion names. It is also set if the request is refused
+   * The sender for which a factor has passed, or that the edge's assertion names. It stays set if the request is refused
    * afterwards.
    */
   likelySender?: string;
   body?: Uint8Array<ArrayBuffer>;
   admitted?: AdmittedSender;
-  /** Whether the event went into the queue instead of to the origin. */
+  /** True if the event went into the queue and was not sent to the origin directly. */
   isQueued?: boolean;
 }
 
-/** Notes the certificate, if one was presented. */
 export function noteCertificate(context: DecisionContext, { certificate }: Evidence): void {
   if (certificate !== undefined && !(certificate instanceof Refusal)) {
     context.certificate = describeCertificate(certificate);

@@ -32,8 +32,8 @@ import { ES256, verifyEs256 } from "./es256.ts";
 import type { FindVerificationKey, SigningKeys } from "./keys.ts";
 
 /**
- * The claims of a token. The claims of the certificate (`sub`, `cnf`, `crt`) bind the token to it. A token has all three, or none
- * if the sender's policy requires no certificate.
+ * The claims of a token. The claims `sub`, `cnf` and `crt` bind the token to the sender's certificate. A token has all three, or
+ * none of them if the sender's policy requires no certificate.
  */
 function makeClaimsSchema() {
   const text = string(notEmpty());
@@ -74,7 +74,7 @@ function makeClaimsSchema() {
   );
 }
 
-/** Marked as pure so that the bundler leaves it out of the edge's bundle, because an edge verifies no token. */
+/** The call is marked as pure, so that the bundler leaves it out of the edge's bundle. An edge verifies no token. */
 const claimsSchema = /* @__PURE__ */ makeClaimsSchema();
 
 export type AssertionClaims = OutputOf<ReturnType<typeof makeClaimsSchema>>;
@@ -110,8 +110,8 @@ export async function issueAssertion(
     aud: audience,
     iat: now,
     exp: now + ASSERTION_LIFETIME_SECONDS,
-    // `rcv` must be before `iat`, and origins of older versions refuse a token with `rcv`. So it is left out if the event did not
-    // wait, or if the clock of the machine that received the event is ahead of the clock here.
+    // `rcv` must be before `iat`, and origins of older versions refuse a token with `rcv`. So `rcv` is left out if the event did
+    // not wait, or if the clock of the machine that received the event is ahead of the clock here.
     ...(receivedAt < now && { rcv: receivedAt }),
     jti,
     sender: delivery.sender,
@@ -156,9 +156,9 @@ function certificateClaims({ anchor, platform, ...certificate }: CertificateFact
 }
 
 /**
- * Verifies the token itself: canonical base64url; exactly `alg`, `kid` and `typ` in the header; a signature by the key that `kid`
- * names, with the pinned algorithm; issuer and audience; and times, with bounded clock skew. Does not compare the claims with a
- * request, body or certificate, and does not check for replay.
+ * Verifies the token itself. Checks its form: canonical base64url, and exactly `alg`, `kid` and `typ` in the header. Checks the
+ * ES256 signature with the key that `kid` names. Checks issuer, audience and times, with a limited difference of clocks. Does not
+ * compare the claims with a request, body or certificate, and does not check for replay.
  * @throws Refusal `assertion_*`
  */
 export async function verifyAssertion(
@@ -236,10 +236,13 @@ function readKeyId(octets: Buffer): string {
   return header["kid"];
 }
 
-/** The decoder of UTF-8, which is the default encoding. */
+/** Decodes UTF-8, the default encoding. Throws an error at malformed octets, and does not skip a byte order mark. */
 const utf8 = new TextDecoder(undefined, { fatal: true, ignoreBOM: true });
 
-/** Parses JSON that JSON.stringify could have written: without repeated members, white space or other escapes. */
+/**
+ * Parses JSON that JSON.stringify could have written: without repeated members, white space or other escapes. Returns undefined for
+ * any other text.
+ */
 function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
     const text = utf8.decode(bytes);
@@ -251,7 +254,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
-/** The names of the invalid claims, each once. A check of several claims together is reported under the name `amr`. */
+/** Returns the names of the invalid claims, each once. A check of several claims together is reported under the name `amr`. */
 function nameClaims(problems: readonly FormProblem[]): string[] {
   return [...new Set(problems.map(({ at }) => at.join(".") || "amr"))];
 }

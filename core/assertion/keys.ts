@@ -35,7 +35,7 @@ const publicMembers = {
   alg: optional(oneOf([ASSERTION_ALGORITHM])),
   use: optional(oneOf(["sig"])),
 };
-/** The form is strict: a private member (`d`) in a public set is an error and is not skipped. */
+/** This form is strict: a private member (`d`) in a public set is an error. It is not ignored. */
 const PublicJwkSchema = object(publicMembers);
 /** `iat` is the time at which the key was made, in Unix seconds. A rotation needs it to find the newest key. */
 const PrivateJwkSchema = object({ ...publicMembers, d: coordinate, iat: optional(number(wholeNumber)) });
@@ -47,11 +47,11 @@ export type PrivateJwk = OutputOf<typeof PrivateJwkSchema>;
 
 /** The imported keys of a program that signs assertions. */
 export interface SigningKeys {
-  /** The first key of the set. It alone signs. */
+  /** The first key of the set. Only this key signs. */
   readonly signer: {
     readonly kid: string;
     readonly key: CryptoKey;
-    /** The protected header of its assertions, base64url encoded. */
+    /** The protected header of the assertions that this key signs, base64url encoded. */
     readonly header: string;
   };
   /** Every key of the set, with its public members only. */
@@ -100,7 +100,7 @@ export async function importVerificationKeys(jwkSet: unknown): Promise<Verificat
 }
 
 /**
- * Parses a public key set, as a JWKS URL answers it. Does not check that the coordinates are a point on the curve.
+ * Parses a public key set in the form that a JWKS URL returns. Does not check that the coordinates are a point on the curve.
  * @throws ConfigurationError
  */
 export function parsePublicKeySet(jwkSet: unknown): PublicJwk[] {
@@ -112,9 +112,13 @@ export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
   return parseJwkSet("signing keys", PrivateJwkSchema, jwkSet);
 }
 
-/** Makes a new private key. `now` is the time at which it is made, in Unix seconds. Its kid is the RFC 7638 thumbprint. */
+/**
+ * Makes a new private key. Its kid is the RFC 7638 thumbprint of the key. `now` (Unix seconds) is recorded as the time at which the
+ * key was made.
+ */
 export async function generateSigningKey(now: number): Promise<PrivateJwk> {
-  // jose is imported only here, because only this function needs it, and it has as many files as half a command.
+  // jose is imported here and not at the top of the file, because only this function needs it, and loading its many files takes
+  // time.
   const { calculateJwkThumbprint, exportJWK, generateKeyPair } = await import("jose");
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);

@@ -38,8 +38,8 @@ export async function openSealedText(sealed: string, expected: TextType, { jwks 
 }
 
 /**
- * The signed bytes begin with a line that contains a space. The signing input of a JWS never contains a space, so no signature is
- * valid for both.
+ * Returns the bytes that a seal signs. They begin with a line that contains a space. The signing input of a JWS never contains a
+ * space, so no signature is valid for both a seal and a JWS.
  */
 function bytesToSign(text: string, { type, version }: TextType): Uint8Array<ArrayBuffer> {
   return Buffer.from(`${type} ${version}\n${text}`);

@@ -1,5 +1,5 @@
-// Decides how a refused sender is answered: finally, or so that it sends the event again. Some senders drop an event for good when
-// they get a 4xx. If the operator has to mend the fault, such an event would be lost. Changes no verdict: the request is refused.
+// Decides whether a refused sender is asked to send the event again. Some senders drop an event forever when they get a 4xx. So an
+// event would be lost if the operator must first correct a fault. The verdict does not change: the request is refused.
 
 import type { Trace } from "../admission/trace.ts";
 import { lookupKeysOf } from "../policy/matcher.ts";
@@ -7,7 +7,7 @@ import type { Sender } from "../policy/policy.ts";
 import { Refusal, type RefusalCode } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 
-/** Faults of a certificate that the operator may have to mend, in the anchors, the lists or the entries of the policy. */
+/** Faults of a certificate that the operator may have to correct, in the anchors, the lists or the entries of the policy. */
 const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
   "issuer_unknown",
   "issuer_not_in_date",
@@ -17,8 +17,8 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
 
 /**
  * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. A wrong signature, wrong
- * credentials, and a certificate that is revoked, denied or signed with its own key are final, so that strangers are not asked back.
- * Does not check who sent the request: the certificate may be a stranger's.
+ * credentials, and a certificate that is revoked, denied or signed with its own key are final, because strangers must not be asked
+ * to retry. Does not check who sent the request: the certificate may be a stranger's.
  */
 export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Sender["retryStatus"] {
   const certificate = evidence?.certificate;
@@ -32,7 +32,10 @@ export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Sen
   return route?.senders.find(isKept)?.retryStatus;
 }
 
-/** Whether the certificate has a value of one of the sender's entries: it may be the sender's next one, or an entry has ended. */
+/**
+ * True if the certificate shares a value with one of the sender's entries. It may be the sender's next certificate, or a
+ * certificate whose entry is no longer valid.
+ */
 function resembles(leaf: Certificate, { certificate }: Sender): boolean {
   const keys = lookupKeysOf(leaf);
   return certificate?.allowlist.matchers.some((matcher) => matcher.keys.some((key) => keys.has(key))) ?? false;

@@ -19,7 +19,7 @@ import {
 
 /** Remembers which certificates one process or isolate has reported. */
 export class Observer {
-  /** The identities of reported certificates, by share. */
+  /** The identities of reported certificates. They are grouped by share, because each share has its own limit (see shareOf). */
   readonly #told = new Map<string, Set<string>>();
 
   /**
@@ -53,7 +53,7 @@ function describe(
 ): LogLine | undefined {
   const clientCert = formatClientCertField(certificate.leaf);
   const clientCertChain = formatClientCertChainField(certificate.intermediates);
-  // A certificate that is too large for its field could not be read again from the log.
+  // If a certificate is too large for its field, it could not be read again from the log. So it is not reported.
   if (clientCert.length > MAX_CERTIFICATE_FIELD_CHARACTERS || clientCertChain.length > MAX_CHAIN_FIELD_CHARACTERS)
     return undefined;
   const [proof] = proven?.proofs.values() ?? [];
@@ -74,9 +74,9 @@ function describe(
 }
 
 /**
- * Returns the share of the route's limit against which an observed certificate counts. Each admitted sender and each proving anchor
- * has its own share, and all unproven certificates have one. Otherwise certificates of strangers could use up the limit: anybody
- * can make unproven certificates, and many people can get a certificate of a public CA.
+ * Returns the share against whose limit an observed certificate counts. On each route, every admitted sender and every proving
+ * anchor has its own share. All unproven certificates of a route have one share together. Otherwise certificates of strangers could
+ * use up the limit: anybody can make unproven certificates, and many people can get a certificate of a public CA.
  */
 export function shareOf(line: LogLine): string {
   const { route, isProven, sender, anchor, factors } = line;

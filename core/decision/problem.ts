@@ -6,12 +6,15 @@ import { RETRY_AFTER_SECONDS } from "../wire.ts";
 /** The prefix of every problem type. An edge uses it to distinguish a refusal of its origin from a response of the user's code. */
 export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
 
-/** The challenge of RFC 7617 §2.1. Other refusals with 401 name our own scheme, so that no client asks its user for a password. */
+/**
+ * The challenge of RFC 7617 §2.1, for refusals that need Basic credentials. Other refusals with 401 name our own scheme, so that no
+ * client asks its user for a password.
+ */
 const BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"';
 
 /**
  * Returns an RFC 9457 answer: type, title, status, code and decision id. It contains nothing from the request.
- * @param retryStatus asks the sender to send the event again, in place of the refusal's own status (keep.ts)
+ * @param retryStatus replaces the refusal's own status, to ask the sender to send the event again (keep.ts)
  */
 export function describeProblem(refusal: Refusal, id: string, retryStatus?: 429 | 503) {
   const problem = retryStatus === undefined ? refusal.problem : "unavailable";
@@ -37,7 +40,7 @@ export function formatProblem(refusal: Refusal, id: string, retryStatus?: 429 | 
   return new Response(body, { status, headers });
 }
 
-/** Returns the problem that an answer of a Countersign program names. Undefined for all other answers. */
+/** Returns the problem that an answer of a Countersign program names. Returns undefined for all other answers. */
 export function parseProblemType(text: string): Problem | undefined {
   try {
     const { type } = JSON.parse(text) as { type?: unknown };

@@ -21,6 +21,7 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext, retr
     ...(retryStatus !== undefined && { keeps: true }),
     why: REFUSALS[code][1],
   };
-  // The verdict comes first, for the order of the line. It is repeated at the end, so that no detail replaces its members.
+  // The verdict is inserted first, so that the line begins with its members. It is inserted again at the end, so that no detail
+  // replaces its members.
   return { ...verdict, ...details, ...verdict };
 }

@@ -1,5 +1,5 @@
-// Writes log lines in addition to the line of the verdict: what an observed route received, and where shadow senders differ. This
-// code runs after the verdict and cannot change it.
+// Writes log lines in addition to the line of the verdict: what an observed route received, and where shadow senders, which the
+// policy only tries out, would decide differently. This code runs after the verdict and cannot change it.
 
 import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { Trace } from "../admission/trace.ts";
@@ -8,8 +8,8 @@ import { type Problem, Refusal } from "../refusal.ts";
 import { Observer } from "./observation.ts";
 
 /**
- * Call it once per process or isolate. The function that it returns gives undefined if the route needs no additional lines.
- * Otherwise it gives a promise that never rejects, because the verdict has already been sent.
+ * Call reportOnly once per process or isolate. The function that it returns gives undefined if the route needs no additional lines.
+ * Otherwise that function gives a promise that never rejects, because the verdict has already been sent.
  */
 export function reportOnly(
   log: (line: LogLine) => void,
@@ -31,12 +31,12 @@ export function reportOnly(
   };
 }
 
-/** Problems of the request and not of its sender. With other senders, the verdict would be the same. */
+/** Problems of the request and not of its sender. For them, the verdict would be the same with other senders. */
 const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
 
 /**
- * Returns a log line if the shadow senders and the senders in force decide differently. Returns undefined if they agree. Without
- * the body, a signature cannot be checked. Then the verdict of the shadow senders is `undecided`, and the line is returned too.
+ * Returns a log line if the shadow senders and the senders in force decide differently. Returns undefined if they agree. If a
+ * signature cannot be checked because the body was not read, the shadow verdict is `undecided`, and the line is returned too.
  */
 export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<LogLine | undefined> {
   const { route, evidence, admitted, context } = trace;

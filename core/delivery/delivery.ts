@@ -40,8 +40,8 @@ export interface RequestFacts {
 declare const bound: unique symbol;
 
 /**
- * An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes one. restoreDelivery makes the same
- * delivery again from the store.
+ * An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes a delivery from a request.
+ * restoreDelivery makes the same delivery again from the store.
  */
 export interface Delivery {
   readonly [bound]: true;
@@ -69,7 +69,10 @@ export interface Delivery {
   readonly policyDigest: string;
 }
 
-/** The keys that are read from headers and body. The DeliveryRecord does not hold them, because an edge does not need them. */
+/**
+ * The event key and the order key, which are read from headers and body. A DeliveryRecord does not hold them, because an edge does
+ * not need them.
+ */
 export type EventKeys = Pick<Delivery, "eventKey" | "orderKey">;
 
 const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
@@ -148,7 +151,7 @@ function factsOf({ certificate, proof }: Certified): CertificateFacts {
   };
 }
 
-/** The RFC 9530 field value for exactly these bytes. A text is encoded in UTF-8. */
+/** Returns the RFC 9530 field value for exactly these bytes. A text is encoded in UTF-8. */
 export function formatContentDigest(content: Uint8Array | string): string {
   return `sha-256=:${hash("sha256", content, "base64")}:`;
 }

@@ -1,12 +1,15 @@
-// Selects the headers of a sender that are forwarded. It uses an allowlist, so that a header which the list does not name is never
-// forwarded, in any spelling.
+// Selects the headers of a sender that are forwarded. The selection uses an allowlist, so that a header that is not in the list is
+// never forwarded, in any spelling.
 
 import type { Route, Sender } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
 import { signatureHeaderNames } from "../signature/schemes.ts";
 import { MAX_FORWARDED_HEADER_CHARACTERS } from "../wire.ts";
 
-/** Headers that describe the body and the sender's software. Any other header is forwarded only if the route names it. */
+/**
+ * Headers that describe the body and the sender's software. Any other header is forwarded only if the route names it, or if it
+ * holds the sender's signature, event key or order key.
+ */
 export const FORWARDED_HEADERS: readonly string[] = [
   "accept",
   "content-encoding",
@@ -22,8 +25,8 @@ export function isPlainText(value: string): boolean {
 }
 
 /**
- * The value of Content-Type, as the edge signs it. Empty if the request has none.
- * @throws Refusal `malformed_headers`
+ * Returns the value of Content-Type, as the edge signs it. Returns "" if the request has no Content-Type.
+ * @throws Refusal `malformed_headers` if the value is not ASCII
  */
 export function readContentType(headers: Headers): string {
   const value = headers.get("content-type") ?? "";
@@ -31,14 +34,15 @@ export function readContentType(headers: Headers): string {
   return value;
 }
 
-/** The names of the headers from which the sender's event key and order key are read. */
+/** Returns the names of the headers from which the sender's event key and order key are read. */
 function keyHeaders({ eventKey, orderKey }: Sender): string[] {
   return [eventKey, orderKey].flatMap((key) => (key !== undefined && "header" in key ? [key.header] : []));
 }
 
 /**
- * The headers to forward: the standard list, those that the route names, and those of the sender's signature and keys.
- * @throws Refusal `malformed_headers` if they are larger than an origin accepts
+ * Returns the headers to forward: the headers of FORWARDED_HEADERS, the headers that the route names, and the headers with the
+ * sender's signature, event key and order key.
+ * @throws Refusal `malformed_headers` if the headers are larger than an origin accepts
  */
 export function selectForwardedHeaders(
   headers: Headers,
@@ -62,8 +66,9 @@ export function selectForwardedHeaders(
 }
 
 /**
- * Selects the headers for an origin behind the edge: those to forward that the edge signed. Content-Type is always included,
- * because the edge signs it separately. An unsigned header that a proxy added is left out silently, unless the policy names it.
+ * Selects the headers for an origin behind an edge: the headers to forward, without those that the edge did not sign. Content-Type
+ * is always included, because the edge signs it separately. An unsigned header that a proxy added is left out silently, unless the
+ * policy names it.
  * @throws Refusal `headers_mismatch` if a header that the policy names is present and not signed
  */
 export function selectSignedHeaders(

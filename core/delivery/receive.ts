@@ -12,7 +12,7 @@ import { formatSignedTarget } from "../request/target.ts";
 import { type Delivery, type DigestedBody, digestBody, type ReceivedEvent } from "./delivery.ts";
 import { readContentType, selectForwardedHeaders } from "./headers.ts";
 
-/** A request from a sender, with what the program that received it adds to the checks. */
+/** A request from a sender, with the values and functions that the receiving program adds. */
 export interface SentRequest {
   readonly request: Request;
   /** Path and query as the sender sent them. */
@@ -21,7 +21,7 @@ export interface SentRequest {
   readonly evidence: Evidence;
   readonly bodies: BodyBudget;
   readonly policyDigest: string;
-  /** Throws a Refusal if it contradicts a certificate that was proven. */
+  /** Is called if a certificate was proven. Throws a Refusal if another fact contradicts the certificate. */
   readonly crossCheck?: () => void;
   readonly bind: (admitted: AdmittedSender, event: ReceivedEvent) => Delivery;
 }
@@ -57,7 +57,7 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
 
 /**
  * If `check` throws, keeps only the candidates that need no certificate.
- * @throws Refusal of `check`, if there are no such candidates
+ * @throws Refusal of `check`, if every candidate needs a certificate
  */
 function crossCheck(candidates: readonly Candidate[], check?: () => void): readonly Candidate[] {
   if (check === undefined || !candidates.some(({ certified }) => certified !== undefined)) return candidates;
@@ -81,8 +81,8 @@ function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
 }
 
 /**
- * Reads the body, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body
- * counts against the budget until its signature is verified.
+ * Reads the body, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body counts
+ * against the memory limit for bodies of unproven senders, until its signature is verified.
  * @throws Refusal of readBody or admitBySignature
  */
 async function admitByBody(

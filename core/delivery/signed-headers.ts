@@ -1,5 +1,6 @@
-// The claim over the forwarded headers: their names, and one digest over names and values. If a header has several values, they
-// are combined as in RFC 9421 §2.1: without the white space around each, joined with ", ". `Headers` does so in every runtime.
+// Makes and checks the claim over the forwarded headers: their names, and one digest over names and values. The values of a
+// repeated header are combined as in RFC 9421 §2.1: without the white space around each value, joined with ", ". `Headers` does so
+// in every runtime.
 
 import { Refusal } from "../refusal.ts";
 import { type Delivery, formatContentDigest } from "./delivery.ts";
@@ -9,21 +10,24 @@ import { isPlainText } from "./headers.ts";
 export interface HeadersClaim {
   /** Header names in lower case, at least one, in the order in which the digest covers them. */
   readonly names: string[];
-  /** The RFC 9530 field value over one line for each header: `name: value` and a line feed. */
+  /** The digest, as an RFC 9530 field value. It covers one line for each header: `name: value` and a line feed. */
   readonly digest: string;
 }
 
 type Fields = Delivery["headers"];
 
 /**
- * Returns the headers of a delivery that can be signed and forwarded: those with ASCII values. Runtimes decode other values in
- * different ways.
+ * Returns the headers of a delivery that can be signed and forwarded: the headers with ASCII values. Runtimes decode other values
+ * in different ways.
  */
 export function forwardableHeaders(headers: Fields): Fields {
   return headers.filter(([, value]) => isPlainText(value));
 }
 
-/** Makes the claim over the forwarded headers. Undefined if there are none besides Content-Type, which `req.type` covers. */
+/**
+ * Makes the claim over the forwarded headers. Returns undefined if there is no header besides Content-Type, which `req.type`
+ * covers.
+ */
 export function claimHeaders(headers: Fields): HeadersClaim | undefined {
   const fields = forwardableHeaders(headers).filter(([name]) => name !== "content-type");
   return fields.length === 0 ? undefined : { names: fields.map(([name]) => name), digest: digestFields(fields) };
@@ -48,8 +52,8 @@ export function matchHeaders(
 }
 
 /**
- * The digest covers the values in the order of the names. A name or a value cannot hold a line feed. So two lists with the same
- * names give the same text only if their values are the same.
+ * Returns a digest that covers the values in the order of the names. A name or a value cannot hold a line feed. So two lists with
+ * the same names give the same text only if their values are the same.
  */
 function digestFields(fields: readonly (readonly [name: string, value: string | null])[]): string {
   return formatContentDigest(fields.map(([name, value]) => `${name}: ${value}\n`).join(""));

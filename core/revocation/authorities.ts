@@ -1,6 +1,6 @@
-// CA certificates whose keys signed revocation lists, and that were on a path to an anchor. They are stored, so that a forged list
-// cannot replace a genuine one after a restart either. They prove no certificate, and a request still accepts a list only if the
-// path of its own certificate proves the list.
+// Authorities are CA certificates that were on a path to an anchor and whose keys signed a revocation list. They are stored, so
+// that even after a restart a forged list cannot replace a genuine one. They do not prove a sender's certificate. A request uses a
+// list only if the path of the sender's certificate proves the list.
 
 import type { Policy } from "../policy/policy.ts";
 import { MAX_CRL_AUTHORITIES } from "../wire.ts";
@@ -9,15 +9,18 @@ import type { Crl } from "../x509/crl.ts";
 import { readValues } from "../x509/encoded-values.ts";
 import { signerOnPath } from "./revocation.ts";
 
-/** The key under which these certificates are stored, next to the lists of the sources. It is no path and no URL of a source. */
+/**
+ * The storage key of the authorities. They are stored next to the lists. The storage key of a list is its source, a path or a URL,
+ * and this text is neither.
+ */
 export const AUTHORITIES_KEY = "countersign:authorities";
 
-/** Returns the certificates whose keys prove lists: the anchors and the stored certificates. */
+/** Returns the certificates whose keys prove lists: the anchors and the stored authorities. */
 export function authoritiesOf({ anchors }: Policy, stored?: Uint8Array): readonly Certificate[] {
   return [...anchors.map(({ certificate }) => certificate), ...readAuthorities(stored)];
 }
 
-/** Reads the stored certificates. Leaves out those that cannot be parsed. */
+/** Reads the stored authorities. Leaves out certificates that cannot be parsed. */
 export function readAuthorities(stored: Uint8Array | undefined): readonly Certificate[] {
   return [...(stored === undefined ? [] : readValues(stored))].flatMap((der) => {
     try {
@@ -28,7 +31,6 @@ export function readAuthorities(stored: Uint8Array | undefined): readonly Certif
   });
 }
 
-/** Concatenates the DER of the certificates. */
 export function formatAuthorities(authorities: readonly Certificate[]): Uint8Array {
   return Buffer.concat(authorities.map(({ base64 }) => Buffer.from(base64, "base64")));
 }
@@ -44,7 +46,7 @@ export function newAuthorities(known: readonly Certificate[], lists: readonly Cr
   return found;
 }
 
-/** Adds the found certificates to the stored ones. If there are too many, the oldest are dropped. */
+/** Adds the found authorities to the stored ones. If there are too many, the oldest are dropped. */
 export function mergeAuthorities(
   stored: readonly Certificate[],
   found: readonly Certificate[],

@@ -8,9 +8,12 @@ import type { CrlContents } from "../x509/crl-contents.ts";
 import { isNewer, signerOnPath } from "./revocation.ts";
 
 export interface CrlJudges {
-  /** Certificates whose keys prove the lists of their names: the anchors of the policy, and earlier signers of lists. */
+  /**
+   * The certificates whose keys prove lists: the anchors of the policy, and earlier signers of lists. A key proves only lists whose
+   * issuer has the name of the certificate.
+   */
   readonly authorities: readonly Certificate[];
-  /** The limit for all lists of one source together. */
+  /** The limit in bytes for all lists of one source together. */
   readonly maxBytes: number;
   /** Unix seconds. */
   readonly now: number;
@@ -18,7 +21,7 @@ export interface CrlJudges {
 
 /** The lists to keep for a source. */
 export interface KeptCrls {
-  /** If nothing changed, this is the same array object that was passed. */
+  /** If nothing changed, this is the same array object that was passed to keepCrls. */
   readonly lists: readonly Crl[];
   /** Lists that are new and not in doubt. A list is in doubt if it names a known authority whose key did not sign it. */
   readonly added: readonly Crl[];
@@ -29,11 +32,11 @@ export interface KeptCrls {
 }
 
 /**
- * Judges each list by itself, so that a broken list does not keep out the others.
+ * Decides about each list of an answer separately, so that a broken list does not affect the others.
  * - A list is proven if its signer is a known authority with the list's issuer name, or a certificate on a path that was verified.
  * - Of proven lists with the same key and scope, the newer one is kept. Nothing else replaces a proven list.
- * - An unproven list is kept in addition, whatever its age or name, until the source sends other lists. It must not replace
- * anything, because anybody may have made it. It has an effect only on certificates whose own path proves it.
+ * - An unproven list is kept in addition, whatever its age or name, until the source sends other lists. It must not replace any
+ * list, because anybody may have made it. It has an effect only on certificates whose own path proves the list.
  */
 export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: CrlJudges): KeptCrls {
   const { authorities, now } = judges;
@@ -68,7 +71,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
     }
   }
   const isProven = faults.length + unproven.length === 0;
-  // If the answer has faults, an issuer may be missing by mistake. So the lists of issuers that the answer lacks are kept.
+  // If the answer has faults, an issuer may be missing by mistake. So kept lists stay if the answer has no list of their issuer.
   const given = [...proven, ...unproven];
   const isGiven = ({ foldedIssuer }: Crl) => given.some((list) => list.foldedIssuer === foldedIssuer);
   if (faults.length > 0) unproven.push(...kept.filter((list) => !isGiven(list)));
@@ -80,7 +83,7 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
 
 export const NO_LIST = "it holds no revocation list";
 
-/** The authority with the list's issuer name whose key signed the list. */
+/** Finds the authority with the list's issuer name whose key signed the list. */
 function findSigner(list: Crl, authorities: readonly Certificate[]): Certificate | undefined {
   return authorities.find((authority) => authority.foldedSubject === list.foldedIssuer && list.isSignedBy(authority));
 }
@@ -94,7 +97,7 @@ function newerOf(list: Crl, kept: Crl, now: number): Crl {
   return list;
 }
 
-/** Whether both lists have the same issuer and cover the same certificates. */
+/** True if both lists have the same issuer and cover the same certificates. */
 function isOfSameScope(a: Crl, b: Crl): boolean {
   return a.foldedIssuer === b.foldedIssuer && String(a.distributionPoints) === String(b.distributionPoints);
 }
@@ -113,7 +116,10 @@ function withinLimits(lists: readonly Crl[], maxBytes: number, faults: string[])
   return fitting;
 }
 
-/** Writes lists for the store: their DER, concatenated. A single list gives the same file as in earlier versions. */
+/**
+ * Returns lists in the form in which they are stored: their DER, concatenated. A single list gives the same file as in earlier
+ * versions.
+ */
 export function formatCrls(lists: readonly Crl[]): Uint8Array {
   return Buffer.concat(lists.map(({ der }) => der));
 }

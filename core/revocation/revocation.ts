@@ -6,7 +6,10 @@ import { Refusal } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { type Crl, formatTime } from "../x509/crl.ts";
 
-/** The loaded lists by the folded name of their issuer, the newest first. */
+/**
+ * The loaded lists by the name of their issuer, the newest first. The names are folded, as X.509 names are compared (RFC 5280
+ * §7.1).
+ */
 export type RevocationLists = ReadonlyMap<string, readonly Crl[]>;
 
 export const NO_LISTS: RevocationLists = new Map();
@@ -35,18 +38,19 @@ export interface RevocationExplanation {
   readonly lists: RevocationLists;
   /** Unix seconds. */
   readonly now: number;
-  /** The anchors of the sender. Their keys may prove a list, as the certificates of the path may. */
+  /** The anchors of the sender. A list may be signed by the key of one of these anchors, or by a key on the path. */
   readonly anchors?: readonly Pick<Anchor, "certificate">[];
 }
 
 /**
- * Looks up the certificates of a validated path (leaf first, anchor last), except the anchor, in the newest list of each key of
- * their issuer.
+ * Looks up the certificates of a validated path (leaf first, anchor last), except the anchor. Each is looked up in the newest list
+ * of each key of its issuer.
  * - The keys of an issuer are its own key, and the keys of certificates with the same name on the path or among the anchors. The
  * issuer may have got a new key, or may sign its lists with another key (RFC 5280 §6.3.3 f).
- * - A certificate that such a list contains is refused under every rule. It is refused without a rule too, because the sender can
- * choose between anchors.
- * - Under `prefer`, a missing or outdated list does not refuse the request. Returns the missing list for the log.
+ * - A certificate in such a list is refused under every rule, and also if the anchor has no rule. Otherwise the sender could choose
+ * a path to an anchor without a rule.
+ * - Under the rule `prefer`, a missing or outdated list does not refuse the request. The list is then described in the result, for
+ * the log.
  * - A list that no key of the issuer signed counts as missing.
  * @throws Refusal `certificate_revoked`, `revocation_unknown`
  */
@@ -70,8 +74,8 @@ export function checkRevocation(
 }
 
 /**
- * Refuses a certificate that is in the newest list signed by its issuer's own key. A missing list is accepted. Does not remember
- * the signer of a list, because the two certificates may come from a path that nobody validated.
+ * Refuses a certificate that is in the newest list signed by its issuer's own key. A missing list is accepted. Does not record the
+ * signer of the list as an authority, because the two certificates may come from a path that nobody validated.
  * @throws Refusal `certificate_revoked`
  */
 export function refuseListed(
@@ -98,9 +102,9 @@ interface Signed {
 }
 
 interface Found {
-  /** The lists that cover the certificate and that a key of its issuer signed. For each key only the newest list, newest first. */
+  /** The newest list of each key of the issuer, newest first. Only lists that cover the certificate are included. */
   readonly newest: readonly Signed[];
-  /** The fault to report if none of these lists can show that the certificate is not revoked. */
+  /** The fault to report if no list in `newest` can show that the certificate is not revoked. */
   readonly without: string;
 }
 
@@ -128,9 +132,9 @@ const MISSING = "missing list";
 const NONE: Found = { newest: [], without: MISSING };
 
 /**
- * Finds the signer: the issuer, or another certificate with the issuer's name on the path or among the anchors. The issuer's own
- * key counts even if its key usage lacks cRLSign. Such a list cannot show that a certificate is good, but a certificate that it
- * contains is revoked.
+ * Finds the signer of a list: the issuer, or another certificate with the issuer's name on the path or among the anchors. The
+ * issuer's own key counts even if the issuer's key usage lacks cRLSign. If a list is signed without cRLSign, it cannot show that a
+ * certificate is good, but a certificate in the list is revoked.
  */
 function findSigner(
   list: Crl,

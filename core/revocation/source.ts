@@ -22,7 +22,7 @@ export async function readCrlResponse({ status, body }: Response, maxBytes: numb
   return bytes;
 }
 
-/** Returns the facts of a list for a log line. `isPem`: the source sent the list in PEM. */
+/** Returns the facts of a list for a log line. `isPem` is true if the source sent the list in PEM. */
 export function describeCrl({ issuer, thisUpdate, nextUpdate, number, size }: Crl, isPem = false) {
   return {
     issuer,
@@ -42,13 +42,15 @@ export function failureCode(hasKept: boolean): OperationalCode {
 /** Request headers that let a source answer that the list has not changed (RFC 9110 §13.1). */
 export type Condition = Readonly<Record<string, string>>;
 
-/** Longer validators are not kept, because the metadata of a value in Workers KV holds only 1024 bytes. */
+/** Longer validators (ETag, Last-Modified) are not kept, because the metadata of a value in Workers KV holds only 1024 bytes. */
 const MAX_VALIDATOR_CHARACTERS = 256;
 
-/** One entity tag. Its quotes may be missing. `*` and lists of tags are not accepted, because they would match any answer. */
+/**
+ * One entity tag. Its quotes may be missing. `*` and lists of tags are not accepted, because they would match other answers too.
+ */
 const ENTITY_TAG = /^(?:(?:W\/)?"[^"]*"|[\w./+=-]+)$/;
 
-/** The condition for a request that asks whether the list changed since the answer with these headers. */
+/** Returns the condition for a request that asks whether the list changed since the answer with these headers. */
 export function conditionAfter(headers: { get(name: string): string | null }): Condition {
   const etag = headers.get("etag");
   if (etag !== null && etag.length <= MAX_VALIDATOR_CHARACTERS && ENTITY_TAG.test(etag))
@@ -63,9 +65,9 @@ function isForgeable(source: string): boolean {
 }
 
 /**
- * Returns the condition to keep with an answer. A forger may send a forged list with the validators of the genuine one. The source
- * would then answer that nothing changed, and the forged list would stay. So for plain HTTP only the validators of a proven answer
- * are kept.
+ * Returns the condition to keep with an answer. A forger may send a forged list with the validators of the genuine list. The source
+ * would then answer that nothing changed, and the forged list would stay. So for plain HTTP, validators are kept only if the answer
+ * is proven.
  */
 export function conditionToKeep(source: string, condition: Condition, isProven: boolean): Condition {
   return isProven || !isForgeable(source) ? condition : {};
@@ -77,7 +79,9 @@ export function conditionToKeep(source: string, condition: Condition, isProven: 
  */
 const ASKED_WHOLE_SECONDS = 86_400;
 
-/** True if the request must have no condition, because the last whole answer is too old. Times in Unix seconds. */
+/**
+ * True if the request must have no condition, because the last whole answer is too old. `answeredAt` and `now` are Unix seconds.
+ */
 export function isAskedWhole(source: string, answeredAt: number, now: number): boolean {
   return isForgeable(source) && now - answeredAt >= ASKED_WHOLE_SECONDS;
 }

@@ -3,20 +3,23 @@
 import { DIAGNOSED_DECODED_BYTES } from "../wire.ts";
 import { formatHex } from "../x509/der.ts";
 
-/** Loads zlib with the first body that needs it, so that an isolate starts sooner. */
+/** Loads zlib when a body needs it for the first time, so that an isolate starts sooner. */
 const loadZlib = () => import("node:zlib");
 
 type Decode = (body: Uint8Array, zlib: Awaited<ReturnType<typeof loadZlib>>) => Uint8Array | undefined;
 
 const LIMIT = { maxOutputLength: DIAGNOSED_DECODED_BYTES };
-/** The window size is 8 MB, the largest that senders' encoders use. A frame may ask for 128 MB. */
+/**
+ * The exponent of the window size: 2^23 bytes are 8 MB, the largest size that senders' encoders use. Without this limit, a frame
+ * could require a window of 128 MB.
+ */
 const ZSTD_WINDOW_LOG = 23;
 
 /** The decoders by name of content coding (RFC 9110 §8.4.1). */
 const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
   gzip: [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
   "x-gzip": [(body, { gunzipSync }) => gunzipSync(body, LIMIT)],
-  // The name means DEFLATE in a zlib frame, but many programs send it without the frame.
+  // `deflate` means DEFLATE in a zlib frame (RFC 9110), but many programs send DEFLATE without the frame. So both are tried.
   deflate: [
     (body, { inflateSync }) => inflateSync(body, LIMIT),
     (body, { inflateRawSync }) => inflateRawSync(body, LIMIT),

@@ -1,7 +1,7 @@
 // Guesses what a body was before a proxy rewrote it. Tries other line ends, other spellings of the same JSON, and the value of a
-// form field. It is a generator, so that the search stops at the first body that matches.
+// form field. The guesses come from a generator, so that the search stops at the first body that matches.
 
-/** A short description for the operator, and the respelled body. */
+/** A short description of the change, for the operator, and the changed body. */
 export type Respelling = readonly [how: string, body: Buffer];
 
 /** Limits of the JSON that is rewritten. Even a small body is expensive to rewrite if its values are deep or numerous. */

@@ -13,14 +13,16 @@ export interface Mismatch {
   readonly retired: readonly SignatureKey[];
   readonly presented: PresentedSignatures;
   readonly body: Uint8Array<ArrayBuffer>;
-  /** Value of the Content-Encoding header. */
   readonly contentEncoding: string | null;
 }
 
 const COST_OF_WRITING = 16;
 const COST_OF_SIGNATURE = { hmac: 64, ed25519: 64 * 1024 };
 
-/** Says in a few words what would have matched. Undefined if nothing that is tried matches. The limits are in wire.ts. */
+/**
+ * Describes the key or the body with which the signature would have matched. Returns undefined if nothing that was tried matches,
+ * or if a limit in wire.ts is reached.
+ */
 export async function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSchemeName): Promise<string | undefined> {
   const { presented } = mismatch;
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;

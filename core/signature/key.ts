@@ -1,4 +1,4 @@
-// One key that verifies signatures. Code outside cannot read its value: in JSON and on a console it prints as nothing.
+// A key that verifies signatures. Its value is only in closures, so that JSON and a console do not show it.
 
 import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
 import { isPublicPoint } from "../x509/ed25519-point.ts";
@@ -6,13 +6,13 @@ import type { PresentedSignatures, SignatureMethod } from "./read.ts";
 
 declare const imported: unique symbol;
 
-/** Opaque to all code except verification and diagnosis. Only importSignatureKey makes one. */
+/** A key whose value only verification and diagnosis use. Only importSignatureKey makes one. */
 export interface SignatureKey {
   readonly [imported]: true;
   readonly method: SignatureMethod;
   /**
-   * True if the key made one of these signatures. For HMAC, all of them are compared, each in constant time. For Ed25519, only the
-   * first `limit` are verified.
+   * True if the key made one of the presented signatures. For HMAC, all signatures are compared, each in constant time. For
+   * Ed25519, only the first `limit` signatures are verified.
    */
   readonly madeOneOf: (presented: PresentedSignatures, body: Uint8Array, limit?: number) => boolean;
   /** The secret of an HMAC key, only for diagnosis. @internal */
@@ -20,14 +20,14 @@ export interface SignatureKey {
 }
 
 /**
- * The signatures are compared as text, because each has exactly one spelling. The buffers are shared and overwritten by each
- * comparison. That is safe, because a comparison runs without interruption. Decoding the signatures, or allocating buffers each
- * time, would take a quarter of the time of a small body's HMAC.
+ * The signatures are compared as text, because each has exactly one spelling. All comparisons use the same buffers and overwrite
+ * them. That is safe, because a comparison runs without interruption. Decoding the signatures, or allocating buffers each time,
+ * would take a quarter of the time of a small body's HMAC.
  */
 const EXPECTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 const PRESENTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 
-/** HMAC-SHA256 (RFC 2104). Accepts any octets as a key. @internal */
+/** Makes a key for HMAC-SHA256 (RFC 2104) from any octets. @internal */
 export function makeHmacKey(secret: Buffer): SignatureKey {
   const madeOneOf = ({ hmac, encoding, prefix }: PresentedSignatures, body: Uint8Array) => {
     const [expected, presented] = [EXPECTED[encoding], PRESENTED[encoding]];
@@ -45,7 +45,10 @@ export function makeHmacKey(secret: Buffer): SignatureKey {
   return { method: "hmac", madeOneOf, secret: () => secret } as unknown as SignatureKey;
 }
 
-/** Ed25519 (RFC 8032). `point`: the 32 octets of the public key. @throws SyntaxError if no signature can match it @internal */
+/**
+ * Makes a key for Ed25519 (RFC 8032). `point` is the public key (32 octets). @throws SyntaxError if no signature can match it
+ * @internal
+ */
 export function makeEd25519Key(point: Buffer): SignatureKey {
   if (!isPublicPoint(point)) throw new SyntaxError("the octets are not an Ed25519 key that a sender can sign with");
   const key = createPublicKey({
@@ -63,7 +66,7 @@ export function makeEd25519Key(point: Buffer): SignatureKey {
 
 const joined = new WeakMap<PresentedSignatures, readonly [body: Uint8Array, content: Buffer]>();
 
-/** Returns the signed content in one buffer. It is made only once for all keys. */
+/** Returns the signed content in one buffer. The buffer is made only once for all keys. */
 function contentOf(presented: PresentedSignatures, body: Uint8Array): Buffer {
   const [known, whole] = joined.get(presented) ?? [];
   if (known === body && whole !== undefined) return whole;

@@ -10,23 +10,23 @@ import {
 } from "../wire.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./schemes.ts";
 
-/** The method that signed the body: a shared secret (`hmac`), or a private key that only the sender has (`ed25519`). */
+/** The method of a signature: with a shared secret (`hmac`), or with a private key that only the sender has (`ed25519`). */
 export type SignatureMethod = "hmac" | "ed25519";
 
-/** Holds at least one signature. No signature occurs twice, and each is canonical and complete. */
+/** The signatures of a request, at least one. No signature occurs twice, and each is canonical and complete. */
 export interface PresentedSignatures {
   readonly hmac: readonly string[];
   /** @internal */
   readonly ed25519: readonly Buffer[];
-  /** The encoding of `hmac`. These signatures are compared as text. */
+  /** The encoding of the texts in `hmac`, which are compared without decoding them. */
   readonly encoding: "hex" | "base64";
   /** ASCII text that is signed before the body. */
   readonly prefix: string;
 }
 
 /**
- * The spellings of 32 octets, and of the 64 octets of Ed25519. The unused bits of base64 must be zero, so that each value has only
- * one spelling.
+ * The accepted spellings of an HMAC (32 octets) and of an Ed25519 signature (64 octets). The unused bits of base64 must be zero, so
+ * that each value has only one spelling.
  */
 const CANONICAL = {
   hex: /^[0-9a-f]{64}$/,

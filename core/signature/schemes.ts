@@ -15,14 +15,14 @@ export const SIGNATURE_SCHEME_NAMES = [
 
 export type SignatureSchemeName = (typeof SIGNATURE_SCHEME_NAMES)[number];
 
-/** Every scheme has HMAC-SHA256. Header names are in lower case. */
+/** The way in which a sender signs. Every scheme supports HMAC-SHA256. Header names are in lower case. */
 export interface SignatureScheme {
   /** The headers that hold signatures. They are read in this order, up to the first header that is missing. */
   readonly headers: readonly [string, ...string[]];
   readonly encoding: "hex" | "base64";
-  /** The prefix of each kind of part in the header. */
+  /** The prefixes of the parts of the header, each with the kind of part that it begins. */
   readonly tags: readonly (readonly [tag: string, kind: "hmac" | "ed25519" | "timestamp"])[];
-  /** The separator between the parts of one header, if a header may hold several. Parts with an unknown tag are skipped. */
+  /** The separator between the parts of one header, if one header may hold several parts. Parts with an unknown tag are skipped. */
   readonly separator?: "," | " ";
   /** The header with the signed timestamp, if the timestamp is not a part of the signature header. */
   readonly timestamp?: string;
@@ -37,7 +37,10 @@ export interface SignatureScheme {
   readonly hasEncodedKeys?: true;
 }
 
-/** One header more than the limit. It is forwarded too, so that a verifier behind the edge also sees that there are too many. */
+/**
+ * The list has one header more than the limit. This header is forwarded too, so that a verifier behind the edge also sees that
+ * there are too many signatures.
+ */
 const DOCUSIGN_HEADERS = Array.from(
   { length: MAX_NUMBERED_SIGNATURES + 1 },
   (_, index) => `x-docusign-signature-${index + 1}`,

@@ -1,5 +1,5 @@
-// One request, shared by all candidates that must have signed it. Its headers are read once for each scheme, and its body is hashed
-// once for each key, even if several candidates use the same scheme and key.
+// One request whose signatures are verified for several candidate senders. Its headers are read once for each scheme, and its body
+// is hashed once for each key, even if several candidates use the same scheme and key.
 
 import { type Refusal, resultOf } from "../refusal.ts";
 import { MAX_FURTHER_ED25519 } from "../wire.ts";
@@ -7,7 +7,7 @@ import type { SignatureKey } from "./key.ts";
 import { type PresentedSignatures, readPresentedSignatures } from "./read.ts";
 import { SIGNATURE_SCHEMES, type SignatureScheme, type SignatureSchemeName } from "./schemes.ts";
 
-/** The signatures in the headers of one scheme. `verdicts` records for each key whether it made one of them. */
+/** The signatures in the headers of one scheme. `verdicts` records for each key whether the key made one of these signatures. */
 interface Reading {
   readonly presented: PresentedSignatures | Refusal;
   readonly verdicts: Map<SignatureKey, boolean>;
@@ -18,7 +18,9 @@ export class SignedRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Unix seconds. */
   readonly now: number;
-  /** The key is the scheme and not its name, because two names may share one scheme. */
+  /**
+   * The keys of this map are the scheme objects and not their names, because two names may share one scheme (`meta` and `github`).
+   */
   readonly #readings = new Map<SignatureScheme, Reading>();
   #further = MAX_FURTHER_ED25519;
 
@@ -28,7 +30,7 @@ export class SignedRequest {
     this.now = now;
   }
 
-  /** The signatures of this scheme, or the Refusal that readPresentedSignatures throws. */
+  /** Returns the signatures of this scheme, or the Refusal that readPresentedSignatures throws. */
   presented(name: SignatureSchemeName): PresentedSignatures | Refusal {
     return this.#read(name).presented;
   }

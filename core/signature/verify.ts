@@ -65,7 +65,7 @@ function importEncodedKey(name: SignatureSchemeName, secret: string): SignatureK
   return makeHmacKey(octets);
 }
 
-/** Returns the method with which one of the keys signed the request. Undefined if no key did, for any reason. */
+/** Returns the method with which one of the keys signed the request. Returns undefined if no key did, for any reason. */
 export function methodOf(keys: SignatureKeys, request: SignedRequest): SignatureMethod | undefined {
   const presented = request.presented(keys.scheme);
   const account = readAccount(keys, request.headers);
@@ -79,9 +79,9 @@ export function methodOf(keys: SignatureKeys, request: SignedRequest): Signature
 }
 
 /**
- * Verifies that a configured key signed these bytes, together with the timestamp and id of the scheme. Returns the method. If no
- * key matches, the Refusal says what would have matched. Does not check that the event is new, because in every scheme a
- * signature can be replayed.
+ * Verifies that a configured key signed the body, together with the timestamp and id of the scheme. Returns the method. If no key
+ * matches, the Refusal says what would have matched. Does not check that the event is new: in every scheme, a signature can be
+ * replayed.
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`, `signature_key_unknown`, `signature_mismatch`
  */
 export async function verifyWebhookSignature(keys: SignatureKeys, request: SignedRequest): Promise<SignatureMethod> {
@@ -90,7 +90,6 @@ export async function verifyWebhookSignature(keys: SignatureKeys, request: Signe
   return method;
 }
 
-/** Finds out why no key of the sender signed the request. */
 async function explainFailure(keys: SignatureKeys, request: SignedRequest): Promise<Refusal> {
   const { headers, body } = request;
   const presented = request.presented(keys.scheme);
@@ -118,7 +117,10 @@ async function explainFailure(keys: SignatureKeys, request: SignedRequest): Prom
   });
 }
 
-/** Returns the account that selects the keys, in lower case. Empty if no account selects them. Undefined if it is malformed. */
+/**
+ * Returns the account id that selects the keys, in lower case. Returns "" if no account selects keys, and undefined if the header
+ * is malformed.
+ */
 function readAccount({ scheme, accounts }: SignatureKeys, headers: Headers): string | undefined {
   const { account: header } = SIGNATURE_SCHEMES[scheme];
   const account = (accounts.size > 0 && header !== undefined && headers.get(header)) || "";
@@ -129,7 +131,7 @@ function keysOf({ keys, accounts }: SignatureKeys, account: string): readonly Si
   return accounts.get(account) ?? keys;
 }
 
-/** Returns the keys whose method one of the presented signatures has. No other key can match. */
+/** Returns the keys whose method (HMAC or Ed25519) is also the method of a presented signature. No other key can match. */
 function usableKeys(keys: readonly SignatureKey[], presented: PresentedSignatures): readonly SignatureKey[] {
   return keys.filter(({ method }) => presented[method].length > 0);
 }

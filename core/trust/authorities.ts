@@ -1,5 +1,6 @@
-// Finds the intermediates, presented or in the policy, that an anchor certified. This search comes before every other check of
-// intermediates, because a stranger can sign any number of certificates for himself, but none with the key of an anchor.
+// Finds the intermediates that an anchor certified, directly or through other intermediates. The sender presents intermediates, and
+// the policy may contain more. A stranger can sign any number of intermediates himself, but he cannot sign with the key of an
+// anchor. So this search comes before every other check of intermediates, and leaves his certificates out.
 
 import type { Anchor } from "../policy/policy.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
@@ -11,16 +12,19 @@ import { checkSignature } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
 
 export interface Authorities {
-  /** CA certificates that an anchor or another certificate of this list signed. Nothing else about them is checked. */
+  /** CA certificates that an anchor or another certificate of this list signed. Only their signatures are checked, nothing else. */
   readonly certified: readonly Certificate[];
-  /** The first signature that does not verify although the names of the two certificates chain. */
+  /** The refusal for the first signature that does not verify, although the certificate names this issuer. */
   readonly failure: Refusal | undefined;
 }
 
-/** Limit of signatures verified in one search. An honest sender with a chain of ten intermediates needs ten. */
+/** The limit of signatures that one search verifies. An honest sender with a chain of ten intermediates needs ten. */
 const MAX_SIGNATURES = 20;
 
-/** Starts at the anchors and goes down, so that only keys of anchors, and keys that an anchor certified, verify signatures. */
+/**
+ * Searches from the anchors downwards. So a signature is verified only with the key of an anchor, or with a key that an anchor
+ * certified.
+ */
 export function findAuthorities(
   client: ClientCertificate,
   anchors: readonly Anchor[],
@@ -40,8 +44,9 @@ export function findAuthorities(
 }
 
 /**
- * Returns the presented intermediates that an anchor certified, from the leaf's issuer upwards. Those on one level are sorted by
- * digest. Otherwise one sender could turn five certificates into more than a hundred lists, in different orders.
+ * Returns the presented intermediates that an anchor certified, from the leaf's issuer upwards. Intermediates on the same level are
+ * sorted by digest. Otherwise a sender could present five certificates in more than a hundred orders, and each order would give
+ * another list.
  */
 export function vouchedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const known = recall(client, anchors)?.vouched;
@@ -59,8 +64,8 @@ export function vouchedIntermediates(client: ClientCertificate, anchors: readonl
 const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 
 /**
- * The intermediates that the issuer names lead to from the leaf, each once. If the policy has no intermediates, the result does
- * not depend on the anchors, so it is kept.
+ * Follows the issuer names upwards from the leaf, and returns the intermediates that it finds, each once. If the policy has no
+ * intermediates, the result does not depend on the anchors, so it is cached for the client certificate.
  */
 function namedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const ofPolicy = anchors.flatMap(({ intermediates }) => intermediates);
@@ -70,7 +75,7 @@ function namedIntermediates(client: ClientCertificate, anchors: readonly Anchor[
   return found;
 }
 
-/** The certificates that the issuer names lead to from the leaf, each once. */
+/** Follows the issuer names upwards from the leaf, and returns the intermediates that it finds, each once. */
 function climb(leaf: Certificate, intermediates: readonly Certificate[]): readonly Certificate[] {
   const found: Certificate[] = [];
   let open = [...new Set(intermediates)];

@@ -1,5 +1,6 @@
-// Verifies the signatures on certificates for one request, up to a limit. A stranger may present any number of certificates that
-// name an anchor as their issuer and have wrong signatures, and the anchor's key may be slow to verify.
+// Verifies the signatures on certificates for one request, up to a limit of computing time. Without the limit, a stranger could
+// present many certificates with wrong signatures that name an anchor as their issuer, and the anchor's key may be slow to verify
+// with.
 
 import { MAX_SIGNATURE_COST, MAX_WRONG_SIGNATURE_COST } from "../wire.ts";
 import { costOfVerifying } from "../x509/algorithms.ts";
@@ -10,7 +11,10 @@ export class IssuedSignatures {
   #cost = 0;
   #wrongCost = 0;
 
-  /** True if `issuer`'s key signed the certificate. Once the limit is reached, returns false and verifies nothing. */
+  /**
+   * True if `issuer`'s key signed the certificate. Once the limit is reached, verifies no more signatures and returns false for
+   * them.
+   */
   holds(certificate: Certificate, issuer: Certificate): boolean {
     this.#verdicts ??= new Map();
     const verdicts = this.#verdicts.get(certificate) ?? new Map<Certificate, boolean>();

@@ -1,4 +1,4 @@
-// The individual checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). Each passes or throws a Refusal.
+// The individual checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). A check that fails throws a Refusal.
 
 import type { DenyList } from "../policy/policy.ts";
 import { Refusal, type RefusalCode, type RefusalDetails } from "../refusal.ts";
@@ -15,8 +15,8 @@ export function hasAcceptedAlgorithms({ signatureAlgorithm, hasAcceptedKey }: Ce
 
 /**
  * Checks one issuer and the path below it. `below` starts with the leaf and ends with the certificate that the issuer signed. An
- * anchor is checked like any issuer, because a certificate in a policy may have expired. The signature comes before the checks
- * that cost more than a comparison.
+ * anchor is checked like any issuer, because a certificate in a policy may have expired. Checks that take longer than a comparison
+ * come after the signature, so that a forged certificate does not reach them.
  * @throws Refusal
  */
 export function checkIssuer(
@@ -59,7 +59,10 @@ export function checkSignature(certificate: Certificate, issuer: Certificate, si
   if (!signatures.holds(certificate, issuer)) throw refuse("signature_invalid");
 }
 
-/** Results by issuer and certificate. They can be kept, because the names and constraints of a certificate cannot change. */
+/**
+ * The results for name constraints, by issuer and certificate. They are cached, because the names and constraints of a certificate
+ * cannot change.
+ */
 const obedience = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
 function obeysNameConstraints(certificate: Certificate, issuer: Certificate): boolean {
@@ -76,7 +79,7 @@ function isSelfIssued(certificate: Certificate): boolean {
   return certificate.foldedSubject === certificate.foldedIssuer;
 }
 
-/** Every name that a certificate claims: subject, SANs, and the subject's e-mail addresses, host names and IP addresses. */
+/** Returns every name that a certificate claims: subject, SANs, and the subject's e-mail addresses, host names and IP addresses. */
 function namesOf({ subject, subjectAltNames }: Certificate): GeneralName[] {
   const names: GeneralName[] = [...subjectAltNames];
   if (subject.length > 0) names.push({ kind: "directory", name: subject });
@@ -89,8 +92,8 @@ function namesOf({ subject, subjectAltNames }: Certificate): GeneralName[] {
 }
 
 /**
- * The host name or IP address in a CN. A policy may match it, so name constraints of its kind apply to it, even if the certificate
- * has a SAN.
+ * Returns the host name or IP address in a CN. A policy may match a CN. So the name constraints for host names and IP addresses
+ * apply to the CN too, even if the certificate has a SAN.
  */
 function namesInCommonName(text: string): GeneralName[] {
   const octets = parseIpAddress(text);

@@ -16,7 +16,10 @@ export interface Path {
   readonly anchor: Anchor;
   /** CA certificates from the leaf's issuer up to the anchor. */
   readonly issuers: readonly Certificate[];
-  /** The revocation list that was missing or not current. It is set only if the anchor's rule permits that. */
+  /**
+   * Describes the revocation list that was missing or not current. It is set only if the anchor's rule accepts certificates without
+   * a current list.
+   */
   readonly revocation: string | undefined;
 }
 
@@ -33,15 +36,15 @@ export interface PathLimits {
 }
 
 /**
- * Limit of issuers tried in one search. A real path needs a handful. The limit is for the owner of a CA below an anchor, who can
- * make ten CAs that sign one another.
+ * The limit of issuers that one search tries. A real path needs a handful. Without the limit, the owner of a CA below an anchor
+ * could make ten CAs that sign one another, and the search would try a huge number of paths.
  */
 const MAX_ISSUERS_TRIED = 20;
 
 /**
  * Searches depth first, anchors before intermediates, and returns the first path on which every check passes. Uses only
- * intermediates that an anchor certified. So certificates that a stranger signed for himself are never searched.
- * @throws Refusal of the first fault on a path whose names chain, otherwise `issuer_unknown`
+ * intermediates that an anchor certified, so certificates that a stranger signed himself are never searched.
+ * @throws Refusal for the first revocation fault, otherwise for the first other fault, otherwise `issuer_unknown`
  */
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
   return findAgain(client, anchors, facts) ?? search(client, anchors, facts);
@@ -64,8 +67,9 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
 }
 
 /**
- * Returns a validated path, leaf first and anchor last, if no certificate on it is revoked. The anchor is also looked up in the
- * lists of other anchors that certified it. Otherwise a revoked CA would pass as the end of the path.
+ * Completes a validated path: `path` starts with the leaf and ends with the anchor. Checks that no certificate on the path is
+ * revoked. Looks up the anchor too, in the lists of other anchors that certified it. Otherwise a revoked CA could be the end of a
+ * path.
  * @throws Refusal
  */
 function complete(
@@ -86,7 +90,9 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   const limits = { ...facts, signatures, deny: { holds } };
   let tried = 0;
   let failure: Refusal | undefined;
-  /** The revocation fault of a path that reached an anchor. It says more than the faults of paths that reached none. */
+  /**
+   * The revocation fault of a path that reached an anchor. It is reported first, because a path that reached no anchor says less.
+   */
   let revocationFailure: Refusal | undefined;
 
   /** `below` starts with the leaf and ends with the certificate whose issuer is searched for. */
@@ -138,7 +144,7 @@ function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | 
   return undefined;
 }
 
-/** Checks that a certificate can be an issuer at this place of the path: its depth, then checkIssuer. @throws Refusal */
+/** Checks that a path of this length is allowed, and then checks the issuer with checkIssuer. @throws Refusal */
 export function tryIssuer(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
   if (below.length > limits.maxChainDepth) {
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });

@@ -25,8 +25,8 @@ interface Presented {
 }
 
 /**
- * The findings by leaf, for the intermediates that were last presented with this leaf. An entry is garbage-collected with its leaf,
- * and its findings with their policy.
+ * For each leaf, the intermediates that were last presented with this leaf, and the findings about them. The garbage collector
+ * removes an entry with its leaf, and findings with the anchors of their policy.
  */
 const presented = new WeakMap<Certificate, Presented>();
 

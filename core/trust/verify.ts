@@ -1,5 +1,6 @@
-// Decides whether a certificate is proven: by path validation (RFC 5280 §6) to the anchors of the policy, by the platform's
-// verdict, or by both. A proof says who certified the name. Only admit.ts decides whether the sender may call.
+// Decides whether a certificate is proven: by path validation (RFC 5280 §6) to the anchors of the policy, by the platform's verdict
+// (Cloudflare's, for example), or by both. A proof says which CA certified the name. Only admit.ts decides whether the sender may
+// call.
 
 import type { Sender, Trust } from "../policy/policy.ts";
 import { Refusal, resultOf } from "../refusal.ts";
@@ -19,28 +20,34 @@ export interface Proof {
   readonly anchor: string | undefined;
   /** The number of CA certificates on the path, the anchor included. 0 if only the platform's verdict was used. */
   readonly chainDepth: number;
-  /** The revocation list that was missing or not current, if the policy only prefers one. */
+  /** The revocation list that was missing or not current. It is set only if the policy accepts this (`prefer`). */
   readonly revocation?: string;
 }
 
-/** The facts that may change from one request to the next. */
+/** The facts that may change from one request to the next: denied certificates, revocation lists and time. */
 export type TrustContext = Omit<PathLimits, "maxChainDepth" | "signatures">;
 
-/** The facts, and the signatures verified so far for this request. */
+/** The facts of a TrustContext, and the signatures verified so far for this request. */
 type SearchExplanation = Required<Omit<PathLimits, "maxChainDepth">>;
 
 declare const proven: unique symbol;
 
-/** A certificate that at least one sender's trust proves. Only verifyTrust makes one. */
+/**
+ * A certificate with its proofs, as verifyTrust returns it. No other function makes one. It has no proofs if no sender needs a
+ * certificate.
+ */
 export interface ProvenCertificate {
   readonly [proven]: true;
   readonly certificate: ClientCertificate;
-  /** The senders whose trust is satisfied. A sender that is not in this map cannot be admitted. */
+  /**
+   * The proof for each sender that needs a certificate and for which the certificate is proven. If a sender needs a certificate and
+   * is not in this map, the sender cannot be admitted.
+   */
   readonly proofs: ReadonlyMap<Sender, Proof>;
 }
 
 /**
- * Verdicts of the platform which say only that the platform does not know the issuer (OpenSSL 20 and 21). They are accepted,
+ * Verdicts of the platform which say only that the platform does not know the issuer (OpenSSL errors 20 and 21). They are accepted,
  * because our own anchors decide about the issuer.
  */
 const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
@@ -51,7 +58,7 @@ const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
 /**
  * Proves the certificate for each sender that needs one, with the given lists and time. Does not check whether a sender's entries
  * match the certificate.
- * @throws Refusal with the code of the first fault if no sender's trust is satisfied
+ * @throws Refusal with the code of the first fault, if the certificate is proven for no sender
  */
 export function verifyTrust(
   certificate: ClientCertificate,
@@ -77,7 +84,10 @@ export function verifyTrust(
 
 const keys = new WeakMap<Trust, string>();
 
-/** Senders of one policy with the same key share one proof, so the path is searched only once. */
+/**
+ * Returns a text that identifies trust settings in one policy. Senders with the same text share one proof, so that the path is
+ * searched only once.
+ */
 function keyOf(trust: Trust): string {
   const { anchors, platform, maxChainDepth } = trust;
   const key = keys.get(trust) ?? JSON.stringify([platform, maxChainDepth, ...anchors.map(({ name }) => name)]);
@@ -85,7 +95,7 @@ function keyOf(trust: Trust): string {
   return key;
 }
 
-/** Checks that do not depend on who signed the certificate. */
+/** Makes the checks that do not depend on who signed the certificate. */
 function checkLeaf(leaf: Certificate, { deny, now }: TrustContext): void {
   if (now < leaf.notBefore) throw new Refusal("certificate_not_yet_valid", { notBefore: leaf.notBefore });
   if (!isInDate(leaf, now)) throw new Refusal("certificate_expired", { notAfter: leaf.notAfter });
@@ -136,8 +146,8 @@ function checkPresented(
 }
 
 /**
- * If the sender's trust uses the platform, the platform's verdict must be SUCCESS. Otherwise the only other verdict accepted is
- * that the platform does not know the issuer.
+ * If the sender's trust settings require the platform's verdict, the verdict must be SUCCESS. If they do not, two other cases are
+ * accepted too: there is no verdict, or the verdict says only that the platform does not know the issuer.
  */
 function checkPlatform({ platform }: ClientCertificate, trust: Trust): void {
   const verdict = platform?.verified ?? "none given";
