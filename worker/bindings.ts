@@ -1,11 +1,9 @@
 // The parts of Cloudflare Queues and R2 that this program uses.
 
-/** The part of a producer of Cloudflare Queues that this program uses. */
 export interface QueueProducer {
   send(text: string, options: { readonly contentType: "text" }): Promise<unknown>;
 }
 
-/** The part of an R2 bucket that this program uses. */
 export interface BodyBucket {
   get(key: string): Promise<(StoredObject & { arrayBuffer(): Promise<ArrayBuffer>; text(): Promise<string> }) | null>;
   put(
@@ -33,13 +31,12 @@ export interface EventQueue {
   readonly bodies: BodyBucket;
 }
 
-/** The part of a message of Cloudflare Queues that this program uses. */
 export interface QueueMessage {
   readonly id: string;
   /** The time at which the message was sent to its queue. */
   readonly timestamp: Date;
   readonly body: unknown;
-  /** 1 for the first attempt. */
+  /** The number of this attempt. The first attempt has 1. */
   readonly attempts: number;
   ack(): void;
   retry(options: { readonly delaySeconds: number }): void;

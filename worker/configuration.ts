@@ -38,7 +38,7 @@ export interface EdgeBindings {
   readonly [secret: string]: unknown;
 }
 
-/** The delay after the first failed attempt, which doubles after each further attempt, and the longest delay. */
+/** Two delays: the delay after the first failed attempt, which doubles after each further attempt, and the longest delay. */
 export type RetrySeconds = readonly [first: number, longest: number];
 
 /** 72 retries take three days: nine are in the first hour and a half, then there is one per hour. */
@@ -54,7 +54,10 @@ export interface Edge {
   readonly keys: SigningKeys;
   readonly policy: Policy;
   readonly secrets: Secrets;
-  /** The routes for which something is missing, with what is missing. They refuse every request. Other routes are not affected. */
+  /**
+   * The routes that lack a secret or a binding, each with a list of what it lacks. These routes refuse every request. Other routes
+   * are not affected.
+   */
   readonly lacks: ReadonlyMap<Route, readonly string[]>;
   /** Undefined if the policy names no revocation lists. */
   readonly crls: CrlCache | undefined;
@@ -64,14 +67,17 @@ export interface Edge {
 }
 
 /**
- * Compiles the policy for the edge, for a program that prints its problems in words.
+ * Compiles the policy for the edge. It is for programs that print the policy's problems in words.
  * @throws ConfigurationError, also if the policy needs something that only an origin can do
  */
 export function compileEdgePolicy(document: unknown): Policy {
   return compileInWords(document, wordsOf);
 }
 
-/** Does the same as compileEdgePolicy in the worker. The problems of its error are codes, because the worker has no words. */
+/**
+ * Compiles the policy in the worker. In the error, problems are codes, because the worker's bundle does not contain the words for
+ * them.
+ */
 export function compileDeployedPolicy(document: unknown): Policy {
   return compileInWords(document, codeOf);
 }
@@ -105,12 +111,12 @@ const host = string(
   ),
 );
 /**
- * 72 retries of this length take at most eleven days, with the random fifth that deliver.ts adds. The queue deletes a message after
- * fourteen days, without a dead letter.
+ * 72 retries (the number in wrangler.toml) with this delay take less than twelve days, although deliver.ts makes each delay up to a
+ * quarter longer. The queue deletes a message after fourteen days, without a dead letter.
  */
 const delaySeconds = whole(1, 10_800);
 const RETRY_SECONDS_FORM = "the first delay and the longest, in seconds";
-/** The form of the bindings that every edge needs, with any policy. */
+/** The form of the variables and secrets that every edge needs, with any policy. */
 export const BindingsSchema = openObject(
   {
     HOSTS: or(list(host, notEmpty()), "a list of host names"),
@@ -122,7 +128,7 @@ export const BindingsSchema = openObject(
     ORIGIN_URL: or(
       string(
         check(
-          // Loopback is for a local edge with an origin on the same machine.
+          // Plain HTTP to loopback is accepted for a local edge with an origin on the same machine.
           (text) => isOrigin(text) && isHttpsOrLoopback(new URL(text)),
           "https://HOST without a path (http:// only to loopback)",
         ),
@@ -144,7 +150,8 @@ export const BindingsSchema = openObject(
 );
 
 /**
- * Checks the bindings and imports the keys. If only some routes need what is missing, it is in `lacks`, and the other routes work.
+ * Checks the bindings and imports the keys. If something is missing that only some routes need, `lacks` names it, and the other
+ * routes work.
  * @throws ConfigurationError that lists every problem, if no route can work without what is missing
  */
 export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
@@ -184,7 +191,10 @@ function asksLists({ certificate }: Sender): boolean {
   return certificate?.trust.anchors.some(({ revocation }) => revocation !== undefined) ?? false;
 }
 
-/** Returns the KV namespace of the lists. Undefined if none is needed. If one is needed and missing, adds to `problems`. */
+/**
+ * Returns the KV namespace of the lists, or undefined if the policy names no lists. If the namespace is missing, adds a problem to
+ * `problems`.
+ */
 export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: string[]): CrlNamespace | undefined {
   if (policy.crlSources.length === 0) return undefined;
   const isNamespace = hasMembers(CRLS, "getWithMetadata", "put");
@@ -194,7 +204,7 @@ export function findCrlStore({ CRLS }: EdgeBindings, policy: Policy, problems: s
 
 /**
  * Returns the queue, if it is bound. It may be bound even if no route queues any more, because messages that still wait in it must
- * be delivered. If a route queues and a binding is missing, adds to `problems`.
+ * be delivered. If a route queues and a binding is missing, adds a problem to `problems`.
  */
 export function findEventQueue({ EVENTS, BODIES }: EdgeBindings, policy: Policy, problems: string[]) {
   const hasQueue = hasMembers(EVENTS, "send");

@@ -65,7 +65,10 @@ const ambient: Omit<Ambient, "waitUntil"> = {
  */
 export function createEdge(document: unknown): EdgeWorker {
   const policy = compileDeployedPolicy(document);
-  /** The first request loads the configuration. It is kept, because bindings and secrets do not change while an isolate lives. */
+  /**
+   * The configuration, which the first request loads. It is kept, because bindings and secrets do not change while an isolate
+   * lives.
+   */
   let loaded: Promise<Edge> | undefined;
   /** The warnings that this isolate has logged. */
   const warned = new Set<string>();

@@ -16,9 +16,9 @@ interface Dataset {
 const MAX_INDEX_CHARACTERS = 96;
 
 /**
- * Writes the data point of a decision. Its blobs are `decision`, `code`, `route` and `sender`, its doubles `status` and
- * `milliseconds`, and its index, by which points are sampled, is the route. A stranger can choose none of these values. If the
- * point cannot be written, returns a log line. That does not change the decision.
+ * Writes the data point of a decision. The blobs are `decision`, `code`, `route` and `sender`. The doubles are `status` and
+ * `milliseconds`. The index, by which points are sampled, is the route. A stranger can choose none of these values. If the point
+ * cannot be written, returns a log line, and the decision stays the same.
  */
 export function writePoint({ DECISIONS }: EdgeBindings, line: LogLine): LogLine | undefined {
   if (DECISIONS === undefined) return undefined;

@@ -1,5 +1,5 @@
-// Sends delivery and assertion to the origin, and returns the origin's response to the sender. The response is passed on unchanged.
-// A fault between edge and origin is answered with 502, 503 or 504.
+// Sends delivery and assertion to the origin, and returns the origin's response to the sender. Status and body are passed on
+// unchanged. A fault between edge and origin is answered with 502, 503 or 504.
 
 import { parseProblemType } from "../core/decision/problem.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
@@ -30,7 +30,7 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
     redirect: "manual",
     // The time limit includes the response body, so that a sender never waits longer.
     signal: AbortSignal.timeout(ORIGIN_DEADLINE_MILLISECONDS),
-    // The platform caches only responses to GET. They must not be cached, because each response belongs to one event.
+    // The platform caches only responses to GET. Such a response must not be cached, because it belongs to one event.
     ...(isBodiless ? { cache: "no-store" } : { body: delivery.body }),
   });
   refusePlatformError(response);
@@ -91,8 +91,8 @@ async function relay(response: Response): Promise<Response> {
 }
 
 /**
- * Returns the body of a problem document, unless the document is one of Countersign's own. A body that is too long to be one is
- * passed on without reading all of it.
+ * Returns the body of a problem document, unless the document is one of Countersign's own. If a body is too long for a document of
+ * Countersign, it is passed on without reading all of it.
  * @throws Refusal for Countersign's own problems
  */
 async function passProblem(body: ReadableStream<Uint8Array>): Promise<BodyInit> {
@@ -115,7 +115,7 @@ async function passProblem(body: ReadableStream<Uint8Array>): Promise<BodyInit> 
   return readable;
 }
 
-/** Writes the pieces that were read. The platform pipes the rest, one chunk at a time. */
+/** Writes the pieces that were already read. Then the platform pipes the rest, one chunk at a time. */
 async function passOn(begun: readonly Uint8Array[], rest: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>) {
   const writer = to.getWriter();
   for (const piece of begun) await writer.write(piece);

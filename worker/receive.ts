@@ -21,7 +21,10 @@ import { forward } from "./forward.ts";
 import { enqueue } from "./queue/enqueue.ts";
 import { readTlsClientAuth } from "./tls-client-auth.ts";
 
-/** The functions that only the entry point may have: the clock (Unix seconds), new ids of assertions, the log. */
+/**
+ * The functions that the entry point passes in, because no other module may use them directly: the clock (Unix seconds), new ids of
+ * assertions, the log, and `waitUntil`.
+ */
 export interface Ambient {
   readonly clock: () => number;
   readonly newAssertionId: () => string;
@@ -30,7 +33,10 @@ export interface Ambient {
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
-/** The budget of one isolate. It must not end the oldest body, because in workerd a request must not end another request. */
+/**
+ * The memory limit for bodies of unproven senders in one isolate. At the limit, the body that needs more memory is refused. The
+ * oldest body must not be ended, because in workerd a request must not end another request.
+ */
 const bodies = new BodyBudget({ endsOldest: false });
 
 /**

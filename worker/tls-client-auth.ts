@@ -1,13 +1,13 @@
-// Converts Cloudflare's request.cf.tlsClientAuth to a ClientCertificate. From the platform's strings, it uses only the DER, the
-// verdict, whether the certificate is revoked and, for comparison, the SHA-256 fingerprint. Names are read from the DER.
+// Converts Cloudflare's request.cf.tlsClientAuth to a ClientCertificate. Of the platform's strings, it uses only the DER, the
+// verdict, the revocation status and, for comparison, the SHA-256 fingerprint. Names are read from the DER.
 
 import { Refusal } from "../core/refusal.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
 
 /**
- * Reads the platform's facts about the client certificate. Does not judge the verdict. `certVerified` may be a failure here;
- * verifyTrust decides.
- * @throws Refusal `no_client_auth` if there is no such object, `no_certificate` if the object is a placeholder,
+ * Reads the platform's facts about the client certificate. Does not judge the verdict. `certVerified` may be a failure here,
+ * because verifyTrust decides later.
+ * @throws Refusal `no_client_auth` if `tlsClientAuth` is not an object, `no_certificate` if the object is a placeholder,
  * `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`
  */
 export function readTlsClientAuth(tlsClientAuth: unknown): ClientCertificate {

@@ -15,9 +15,12 @@ import {
   storeEdgeAuthorities,
 } from "./refresh.ts";
 
-/** Lists older than this are read again. Requests use the old lists meanwhile. */
+/** If the lists are older than this, they are read again. Requests use the old lists meanwhile. */
 const REREAD_SECONDS = 60;
-/** Lists older than this are read again before a request uses them. An isolate may be idle for hours between two requests. */
+/**
+ * If the lists are older than this, a request waits until they are read again. An isolate may be idle for hours between two
+ * requests.
+ */
 const MAX_AGE_SECONDS = 300;
 /** The longest time for which a request waits until the lists are read. */
 const READ_DEADLINE_MILLISECONDS = 10_000;
@@ -36,7 +39,7 @@ export class CrlCache {
   #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
-  /** A reading of the lists that did not finish before the deadline of a request. It goes on. */
+  /** The reading of the lists for which a request waited until its deadline, in vain. This reading is not cancelled. */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
 
@@ -60,8 +63,8 @@ export class CrlCache {
   }
 
   /**
-   * Starts a reading, unless one is running. If the request of a reading was cancelled, the reading never ends. So it is abandoned
-   * after REREAD_SECONDS.
+   * Starts a reading of the lists, unless one is running. A reading is abandoned after REREAD_SECONDS. If the request that started
+   * it was cancelled, it would never end.
    */
   #read(scope: RequestScope): Promise<void> {
     const { now, waitUntil } = scope;
@@ -93,7 +96,8 @@ export class CrlCache {
   }
 
   /**
-   * Stores the authorities that requests have proven. The cron trigger needs them, because it never sees a sender's certificate.
+   * Stores the authorities (CA certificates that signed lists) that requests have proven. The cron trigger needs them, because it
+   * never sees a sender's certificate.
    */
   async #learn({ log }: RequestScope): Promise<boolean> {
     const lists = [...this.#kept.values()].flatMap((kept) => kept.lists);
@@ -119,7 +123,7 @@ export class CrlCache {
     const before = kept?.lists ?? [];
     const { lists, faults } = judgeCrls(bytes, before, this.#authorities, now);
     for (const fault of faults) log(describeCrlFailure(source, fault, before.length > 0));
-    // If a list was not accepted, the digest is not kept. So the list is read again next time, when it may be accepted.
+    // If a list was not accepted, the digest is not kept. So the same lists are read again next time, when they may be accepted.
     const sha256 = faults.length === 0 ? metadata?.sha256 : undefined;
     this.#kept.set(source, { sha256: sha256 ?? "", lists });
   }

@@ -30,7 +30,10 @@ import type { Crl } from "../../core/x509/crl.ts";
 import { readCrlContents } from "../../core/x509/crl-contents.ts";
 import { SEQUENCE } from "../../core/x509/encoded-values.ts";
 
-/** An isolate of 128 MB has the stored list and the new one in memory together. KV accepts values of 25 MiB. */
+/**
+ * The limit for the lists of one source. An isolate of 128 MB has the stored lists and the new ones in memory together. KV accepts
+ * values of 25 MiB.
+ */
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -39,7 +42,7 @@ export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
  */
 export interface CrlMetadata {
   readonly sha256: string;
-  /** Digest of the answer. If it is missing, the answer was the single stored list itself. */
+  /** Digest of the answer. If it is missing, the answer was the stored list itself, without other lists. */
   readonly answer?: string;
   readonly condition: Condition;
   /** The time of the source's last whole answer, in Unix seconds. */
@@ -76,16 +79,15 @@ export async function refreshCrls(
   for (const source of policy.crlSources) await refresh(source, kv, authorities, clock, log);
 }
 
-/** Reads the authorities that any isolate has seen to sign a list. */
+/** Reads the stored authorities: CA certificates that signed a list and that any isolate has proven. */
 async function readStored(kv: CrlNamespace): Promise<Uint8Array | undefined> {
   const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
   return value === null ? undefined : new Uint8Array(value);
 }
 
-/** Adds authorities to the stored ones. */
 export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Certificate[]): Promise<void> {
   const stored = readAuthorities(await readStored(kv));
-  // Does nothing if all are stored already, because every new isolate finds the same authorities.
+  // Writes nothing if all are stored already, because every new isolate finds the same authorities.
   if (found.every((one) => stored.some((other) => isSameAuthority(one, other)))) return;
   const ders = formatAuthorities(mergeAuthorities(stored, found));
   await kv.put(AUTHORITIES_KEY, ders, { metadata: { sha256: digestOf(ders), condition: {} } });
@@ -121,7 +123,8 @@ async function refresh(
     for (const fault of faults) log(describeCrlFailure(source, fault, hasKept));
     if (lists === kept) return;
     const ders = formatCrls(lists);
-    // If a list was not accepted, keeps the earlier condition, so that the same answer is fetched again. It may be accepted later.
+    // If a list was not accepted, keeps the earlier condition, so that the same answer is fetched again. The list may be accepted
+    // later.
     const { sha256 = "", answer: before = sha256, condition = {} } = metadata ?? {};
     const asked =
       faults.length === 0
@@ -146,7 +149,7 @@ async function noteAnswer(
   await kv.put(source, new Uint8Array(value), { metadata: { ...metadata, answeredAt } });
 }
 
-/** Applies the rules of an edge. Requests and the cron trigger both use it. */
+/** Decides which lists are kept, with the limits of an edge. Requests and the cron trigger both use this function. */
 export function judgeCrls(
   bytes: Uint8Array,
   kept: readonly Crl[],
@@ -156,7 +159,7 @@ export function judgeCrls(
   return keepCrls(readCrlContents(bytes), kept, { authorities, maxBytes: MAX_EDGE_CRL_BYTES, now });
 }
 
-/** Returns undefined if nothing changed since the answer to which `condition` belongs. */
+/** Fetches the lists of a source. Returns undefined if nothing changed since the answer to which `condition` belongs. */
 async function fetchCrl(source: string, condition: Condition) {
   const response = await fetch(source, {
     headers: { ...CRL_REQUEST_HEADERS, ...condition },

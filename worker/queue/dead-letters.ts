@@ -9,11 +9,16 @@ import type { QueuedEvent } from "./message.ts";
 
 type Log = (line: LogLine) => void;
 
-/** The most dead letters that one run sends again, with three calls each. The next run sends the rest. */
+/**
+ * The largest number of dead letters that one run sends again. Each needs three calls to the platform. The next run sends the rest.
+ */
 const MAX_REDRIVEN = 500;
-/** If an acknowledgement is lost, the queue delivers the message again within minutes, so a day is long enough to keep records. */
+/**
+ * One day. Records of delivery are kept for this time. If an acknowledgement is lost, the queue delivers the message again within
+ * minutes.
+ */
 const DAY_SECONDS = 86_400;
-/** The limit of keys in one call to the bucket. The number of calls per run is limited too, so keys are put together. */
+/** The limit of keys in one call to the bucket. The number of calls per run is limited too, so one call deletes many keys. */
 const MAX_KEYS = 1000;
 /** The limit of the reason that is stored with a dead letter. The bucket accepts 8 KiB of metadata. */
 const MAX_REASON_CHARACTERS = 1024;
@@ -40,7 +45,8 @@ export async function bury(
 
 /** The cron trigger's task for the queue. Never throws: a failure is logged, and the next run tries again. */
 export async function maintainQueue(queue: EventQueue, now: number, log: Log): Promise<void> {
-  // Orphans are removed first. Once a letter is sent again, nothing in the bucket shows that its body is still needed.
+  // Orphans, which are bodies that no message needs, are removed first. After a letter is sent again, nothing in the bucket shows
+  // that its body is still needed.
   const steps = { removeOrphans, redrive, logDeadLetters };
   for (const [step, run] of Object.entries(steps)) {
     try {
@@ -52,14 +58,14 @@ export async function maintainQueue(queue: EventQueue, now: number, log: Log): P
 }
 
 /**
- * Sends dead letters again if there is an object `redrive/EVENT`, `redrive/unread` or `redrive/all`, with any content. This request
- * object is removed when all of its letters are sent.
+ * Sends dead letters again if the bucket has an object `redrive/EVENT`, `redrive/unread` or `redrive/all`, with any content. The
+ * object is removed when all letters that it names are sent.
  */
 async function redrive(queue: EventQueue, log: Log): Promise<void> {
   const { bodies } = queue;
   let budget = MAX_REDRIVEN;
   for await (const wish of listAll(bodies, "redrive/")) {
-    // Searches for one letter more than the budget, to know whether there are others.
+    // Searches for one letter more than the budget, to know whether some letters must wait for the next run.
     const letters = await findLetters(wish, budget + 1, bodies);
     if (letters.length === 0) log({ decision: "failed", code: "no_dead_letter", redrive: wish.key });
     let isDone = letters.length <= budget;
@@ -78,7 +84,10 @@ async function redrive(queue: EventQueue, log: Log): Promise<void> {
   }
 }
 
-/** Finds the letters of a request. Leaves out letters that are newer than the request. Otherwise a letter could be sent forever. */
+/**
+ * Finds the dead letters that a `redrive/` object names. Leaves out letters that are newer than the object. Otherwise a letter that
+ * fails again and again would be sent forever.
+ */
 async function findLetters(wish: StoredObject, limit: number, bodies: BodyBucket): Promise<StoredObject[]> {
   const name = wish.key.slice("redrive/".length);
   const letters: StoredObject[] = [];
@@ -89,7 +98,7 @@ async function findLetters(wish: StoredObject, limit: number, bodies: BodyBucket
   return letters;
 }
 
-/** Sends first and deletes afterwards, because sending a letter twice is better than losing it. */
+/** Sends the letter first and deletes it afterwards, because sending a letter twice is better than losing it. */
 async function resend(key: string, { events, bodies }: EventQueue): Promise<void> {
   const text = await bodies.get(key).then((object) => object?.text());
   if (text === undefined) return;
@@ -98,8 +107,8 @@ async function resend(key: string, { events, bodies }: EventQueue): Promise<void
 }
 
 /**
- * Removes old records of delivery, and old bodies that nothing needs any more. Such a body is left if something crashed after its
- * event was delivered or refused.
+ * Removes old records of delivery, and old bodies that no message needs any more. Such a body is left if the program crashed after
+ * the event was delivered or refused.
  */
 async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Promise<void> {
   await remove(await listOlder(bodies, "delivered/", now - DAY_SECONDS), bodies);

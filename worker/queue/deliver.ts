@@ -17,11 +17,14 @@ import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQ
  * bucket needs some of them.
  */
 const LANES = 4;
-/** A queue keeps messages for 14 days. The margin of two days is needed, because attempts are late if many messages wait. */
+/**
+ * Older messages become dead letters. A queue keeps messages for 14 days. The margin of two days is needed, because attempts are
+ * late if many messages wait.
+ */
 const MAX_QUEUED_SECONDS = 12 * 86_400;
 /**
  * Matches the name of a queue with events. A queue with any other name counts as holding dead letters. If the name is wrong, that
- * is the safer mistake: dead letters that counted as events would be dropped by the platform in the end.
+ * is the safer mistake. If dead letters counted as events, the platform would drop them after the last retry.
  */
 export const EVENTS_QUEUE = /-events$/;
 
@@ -47,8 +50,9 @@ export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, s
 }
 
 /**
- * Handles a batch while nothing can be delivered, for any length of time. Every message is retried as after a failure of its own. A
- * dead letter, which the platform would drop in the end, is stored in the bucket, if there is one.
+ * Handles a batch while nothing can be delivered, for any length of time. Every message is retried, with the same delay as after a
+ * failure of this message. Dead letters are stored in the bucket instead, if it is bound, because the platform would drop them
+ * after the last retry.
  */
 export async function postponeBatch(
   { queue, messages }: QueueBatch,
@@ -73,8 +77,8 @@ class Consumer {
   readonly #scope: DeliveryScope;
   readonly #isForDeadLetters: boolean;
   /**
-   * Resolves when all messages with bodies in the bucket are settled. They are handled one after another, in parallel with the
-   * lanes.
+   * Resolves when all messages whose bodies are in the bucket are settled. They are handled one after another, in parallel with the
+   * lanes, which deliver the other messages.
    */
   largeOnes: Promise<void> = Promise.resolve();
 
@@ -114,8 +118,8 @@ class Consumer {
     if (clock() - event.receivedAt > MAX_DELIVERY_AGE_SECONDS) {
       throw new DeliveryError("undeliverable", "received so long ago that no origin accepts it");
     }
-    // The platform does not say why a message is a dead letter. One more attempt finds the reason. If a message is delivered
-    // a second time, that attempt crashed.
+    // The platform does not say why a message is a dead letter. One more attempt finds the reason. If a dead letter arrives a
+    // second time, this attempt has crashed.
     if (this.#isForDeadLetters && message.attempts > 1) {
       throw new DeliveryError(
         "attempt_crashed",
@@ -181,8 +185,8 @@ function describeAttempt({ id, attempts }: QueueMessage, event: QueuedEvent | un
 }
 
 /**
- * Doubles from the first delay to the longest. A random part of up to a quarter is added or subtracted, so that messages that
- * failed together are not retried together.
+ * Returns the delay in seconds before the next attempt. It doubles from the first delay to the longest. A random part of up to a
+ * quarter is added or subtracted, so that messages that failed together are not retried together.
  */
 export function backOff(attempts: number, [first, longest]: RetrySeconds, random: number): number {
   return Math.ceil(Math.min(first * 2 ** (attempts - 1), longest) * (0.75 + random / 2));

@@ -1,5 +1,5 @@
-// Puts events of a route with `delivery: "queue"` into the queue. An admitted event is answered with 202 as soon as it cannot be
-// lost any more. It is not signed here, because the signature would expire before delivery. deliver.ts signs it.
+// Puts events of a route with `delivery: "queue"` into the queue. An admitted event is answered with 202 as soon as it is stored
+// and cannot be lost. It is not signed here, because the signature would expire before delivery. deliver.ts signs it.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { describeCauses } from "../../core/failure-chain.ts";
@@ -24,7 +24,8 @@ export async function enqueue(
     if (!isWhole) await bodies.put(bodyKey(delivery), delivery.body, { sha256: readDigest(delivery) });
     await events.send(text, { contentType: "text" });
   } catch (error) {
-    // The sender retries, and the retry becomes another event. If the body cannot be removed now, it is removed later by its age.
+    // The body is not needed any more, because the sender retries and the retry becomes another event. If the body cannot be
+    // removed now, it is removed later by its age.
     if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
     throw new Refusal("queue_unavailable", { cause: describeCauses(error) });
   }

@@ -14,8 +14,8 @@ import type { BodyBucket } from "../bindings.ts";
 import type { Edge } from "../configuration.ts";
 
 /**
- * The parts of an edge with which a message is sealed. The seal also names issuer and audience, because another edge may have the
- * same keys and another policy, and its events must not be accepted here.
+ * The parts of an edge with which a message is sealed. The seal also names issuer and audience. Another edge may have the same keys
+ * and another policy, and its events must not be accepted here.
  */
 type Sealer = Pick<Edge, "keys" | "issuer" | "audience">;
 
@@ -35,11 +35,11 @@ export interface QueuedEvent {
   /** Unix seconds. */
   readonly receivedAt: number;
   readonly delivery: DeliveryRecord;
-  /** Base64. Undefined if the body is in the bucket. */
+  /** The body in base64. Undefined if the body is in the bucket. */
   readonly body?: string;
 }
 
-/** The reason why an attempt failed. After `undeliverable`, a retry would fail too. */
+/** The reason why an attempt failed. If the code is `undeliverable`, a retry would fail too. */
 export class DeliveryError extends Error {
   readonly code: "undeliverable" | "origin_answer" | "attempt_crashed";
 
@@ -56,7 +56,7 @@ export function bodyKey({ id }: Pick<Delivery, "id">): string {
   return `body/${id}`;
 }
 
-/** The bucket key of the record that an event was delivered and its body removed. */
+/** The bucket key of a record. The record says that an event was delivered and its body was removed. */
 function deliveredKey({ id }: Pick<Delivery, "id">): string {
   return `delivered/${id}`;
 }
@@ -84,7 +84,7 @@ export async function parseQueuedEvent(text: unknown, edge: Sealer): Promise<Que
 
 /**
  * Restores the delivery of a queued event. Returns undefined if the event was delivered before and its body is removed.
- * @throws DeliveryError `undeliverable` if its body is not in the bucket, or is another body
+ * @throws DeliveryError `undeliverable` if the body is not in the bucket, or if the bucket has a different body
  */
 export async function restoreQueuedEvent(
   { delivery, body }: QueuedEvent,
