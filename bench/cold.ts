@@ -6,10 +6,13 @@ import { type LoadedEvent, sendAll } from "./load.ts";
 import { readCpuMicroseconds } from "./processes.ts";
 import { type Comparison, type Report, type Sample, summarize } from "./report.ts";
 
-/** With this many isolates, the cost of the process, and the resolution of CPU time (a hundredth of a second), hardly matter. */
+/**
+ * The number of isolates in one process. With so many, two errors are small: the cost of the process itself, and the resolution of
+ * CPU time (a hundredth of a second).
+ */
 const ISOLATES = 20;
 const SETTLE_MILLISECONDS = 100;
-/** Measures the cost that the platform has for any worker. */
+/** This worker does almost nothing, so it shows the cost that the platform has for any worker. */
 const PLATFORM: Candidate = { name: "pass-through", worker: "pass-through" };
 const CANDIDATES: readonly Candidate[] = [OURS, PLATFORM, { name: "naive signer", worker: "naive" }];
 
@@ -17,7 +20,7 @@ type Start = Awaited<ReturnType<Awaited<ReturnType<typeof prepareEdge>>["prepare
 /** The samples of each subject, by its name. */
 type Samples = Map<string, Sample[]>;
 
-/** `beside` is another checkout of this project. Its worker is measured too. */
+/** `beside` is the folder of another checkout of this project. Its worker is measured too. */
 export async function benchCold(rounds: number, beside: string | undefined): Promise<Report[]> {
   const { event, prepare } = await prepareEdge();
   const other: readonly Candidate[] = beside === undefined ? [] : [{ name: "other tree", tree: beside }];
@@ -55,7 +58,7 @@ async function measure(start: Start, event: LoadedEvent): Promise<{ evaluation: 
   return { evaluation, whole };
 }
 
-/** The CPU time of a process since its start, and the rate. */
+/** Returns the CPU time per isolate since the start of the process, and the number of isolates per second. */
 async function readSample(pid: number, began: number): Promise<Sample> {
   const seconds = (performance.now() - began) / 1000;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));

@@ -23,10 +23,16 @@ const LISTS: readonly Target[] = [{ against: EMPTY, ratio: 1 / 3, isRate: true }
 const PAGES_PER_ROUND = 100;
 const EVENTS = 100_000;
 const MEMORY_MILLISECONDS = 500;
-/** Of the events: the code is warm, and the caches of the store are full. */
+/**
+ * The two parts of the run whose memory is compared, as shares of the events. Before EARLY, the code is not yet warm, and the
+ * caches of the store are not yet full.
+ */
 const EARLY = [0.25, 0.5] as const;
 const LATE = [0.75, 1] as const;
-/** Of the mean of LATE to that of EARLY. The heap is larger or smaller from one collection to the next. */
+/**
+ * The mean memory in LATE may be at most this many times the mean memory in EARLY. A tenth is allowed, because the heap is larger
+ * or smaller from one garbage collection to the next.
+ */
 const FLAT = 1.1;
 
 type Served = RunningProcess & { readonly console: string };
@@ -65,7 +71,7 @@ export async function benchConsole(volume: Volume): Promise<Report[]> {
   return reports;
 }
 
-/** The resident memory of an origin that accepts EVENTS while its list is open. */
+/** Measures the resident memory of an origin that accepts EVENTS events while a console page with the list of events is open. */
 async function measureMemory(
   origin: Served,
   makeEvents: Awaited<ReturnType<typeof prepareAssertedEvents>>,
@@ -96,7 +102,7 @@ async function measureMemory(
   return { bench, rounds: 1, eventsPerRound: EVENTS, figures: [], targets: [target] };
 }
 
-/** Measures requests for the lists, one after another. Each response is read with its body. */
+/** Measures requests for the lists of events, one after another. Each response is read with its body. */
 async function measureLists(lists: readonly (readonly [string, Served])[], rounds: number): Promise<Report> {
   const samples = new Map<string, Sample[]>(lists.map(([name]) => [name, []]));
   for (let round = -2; round < rounds; round += 1) {
@@ -115,7 +121,7 @@ async function measureLists(lists: readonly (readonly [string, Served])[], round
 
 /**
  * Does what a browser does with an open list: it listens for changes, and fetches the page again as often as the page asks for it.
- * `close` returns how often. It rejects if a page could not be fetched.
+ * `close` returns the number of fetches. It rejects if a page could not be fetched.
  */
 function openPage({ console: url }: Served): { close(): Promise<number> } {
   const end = new AbortController();
@@ -143,7 +149,7 @@ function openPage({ console: url }: Served): { close(): Promise<number> } {
   };
 }
 
-/** The resident memory of the process, in MiB. */
+/** Returns the resident memory of the process, in MiB. */
 function memoryOf(pid: number): number {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Math.round(Number(kilobytes) / 1024);

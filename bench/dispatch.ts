@@ -18,10 +18,13 @@ const BODY = "x".repeat(2048);
 const LANES = DISPATCH_LIMITS.concurrency;
 const BACKLOG = 50_000;
 const STORE_AT_A_TIME = 250;
-/** A handler takes a random time up to this limit. If all attempts ended together, they would share more work than in reality. */
+/**
+ * A handler takes a random time up to this limit. If all attempts ended together, more of their work could be done together than in
+ * reality.
+ */
 const MAX_HANDLER_MILLISECONDS = 4;
 const WARM_UP_ROUNDS = 2;
-/** Our dispatch has leases, order, retries and reasons. With all of these, it must cost no more than a bare table. */
+/** Our dispatch has leases, order, retries and reasons of failures. Nevertheless, it must cost no more than a bare table. */
 const TARGETS: readonly Target[] = [
   { against: "by hand", ratio: 1 },
   { against: "by hand", ratio: 1, isRate: true },

@@ -28,7 +28,7 @@ export const PROTO_HEADER = "bench-proto";
 export interface WorkerSource {
   /** The absolute path of the entry module. The default is the module in wrangler.toml. */
   readonly main?: string;
-  /** The names in the code that are replaced, each with its replacement. */
+  /** The names in the code that the build replaces, each with its replacement. */
   readonly define?: Readonly<Record<string, string>>;
   /** The absolute path of the policy file for the build. */
   readonly policyFile: string;
@@ -39,7 +39,6 @@ export interface WorkerSource {
   readonly isolates?: number;
 }
 
-/** Builds the worker and starts it. */
 export async function startWorker(source: WorkerSource): Promise<RunningProcess> {
   const { configFile } = await buildWorker(source);
   return startWorkerd(WORKERD, configFile);
@@ -53,7 +52,7 @@ export async function prepareWorker(source: WorkerSource): Promise<() => Promise
 
 /** A running worker with an inspector. It is not minified, so that a profile shows the names in the code. */
 export interface InspectedWorker extends RunningProcess {
-  /** The URL of its inspector. */
+  /** The URL of the worker's inspector. */
   readonly inspector: string;
   readonly bundle: string;
 }

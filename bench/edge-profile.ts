@@ -6,9 +6,9 @@ import { sendAll } from "./load.ts";
 import { type Parts, splitProfile } from "./profile-parts.ts";
 
 const EVENTS = 12_000;
-/** Enough events for the optimising compilers to finish. */
+/** The number of events before the profile begins. After so many, the optimising compilers have finished. */
 const WARM_UP_EVENTS = 6_000;
-/** Parts that take less time than this are shown as one sum. */
+/** If parts of the code take less time than this, they are shown as one sum. */
 const SHOWN_MICROSECONDS = 0.5;
 
 /** Prints microseconds per event, the most expensive part first. */

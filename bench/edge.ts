@@ -33,7 +33,8 @@ const CANDIDATES: readonly Candidate[] = [
   { name: "pass-through", worker: "pass-through" },
   FLOOR,
   { name: "naive signer", worker: "naive" },
-  // Formats log lines, but does not print them. The difference is the cost of printing.
+  // This candidate formats log lines, but does not print them. It costs less than our worker, and the difference is the cost of
+  // printing.
   {
     name: "countersign, unprinted",
     define: { "console.log": "Boolean", "console.warn": "Boolean", "console.error": "Boolean" },
@@ -43,7 +44,10 @@ const TARGETS = [
   { against: "pass-through", ratio: 1.5 },
   { against: "naive signer", ratio: 1 },
 ];
-/** For information only. A ratio of 1 is the hash and the signature. The rest is the cost of everything else that we do. */
+/**
+ * A comparison without a limit. The floor worker only hashes, signs and passes the request on. A ratio of 1.5, for example, means
+ * that everything else that our worker does costs half as much as the floor worker.
+ */
 const COMPARED = [{ against: FLOOR.name }];
 
 export async function benchEdge(volume: Volume): Promise<Report> {
@@ -55,7 +59,10 @@ export async function benchEdge(volume: Volume): Promise<Report> {
   return summarize("edge", volume, samples, [...TARGETS, ...COMPARED]);
 }
 
-/** An event, and functions that start a candidate. Every candidate accepts the event. The origin behind it accepts everything. */
+/**
+ * Returns an event, and functions that start a candidate. Every candidate accepts the event. The origin behind it accepts
+ * everything.
+ */
 export async function prepareEdge() {
   const fixture = await makeFixture();
   const folder = makeFolder();

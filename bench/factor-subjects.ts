@@ -48,7 +48,10 @@ const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
   svix: standard("svix"),
 };
 
-/** Returns functions that do the work for one event: each scheme, Basic, Ed25519, and the bare HMAC, which is the minimum. */
+/**
+ * Returns functions that do the work for one event. There is a function for each scheme, for Basic, for Ed25519, and for the bare
+ * HMAC, which is the minimum.
+ */
 export function makeFactorSubjects(bytes: number): Record<string, () => unknown> {
   const body = new Uint8Array(bytes).fill(0x61);
   const subjects: Record<string, () => unknown> = {};
@@ -83,7 +86,7 @@ function basicVerifier(): () => unknown {
   return () => verifyBasic(credentials, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
-/** A PKCS #8 Ed25519 key has these octets, followed by the seed (RFC 8410). */
+/** A PKCS #8 Ed25519 key consists of these octets, followed by the seed (RFC 8410). */
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 function ed25519Verifier(body: Uint8Array<ArrayBuffer>): () => unknown {

@@ -10,8 +10,8 @@ import { makeFolder, type RunningProcess, readCpuMicroseconds } from "./processe
 import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
 
 /**
- * `node` and `workerd` multiply the number of events in a round. Expensive sizes have fewer events. workerd has more events than
- * Node, because its CPU time has steps of 10 ms.
+ * The sizes of the body. `node` and `workerd` multiply the number of events in a round. Expensive sizes have fewer events. workerd
+ * has more events than Node, because its CPU time has steps of 10 ms.
  */
 const SIZES = [
   { size: "1 KB", bytes: 1024, node: 20, workerd: 20 },
@@ -21,8 +21,8 @@ const SIZES = [
 const RATIO = 1.3;
 const WARM_UP_ROUNDS = 2;
 /**
- * Ed25519 has a report of its own, because it copies the body, and the garbage collection would be counted for other subjects. It
- * takes longer, so it gets this share of the events.
+ * Ed25519 has a report of its own. It copies the body, and in a common report the garbage collection would be counted for other
+ * subjects. Its events take longer, so Ed25519 gets only this share of the events.
  */
 const ED25519_SHARE = 0.2;
 
@@ -46,7 +46,9 @@ export async function benchFactors(volume: Volume): Promise<Report[]> {
   return reports;
 }
 
-/** All subjects except Ed25519. Basic does not read the body, so it is measured only with the smallest size. */
+/**
+ * Returns the names of all subjects except Ed25519. Basic does not read the body, so it is measured only with the smallest size.
+ */
 function heldSubjects(bytes: number): string[] {
   const names = Object.keys(makeFactorSubjects(0));
   return names.filter((name) => name !== ED25519 && (name !== BASIC || bytes === SIZES[0]?.bytes));

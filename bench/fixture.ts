@@ -25,7 +25,7 @@ export interface Fixture {
   readonly leaf: string;
   readonly intermediate: string;
   readonly tlsClientAuth: TlsClientAuth;
-  /** The sender's certificate with its intermediate, its key, and the root, in PEM. */
+  /** Three texts in PEM: the sender's certificate with its intermediate, its key, and the root. */
   readonly clientPem: string;
   readonly clientKeyPem: string;
   readonly rootPem: string;
@@ -102,7 +102,7 @@ function makePolicy(anchor: string): object {
   };
 }
 
-/** A JSON object of exactly this number of bytes. */
+/** Returns a JSON object of exactly this number of bytes. */
 function makeBody(bytes: number): Buffer {
   const event = {
     id: "evt_0001",

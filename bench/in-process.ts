@@ -3,7 +3,8 @@
 import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
 
 /**
- * Functions by name. Each does the work of one event. `index` counts from 0 in each round. If it returns a promise, it is awaited.
+ * The functions that are measured, by name. Each call does the work of one event. `index` counts from 0 in each round. If a
+ * function returns a promise, the promise is awaited.
  */
 export type Subjects = Readonly<Record<string, (index: number) => unknown>>;
 
@@ -40,7 +41,10 @@ async function measureOnce(work: (index: number) => unknown, count: number): Pro
   return { cpuMicroseconds: (user + system) / count, eventsPerSecond: count / seconds };
 }
 
-/** Multiplies the events of a round. Work of a microsecond must be repeated more often than work of a millisecond. */
+/**
+ * Multiplies the number of events in a round. If the work of an event takes a microsecond, it must be repeated more often than work
+ * of a millisecond.
+ */
 export function times({ rounds, eventsPerRound }: Volume, factor: number): Volume {
   return { rounds, eventsPerRound: Math.ceil(eventsPerRound * factor) };
 }

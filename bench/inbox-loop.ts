@@ -1,4 +1,4 @@
-// The plain loop inserts events and commits each. It runs in the process of the bench, without a server or checks.
+// The plain loop inserts events, each with a commit of its own. It runs in the process of the bench, without a server or checks.
 
 import { randomUUID } from "node:crypto";
 import { deliveryOf } from "../test/support/inbox.ts";
@@ -7,7 +7,9 @@ import type { Subject } from "./rounds.ts";
 
 const BODY_BYTES = 2048;
 
-/** Makes a subject that gets no events from the load generator. It makes the same number of events itself and stores them. */
+/**
+ * Makes a subject that gets no events from the load generator. The subject makes the same number of events itself and stores them.
+ */
 export function startPlainLoop(file: string): Pick<Subject, "pid" | "url" | "run"> {
   const accept = openPlainInbox(file);
   const body = "x".repeat(BODY_BYTES);

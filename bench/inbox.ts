@@ -15,7 +15,8 @@ import { measureRounds, type Subject } from "./rounds.ts";
 import type { OriginSettings } from "./servers/settings.ts";
 
 /**
- * The header with the sender's own id of an event. The id is random. No two are close to each other, so indexing costs the most.
+ * The header with the sender's own id of an event. The ids are random. In an index, no two of them are close to each other, so this
+ * is the most expensive case for the index.
  */
 const EVENT_ID_HEADER = "x-example-event";
 const STORED = "SQLite";
@@ -27,10 +28,13 @@ const PLAIN = "a commit each";
 const TARGETS: readonly Target[] = [
   { against: WITHOUT, ratio: 0.5, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
-  // The full inbox may take at most 1.2 × the time.
+  // The inbox with a million events may take at most 1.2 × the time of the inbox without them.
   { subject: FULL, against: STORED, ratio: 1 / 1.2, isRate: true },
 ];
-/** The shares of the events for slow subjects. These subjects wait for the disk, so fewer events are exact enough. */
+/**
+ * The shares of the events that slow subjects get: with one connection (`alone`), and with a commit for each event (`plain`). These
+ * subjects wait for the disk, so fewer events are exact enough.
+ */
 const SHARES = { alone: 0.1, plain: 0.15 };
 
 export async function benchInbox(volume: Volume): Promise<Report[]> {

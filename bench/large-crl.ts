@@ -4,7 +4,7 @@ import { randomBytes, sign, X509Certificate } from "node:crypto";
 import type { Identity } from "../cli/dev/authority.ts";
 
 const ECDSA_SHA256 = Buffer.from("300a06082a8648ce3d040302", "hex");
-/** reasonCode keyCompromise. Most entries of public lists have a reason. */
+/** The DER of a reasonCode extension with keyCompromise. In public lists, most entries have a reason. */
 const REASON = Buffer.from("300c300a0603551d1504030a0101", "hex");
 const SERIAL_OCTETS = 16;
 /** The index of the member `subject` in a v3 TBSCertificate. */
@@ -24,7 +24,7 @@ export function issueLargeCrl(issuer: Identity, size: number, now: number): Uint
     const start = index * entry.length;
     entry.copy(entries, start);
     randomBytes(SERIAL_OCTETS).copy(entries, start + 4);
-    // Makes the number positive, and keeps its full length.
+    // Makes the serial number positive, and keeps its full length.
     entries[start + 4] = 0x40 | ((entries[start + 4] as number) & 0x3f);
   }
   const version = Buffer.from([0x02, 0x01, 0x01]);
@@ -50,7 +50,6 @@ function tlv(tag: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 
-/** Returns the encoded subject of the certificate. */
 function subjectOf({ pem }: Identity): Buffer {
   const { raw } = new X509Certificate(pem);
   let at = contentOf(raw, contentOf(raw, 0).start).start;

@@ -27,7 +27,10 @@ const NEW_HANDSHAKES: readonly Comparison[] = [
   { against: "hono, this listener" },
   { against: "nginx + hono", ratio: 0.95 },
 ];
-/** Events without a handshake are short, so a round needs more of them. Linux counts CPU time in hundredths of a second. */
+/**
+ * Multiplies the number of events in a round on kept-alive connections. Without a handshake, an event takes little CPU time, and
+ * Linux counts CPU time in hundredths of a second.
+ */
 const KEPT_ALIVE_FACTOR = 4;
 
 interface Files {

@@ -17,7 +17,6 @@ import { benchScale } from "./scale.ts";
 import { benchStart } from "./start.ts";
 import { benchTrust } from "./trust.ts";
 
-/** The options of the command line. */
 interface Settings extends Volume {
   readonly beside: string | undefined;
 }

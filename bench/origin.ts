@@ -10,7 +10,7 @@ import { measureRounds, type Subject } from "./rounds.ts";
 import type { OriginSettings } from "./servers/settings.ts";
 
 const TARGETS = [{ against: "hono + jwtVerify", ratio: 1.15 }];
-/** The share of the events for the subject with an inbox. This subject is slower, because each event waits for the disk. */
+/** The share of the events that the subject with an inbox gets. This subject is slower, because each event waits for the disk. */
 const INBOX_SHARE = 0.25;
 
 export async function benchOrigin(volume: Volume): Promise<Report> {

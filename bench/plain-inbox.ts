@@ -1,4 +1,5 @@
-// A plain table with which our inbox is compared. It has one insert and one commit for each event, and only the index for replays.
+// A plain table with which our inbox is compared. Each event costs one insert and one commit. The only index is the one for
+// replays.
 
 import { DatabaseSync } from "node:sqlite";
 import { Refusal } from "../core/refusal.ts";

@@ -12,7 +12,7 @@ interface QueuedJob {
 /** A queue in a table that contains only bodies. */
 export interface PlainQueue {
   add(bodies: readonly Buffer[]): Promise<void>;
-  /** Takes the oldest waiting event. Undefined if there is none. */
+  /** Takes the oldest waiting event. Returns undefined if no event is waiting. */
   take(): Promise<QueuedJob | undefined>;
   end(sequence: number): Promise<void>;
 }

@@ -71,7 +71,10 @@ export async function startIsolates(executable: string, configFile: string, coun
   return { pid, urls, stop };
 }
 
-/** Does the same as `startWorkerd`, with an inspector. A service's inspector is at `inspector`, followed by `/` and its name. */
+/**
+ * Starts workerd like `startWorkerd`, but with an inspector. The URL of a service's inspector is `inspector`, followed by `/` and
+ * the name of the service.
+ */
 export async function startInspectedWorkerd(
   executable: string,
   configFile: string,
@@ -125,7 +128,7 @@ export function readCpuMicroseconds(pids: readonly number[]): number {
     .filter((name) => /^\d+$/.test(name))
     .flatMap(readStat);
   const members = new Set(pids);
-  // A parent may be listed after its child. So the loop repeats until no process is added.
+  // A parent may be listed after its child. So the loop repeats until it adds no process.
   for (let size = 0; size < members.size; ) {
     size = members.size;
     for (const { pid, parent } of stats) if (members.has(parent)) members.add(pid);
@@ -170,7 +173,7 @@ async function untilListening(port: number): Promise<void> {
   }
 }
 
-/** Returns a port that is free now. It is for programs that cannot choose a free port themselves. */
+/** Returns a port that is free now, for programs that cannot choose a free port themselves. */
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {

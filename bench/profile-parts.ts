@@ -2,10 +2,13 @@
 
 import type { CpuProfile, ProfileNode } from "./inspector.ts";
 
-/** The time in microseconds by the name of the part. */
+/** The time in microseconds of each part, by the name of the part. */
 export type Parts = ReadonlyMap<string, number>;
 
-/** The names that V8 gives to time outside of functions, with their parts. `(program)` is the runtime outside of JavaScript. */
+/**
+ * The names that V8 gives to time outside of functions, each with the part to which the time counts. `(program)` is the work of the
+ * runtime outside of JavaScript.
+ */
 const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
   ["(idle)", undefined],
   ["(root)", undefined],
@@ -14,8 +17,8 @@ const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
 ]);
 
 /**
- * Sums the time of each part, without the parts that it calls. A built-in function of the runtime counts for the file that calls
- * it. `bundle` is the text of the worker, in which a comment before each module names its file.
+ * Returns the time of each part, without the time of the parts that it calls. The time of a built-in function of the runtime counts
+ * for the file that calls it. `bundle` is the text of the worker, in which a comment before each module names its file.
  */
 export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle: string): Parts {
   const fileOf = indexFiles(bundle);
@@ -40,7 +43,9 @@ export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle:
 
 const MODULE = /^\/\/ (?:.*\/)?(?:node_modules\/((?:@[^/]+\/)?[^/]+)\/.*|((?:core|worker|bench)\/.*\.ts))$/;
 
-/** Returns a function that finds the file of a line in the bundle. For a library, it returns the library's name. */
+/**
+ * Returns a function that finds the file to which a line of the bundle belongs. For a library, it returns the name of the library.
+ */
 function indexFiles(bundle: string): (line: number) => string {
   let file = "runtime";
   const files = bundle.split("\n").map((text) => {

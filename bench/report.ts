@@ -13,18 +13,18 @@ export interface Sample {
 }
 
 export interface Target {
-  /** The subject that is compared. The default is the first subject. */
+  /** The name of the subject that must reach the target. The default is the first subject. */
   readonly subject?: string;
   readonly against: string;
   /**
-   * The limit. For CPU, it is at most this many times the CPU per event of the compared subject. For a rate, it is at least this
-   * many times the events per second of the compared subject.
+   * The limit. For CPU, the subject may take at most this many times the CPU per event of `against`. For a rate, it must reach at
+   * least this many times the events per second of `against`.
    */
   readonly ratio: number;
   readonly isRate?: boolean;
-  /** An upper limit for the CPU per event, in addition to the ratio. */
+  /** An upper limit for the CPU per event, which must be met in addition to `ratio`. */
   readonly mostMicroseconds?: number;
-  /** The CPU per event that is allowed in addition to the ratio. */
+  /** The CPU per event that is allowed on top of `ratio`. */
   readonly plusMicroseconds?: number;
 }
 
@@ -37,11 +37,13 @@ export interface Figures {
   readonly cpuMicroseconds: number;
   /** The interquartile range of the rounds, as a fraction of the median. */
   readonly spread: number;
-  /** For information only. It is measured by the wall clock, and the load generator and the origin use the same cores. */
+  /**
+   * This rate is for information only. It is measured by the wall clock, and the load generator and the origin use the same cores.
+   */
   readonly eventsPerSecond: number;
   /**
-   * For each other subject: CPU per event, or events per second, divided by the value of the other subject. It is the median of the
-   * ratios within each round.
+   * For each other subject, the ratio to this subject: CPU per event, or events per second, divided by the value of the other
+   * subject. It is the median of the ratios within each round.
    */
   readonly ratios: Readonly<Record<string, number>>;
 }
@@ -54,7 +56,7 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report. A comparison is about the first subject, unless it names another subject. */
+/** Makes the report. A comparison is about the first subject, unless it names another one. */
 export function summarize(
   bench: string,
   volume: Volume,
@@ -78,7 +80,8 @@ export function summarize(
       const { mostMicroseconds = Number.POSITIVE_INFINITY, plusMicroseconds = 0 } = target;
       const cpuMicroseconds = held?.cpuMicroseconds ?? Number.NaN;
       const isBelow = cpuMicroseconds <= mostMicroseconds;
-      // Adds the allowance as a ratio: plusMicroseconds, divided by the CPU time of the other subject (cpuMicroseconds / measured).
+      // Adds the allowed time to the ratio. For this, plusMicroseconds is divided by the CPU time of the other subject, which is
+      // cpuMicroseconds / measured.
       const ratio = target.ratio + (plusMicroseconds / cpuMicroseconds) * measured;
       return {
         ...target,
@@ -117,7 +120,7 @@ function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** Interpolates if the position is between two values. */
+/** Returns the value below which this share of the values lies. Interpolates if the position is between two values. */
 function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * share;

@@ -13,15 +13,15 @@ export interface Subject {
   readonly url: string;
   /** The client for an https URL. */
   readonly tls?: TlsClient;
-  /** If set, it is called instead of sending events. It must handle this number of its own events. */
+  /** If set, this function is called instead of sending events. It must handle `count` events of its own. */
   readonly run?: (count: number) => void;
   /** The number of events that are in progress at the same time. The default is CONNECTIONS of load.ts. */
   readonly connections?: number;
-  /** The share of a round's events that the subject gets. It is less than 1 for a slow subject. The default is 1. */
+  /** The share of a round's events that the subject gets. Slow subjects have a share of less than 1. The default is 1. */
   readonly share?: number;
 }
 
-/** Enough events for the optimising compilers to finish. */
+/** The number of rounds before the measurement. After so many, the optimising compilers have finished. */
 const WARM_UP_ROUNDS = 4;
 const SETTLE_MILLISECONDS = 50;
 

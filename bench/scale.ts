@@ -64,7 +64,7 @@ function pathOf(shape: Size["shape"], sender: number): string {
   return shape === "one route" ? "/hooks/all" : `/hooks/sender-${sender}`;
 }
 
-/** Loads the policy from its text, as a program does when it starts. Prints the time and the memory that this takes. */
+/** Loads the policy from its text, as a program does when it starts. Prints the time and the memory that loading takes. */
 function loadPolicy(root: Identity, size: Size): Policy {
   const text = writePolicy(root, size);
   const before = process.memoryUsage().rss;

@@ -1,4 +1,4 @@
-// Measures the cost of a command of the built package from start to end, next to Node without a program.
+// Measures the cost of commands of the built package, from their start to their end. They are compared with Node without a program.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

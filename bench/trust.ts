@@ -63,7 +63,10 @@ function prove(policy: Policy, { leaf, intermediates }: Chain, lists: Revocation
   return verifyTrust(certificate, policy.senders, { deny: policy.deny, lists, now });
 }
 
-/** `cold` has as many chains as the cache has entries. So each certificate is parsed and verified again. */
+/**
+ * The subject `cold` uses as many chains as the cache of certificates has entries. Each chain has two certificates, so each
+ * certificate must be parsed and verified again.
+ */
 async function pathReports(volume: Volume, root: Identity, chain: Chain, now: number): Promise<Report[]> {
   const policy = makePolicy(root, [{ subject: { CN: COMMON_NAME } }]);
   const chains = await Promise.all(Array.from({ length: CERTIFICATE_CACHE_ENTRIES }, () => issueChain(root)));
@@ -124,7 +127,7 @@ function allowlistSubjects(root: Identity, chain: Chain, now: number): Subjects 
   const entry = (index: number) => ({ subject: { CN: `client-${index}.example`, O: "Example, Inc." } });
   const make = (size: number) => {
     const others = Array.from({ length: size - 1 }, (_, index) => entry(index));
-    // The last entry matches.
+    // Only the last entry matches the certificate.
     const policy = makePolicy(root, [...others, { subject: { CN: COMMON_NAME, O: "Example, Inc." } }]);
     const proven = prove(policy, chain, NO_LISTS, now);
     const route = selectRoute(policy, PATH, "POST");

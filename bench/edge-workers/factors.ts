@@ -1,4 +1,5 @@
-// Does the work of many events in one request, because the clock of CPU time has steps of ten milliseconds.
+// Does the work of many events in one request. CPU time is counted in steps of ten milliseconds, so the work of one event is too
+// short to measure.
 
 import { makeFactorSubjects } from "../factor-subjects.ts";
 

@@ -28,7 +28,10 @@ export interface Chain {
   readonly leafKey: KeyObject;
 }
 
-/** Space for the colons, commas and padding of a field, and for the fixed parts of a certificate. */
+/**
+ * MARGIN is the space for the colons, commas and padding of a field. FIXED_OCTETS is the space for the fixed parts of a
+ * certificate.
+ */
 const MARGIN = 24;
 const FIXED_OCTETS = 260;
 const LEAST_OCTETS = 1_000;
@@ -37,7 +40,9 @@ const octetsOf = (characters: number) => Math.floor((characters * 3) / 4) - MARG
 const keys = new Map<Shape["key"], readonly { publicKey: Buffer; privateKey: KeyObject }[]>();
 const REAL_KEYS = 11;
 
-/** Returns key pairs of a kind. Making an RSA key of more than 4096 bits takes too long, so such a kind gets 4096 bits. */
+/**
+ * Returns key pairs of a kind. Making an RSA key of more than 4096 bits takes too long, so kinds with longer keys get 4096 bits.
+ */
 function keysOf(kind: Shape["key"]) {
   const known = keys.get(kind) ?? Array.from({ length: kind.startsWith("rsa") ? 1 : REAL_KEYS }, () => makeKey(kind));
   keys.set(kind, known);
@@ -62,7 +67,7 @@ function publicKeyOf(kind: Shape["key"], index: number): Buffer {
   return (pool[index % pool.length] as (typeof pool)[number]).publicKey;
 }
 
-/** Makes the chain. Parts that do not fit into the fields of RFC 9440 are left out. */
+/** Makes the chain of a shape. Parts that do not fit into the fields of RFC 9440 are left out. */
 export function makeChain(shape: Shape, { authorities }: World): Chain {
   const named = authorities.filter(({ kind }) => kind === shape.anchor);
   const authority = named[shape.which % named.length] as Authority;
@@ -111,7 +116,7 @@ function subjectOf({ certificate }: Identity): Buffer {
 
 interface Request {
   readonly shape: Shape;
-  /** 0 for the leaf. */
+  /** The position of the certificate in the chain. The leaf has 0. */
   readonly index: number;
   /** The largest number of octets that the certificate may have. */
   readonly room: number;
@@ -183,7 +188,10 @@ function idOf(name: Buffer): Buffer {
 
 const SIGNATURE_OCTETS = { shared: 48, p256: 32, p384: 48, p521: 65, rsa2048: 256, rsa4096: 512 };
 
-/** Returns a signature in the form of the signer's algorithm. Without a signer, it has the form of the named anchor's algorithm. */
+/**
+ * Returns a signature in the form of the signer's algorithm. Without a signer, the signature has the form of the named anchor's
+ * algorithm.
+ */
 function signatureOf({ anchor }: Shape, signer: Identity | undefined) {
   const isRsa = signer === undefined ? anchor.startsWith("rsa") : signer.keys.privateKey.algorithm.name !== "ECDSA";
   const kind = isRsa ? "rsa" : "ecdsa";

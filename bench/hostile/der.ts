@@ -46,7 +46,7 @@ export function makeName(common: string, room: number, { letters, letterCount, a
   return attributes === "rdns" ? sequence(first, ...rest.map((one) => set(one))) : sequence(first, set(...rest));
 }
 
-/** Makes a GeneralName of this kind and about this length. */
+/** Makes a GeneralName of this kind and about this length. With `isBase`, the name is the base of a name constraint. */
 function makeGeneralName(kind: Shape["sanKind"], length: number, isBase: boolean, shape: Shape): Buffer {
   const text = (tag: number, ...parts: string[]) => formatDer(primitive(tag), Buffer.from(parts.join("")));
   const labels = hostOf(length);
@@ -60,7 +60,7 @@ function makeGeneralName(kind: Shape["sanKind"], length: number, isBase: boolean
   return formatDer(constructed(0), oid("1.2.3"), formatDer(constructed(0), formatDer(TAG.utf8, Buffer.from("a"))));
 }
 
-/** A host name of many short labels. */
+/** Returns a host name of many short labels. */
 function hostOf(length: number): string {
   return `${"a.".repeat(Math.min(length, 240) / 2)}b`;
 }
@@ -85,7 +85,10 @@ export function makeConstraints(room: number, shape: Shape): Buffer {
 const CLIENT_AUTH = oid("1.3.6.1.5.5.7.3.2");
 const location = formatDer(primitive(6), Buffer.from("http://a/"));
 
-/** Makes extensions of one kind that fill the room: many small ones, or one large extension if RFC 5280 defines the kind. */
+/**
+ * Makes extensions of one kind that fill `room`. They are many small extensions, or one large extension if RFC 5280 defines the
+ * kind.
+ */
 export function makeExtensions(room: number, { extensionKind: kind }: Shape): Buffer[] {
   const arc = (index: number) => oid(`1.2.${1000 + index}`);
   if (kind === "unknown" || kind === "critical")

@@ -1,6 +1,6 @@
 // Searches for the most expensive request that a stranger can build. The search changes random shapes step by step, as long as they
-// become more expensive. It runs first in this process, and then at each place where requests arrive. The result is compared with
-// the cost of an accepted request with the same factor.
+// become more expensive (a climb). It runs first in this process, and then at each place where requests arrive. The result is
+// compared with the cost of an accepted request with the same factor.
 
 import { type Report, type Sample, summarize, type Volume } from "../report.ts";
 import { makeJudge } from "./judge.ts";
@@ -13,16 +13,22 @@ const RATIO = 20;
 const MAX_CPU_MICROSECONDS = 20_000;
 const FACTORS: readonly Shape["factor"][] = ["certificate", "signature"];
 
-/** For the search in this process: the number of shapes per round, and the number of failures in a row that end a climb. */
+/**
+ * Both numbers are for the search in this process. TRIES is the number of shapes per round. The search changes a shape until
+ * PATIENCE changes in a row did not increase the cost, and then starts with another shape.
+ */
 const TRIES = 15;
 const PATIENCE = 15;
-/** The number of requests of each shape. In this process, the cheapest request counts, because it has the least noise. */
+/**
+ * The number of requests that are made of each shape. In this process, the cheapest of them counts, because its time has the least
+ * noise.
+ */
 const VARIANTS = 3;
-/** The number of shapes that are tried at each place, and the number of requests of each. */
+/** FINALISTS is the number of shapes that are tried at each place. EVENTS is the number of requests of each shape. */
 const FINALISTS = 5;
 const EVENTS = 16;
 const ACCEPTED_EVENTS = 200;
-/** The number of accepted requests before a place is measured. They give the compilers time to finish. */
+/** The number of accepted requests that are sent before a place is measured. They give the compilers time to finish. */
 const WARM_UP_EVENTS = 1_000;
 
 interface Found {
@@ -62,7 +68,10 @@ function costInProcess(world: World): Cost {
   };
 }
 
-/** Climbs from random shapes, one after another. Returns the most expensive shapes that it finds. */
+/**
+ * Starts at random shapes, one after another, and changes each step by step as long as it becomes more expensive. Returns the most
+ * expensive shapes that it finds.
+ */
 async function search(factor: Shape["factor"], tries: number, cost: Cost, chance: Chance): Promise<readonly Found[]> {
   const tops: Found[] = [];
   for (let left = tries; left > 0; ) {
@@ -76,7 +85,7 @@ async function search(factor: Shape["factor"], tries: number, cost: Cost, chance
 interface Climb {
   readonly cost: Cost;
   readonly chance: Chance;
-  /** The climb ends after this number of failures in a row. */
+  /** The climb ends after this number of changes in a row that did not increase the cost. */
   readonly patience: number;
   readonly most: number;
 }
@@ -93,7 +102,10 @@ async function climb(start: Shape, { cost, chance, patience, most }: Climb): Pro
   return { top, tried };
 }
 
-/** Takes the finalist that is the most expensive at the place, and changes it there, once in each round. */
+/**
+ * Finds the finalist that is the most expensive at the place. Then changes this shape step by step at the place, once in each
+ * round.
+ */
 async function refine(
   place: Place,
   finalists: readonly Found[],
@@ -113,7 +125,9 @@ async function refine(
   return top.shape;
 }
 
-/** Measures the cost of a shape at the place. It is 0 if the client cannot send the request, or if the request is not refused. */
+/**
+ * Measures the cost of a shape at the place. The cost is 0 if the client cannot send the request, or if the request is not refused.
+ */
 async function costAt(place: Place, shape: Shape, world: World): Promise<number> {
   const requests = Array.from({ length: EVENTS }, () => sentOf(shape, world));
   try {
@@ -133,7 +147,7 @@ function sentOf(shape: Shape, world: World): SentRequest {
   return { ...request, certificates };
 }
 
-/** Returns the request of the accepted sender, which is in the middle of the route. */
+/** Returns a request of a sender that is accepted. This sender is in the middle of the route's senders. */
 function acceptedOf(factor: Shape["factor"], { sender, signed }: World): SentRequest {
   if (factor === "signature") return { path: SIGNATURE_PATH, ...signed, certificates: undefined };
   const [leaf, intermediate] = [sender.leaf.base64, sender.intermediate.base64];

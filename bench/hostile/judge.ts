@@ -1,4 +1,4 @@
-// Measures one request in this process. Does everything that an origin behind a proxy does with the request, except for the socket.
+// Measures one request in this process. Does the same work as an origin behind a proxy, except for the socket.
 
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/log-line.ts";

@@ -16,7 +16,6 @@ import { makeFolder, startServer } from "../processes.ts";
 import type { HostileSettings } from "../servers/hostile.ts";
 import type { World } from "./world.ts";
 
-/** A request and its certificates. */
 export interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -79,7 +78,10 @@ async function startEdge({ policy, secrets }: World): Promise<Place> {
   return { name: "edge", pid, send };
 }
 
-/** Each request with certificates makes its own handshake, because all certificates differ. Other requests share connections. */
+/**
+ * Starts the origin's TLS listener. Each request with certificates makes its own handshake, because all certificates differ. Other
+ * requests share connections.
+ */
 async function startListener(world: World): Promise<Place> {
   const { ca, server } = await issueServer();
   const { pid, url } = await start(world, { certificate: server.pem, key: server.keyPem });
@@ -163,7 +165,8 @@ export async function measureCost(
 const NANOSECONDS_PER_MICROSECOND = 1000;
 
 /**
- * Reads the CPU time of all threads in microseconds, from schedstat. The ticks of other files are too coarse for single requests.
+ * Reads the CPU time of all threads in microseconds, from schedstat. Other files of /proc count in ticks, which are too coarse for
+ * single requests.
  */
 function readCpu(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
@@ -173,7 +176,6 @@ function readCpu(pid: number): number {
   }, 0);
 }
 
-/** Writes leaf and intermediates in PEM. */
 export function pemOf(...certificates: readonly string[]): string {
   return certificates.map(formatPem).join("");
 }

@@ -34,7 +34,7 @@ export function fieldsOf({ malformed }: Shape, { leaf, intermediates }: Pick<Cha
   return { leaf: field(leaf), chain: intermediates.map(field).join(", ") + end };
 }
 
-/** This is below the limit of our listeners, which is Node's default of 16 KiB. */
+/** The limit for the headers of a request. It is below the limit of our listeners, which is Node's default of 16 KiB. */
 const MAX_HEADER_CHARACTERS = 15_000;
 
 function makeHeaders(shape: Shape): Record<string, string> {
@@ -77,7 +77,10 @@ function headersOf(scheme: Shape["scheme"], { hmacs, ed25519s, others }: Shape):
   };
 }
 
-/** Makes a random signature whose number is in range. Another number would be refused without a verification. */
+/**
+ * Makes a random Ed25519 signature whose number S is in the valid range (RFC 8032 §5.1.7). A signature with a larger S would be
+ * refused without a verification.
+ */
 function makeEd25519Signature(): string {
   const octets = randomBytes(64);
   octets[63] = (octets[63] as number) & 0x0f;

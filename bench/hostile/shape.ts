@@ -8,17 +8,20 @@ const GENES = {
   /** The number of intermediates. */
   intermediates: 10,
   /**
-   * The issuers that the intermediates name. `line` is the next intermediate, `same` one name for all, `anchor` one anchor, and
-   * `anchors` a different anchor for each.
+   * The issuer names in the intermediates. With `line`, each names the next intermediate. With `same`, all name the same CA. With
+   * `anchor`, all name one anchor. With `anchors`, each names a different anchor.
    */
   naming: ["line", "same", "anchor", "anchors"],
-  /** The kind of the anchor that is named. */
+  /** The kind of the anchor that the certificates name as issuer. */
   anchor: ["shared", "p256", "p384", "p521", "rsa2048", "rsa4096"],
   /** The index of the anchor among the anchors of this kind. */
   which: 9,
-  /** The signer of the leaf: nobody, the anchor, or a genuine intermediate of the anchor. This intermediate is sent too. */
+  /**
+   * The signer of the leaf: nobody (`forged`), the anchor (`genuine`), or a genuine intermediate of the anchor (`below`), which is
+   * sent too.
+   */
   leaf: ["forged", "genuine", "below"],
-  /** `own` gives certificates of the same name different key identifiers. */
+  /** With `own`, certificates of the same name have different key identifiers. */
   keyIds: ["none", "own"],
   key: ["p256", "p384", "p521", "ed25519", "rsa2048", "rsa4096", "rsa8192", "rsa16384"],
   /** The share of a certificate's free room that each part takes, in percent. */
@@ -27,7 +30,7 @@ const GENES = {
   constraints: 100,
   extensions: 100,
 
-  /** The characters of a subject's values, and their number. */
+  /** The character that fills the values of a subject, and the number of characters in a value. */
   letters: ["a", "ﷺ", "ẞ", "İ", "é", " ", ",", "ꟹ"],
   letterCount: 2000,
   attributes: ["rdns", "multivalued"],
@@ -48,7 +51,7 @@ const GENES = {
   hmacs: 100,
   ed25519s: 4,
   others: 16,
-  /** `all` sends the headers of all schemes at once. */
+  /** With `all`, the headers of all schemes are sent at once. */
   schemes: ["one", "all"],
   bodyKind: ["zeros", "json", "deep", "numbers", "letters", "form", "gzip", "lines"],
   bodyKilobytes: 40,

@@ -39,7 +39,7 @@ const SCHEMES: readonly SignatureSchemeName[] = [
 export interface Authority {
   readonly kind: Shape["anchor"];
   readonly anchor: Identity;
-  /** The anchor certified this intermediate. */
+  /** An intermediate that the anchor certified. */
   readonly intermediate: Identity;
 }
 
@@ -73,7 +73,8 @@ async function makeAuthority(kind: Shape["anchor"], index: number): Promise<Auth
   const CN = kind === "shared" ? "Shared CA" : `CA ${index}`;
   const anchor = await issueCertificate({ subject: [{ O: ["Example"] }, { CN: [CN] }], ca: {}, keyAlgorithm });
   const subject = [{ O: ["Example"] }, { CN: [`${CN}, intermediate`] }];
-  // The keys are slow to verify with. Only the intermediate of the accepted sender has a fast key.
+  // Verification with the keys of intermediates is slow (P-521). Only the intermediate of the accepted sender has a fast key
+  // (P-256).
   const slow = index === SENDERS / 2 ? ALGORITHMS.p256 : ALGORITHMS.p521;
   const intermediate = await issueCertificate({ subject, ca: {}, keyAlgorithm: slow }, anchor);
   return { kind, anchor, intermediate };
@@ -146,7 +147,7 @@ function signEvent(secret: string): World["signed"] {
   };
 }
 
-/** Returns the private key of an identity. It signs certificates that the library of the identity would not make. */
+/** Returns the private key of an identity. It can sign certificates that the library for identities would not make. */
 export function privateKeyOf({ keyPem }: Identity): KeyObject {
   return createPrivateKey(keyPem);
 }

@@ -1,4 +1,5 @@
-// Our middleware on our Node server. With `log`, it prints every line. With `inbox`, it stores events. Otherwise it remembers ids.
+// Our middleware on our Node server. With `log`, it prints every log line. With `inbox`, it stores events. Otherwise it keeps their
+// ids in memory, to refuse replays.
 
 import { Hono } from "hono";
 import { formatLogLine, stampLine } from "../../core/log-line.ts";
@@ -51,7 +52,7 @@ async function openConsole(shown: Inbox): Promise<string> {
   return (await serveConsole(app.fetch, { listener, log() {} })).url;
 }
 
-/** A minimal replay check. */
+/** Remembers the ids of assertions in memory and refuses a repeated one. */
 function acceptInMemory(): AcceptDelivery {
   const seen = new Set<string>();
   return (_, { jti }) => {

@@ -1,4 +1,4 @@
-// The app behind a proxy, on our Node server.
+// Runs the app of answering-app.ts on our Node server. It is the app behind a proxy.
 
 import { serve } from "../../origin/node/server.ts";
 import { announce } from "./announce.ts";

@@ -8,7 +8,7 @@ export interface OriginSettings {
   readonly issuer: string;
   readonly audience: string;
   readonly log?: boolean;
-  /** The location of the inbox. Without it, the server only remembers ids. */
+  /** The location of the inbox. Without an inbox, the server only keeps ids in memory. */
   readonly inbox?: string;
   /** If true, the server also has a console for the inbox, and reports the console's URL after its own. */
   readonly hasConsole?: boolean;

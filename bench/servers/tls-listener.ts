@@ -1,5 +1,5 @@
-// An origin that terminates TLS itself, without an inbox: our listener and our middleware. If `judges` is false, it runs the app of
-// the proxies instead of the middleware.
+// An origin that terminates TLS itself, without an inbox: our listener and our middleware. If `judges` is false, it runs the app
+// that also runs behind the proxies, instead of the middleware.
 
 import { Hono } from "hono";
 import { compilePolicy } from "../../core/policy/compile.ts";
@@ -40,7 +40,8 @@ function judgingApp(): Hono {
     policy: compiled,
     readCertificate: (_, environment) => readTlsPeer(environment),
     crossCheck: crossCheckTlsPeer,
-    // There is no inbox here, because the app behind the proxies has none. Remembering ids would only add garbage collection.
+    // Events are not stored, because the app behind the proxies stores none. Keeping ids in memory would only add garbage
+    // collection.
     accept: () => undefined,
     log,
   });
