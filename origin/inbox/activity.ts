@@ -1,16 +1,16 @@
-// Counts the events that were accepted in each span of time, and finds out whether anything changed. It is for programs and people
-// that watch an inbox. There is no index on the time. So a few rows are read, which show where in the table a span begins.
+// Counts the accepted events in each span of time, and finds out whether an inbox has changed. There is no index on the time, but
+// events are stored in the order of time. So a few sample rows show where in the table a span begins.
 
 import { narrow, SELECT_ENDS, type SequenceRange, selectSamples } from "./events/filter.ts";
 import type { Ask } from "./events/pages.ts";
 import type { Row } from "./events/row.ts";
 import type { Activity, ActivitySpan } from "./inbox.ts";
 
-/** Up to this number of rows, the time of every row is read. */
+/** If the spans have fewer rows than this, the time of every row is read. Otherwise only samples are read. */
 const MAX_READ_ROWS = 10_000;
 
 export interface Spans {
-  /** Unix seconds. */
+  /** The start of the first span in Unix seconds. */
   readonly since: number;
   readonly seconds: number;
   readonly count: number;
@@ -24,7 +24,9 @@ export async function readActivity(ask: Ask, spans: Spans): Promise<Activity> {
   return { spans: toSpans(rows, spans), isExact };
 }
 
-/** Finds the rows of the spans. The range may also have some rows before them. */
+/**
+ * Finds the rows from the start of the first span on. The range may also have some earlier rows. Undefined if no event is stored.
+ */
 export async function findRange(ask: Ask, { since }: Spans): Promise<SequenceRange | undefined> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
@@ -48,10 +50,7 @@ async function countByTime(ask: Ask, { since, seconds, count }: Spans, { first, 
   );
 }
 
-/**
- * Counts without reading the time of every row. A row between two samples counts for the span in which the later sample was
- * accepted.
- */
+/** Counts without reading the time of every row. A row between two samples counts for the span of the earlier sample. */
 async function countByPlace(ask: Ask, { since, seconds, count }: Spans, range: SequenceRange): Promise<Row[]> {
   const samples = await readSamples(ask, range);
   const starts = Array.from({ length: count + 1 }, (_, span) => {
@@ -81,7 +80,10 @@ function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): Activi
   });
 }
 
-/** Selects the newest event, the time at which an event last ended, the first and the last due time, and the newest refusal. */
+/**
+ * Selects the numbers of the newest event and the newest refusal, the time at which an event last became done or dead, and the
+ * earliest and the latest due time.
+ */
 const SELECT_PULSE = `
   SELECT (SELECT max(sequence) FROM event) AS accepted,
     (SELECT max(changed_at) FROM work WHERE due_at IS NULL) AS finished,

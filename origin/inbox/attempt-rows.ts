@@ -1,12 +1,13 @@
-// The records of attempts, for both stores. The row of work holds a running attempt, or the attempt that made the event done. Most
-// events have only this attempt, so it needs no further row. Every other attempt that ended has a row in the table `attempt`.
+// The records of attempts, for both stores. The event's row of the table `work` holds a running attempt, or the attempt that made
+// the event done. Most events have only this attempt, so they need no row in the table `attempt`. Every other attempt that ended
+// has a row there.
 
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
 import { formatReason } from "../dispatch/judge.ts";
 import type { AttemptOutcome, EventAttempt, EventHistory, OperatorAction } from "./attempts.ts";
 import type { Row } from "./events/row.ts";
 
-/** A row of the table `attempt`, without the columns for the event and the place. Times are in Unix milliseconds. */
+/** A row of the table `attempt`, without `sequence` and `place`. Times are in Unix milliseconds. */
 export interface AttemptRow {
   readonly outcome: Exclude<AttemptOutcome, "running"> | `operator ${OperatorAction["action"]}`;
   readonly number?: number;
@@ -17,7 +18,7 @@ export interface AttemptRow {
   readonly dueAt?: number;
 }
 
-/** The columns that follow `sequence` and `place`. */
+/** The columns of the table `attempt`, without `sequence` and `place`. */
 export const ATTEMPT_ROW_COLUMNS = "outcome, number, began_at, ended_at, status, reason, due_at";
 
 /** Returns one value for each of ATTEMPT_ROW_COLUMNS, in the same order. */
@@ -28,23 +29,26 @@ export function attemptColumnsOf({ outcome, number, beganAt, endedAt, status, re
   ] as const; // biome-ignore format: one value a column
 }
 
-/** Returns true if a history of this length has records that are not kept. */
+/** Returns true if an event with this number of records has records that are not kept. */
 export function isLong(recorded: number): boolean {
   return recorded > MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS;
 }
 
 /**
- * Returns the condition that selects records which are not kept, by their place. `recorded` is SQL for the number of all records
- * of the event.
+ * Returns the SQL condition for the records that are not kept. By their `place`, they are between the first and the latest records.
+ * `recorded` is SQL for the number of all records of the event.
  */
 export function isBetween(recorded: string): string {
   return `place > ${MAX_FIRST_ATTEMPTS} AND place <= ${recorded} - ${MAX_LATEST_ATTEMPTS}`;
 }
 
-/** The columns of work that toHistory needs. */
+/** The columns of the table `work` that toHistory needs. */
 export const WORK_HISTORY_COLUMNS = "state, attempts, changed_at, began_at, status, recorded";
 
-/** `work` is the row of WORK_HISTORY_COLUMNS. `rows` are the rows of the table `attempt`, in the order of their places. */
+/**
+ * Returns the history of an event. `work` is the row of WORK_HISTORY_COLUMNS. `rows` are the event's rows of the table `attempt`,
+ * in the order of `place`.
+ */
 export function toHistory(work: Row, rows: readonly Row[]): EventHistory {
   const records = rows.map(toRecord);
   const latest = attemptOfWork(work);
@@ -73,7 +77,7 @@ function toRecord(row: Row): EventAttempt | OperatorAction {
   };
 }
 
-/** Returns the attempt that is recorded in the row of work itself. Undefined if there is none. */
+/** Returns the attempt that is recorded in the row of the table `work`. Undefined if the row has none. */
 function attemptOfWork(work: Row): EventAttempt | undefined {
   const state = work["state"];
   if (work["began_at"] === null || (state !== "done" && state !== "leased")) return undefined;

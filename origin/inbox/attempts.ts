@@ -1,7 +1,7 @@
-// The history of an event: its attempts, and the actions of operators. Also the durations of the attempts of many events.
+// The types for the history of an event, which has its attempts and the actions of operators, and for the durations of attempts.
 
 /**
- * The end of an attempt. `done`, `retry` and `dead` are the outcomes that dispatch stores. `released`: the origin stopped, and the
+ * How an attempt ended. `done`, `retry` and `dead` are the outcomes that dispatch stores. `released`: the origin stopped, and the
  * attempt does not count. `abandoned`: no outcome was stored, because the process ended or lost its lease. `running`: the attempt
  * has not ended yet.
  */
@@ -16,12 +16,12 @@ export interface EventAttempt {
    */
   readonly number: number;
   readonly beganAt: number;
-  /** Undefined while the attempt runs, and if it was abandoned. */
+  /** The time at which the attempt ended. Undefined while the attempt runs, and if it was abandoned. */
   readonly endedAt: number | undefined;
   readonly outcome: AttemptOutcome;
   /** The HTTP status of the response. Undefined if there was none. */
   readonly status: number | undefined;
-  /** The reason of a failure, in one line of limited length. */
+  /** The reason why the attempt failed, in one line of limited length. */
   readonly reason: string | undefined;
   /** The time at which the next attempt was due, if the outcome is `retry`. */
   readonly dueAt: number | undefined;
@@ -42,7 +42,7 @@ export interface EventHistory {
    * are kept.
    */
   readonly records: readonly (EventAttempt | OperatorAction)[];
-  /** The number of records between the first and the latest ones that are not kept. */
+  /** The number of records that are not kept. They were between the first and the latest records. */
   readonly leftOut: number;
 }
 
@@ -52,7 +52,7 @@ export interface EventHistory {
  */
 export const DURATION_LIMITS = {
   attempt: [100, 1_000, 10_000],
-  // The time of acceptance is stored in whole seconds.
+  // The time of acceptance is stored in whole seconds, so limits below two seconds would be inaccurate.
   untilDone: [2_000, 10_000, 60_000],
 } as const;
 
@@ -61,13 +61,13 @@ export interface DurationSpan {
   /** The start of the span in Unix seconds, inclusive. */
   readonly from: number;
   /**
-   * The numbers of ended attempts: below the first of DURATION_LIMITS, then below each further limit, and at the end all longer
-   * attempts.
+   * The number of ended attempts in each range of DURATION_LIMITS: below the first limit, between two limits, and from the last
+   * limit on.
    */
   readonly attempt: readonly number[];
   /**
-   * The numbers of handled events by the time from acceptance until done. Events that wait, are dead or were dropped are not
-   * counted.
+   * The number of handled events in each range of DURATION_LIMITS, by the time from acceptance until done. Events that wait, are
+   * dead or were dropped are not counted.
    */
   readonly untilDone: readonly number[];
 }

@@ -3,7 +3,10 @@
 import type { Row } from "./events/row.ts";
 import type { Backlog } from "./inbox.ts";
 
-/** The largest number of events that are counted. A larger number would be no more useful, and counting it would delay others. */
+/**
+ * The largest number of events that are counted. A larger number would be no more useful, and to count it would delay other
+ * statements.
+ */
 const MAX_COUNTED_EVENTS = 100_000;
 
 export const SELECT_BACKLOG = `

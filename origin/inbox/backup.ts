@@ -1,4 +1,4 @@
-// Makes backups of an inbox of either kind. A backup is one file, and it can be restored into either kind of store.
+// Makes backups of an inbox, and restores them. A backup is one file. Each backup can be restored into SQLite and into PostgreSQL.
 
 import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, lstatSync, mkdtempSync, openSync, renameSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ type SqliteBackup = typeof import("./sqlite/backup.ts");
 
 /**
  * Writes the whole content of an inbox, as of one moment, into a new file. The inbox may be in use. Only the owner can read the
- * file. It appears only when it is complete. It holds bodies in clear text.
+ * file. The file appears only when it is complete. It holds bodies in clear text.
  * @throws ConfigurationError if there is no inbox, or if the file exists
  */
 export async function backupInbox(location: string, file: string): Promise<InboxContents> {
@@ -87,7 +87,8 @@ function removeDraft(draft: string): void {
   try {
     for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(draft + end, { force: true });
   } catch {
-    // If the path goes through a file, the draft does not exist. The error that led here is already reported.
+    // If a part of the path is a file and not a folder, rmSync fails, but then there is no draft. The caller reports the first
+    // error.
   }
 }
 
@@ -96,7 +97,10 @@ function requireNew(file: string): void {
   throw new ConfigurationError("inbox", [`${file} is there already: a backup is a new file, and overwrites nothing`]);
 }
 
-/** Creates the file first. This fails if the file exists, so a file that somebody else has just created is not replaced. */
+/**
+ * Renames the draft to `file`. The file is created first, which fails if it exists. So a file that another program has just created
+ * is not replaced.
+ */
 function publish(draft: string, file: string): void {
   closeSync(openSync(file, "wx", 0o600));
   renameSync(draft, file);
@@ -108,7 +112,7 @@ function publish(draft: string, file: string): void {
   }
 }
 
-/** Describes faults of the file that is written. Faults of the inbox are already described. */
+/** Describes an error of the file that is written. Other errors are errors of the inbox, whose texts are already complete. */
 function describeFault(error: unknown, file: string): Error {
   if ((error as NodeJS.ErrnoException).code === "EEXIST")
     return new Error(`${file} is there already: a backup is a new file, and overwrites nothing`);

@@ -1,5 +1,5 @@
-// Counts the durations of attempts, and the times from acceptance until an event was done, by the hour of acceptance. Stored
-// values are read. If there are many events, only a sample is read, so that it takes a limited time.
+// Counts how long attempts took, and how long it took from acceptance until events were done, by the time of acceptance. If there
+// are many events, only a sample is read, so that the count takes a limited time.
 
 import { findRange, type Spans } from "./activity.ts";
 import { DURATION_LIMITS, type DurationSpan, type Durations } from "./attempts.ts";
@@ -7,7 +7,10 @@ import type { SequenceRange } from "./events/filter.ts";
 import type { Ask } from "./events/pages.ts";
 import type { Row } from "./events/row.ts";
 
-/** The largest number of events in a sample. Each event has only a few records of attempts. */
+/**
+ * The largest number of events in a sample. It also limits the attempts that are read, because each event has only a few records of
+ * attempts.
+ */
 const MAX_SAMPLES = 2_000;
 
 export async function readDurations(ask: Ask, spans: Spans): Promise<Durations> {
@@ -19,8 +22,8 @@ export async function readDurations(ask: Ask, spans: Spans): Promise<Durations> 
 }
 
 /**
- * Counts by kind, span, and place among the limits. Each event of the sample is read once, because SQLite keeps the order of a
- * CROSS JOIN.
+ * Returns SQL that counts durations by kind, by span, and by their place among DURATION_LIMITS. Only the rows of the sample are
+ * read, because SQLite keeps the order of a CROSS JOIN.
  */
 function selectDurations({ since, seconds, count }: Spans, { first, last }: SequenceRange, step: number): string {
   const select = (kind: keyof typeof DURATION_LIMITS, milliseconds: string, source: string, condition: string) => `

@@ -1,5 +1,5 @@
 // Finds what is new in a sender's certificate, compared with what the sender presented before. Remembers which certificates this
-// process has written. It decides nothing about a request.
+// process has written. No request is refused because of this.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import type { CertificateFacts } from "../../core/delivery/delivery.ts";
@@ -8,13 +8,16 @@ import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { Row } from "./events/row.ts";
 import type { FirstSight } from "./inbox.ts";
 
-/** The largest error of last_seen. To keep last_seen exact, every event would need a second write. */
+/**
+ * The time for which the row of a certificate is not written again. So last_seen may be this much too early. An exact last_seen
+ * would cost every event a second write.
+ */
 const LAST_SEEN_SECONDS = 3600;
 
-/** Selects the latest certificates of a sender, with which a new certificate is compared. */
+/** The beginning of a statement. It selects the latest certificates of a sender, to compare a new certificate with them. */
 export const SELECT_KNOWN = "SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate";
 
-/** The name of the sender, and its certificate. */
+/** The name of a sender, and the certificate that it presented. */
 export interface Presented {
   readonly sender: string;
   readonly certificate: CertificateFacts;
@@ -29,7 +32,7 @@ export interface WrittenCertificate {
   readonly firstSights: readonly Sight[];
 }
 
-/** The rows of certificates that this process wrote within the last hour. They need not be written again. */
+/** The certificates whose rows this process wrote within the last hour. These rows need not be written again. */
 export class WrittenCertificates {
   readonly #written = new BoundedCache<string, { readonly id: number; readonly at: number }>(CERTIFICATE_CACHE_ENTRIES);
 
@@ -38,7 +41,7 @@ export class WrittenCertificates {
     return written !== undefined && now - written.at < LAST_SEEN_SECONDS ? written.id : undefined;
   }
 
-  /** Must be called after the commit. */
+  /** Must be called after the commit, because a transaction that is rolled back leaves no row. */
   remember(presented: Presented, id: number, now: number): void {
     this.#written.set(keyOf(presented), { id, at: now });
   }

@@ -1,5 +1,5 @@
-// Lets writes that arrive at the same time share one commit. Otherwise each write would wait for the disk in turn. It does not
-// depend on the database, and it limits how much may wait.
+// Lets writes that arrive at the same time share one commit. Otherwise each write would wait for the disk after the write before
+// it. Limits the writes that wait. Works with any database.
 
 import { Refusal } from "../../core/refusal.ts";
 
@@ -8,7 +8,7 @@ type Settled<Result> = { readonly value: Result } | { readonly error: unknown };
 export interface GroupCommitOptions<Item, Result> {
   /** Commits all items and returns one result for each, in order. If it throws, nothing was changed. */
   readonly commit: (items: readonly Item[]) => readonly Result[] | Promise<readonly Result[]>;
-  /** Returns true if an error is a fault of the database and not of one item. Then every other item would fail too. */
+  /** Returns true if an error is a fault of the database and not of one item. After such an error, no item is tried again alone. */
   readonly isOfTheDatabase: (error: unknown) => boolean;
   /** The number of commits that may run at the same time. Items that arrive meanwhile share the next commit. The default is 1. */
   readonly parallel?: number;
@@ -22,14 +22,14 @@ interface Limits {
 /** The limits of one batch. Many writes share one wait for the disk, but the first write does not wait long. */
 const MAX_BATCH: Limits = { events: 256, bytes: 16 * 1024 * 1024 };
 /**
- * The limits of waiting writes, which are in memory. Beyond them, senders are told to retry. One larger event may wait if no other
- * write waits.
+ * The limits of waiting writes, which are in memory. Beyond these limits, senders are told to retry. One larger event may wait if
+ * no other write waits.
  */
 const MAX_WAITING: Limits = { events: 4096, bytes: 128 * 1024 * 1024 };
 
 /**
- * The largest number of turns of the event loop that a batch collects items. Requests that arrive together are verified one after
- * the other, and this number of turns collects nearly all of them. A single request does not wait.
+ * The largest number of turns of the event loop in which a batch collects items. Requests that arrive together are verified one
+ * after the other, and this number of turns collects nearly all of them. A single request waits for only one turn.
  */
 const MAX_TURNS = 16;
 
@@ -125,7 +125,7 @@ export class GroupCommit<Item, Result> {
     if (this.#waiting.length === 0 && this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** Commits the items. If one item is at fault, the items are committed again one by one, so that the others do not fail. */
+  /** Commits the items. If one item is at fault, the items are committed again one by one, so that the other items do not fail. */
   async #commit(items: readonly Item[]): Promise<readonly Settled<Result>[]> {
     const { commit, isOfTheDatabase } = this.#options;
     try {

@@ -25,15 +25,15 @@ export interface SeenCertificate {
 /** The times at which a sender was accepted, in Unix seconds. */
 export interface SeenSender {
   readonly sender: string;
-  /** The time of the latest event. If that is not among the latest 10,000 events, it may be up to an hour too early. */
+  /** The time of the sender's latest event. It may be up to an hour too early if 10,000 or more newer events are stored. */
   readonly lastSeen: number;
-  /** The number of certificates. Certificates with different intermediates are counted separately. */
+  /** The number of the sender's certificates. The same certificate with other intermediates counts again. */
   readonly certificates: number;
-  /** The time of the sender's first certificate that is still known. Undefined if none is known. */
+  /** The time at which the oldest certificate that is still stored was first presented. Undefined if none is stored. */
   readonly firstCertificate: number | undefined;
 }
 
-/** A certificate, as an event has it. Its bytes are missing only if somebody deleted them from the store. */
+/** The certificate of an event. Its bytes are missing only if somebody deleted them from the store. */
 export type StoredCertificate = Omit<CertificateFacts, "der" | "intermediates"> &
   Partial<Pick<CertificateFacts, "der" | "intermediates">>;
 
@@ -48,7 +48,7 @@ export interface StoredEvent {
   readonly sender: string;
   readonly request: RequestFacts;
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Undefined after retention has deleted it. */
+  /** The body. Undefined after retention has deleted the body. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   readonly contentDigest: string;
   readonly eventKey: string | undefined;
@@ -60,36 +60,36 @@ export interface StoredEvent {
   readonly policyDigest: string;
 }
 
-/** A known sender presented something for the first time. The event was accepted nevertheless. */
+/** Reports that a known sender presented a key, issuer or intermediate for the first time, with an event that was accepted. */
 export interface FirstSight {
   readonly what: "new key" | "new issuer" | "new intermediate";
   readonly sender: string;
   /** The id of the event. */
   readonly id: string;
-  /** What the sender presented before, and the time in Unix seconds since which it presented that. */
+  /** The key, issuer or intermediates that the sender presented before, and the Unix seconds at which `old` was first presented. */
   readonly old: string;
   readonly since: number;
   readonly new: string;
 }
 
 /**
- * The state of an event: `waiting` for its first or next attempt, `leased` to a process that attempts it, or finished: `done` or
- * `dead`.
+ * The state of an event. `waiting`: for its first or next attempt. `leased`: a process attempts it. `done`: it was handled, or an
+ * operator dropped it. `dead`: no attempt follows.
  */
 export type EventState = "waiting" | "leased" | "done" | "dead";
 
-/** The work on an event, which changes after the event was stored. */
+/** The progress of an event. These values change after the event was stored. */
 export interface EventWork {
   readonly state: EventState;
   /** The number of attempts that were started. */
   readonly attempts: number;
   /** Unix milliseconds at which the next attempt may start. */
   readonly dueAt: number;
-  /** The reason why the last attempt failed, or why the event is dead. */
+  /** The reason why the last attempt failed, why the event is dead, or why an operator dropped it. */
   readonly reason: string | undefined;
   /** The time in Unix seconds at which the event became done or dead. Undefined if it is neither. */
   readonly finishedAt: number | undefined;
-  /** True if another event of the sender has the same key, method and target, but other bytes. */
+  /** True if another event of the sender has the same event key, method and target, but a different body. */
   readonly hasConflict: boolean;
   /** The number of times that the same event arrived again. */
   readonly duplicates: number;
@@ -115,20 +115,22 @@ export interface Lease {
  */
 export interface WorkQueue {
   /**
-   * Leases events that are due, the oldest first. Never leases two events with the same sender and order key at the same time.
-   * Never leases an event before the earlier events with its sender and order key are done or dead. An event whose lease has
-   * expired is due again. Returns as many events as have bodies that fit into `maxBytes` together, but at least one.
+   * Leases at most `limit` events that are due, in the order of their due times. Never leases two events with the same sender and
+   * order key at the same time. Never leases an event before the earlier events with its sender and order key are done or dead. An
+   * event whose lease has expired is due again. The bodies fit into `maxBytes` together, but a larger first body is leased alone.
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
-  /** `status` is the HTTP status of the response, for the record of the attempt. The next two methods have it too. */
+  /** `status` is the HTTP status of the response. It is stored in the record of the attempt, also by `retry` and `bury`. */
   complete(lease: Lease, status?: number): Promise<boolean>;
   retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean>;
   /** Makes the event dead. */
   bury(lease: Lease, reason: string, status?: number): Promise<boolean>;
-  /** Gives leases back. Their attempts do not count. Attempts that were begun are recorded. */
+  /** Gives leases back, so that their events are due at once. The attempts do not count, but are recorded if `wasBegun` is true. */
   release(leases: readonly Lease[], options?: { readonly wasBegun: boolean }): Promise<void>;
-  /** Returns the milliseconds until claim may find something, by the store's clock. Undefined if nothing waits. */
+  /**
+   * Returns the milliseconds until an event is due or a lease expires, by the store's clock. Undefined if all events are finished.
+   */
   nextDueIn(): Promise<number | undefined>;
 }
 
@@ -145,11 +147,11 @@ export interface Rerun {
   readonly events: number;
   /** The number of done events that are left out because their bodies are deleted. */
   readonly erased: number;
-  /** The number of done events that are left out because they were dropped, not handled. With ids, none is left out for this. */
+  /** The number of done events left out because an operator dropped them. Zero with `ids`, because then dropped events run too. */
   readonly dropped: number;
 }
 
-/** The number of events of an inbox that are not done. Each state is counted up to 100,000. */
+/** The numbers of events that are not done. At most 100,000 waiting and leased events and 100,000 dead events are counted. */
 export interface Backlog {
   readonly waiting: number;
   readonly leased: number;
@@ -158,13 +160,16 @@ export interface Backlog {
   readonly oldestAcceptedAt: number | undefined;
 }
 
-/** The time for which finished events are kept. Facts are kept longer than bodies. Refused requests are kept as long as bodies. */
+/**
+ * The time for which entries are kept. `bodySeconds` is for the bodies of done events, and for refused requests. `eventSeconds` is
+ * for done and dead events.
+ */
 export interface Retention {
   readonly bodySeconds: number;
   readonly eventSeconds: number;
 }
 
-/** A route as the policy names it. A host has a dot or a port, or it is `localhost`. */
+/** Matches a route as the policy names it: a path, or a host and a path. The host has a dot or a port, or is `localhost`. */
 export const ROUTE_NAME = /^(?:[^/?*#\s]*[.:][^/?*#\s]*|localhost)?\/(?:[^?*#\s]*|(?:[^?*#\s]*\/)?\*)$/;
 
 export interface EventFilter {
@@ -175,15 +180,17 @@ export interface EventFilter {
   readonly until?: number | undefined;
   /** A route as in the policy: a path, or a prefix that ends in `/*`. */
   readonly route?: string | undefined;
-  /** An event key as it is stored, or the text of its only part. */
+  /**
+   * An event key as it is stored, which is a JSON list of texts. If the list has one text, this text alone also selects the event.
+   */
   readonly eventKey?: string | undefined;
   /** If true, only events with a conflict match. */
   readonly hasConflict?: boolean | undefined;
-  /** The largest number of events in the result. The newest events are returned first. */
+  /** The largest number of events in the result. */
   readonly limit: number;
 }
 
-/** The place at which to continue reading many events. */
+/** The range of sequence numbers that is still to be read, both inclusive. */
 export interface EventCursor {
   readonly first: number;
   readonly last: number;
@@ -197,9 +204,9 @@ export interface EventPage {
 
 /** Selects the newest events for a list. Unlike `events`, the search has a time limit, and its result says where to continue. */
 export interface NewestQuery extends EventFilter {
-  /** A whole event id or event key. If no event has it, it is searched as a part of an id or key, in upper or lower case. */
+  /** A whole event id or event key. If no event has this id or key, it is searched inside ids and keys, in upper or lower case. */
   readonly text?: string | undefined;
-  /** The value of `next` from the page before. */
+  /** The value of `next` from the previous page. */
   readonly before?: number | undefined;
 }
 
@@ -212,9 +219,9 @@ export type ListedEvent = Pick<
 
 export interface NewestPage {
   readonly events: readonly ListedEvent[];
-  /** Pass it as `before` to continue. Undefined if there are no older events. */
+  /** The value of `before` for the next page. Undefined if there are no older events. */
   readonly next: number | undefined;
-  /** Set if the search ended before the page was full: the time of the oldest examined event, in Unix seconds. */
+  /** The time of the oldest examined event in Unix seconds, if the search ended before the page was full. Otherwise undefined. */
   readonly searchedTo: number | undefined;
 }
 
@@ -229,14 +236,17 @@ export interface ActivitySpan {
 
 export interface Activity {
   readonly spans: readonly ActivitySpan[];
-  /** False if there are very many events. Then an event near the end of a span may be counted in the next span. */
+  /** False if there are very many events. Then an event near the start of a span may be counted in the span before. */
   readonly isExact: boolean;
 }
 
 export interface InboxReader {
-  /** Returns all certificates with which senders were accepted, or those with this digest, in the order of their first use. */
+  /**
+   * Returns the certificates with which senders were accepted, in the order of first use. With `sha256`, only those with this
+   * digest.
+   */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
-  /** Returns for each of the senders the certificates with which it was accepted last, at most MAX_WATCHED_CERTIFICATES. */
+  /** Returns the certificates of each of these senders, the last used first, at most MAX_WATCHED_CERTIFICATES for one sender. */
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
   /** Returns the event with this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
@@ -250,13 +260,15 @@ export interface InboxReader {
   page(filter: EventFilter, cursor?: EventCursor): Promise<EventPage>;
   /** Returns the newest events that match, for a list in pages. Takes a limited time for any number of events. */
   newest(query: NewestQuery): Promise<NewestPage>;
-  /** Returns the number of events by time: `count` spans of `seconds`. The first span begins at `since` (Unix seconds). */
+  /**
+   * Returns the number of events in each of `count` spans of `seconds` seconds. The first span begins at `since` (Unix seconds).
+   */
   activity(since: number, seconds: number, count: number): Promise<Activity>;
-  /** Returns how long attempts took, and events waited until done, by the same spans. Takes a limited time. */
+  /** Returns how long attempts took, and how long it took until events were done, for the same spans. Takes a limited time. */
   durations(since: number, seconds: number, count: number): Promise<Durations>;
   /**
-   * Returns a text. It differs from the text before if an event was accepted, the work on an event changed, or a request was
-   * refused. Costs a few look-ups in indexes.
+   * Returns a text that changes when an event is accepted, the work on an event changes, or a request is refused. Costs only a few
+   * look-ups in indexes.
    */
   pulse(): Promise<string>;
   /** Returns the senders that were accepted: the senders with a certificate, and the senders of the latest 10,000 events. */
@@ -271,7 +283,7 @@ export interface Inbox extends InboxReader {
   readonly accept: AcceptDelivery;
   /**
    * Works like `accept`, but also leases the event to this process at once, for a response that waits for the handler. If an
-   * earlier event of its order key is not finished yet, the event is only stored, without a lease.
+   * earlier event with the same order key is not finished yet, the event is only stored, without a lease.
    */
   acceptLeased(
     delivery: Delivery,
@@ -280,17 +292,17 @@ export interface Inbox extends InboxReader {
   ): Promise<{ readonly lease: Lease } | Acceptance>;
   readonly work: WorkQueue;
   readonly refusals: RefusalStore;
-  /** Makes a dead or waiting event due before all others. A dead event gets new attempts. False if there is no such event. */
+  /** Makes a dead or waiting event the next to be due. A dead event gets new attempts. Returns false if there is no such event. */
   retryNow(id: string): Promise<boolean>;
   /** Makes a waiting or dead event done without handling it. Returns false if there is no such event. */
   drop(id: string, reason: string): Promise<boolean>;
   /**
-   * Makes done events due again, all of them or none. They get new attempts, and run in order if they have an order key. Events
-   * that are not done are skipped. Rejects if a later event of an order key is being handled. Also rejects if a later event was
-   * handled and is not among the selected events.
+   * Makes done events due again, either all selected events or none. They get new attempts, and run in order if they have an order
+   * key. Events that are not done are skipped. Rejects if a later event with the same order key is being handled, or was handled
+   * and is not selected.
    */
   rerun(options: RerunOptions): Promise<Rerun>;
-  /** Deletes a limited number of entries that are older than the rule allows. Returns the number of changed rows. */
+  /** Deletes a limited number of entries that are older than `retention` allows. Returns the number of changed rows. */
   prune(retention: Retention): Promise<number>;
   /** Returns the number of stored events. */
   count(): Promise<number>;

@@ -1,5 +1,5 @@
-// What both stores do with an arriving event besides writing it: note when it arrived, and after the commit refuse a replay,
-// remember the certificate, report what is new about it, and return the result. Calls no store.
+// The steps of an acceptance that are the same for both stores. Before the write: note the time of arrival. After the commit:
+// refuse a replay, remember the certificate, report what is new about the certificate, and return the result.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -15,9 +15,9 @@ export interface Arrival {
   readonly assertion: AssertionId;
   /** The time of arrival in Unix seconds. */
   readonly now: number;
-  /** Undefined for a sender that needs no certificate. */
+  /** The sender and its certificate. Undefined if the sender needs no certificate. */
   readonly presented: Presented | undefined;
-  /** Undefined if the event must not be leased at once. */
+  /** Undefined if the event is only stored, without a lease. */
   readonly leaseMilliseconds: number | undefined;
 }
 
@@ -52,14 +52,17 @@ export class Intake {
   }
 
   /**
-   * Returns the certificate's row, if this process wrote it within the last hour. Call it inside the transaction, because another
-   * event may have written the row before the transaction began.
+   * Returns the id of the certificate's row, if this process wrote the row within the last hour. Must be called inside the
+   * transaction, because another event may have written the row since this event arrived.
    */
   findWritten({ presented, now }: Arrival): number | undefined {
     return presented && this.#written.find(presented, now);
   }
 
-  /** Must be called after the commit. @throws Refusal `replayed` */
+  /**
+   * Returns the result for the caller, and reports a new certificate. Must be called after the commit.
+   * @throws Refusal `replayed` if the assertion was used before
+   */
   conclude({ delivery, assertion, presented, now }: Arrival, { insertion, lease, certificate }: Stored): Accepted {
     if (insertion.outcome === "replayed") throw new Refusal("replayed", { jti: assertion.jti });
     if (insertion.outcome === "duplicate") return { acceptance: insertion };
@@ -71,7 +74,9 @@ export class Intake {
     return { acceptance, lease };
   }
 
-  /** Errors of the listener are ignored, because the event is stored, and the sender must not send it again. */
+  /**
+   * Calls the listener. Its errors are ignored, because the event is stored: an error would make the sender send the event again.
+   */
   #report(sights: readonly Sight[], { id, sender }: Delivery): void {
     try {
       this.#onNewCertificate(sights.map((sight) => ({ ...sight, sender, id })));

@@ -8,8 +8,8 @@ import { messageOf } from "../../core/failure-chain.ts";
  */
 export const BLOCKED_MILLISECONDS = 60_000;
 /**
- * The token of a postponed event. No lease has this token. It separates events that wait for their order, which may be woken, from
- * events that wait for a retry.
+ * The token of an event that is postponed because an earlier event of its order key is not finished. When the earlier event ends,
+ * only an event with this token becomes due. An event that waits for a retry does not have it.
  */
 export const BLOCKED_TOKEN = "blocked";
 /**
@@ -17,19 +17,19 @@ export const BLOCKED_TOKEN = "blocked";
  * of them may have ended the process that handled all of them.
  */
 export const UNFINISHED_APART_MILLISECONDS = 1_000;
-/** The number of events that one claim reads. */
+/** After this number of examined events, a claim examines no more. */
 export const MAX_LOOKED_AT = 1_000;
 /**
- * The bytes of bodies that one claim reads. The limit makes a claim end in time on a slow network, so that it does not delay
- * acceptances. A larger body is claimed alone.
+ * The largest size in octets of all bodies that one claim reads. The limit makes a claim end in time on a slow network, so that it
+ * does not delay acceptances. A larger body is claimed alone.
  */
 export const MAX_CLAIMED_BYTES = 32 * 1024 * 1024;
 /**
- * The clocks of hosts differ by less than this. If the last change is later than the clock by more than this, the clock was set
- * back.
+ * The clocks of hosts are expected to differ by less than this. If the time of a row's last change is later than now by more than
+ * this, somebody set the clock back.
  */
 export const CLOCK_TOLERANCE_MILLISECONDS = 60_000;
-/** If the wall clock advanced by more than this beyond the monotonic clock, it was set forward. */
+/** If the wall clock advanced more than the monotonic clock by more than this, somebody set the wall clock forward. */
 export const CLOCK_STEP_MILLISECONDS = 2_000;
 
 /** Returns true if the event was attempted at least twice, and its last attempt left no outcome. */

@@ -1,5 +1,5 @@
-// The location of an inbox: a PostgreSQL URL, or the path of a SQLite file. A text that looks like neither is refused. It is never
-// shown, because it may hold a password.
+// The location of an inbox: a PostgreSQL URL, or the path of a SQLite file. A text that looks like neither is refused. No message
+// quotes the refused text, because it may hold a password.
 
 import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -12,8 +12,8 @@ export function isPostgresUrl(location: string): boolean {
 }
 
 /**
- * Matches scheme, user and password, host and port, database, and options. The parts after the host may contain nothing that looks
- * like a password without percent-encoding.
+ * Matches scheme, user and password, host and port, database, and options. Only the options may contain `/`, `?`, `#` or `@`. In a
+ * password these characters must be percent-encoded.
  */
 const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?[^@#]*)?$/i;
 
@@ -32,7 +32,10 @@ const NO_PATHS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^[^/\\]*:[^/\\]*@|^\/\/[^/]*@/, "is a URL without its scheme"],
 ];
 
-/** @throws ConfigurationError whose message quotes nothing of the location */
+/**
+ * Checks that the location is a PostgreSQL URL or can be the path of a file.
+ * @throws ConfigurationError; its message quotes nothing of the location, which may hold a password
+ */
 export function requireLocation(location: string): void {
   if (isPostgresUrl(location)) requireWellFormed(location);
   const what = isPostgresUrl(location) ? undefined : whyNoPath(location);
@@ -46,7 +49,7 @@ function whyNoPath(location: string): string | undefined {
   return NO_PATHS.find(([pattern]) => pattern.test(location))?.[1];
 }
 
-/** @throws ConfigurationError if it is not clear where the password in the URL ends; the message quotes nothing of the URL */
+/** Checks that it is clear where the password in the URL ends. @throws ConfigurationError; its message quotes nothing of the URL */
 function requireWellFormed(location: string): void {
   try {
     if (POSTGRES_URL.test(location) && decodeURIComponent(new URL(location).password) !== undefined) return;
@@ -70,7 +73,9 @@ export function hasPassword(location: string): boolean {
   return password !== "" || searchParams?.has("password") === true;
 }
 
-/** Returns the default folder for other files of the same origin: the folder of the inbox file, or the current folder. */
+/**
+ * Returns the default folder for other files of the same origin: the folder of the inbox file. For a database, the current folder.
+ */
 export function folderOfInbox(location: string): string {
   return isPostgresUrl(location) ? "." : dirname(location);
 }

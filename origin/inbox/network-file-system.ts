@@ -4,7 +4,7 @@
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** The names by Linux's numbers for file systems (linux/magic.h and the drivers). */
+/** The names of network file systems, by the numbers that Linux gives them (linux/magic.h and the drivers). */
 const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],
@@ -28,14 +28,16 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
 ]);
 const FUSE = 0x65735546;
 
-/** Returns the name of the network file system. Undefined for any other file system. `type` is from statfs. */
+/** Returns the name of a network file system. Undefined for any other file system. `type` is the number from statfs. */
 export function nameNetwork(type: number): string | undefined {
   // Some systems return the type as a signed number.
   return NETWORK.get(type >>> 0);
 }
 
 /**
- * Returns a notice for the operator, or undefined. It works only on Linux, because elsewhere the numbers have no fixed meaning.
+ * Checks that the file is on a disk of this machine. Returns a notice for the operator if this is doubtful, or if
+ * `allowNetworkFileSystem` permits another disk. Only Linux is checked, because elsewhere the numbers of file systems have no fixed
+ * meaning.
  * @throws Error if the file is, or would be created, on a network file system
  */
 export function requireLocalDisk(file: string, { allowNetworkFileSystem = false } = {}): string | undefined {
@@ -59,7 +61,7 @@ function typeOf(file: string): number | undefined {
   try {
     return statfsSync(place).type;
   } catch {
-    // A file that cannot be opened is reported later, when it is opened.
+    // If the file cannot be reached, the error is reported later, when the file is opened.
     return undefined;
   }
 }

@@ -11,8 +11,8 @@ import type { InboxOptions } from "./options.ts";
  * Opens or creates the inbox at `location`. The location is the path of a SQLite file, or
  * `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which needs the package `pg`. An inbox of an older version is upgraded. The inbox
  * is not encrypted, and nothing is deleted from it except by `prune`.
- * @throws ConfigurationError if it is not an inbox, is of a newer version or from before the first release, or cannot be opened;
- * the message holds no password
+ * @throws ConfigurationError if the location holds something else, if its inbox is of a newer version or from before the first
+ * release, or if the inbox cannot be opened; the message holds no password
  */
 export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
   return await open(location, async () => {
@@ -25,7 +25,7 @@ export async function openInbox(location: string, options: InboxOptions = {}): P
   });
 }
 
-/** Opens an inbox for reading, while others write to it. @throws ConfigurationError if it is not an inbox of this version */
+/** Opens an inbox for reading, while others write to it. @throws ConfigurationError if there is no inbox of this version */
 export async function openInboxReader(location: string): Promise<InboxReader> {
   return await open(location, async () => {
     if (isPostgresUrl(location)) {
@@ -62,12 +62,11 @@ export async function requireSqlite<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The driver is loaded only when it is needed, so that an origin with a SQLite file works without it. */
+/** The driver is loaded only when it is needed, so that an origin with a SQLite file works without the driver. */
 function importPostgres() {
   return loadOptional("inbox", ["pg"], () => import("./postgres/inbox.ts"));
 }
 
-/** Loads the whole module, for backups. */
 export function importPostgresBackup() {
   return loadOptional("inbox", ["pg"], () => import("./postgres/backup.ts"));
 }

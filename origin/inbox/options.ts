@@ -1,4 +1,4 @@
-// The options with which each of the two stores is opened, and the size of an event.
+// The options for opening an inbox in either store, and the approximate size of an event in memory.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { FirstSight } from "./inbox.ts";
@@ -6,8 +6,8 @@ import type { FirstSight } from "./inbox.ts";
 /** Options of an inbox, besides its location. */
 export interface InboxOptions {
   /**
-   * Returns Unix milliseconds. The default is the system clock. For PostgreSQL it is the clock of the server, which several
-   * origins share.
+   * Returns Unix milliseconds. The default is the system clock, or for PostgreSQL the clock of the server, because several origins
+   * share the server.
    */
   readonly clock?: () => number;
   /**
@@ -15,24 +15,24 @@ export interface InboxOptions {
    */
   readonly monotonic?: () => number;
   /**
-   * Called after the commit if a sender was accepted with a certificate that it had not presented before. It is called only in the
-   * process that wrote the certificate. The list is empty if the sender itself is new, or if key, issuer and intermediates are all
-   * known.
+   * Called after the commit if a sender was accepted with a certificate that it had not presented before. Only the process that
+   * stored the certificate calls this function. `firstSights` is empty if the sender itself is new, or if the key, the issuer and
+   * all intermediates are known.
    */
   readonly onNewCertificate?: (firstSights: readonly FirstSight[]) => void;
   /**
-   * Permits a file on a network file system (NFS, SMB and similar ones). Without it, such a file is refused, because SQLite can
-   * lose or damage it there. The default is false.
+   * Permits a file on a network file system (NFS, SMB and similar ones), where SQLite can lose or damage it. The default is false:
+   * such a file is refused.
    */
   readonly allowNetworkFileSystem?: boolean;
   /**
-   * Called at the start with what an operator should know of the location: that others could read the file, that the connection is
-   * not protected, or that it goes through a connection pooler.
+   * Called with each notice for the operator when the inbox is opened: others could read the file, the file is on a network file
+   * system, the connection is not protected, or the connection goes through a connection pooler.
    */
   readonly onNotice?: (text: string) => void;
 }
 
-/** Approximate size of an event in memory without its body. */
+/** The approximate size in octets of an event in memory, without its body. */
 const EVENT_BYTES = 4096;
 
 export function byteSizeOf({ body }: Delivery): number {

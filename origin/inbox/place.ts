@@ -1,11 +1,11 @@
-// Adds the location of the inbox to its errors. The errors are shown in a log line or on a terminal, and nothing else there shows
-// the location.
+// Adds the location of the inbox to the errors of its methods. Otherwise a log line or a terminal that shows such an error would
+// not say which inbox it is about.
 
 import { Refusal } from "../../core/refusal.ts";
 
 /**
- * Returns the same store, but its methods reject with the text of `describe`. A Refusal is not changed, because it has a code and
- * its cause already names the location. The new errors have no `cause`, because a cause could hold a password.
+ * Returns a proxy of the store. Its methods reject with an Error that has the text of `describe`. A Refusal is not changed, because
+ * it has a code and its cause already names the location. The new errors have no `cause`, because a cause could hold a password.
  */
 export function namingPlace<T extends object>(store: T, describe: (error: unknown) => string): T {
   const members = new Map<PropertyKey, unknown>();

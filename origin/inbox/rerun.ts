@@ -1,13 +1,13 @@
-// Runs done events again. It has the SQL for both stores, which runs within one transaction. Events of one order key were handled
-// in order, so a rerun must end with the latest of them. Therefore an event is run again only together with all later done events
-// of its order key.
+// The SQL that makes done events due again, for both stores, in one transaction. Events with the same order key are handled in
+// order, so the latest of them must also be handled last in a rerun. Therefore an event runs again only together with all later
+// done events of its order key.
 
 import { isBetween } from "./attempt-rows.ts";
 import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./events/filter.ts";
 import type { Row } from "./events/row.ts";
 import type { EventFilter, Rerun, RerunOptions } from "./inbox.ts";
 
-/** A limit is needed because other writes wait for the transaction. */
+/** The largest number of events that run again in one transaction. It is limited because other writes wait for the transaction. */
 export const MAX_RERUN_EVENTS = 100_000;
 
 export const RERUN_REASON = "run again by the operator";
@@ -17,7 +17,7 @@ export type RerunSteps = Generator<Statement, Rerun, readonly Row[]>;
 
 /**
  * Yields the statements of one transaction, in order. `now` is in Unix milliseconds.
- * @throws Error if there are too many events, or if the order would be broken
+ * @throws Error if there are more than MAX_RERUN_EVENTS, or if events of one order key would run out of order
  */
 export function* rerunSteps(
   { ids, filter, isTrial }: RerunOptions,
@@ -42,14 +42,17 @@ function plain(text: string): Statement {
   return { text, values: [] };
 }
 
-/** Returns the statement that creates the table for selectChosen. The table is dropped with the transaction. */
+/**
+ * Returns the statement that creates the table for selectChosen. PostgreSQL drops the table at the commit. For SQLite, rerunSqlite
+ * drops it.
+ */
 function chosenTable(sign: ParameterSign): string {
   return `CREATE TEMPORARY TABLE chosen (
     sequence bigint PRIMARY KEY, sender text NOT NULL, order_key text, has_body integer NOT NULL, was_handled integer NOT NULL
   ) ${sign === "$" ? "ON COMMIT DROP" : ""}`;
 }
 
-/** Selects the done events of a filter, or the done event with one id. */
+/** Returns the statement that adds the done events of a filter, or the done event with one id, to the table `chosen`. */
 function selectChosen(which: EventFilter | string, range: SequenceRange | undefined, sign: ParameterSign): Statement {
   const values: (string | number)[] = [];
   const conditions =
@@ -60,7 +63,7 @@ function selectChosen(which: EventFilter | string, range: SequenceRange | undefi
     typeof which === "string" || which.eventKey !== undefined ? "event CROSS JOIN work" : "work CROSS JOIN event";
   const number = (condition: string) => `CASE WHEN ${condition} THEN 1 ELSE 0 END`;
   return {
-    // An event that the operator dropped was never handled. Only such a done event has a reason.
+    // A done event has a reason only if an operator dropped it. Such an event was never handled.
     text: `
       INSERT INTO chosen SELECT work.sequence, work.sender, work.order_key,
         ${number(sign === "$" ? "work.has_body" : "work.has_body = 1")}, ${number("work.reason IS NULL")}
@@ -89,8 +92,8 @@ function leaveOut({ byId }: { readonly byId: boolean }): string {
 }
 
 /**
- * Finds the first later event of an order key that was handled, or is being handled, and is not among the events to run again.
- * `now` is in Unix milliseconds.
+ * Returns SQL that finds a later event with the order key of a chosen event, if this later event is being handled, or was handled
+ * and is not chosen. `now` is in Unix milliseconds.
  */
 function selectOvertaken(now: number): string {
   return `
@@ -105,10 +108,10 @@ function selectOvertaken(now: number): string {
 }
 
 const CHOSEN = "work.state = 'done' AND work.sequence IN (SELECT sequence FROM chosen)";
-/** Counts the records that move from the row of work to the table of attempts: one, if the row of work has an attempt. */
+/** The number of records that RECORD_ENDS makes for an event: 1 if its row of the table `work` holds an attempt, otherwise 0. */
 const ITS_ATTEMPT = "CASE WHEN work.began_at IS NULL THEN 0 ELSE 1 END";
 
-/** Copies the record of the attempt that made the event done from the row of work to the table of attempts. */
+/** Copies the record of the attempt that made the event done from the table `work` to the table `attempt`. */
 const RECORD_ENDS = `
   INSERT INTO attempt (sequence, place, outcome, number, began_at, ended_at, status)
   SELECT work.sequence, work.recorded + 1, 'done', work.attempts, work.began_at, work.changed_at, work.status

@@ -1,20 +1,21 @@
-// Says how long an inbox keeps finished events, and has the timer that deletes them.
+// Defines how long an inbox keeps finished events, and starts the timer that deletes them.
 
 import { MAX_DELIVERY_AGE_SECONDS, MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
 import { LATEST_FIRST } from "./events/row.ts";
 import type { Inbox, Retention } from "./inbox.ts";
 
-/** The limits of rows and bytes in one step, because acceptances wait while a step runs. */
+/** The largest numbers of rows and bytes that one step deletes. They are limited because acceptances wait while a step runs. */
 export const MAX_ERASED_EVENTS = 100;
 export const MAX_ERASED_BYTES = 8 * 1024 * 1024;
 
 const DAY_SECONDS = 86_400;
 
 /**
- * Selects certificates whose events are all deleted, of senders that have more certificates than are watched. They are found by
- * time, because an index of certificates in the table of events would cost every event a write. A margin of one day is enough:
- * last_seen is at most an hour late, and the clocks of origins do not differ by a day.
- * @param before the parameter that holds the time of the oldest event
+ * Selects certificates whose events are all deleted, of senders with more than MAX_WATCHED_CERTIFICATES certificates: those that
+ * were last seen more than a day before the oldest event. They are not searched among the events, because an index for this search
+ * would cost every event a write. The day is needed because last_seen may be an hour too early, and the clocks of origins may
+ * differ.
+ * @param before SQL for the time of the oldest event
  */
 export function oldCertificates(before: string): string {
   return `
@@ -26,11 +27,11 @@ export function oldCertificates(before: string): string {
     LIMIT ${MAX_ERASED_EVENTS}`;
 }
 /**
- * The time for which the id of a replay or duplicate is kept. Its assertion expires after 60 s. A day is enough even if clocks
- * differ or are set.
+ * The time for which the id (jti) of a used assertion is kept after the assertion expired, so that a replay is detected. An
+ * assertion expires after 60 s. A day is enough even if clocks differ or are set.
  */
 export const REPEATED_SECONDS = DAY_SECONDS;
-/** The time after its acceptance in which an edge's queue may deliver an event again. */
+/** The time after the acceptance of an event in which an edge's queue may deliver the event again. Its id is kept for this time. */
 export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
 
 /**
@@ -39,12 +40,12 @@ export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
  */
 export const DEFAULT_RETENTION: Retention = { bodySeconds: 30 * DAY_SECONDS, eventSeconds: 365 * DAY_SECONDS };
 
-/** The pause between two steps. While there is much to delete, it leaves most of the time to acceptances. */
+/** The pause between two steps. The pause leaves most of the time to acceptances while there is much to delete. */
 const BETWEEN_STEPS_MILLISECONDS = 50;
 const BETWEEN_ROUNDS_MILLISECONDS = 60_000;
 
 /**
- * Deletes until nothing is older than the rule allows, and checks again every minute. The timer does not keep the process alive.
+ * Deletes until nothing is older than `retention` allows, and checks again every minute. The timer does not keep the process alive.
  * Returns a function that stops the timer.
  */
 export function startRetention(

@@ -1,4 +1,5 @@
-// The version of an inbox's tables, for both stores. Each store has a list of steps that are run in order.
+// The version of an inbox's tables, for both stores. Each store has a list of SQL steps that are run in order. The version says
+// which of the steps an inbox has.
 
 /** The version after the first step. Lower versions belong to programs that were never released and had other tables. */
 export const FIRST_VERSION = 10;
@@ -15,7 +16,7 @@ export function missingSteps(steps: readonly string[], version: number): readonl
 
 /**
  * Checks that this program knows the schema version of the inbox at the location `name`.
- * @throws Error if the version is higher than the last step makes, or from before the first release
+ * @throws Error if the version is higher than after all steps, or from before the first release
  */
 export function requireKnown(version: number, steps: readonly string[], name: string): void {
   if (version > versionAfter(steps)) {
@@ -30,7 +31,10 @@ export function requireKnown(version: number, steps: readonly string[], name: st
   }
 }
 
-/** Is called by readers, which run no step. @throws Error if a step is missing, and in the cases of requireKnown */
+/**
+ * Checks that no step is missing. It is for readers, which run no step.
+ * @throws Error if a step is missing, and in the cases of requireKnown
+ */
 export function requireNewest(version: number, steps: readonly string[], name: string): void {
   requireKnown(version, steps, name);
   if (missingSteps(steps, version).length === 0) return;

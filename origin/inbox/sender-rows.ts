@@ -3,7 +3,10 @@
 import type { Row } from "./events/row.ts";
 import type { SeenSender } from "./inbox.ts";
 
-/** The limit of events that are read. There is no index from a sender to its events, because it would cost every event a write. */
+/**
+ * The number of latest events that are searched for senders. The search is limited because there is no index of events by sender,
+ * which would cost every event a write.
+ */
 const MAX_EVENTS_READ = 10_000;
 
 export const SELECT_SENDERS = `

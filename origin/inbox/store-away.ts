@@ -1,4 +1,4 @@
-// Recognises a database that cannot be reached now, but may be reachable later. The database or its network may be starting.
+// Recognises that a database cannot be reached now, but perhaps later, for example because it or its network is starting.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 
@@ -7,13 +7,13 @@ export class StoreAway extends ConfigurationError {}
 /** Codes of the operating system, and codes of a PostgreSQL server that starts, ends, or has no connection left. */
 const AWAY =
   /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN|E(?:HOST|NET)UNREACH|ETIMEDOUT|08...|53300|57P0[1-3])$/;
-/** Messages of the driver that have no code. */
+/** The messages of the driver's errors that have no code. */
 const AWAY_TEXT = /^(?:timeout expired|Connection terminated)/;
 
-/** Returns true if an error of the driver may disappear without a change. */
+/** Returns true if the same call may succeed later without any change, for example because the database has then started. */
 export function isAway(error: unknown): boolean {
   const { code, message, errors } = error as { code?: unknown; message?: unknown; errors?: readonly unknown[] };
-  // If a name has several addresses, each address has its own error.
+  // If a host name has several addresses, each address has its own error.
   if (errors !== undefined && errors.length > 0) return errors.every(isAway);
   return typeof code === "string" ? AWAY.test(code) : AWAY_TEXT.test(String(message));
 }

@@ -1,4 +1,4 @@
-// The tables of an inbox. They are everything that a backup holds, and everything that is copied from one store to the other.
+// The tables of an inbox. A backup holds exactly these tables, and a restore copies them from one store to the other.
 
 /** The values of a row by column, as SQLite stores them: numbers, texts, bytes or null. */
 export type TableRow = Readonly<Record<string, string | number | Uint8Array | null>>;
@@ -8,11 +8,11 @@ export interface Table {
   /** The columns by which the rows are ordered. */
   readonly key: string;
   readonly columns: readonly string[];
-  /** The columns with numbers. PostgreSQL's driver returns a bigint as text. */
+  /** The columns with numbers. They are converted, because PostgreSQL's driver returns a bigint as text. */
   readonly integers: ReadonlySet<string>;
-  /** The columns with booleans. SQLite stores them as 0 and 1. */
+  /** The columns with booleans. They are converted, because SQLite stores them as 0 and 1. */
   readonly booleans: ReadonlySet<string>;
-  /** The column that the store itself numbers. */
+  /** The column whose values the store counts up. Undefined if there is none. */
   readonly counted: string | undefined;
 }
 
@@ -29,7 +29,10 @@ function table(name: string, key: string, columns: string, counted?: string): Ta
   };
 }
 
-/** `work` comes after `event`, because in a SQLite file a trigger makes a row of work for each event. */
+/**
+ * `work` comes after `event`. In a SQLite file a trigger makes a row of `work` for each event, and the rows of the backup replace
+ * these rows.
+ */
 export const TABLES: readonly Table[] = [
   table(
     "certificate",

@@ -1,4 +1,4 @@
-// Converts one event to the values of its row, for both stores. Also has the type for the result of storing it.
+// Converts an event to the values of its row, for both stores. Also has the type for the result of an insert.
 
 import type { Delivery } from "../../../core/delivery/delivery.ts";
 import type { Acceptance, AssertionId } from "../../accept.ts";
@@ -8,14 +8,14 @@ export type Insertion =
   | Extract<Acceptance, { outcome: "duplicate" }>
   | (Extract<Acceptance, { outcome: "stored" }> & { readonly sequence: number });
 
-/** The columns of the INSERT of both stores. */
+/** The columns that both stores set when they insert an event. */
 export const EVENT_ROW_COLUMNS = `id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body,
   content_digest, event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key, assertion_expires`;
 
 /** Returns one value for each of EVENT_ROW_COLUMNS, in the same order. `now` is in Unix seconds. */
 export function columnsOf(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null) {
   const { id, sender, request, headers, body, contentDigest, eventKey, orderKey, policyDigest } = delivery;
-  // The bytes are left out here, because they are in the row of the certificate.
+  // The bytes of the certificates are left out, because they are in the table `certificate`.
   const { der, intermediates, ...certificate } = delivery.certificate ?? {};
   return [
     id, assertion.issuer, assertion.jti, now, sender, request.method, request.target, request.contentType,

@@ -1,5 +1,5 @@
-// Builds the SQL of an event filter, for both stores. There is no index on the time. Events are stored in the order of time, so a
-// few samples of the table show the rows between which a time lies.
+// Builds the SQL of an event filter, for both stores. There is no index on the time, but events are stored in the order of time. So
+// a few sample rows show in which part of the table a time lies.
 
 import type { EventFilter } from "../inbox.ts";
 import { EVENT_COLUMNS } from "./row.ts";
@@ -25,13 +25,13 @@ export const SELECT_ENDS =
 
 const SAMPLES = 1_000;
 
-/** A place in the order of rows, and the time at which the event at this place was accepted. */
+/** A sequence number, and the time at which the first event from this number on was accepted. */
 interface Sample {
   readonly at: number;
   readonly acceptedAt: number;
 }
 
-/** Selects SAMPLES rows at equal distances. */
+/** Selects about SAMPLES rows at equal distances. */
 export function selectSamples({ first, last }: SequenceRange): string {
   const step = Math.max(1, Math.ceil((last - first) / SAMPLES));
   return `
@@ -43,9 +43,9 @@ export function selectSamples({ first, last }: SequenceRange): string {
 }
 
 /**
- * Returns the range of rows to search for events from `since` to `until`. If somebody changed the clock, the times are not in the
- * order of the rows. So the range is wider than the samples require: it begins at the last sample before `since`, and ends at the
- * first sample after `until`.
+ * Returns the range of rows to search for events from `since` to `until`. If somebody changed the clock, times are not in the order
+ * of rows. So the range begins at the sample with the latest time of those before `since`, and ends at the sample with the earliest
+ * time of those after `until`.
  */
 export function narrow({ since, until }: EventFilter, samples: readonly Sample[], ends: SequenceRange): SequenceRange {
   const late = since === undefined ? 0 : samples.findIndex(({ acceptedAt }) => acceptedAt >= since);
@@ -72,8 +72,8 @@ export function selectEvents(
   const values: (string | number)[] = [];
   const conditions = conditionsOf(filter, range, sign, values);
   values.push(filter.limit);
-  // SQLite keeps the order of a CROSS JOIN. An event key is looked up in the index of the table event. Any other filter scans the
-  // table work, which has short rows.
+  // SQLite reads the first table of a CROSS JOIN first. For an event key, this is the table event, which has an index of event
+  // keys. For any other filter, it is the table work, which has short rows.
   const tables = filter.eventKey === undefined ? "work CROSS JOIN event" : "event CROSS JOIN work";
   return {
     text: `
@@ -131,8 +131,8 @@ const SENDERS_WITH_KEYS = `
   ) SELECT sender FROM keyed WHERE sender IS NOT NULL`;
 
 /**
- * Matches an event whose id or event key contains this text. If `isWhole`, the id or key must be equal to the text, so the indexes
- * find it.
+ * Returns SQL for the events whose id or event key contains this text. If `isWhole`, the id or key must be equal to the text, so
+ * the indexes find it.
  */
 export function hasText(
   text: string,
@@ -154,14 +154,14 @@ export function hasText(
     SELECT sequence FROM event WHERE event.id = ${parameter(text)} UNION SELECT sequence FROM event WHERE ${keyed})`;
 }
 
-/** Matches an event key that is stored as this text, or whose only part is this text. */
+/** Returns SQL for the events whose event key is stored as this text, or has this text as its only part. */
 function hasKey(
   eventKey: string,
   sender: string | undefined,
   { sign, parameter }: { readonly sign: ParameterSign; readonly parameter: (value: string) => string },
 ): string[] {
   const keys = `event.event_key IN (${parameter(eventKey)}, ${parameter(JSON.stringify([eventKey]))})`;
-  // PostgreSQL's planner expects many rows from a subquery, but not from an array.
+  // PostgreSQL gets the senders as an array, because its planner expects many rows from a subquery, but few from an array.
   const any = sign === "$" ? `= ANY (ARRAY(${SENDERS_WITH_KEYS}))` : `IN (${SENDERS_WITH_KEYS})`;
   return [`event.sender ${sender === undefined ? any : `= ${parameter(sender)}`}`, keys];
 }

@@ -1,5 +1,5 @@
-// Lists the newest events in pages. Most filters have no index. So a page reads a limited number of rows at a time, and ends its
-// search after a limited time, because other requests wait for a SQLite file meanwhile.
+// Lists the newest events in pages. Most filters have no index, so a search may have to read many rows. It reads a limited number
+// of rows at a time and ends after a limited time, because other requests wait while a SQLite file is read.
 
 import { setImmediate } from "node:timers/promises";
 import type { NewestPage, NewestQuery } from "../inbox.ts";
@@ -18,7 +18,7 @@ export async function readNewest(ask: Ask, sign: ParameterSign, query: NewestQue
   const isUnfinished = isOfUnfinished(query) && (await areFewUnfinished(ask));
   const select = (range: SequenceRange, limit: number) =>
     ask(...statementOf({ query: { ...query, limit }, range, sign, isWhole, isUnfinished }));
-  // An index finds the events of these queries at once.
+  // An index finds the events of these queries at once, so one statement searches all rows.
   const isIndexed = isWhole || isUnfinished || isOnlyDead(query);
   const { rows, searched } = await search(select, ends, query.limit + 1, isIndexed ? Number.POSITIVE_INFINITY : WINDOW);
   const events = rows.slice(0, query.limit).map(toShownEvent);
@@ -37,7 +37,10 @@ async function findEnds(ask: Ask, query: NewestQuery): Promise<SequenceRange> {
   return { first: ends.first, last: Math.min(ends.last, (query.before ?? Number.POSITIVE_INFINITY) - 1) };
 }
 
-/** Reads from the newest row down, until `limit` rows are found. Every row from the sequence `searched` on has been examined. */
+/**
+ * Searches from the newest row down, until `limit` rows are found or the time is over. In the result, `searched` is the sequence of
+ * the oldest row that was examined.
+ */
 async function search<R>(
   select: (range: SequenceRange, limit: number) => Promise<readonly R[]>,
   { first, last }: SequenceRange,
@@ -75,7 +78,7 @@ function statementOf({
   const values: (string | number)[] = [];
   const conditions = conditionsOf(query, range, sign, values);
   if (query.text !== undefined) conditions.push(hasText(query.text, { isWhole, sign, values }));
-  // Without this condition, a database may read all rows in the order of their sequence.
+  // Without this condition, a database may read all rows in the order of their sequence, and not only the unfinished events.
   if (isUnfinished) conditions.push("work.sequence IN (SELECT sequence FROM work WHERE due_at IS NOT NULL)");
   const tables = isWhole || query.eventKey !== undefined ? "event CROSS JOIN work" : "work CROSS JOIN event";
   return [

@@ -17,7 +17,7 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** Runs a statement on the store and returns its rows. */
 export type Ask = (text: string, values: readonly Value[]) => Promise<readonly Row[]>;
 
-/** Returns the range of rows in which the times of the filter lie. Undefined if nothing is stored. */
+/** Returns the range of rows that may match the times of the filter. Undefined if no event is stored. */
 async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange | undefined> {
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
@@ -37,7 +37,7 @@ export async function findTimeRange(ask: Ask, filter: EventFilter | undefined): 
   return await findRange(ask, filter);
 }
 
-/** Returns the events, the newest first. */
+/** Returns the events that match, the newest first, without their bodies. */
 export async function listEvents(ask: Ask, sign: ParameterSign, filter: EventFilter) {
   const range = await findTimeRange(ask, filter);
   const { text, values } = selectEvents(filter, range, { sign, order: "newest first" });
@@ -66,7 +66,9 @@ export async function readPage(
   return { events, next };
 }
 
-/** Returns how many of the events fit into a page. It is at least one. */
+/**
+ * Returns how many events, with bodies of these sizes, fit into a page. If the first body is too large, it has a page of its own.
+ */
 function fitting(sizes: readonly number[]): number {
   let bytes = 0;
   const most = sizes.findIndex((size, index) => {

@@ -12,7 +12,7 @@ export const EVENT_COLUMNS = `
   event.relied_on_edge, event.policy_digest, seen.der, seen.intermediates,
   work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates, work.reruns`;
 /**
- * The columns for toShownEvent, including `body_bytes`. They need only the beginning of an event's row, so the rest is not read.
+ * The columns for toShownEvent, including `body_bytes`. Columns that may be large are left out, so that a list does not read them.
  */
 export const SHOWN_COLUMNS = `
   event.sequence, event.id, event.accepted_at, event.sender, event.method, event.target, event.content_type, event.event_key,
@@ -25,7 +25,7 @@ export const EVENT_TABLES = `
 export const CERTIFICATE_COLUMNS =
   "sender, subject, issuer, sha256, spki_sha256, not_after, der, intermediates, first_seen, last_seen";
 
-/** The order and the limit for the rows of one sender in the table of certificates. */
+/** The order and the limit for the certificates of one sender: the certificates that were seen last come first. */
 export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHED_CERTIFICATES}`;
 
 /** Converts a row of EVENT_COLUMNS with `body_bytes`. */
@@ -43,7 +43,10 @@ export function toShownEvent(row: Row): ListedEvent {
   };
 }
 
-/** Returns the facts even if the row is damaged. A list must show such a row, and the row must not hide the others. */
+/**
+ * Returns the facts of an event. If its row is damaged, the facts that cannot be read are empty, so that a list shows this event
+ * and the others.
+ */
 function toReadableFacts(row: Row): Omit<StoredEvent, "body"> {
   try {
     return toFacts(row);
@@ -71,7 +74,7 @@ export function toCertificate(row: Row): SeenCertificate {
   };
 }
 
-/** Returns the facts that have columns of their own. */
+/** Returns the facts that are not stored as JSON. They can be read even if the row is damaged. */
 function toKnownFacts(row: Row) {
   const text = (column: string) => String(row[column]);
   return {

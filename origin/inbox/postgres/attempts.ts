@@ -1,4 +1,4 @@
-// Records attempts in PostgreSQL, in the statement that changes the row of work.
+// Records attempts in PostgreSQL, in the statement that changes the row of the table `work`.
 
 import {
   ATTEMPT_ROW_COLUMNS,
@@ -12,14 +12,14 @@ import type { EventHistory } from "../attempts.ts";
 import type { Row } from "../events/row.ts";
 import type { Client, Queryable } from "./pool.ts";
 
-/** Assignments that every recorded change must have. */
+/** The assignments that every UPDATE for `recording` must have. */
 export const RECORDED = "token = NULL, began_at = NULL, recorded = recorded + 1";
 
 const TYPES = ["text", "integer", "bigint", "bigint", "integer", "text", "bigint"];
 
 /**
- * Returns SQL that changes rows of work and adds one record for each changed row. `update` must set RECORDED. The parameters
- * of `update` from number `first` on are the values of the record. The result has one row for each changed row.
+ * Returns SQL that changes rows of the table `work` and adds one record for each changed row. `update` must set RECORDED. The
+ * parameters of `update` from number `first` on are the values of the record. The result has one row for each changed row.
  */
 export function recording(update: string, first: number): string {
   const values = TYPES.map((type, index) => `$${first + index}::${type}`);
@@ -33,7 +33,7 @@ export function recording(update: string, first: number): string {
     ) SELECT sequence, sender, order_key FROM changed`;
 }
 
-/** Returns the parameters of a record. */
+/** Returns the values of a record, as parameters for a statement of `recording`. */
 export function recordValues(row: AttemptRow): readonly unknown[] {
   return attemptColumnsOf(row);
 }
@@ -51,14 +51,14 @@ const ABANDON = `
   SELECT sequence, recorded + 1, 'abandoned', attempts, began_at FROM begun`;
 
 /**
- * Records that attempts left no outcome, if this is not recorded yet. Call it when their leases have expired and their rows are
- * locked.
+ * Records that the running attempts of these events left no outcome, unless this is already recorded. Must be called only when
+ * their leases have expired and their rows are locked.
  */
 export async function abandon(client: Client, sequences: readonly string[]): Promise<void> {
   if (sequences.length > 0) await client.query(ABANDON, [sequences]);
 }
 
-/** Reads the attempts of the event with an id. */
+/** Reads the history of the event with an id. */
 export async function readHistory(pool: Queryable, id: string): Promise<EventHistory | undefined> {
   const { rows } = await pool.query(
     `SELECT sequence, ${WORK_HISTORY_COLUMNS} FROM work

@@ -18,8 +18,8 @@ import type { Client, PostgresPool } from "./pool.ts";
 import { preparePostgres, requirePostgresVersion } from "./schema.ts";
 
 /**
- * Passes every row to `write`, as of one moment. It takes no lock that origins would wait for.
- * @throws Error without the password
+ * Passes every row to `write`, as of one moment. Takes no lock that origins would wait for.
+ * @throws Error whose message holds no password
  */
 export async function readPostgres(url: string, name: string, write: RowWriter): Promise<void> {
   await usePool(url, { isReadOnly: true }, async (pool) => {
@@ -31,7 +31,10 @@ export async function readPostgres(url: string, name: string, write: RowWriter):
   });
 }
 
-/** Writes the whole content of a backup in one transaction. @throws Error if the inbox is not empty; it holds no password */
+/**
+ * Writes the whole content of a backup in one transaction.
+ * @throws Error if the inbox is not empty; the message holds no password
+ */
 export async function restorePostgres(url: string, name: string, backup: Backup): Promise<void> {
   await usePool(url, { isReadOnly: false }, async (pool) => {
     await preparePostgres(pool, name);
@@ -70,12 +73,12 @@ async function countAll(client: Client): Promise<InboxContents> {
   };
 }
 
-/** Reads a table with cursors, and limits the bytes in memory. */
+/** Reads a table in batches with two cursors: one for the sizes of rows, and one for the rows. This limits the octets in memory. */
 async function readTable(client: Client, table: Table, write: RowWriter): Promise<void> {
   const { name, key, columns } = table;
   const hasBodies = columns.includes("body");
   await client.query(`DECLARE rows NO SCROLL CURSOR FOR SELECT ${columns.join(", ")} FROM ${name} ORDER BY ${key}`);
-  // The database can read the length of a body without the body.
+  // The database reads the length of a body without the body itself.
   const bytes = hasBodies ? "coalesce(octet_length(body), 0)" : "0";
   await client.query(`DECLARE sizes NO SCROLL CURSOR FOR SELECT ${bytes} AS bytes FROM ${name} ORDER BY ${key}`);
   for (;;) {
@@ -93,7 +96,7 @@ async function readTable(client: Client, table: Table, write: RowWriter): Promis
   await client.query("CLOSE sizes");
 }
 
-/** Returns the numbers of rows to read at a time. */
+/** Splits rows of these sizes into batches of at most MAX_BATCH_BYTES. Returns the number of rows in each batch. */
 function splitByBytes(sizes: readonly number[]): number[] {
   const numbers: number[] = [];
   let bytes = Number.POSITIVE_INFINITY;

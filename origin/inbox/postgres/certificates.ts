@@ -1,4 +1,5 @@
-// The certificates with which senders were accepted. Each has one row, written in the transaction of the event that presented it.
+// Stores the certificates with which senders were accepted. A row is written in the transaction of the event that presented the
+// certificate.
 
 import { LATEST_FIRST } from "../events/row.ts";
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "../first-sights.ts";
@@ -6,8 +7,8 @@ import { type Client, lockNumber } from "./pool.ts";
 import { digestOf } from "./schema.ts";
 
 /**
- * Writes the row, or only its last_seen. If several origins receive a new certificate at the same time, only one of them sees it
- * as new.
+ * Writes the row of a new certificate, or last_seen of a known one. The lock makes sure that only one of several origins sees a
+ * certificate as new.
  */
 export async function writeCertificate(client: Client, presented: Presented, now: number): Promise<WrittenCertificate> {
   const { sender, certificate } = presented;

@@ -15,8 +15,8 @@ import type { Client } from "./pool.ts";
 import { toPostgresEvent } from "./reader.ts";
 
 /**
- * The largest number of rows that one query reads. If the events at the front have to wait, each further query reads twice as many
- * rows, up to this number. Other origins skip the rows that this query locks.
+ * The largest number of rows that one query reads. If the first events have to wait, each further query reads twice as many rows,
+ * up to this number. The rows that a query reads are locked, and other origins skip them.
  */
 const MAX_ROWS_PER_QUERY = 128;
 
@@ -28,8 +28,8 @@ interface Due extends OrderedRow {
 }
 
 /**
- * Returns the due events, the oldest first, and locks their rows. Returns at most `limit` events, and as many as fit into
- * `maxBytes`, but at least one. `now` is in Unix milliseconds.
+ * Returns the due events, in the order of their due times, and locks their rows. Returns at most `limit` events, and as many as fit
+ * into `maxBytes`, but at least one. `now` is in Unix milliseconds.
  */
 export async function findDue(
   client: Client,

@@ -37,7 +37,7 @@ export class PostgresClock {
     return new PostgresClock(pool, look);
   }
 
-  /** Returns Unix milliseconds. It is an arrow property, because callers pass it on without its object. */
+  /** Returns the server's time in Unix milliseconds. `now` is an arrow property, because callers pass it on without its object. */
   readonly now = (): number => {
     const { server, system, monotonic } = this.#look;
     const elapsed = performance.now() - monotonic;

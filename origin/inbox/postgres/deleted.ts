@@ -5,12 +5,12 @@ import type { Insertion } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
 import type { Client } from "./pool.ts";
 
-/** The arrivals whose event or assertion came before, and whether each is a replay or a duplicate. */
+/** The arrivals that are a replay or a duplicate of a deleted event. */
 type CameBefore = ReadonlyMap<Arrival, "replay" | "duplicate">;
 
 /**
- * Finds the arrivals of a batch whose earlier event was deleted by retention. Call it after the insert, because the insert waits
- * for a deletion that is in progress.
+ * Finds the arrivals of a batch whose earlier event was deleted by retention. Must be called after the insert. The insert waits for
+ * a deletion that is in progress, and only then are the ids of the deleted events visible.
  */
 export async function askDeleted(client: Client, arrivals: readonly Arrival[]): Promise<CameBefore> {
   const asked = arrivals.filter(({ assertion }) => assertion.issuer !== DIRECT);
@@ -47,7 +47,7 @@ export async function settleDeleted(
   );
   const duplicates = [...before.keys()].filter((arrival) => before.get(arrival) === "duplicate");
   const used = await useUp(client, duplicates);
-  // If two arrivals in a batch have the same assertion, only the first used it.
+  // If two arrivals in a batch have the same assertion, the first is a duplicate, and the second is a replay.
   return new Map(
     [...before.keys()].map((arrival) => [
       arrival,

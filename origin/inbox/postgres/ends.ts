@@ -1,5 +1,5 @@
 // Writes to PostgreSQL which events are done. Events that end at the same time share a statement and a commit. The record of the
-// attempt stays in the row of work.
+// attempt stays in the row of the table `work`.
 
 import { GroupCommit } from "../group-commit.ts";
 import type { Lease } from "../inbox.ts";
@@ -8,16 +8,18 @@ import { isOfTheDatabase, type PostgresPool, type Queryable } from "./pool.ts";
 export interface End {
   readonly lease: Lease;
   readonly status: number | undefined;
-  /** Unix milliseconds. */
+  /** The time of the end in Unix milliseconds. */
   readonly now: number;
 }
 
-/** The number of statements that are sent at the same time. While one waits for the server's disk, the next can be sent. */
+/**
+ * The number of statements that are sent at the same time. While one statement waits for the server's disk, the next can be sent.
+ */
 const STATEMENTS = 2;
 
 /**
- * Writes the ends of events together. The result is false if the lease was lost. Does not wake events that wait for the same order
- * key.
+ * Writes the ends of events together. The result is false if the lease was lost. Only for events without an order key, because no
+ * waiting event is woken.
  */
 export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {
   return new GroupCommit<End, boolean>({

@@ -12,13 +12,13 @@ interface Other {
   readonly sequence: number;
 }
 
-/** The condition for two events with the same key. It uses the unique index. */
+/** The condition for two events with the same event key. It uses the unique index. */
 const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.event_key AND event.method = asked.method
   AND ${digestOf("event.target")} = ${digestOf("asked.target")}`;
 
 /**
- * Returns a result for each event, in order. The unique indexes decide whether an event is inserted. The rest of this function
- * finds out which index refused an event.
+ * Inserts a batch of events, and returns a result for each event, in order. If a unique index refuses an event, the result says
+ * whether the event is a replay or a duplicate.
  */
 export async function insertEvents(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Insertion[]> {
   // All statements are sent at once. The server executes them one after the other.
@@ -39,7 +39,7 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
     if (sequence === undefined) return explanations.shift() ?? { outcome: "replayed" };
     const key = keyOf(arrival);
     const other = key === undefined ? undefined : others.get(key);
-    // If there is more than one other event, all of the others already have the flag.
+    // Only one other event with the same key is flagged. If there are several, all of them already have the flag.
     if (other !== undefined) flagged.add(sequence).add(other.sequence);
     if (key !== undefined) others.set(key, { id: arrival.delivery.id, sequence });
     return { outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) };
@@ -60,8 +60,8 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     const { sender, eventKey, orderKey } = delivery;
     if (eventKey !== undefined) locks.add(lockNumber("event", sender, eventKey));
     if (orderKey === undefined) continue;
-    // The lock that claims use is not taken here, because claims do not wait for it. If acceptances held it one after the other,
-    // claims would never get it.
+    // Claims use another lock (orderLock), for which they do not wait. If acceptances held orderLock one after the other, claims
+    // would never get it. So an acceptance takes orderLock only for an event that is also leased.
     locks.add(lockNumber("accept", sender, orderKey));
     if (leaseMilliseconds !== undefined) locks.add(orderLock(sender, orderKey));
   }
@@ -69,7 +69,7 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     await client.query("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", [[...locks].sort()]);
 }
 
-/** Returns the lock for leasing, finishing or postponing an event of the order key. */
+/** Returns the number of the lock for leasing, finishing or postponing an event of the order key. */
 export function orderLock(sender: string, orderKey: string): string {
   return lockNumber("order", sender, orderKey);
 }
@@ -102,8 +102,8 @@ function keyOf({ delivery: { sender, eventKey, request } }: Arrival): string | u
 }
 
 /**
- * Explains why an index refused each event: the event is a replay, or it is already stored. The assertion of a duplicate is also
- * recorded as used, although nothing was stored.
+ * Finds out why an index refused each event: the event is a replay, or it is already stored. A duplicate is not stored again, but
+ * its assertion is recorded as used, so that a replay of the duplicate is detected.
  */
 async function explainAll(client: Client, refused: readonly Arrival[]): Promise<Insertion[]> {
   if (refused.length === 0) return [];
@@ -115,7 +115,7 @@ async function explainAll(client: Client, refused: readonly Arrival[]): Promise<
     const first = firsts[index];
     if (first === undefined)
       throw Object.assign(new Error("the event was refused by an index and is not there"), { code: GONE });
-    // If two arrivals in a batch have the same assertion, only the first used it.
+    // If two arrivals in a batch have the same assertion, the first is a duplicate, and the second is a replay.
     if (first.isReplay || !used.delete(assertionOf(assertion))) return { outcome: "replayed" };
     counted.push(first.sequence);
     return { outcome: "duplicate", of: first.id };

@@ -21,12 +21,12 @@ import { prunePostgres } from "./retention.ts";
 import { preparePostgres, requirePostgresVersion } from "./schema.ts";
 import { PostgresWork } from "./work.ts";
 
-/** The number of batches that are sent at the same time. While one waits for the server's disk, the next can be sent. */
+/** The number of batches that are sent at the same time. While one batch waits for the server's disk, the next can be sent. */
 const BATCHES = 2;
 const POOLED =
   "a connection pooler answers: at the database's direct address there is a hop less, and statements are prepared only once";
 
-/** openInbox describes it. `name` is the location without its password. */
+/** Opens an inbox as openInbox describes. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
   return await withPool(url, { isReadOnly: false }, async (pool, { address, isPooled }) => {
     await preparePostgres(pool, name);
@@ -40,7 +40,7 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
   });
 }
 
-/** openInboxReader describes it. */
+/** Opens an inbox for reading, as openInboxReader describes. */
 export async function openPostgresReader(url: string, name: string): Promise<InboxReader> {
   return await withPool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);
@@ -146,7 +146,7 @@ class PostgresInbox implements Inbox {
   }
 
   /**
-   * Makes the writes that follow the event itself: its certificate, if that was not written within the last hour, and its lease.
+   * Writes what belongs to a stored event: its lease, and its certificate unless the certificate was written within the last hour.
    */
   async #finish(client: Client, arrival: CertifiedArrival, insertion: Stored["insertion"]): Promise<Stored> {
     if (insertion.outcome !== "stored") return { insertion };

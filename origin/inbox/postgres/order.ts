@@ -1,5 +1,5 @@
-// Keeps the order of events while several origins lease them. An origin that decides about an order key holds the lock of this
-// key.
+// Keeps the order of events while several origins lease them. An origin that decides about the events of an order key holds the
+// lock of this key.
 
 import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "../lease-rules.ts";
 import { orderLock } from "./events.ts";
@@ -35,9 +35,9 @@ export async function lockOrders(
 }
 
 /**
- * Postpones the events that wait for another event of their order key, and returns them. This is a separate statement, so that it
- * sees what was committed before the locks were held. A lease that has expired does not count, because it would block the earlier
- * event.
+ * Postpones those of the events that must wait for another event of their order key, and returns them. This is a separate
+ * statement, so that it sees what was committed before the locks were held. An expired lease does not count, because it would block
+ * the earlier event.
  */
 export async function postponeBlocked(
   client: Client,
@@ -59,8 +59,8 @@ export async function postponeBlocked(
 }
 
 /**
- * Call it after an event ended or was changed. The next event of its order key may have been postponed in the meantime, and
- * becomes due.
+ * Makes the next event of an order key due at once, if it was postponed to wait for its turn. Must be called after each change that
+ * ends an event or an attempt.
  */
 export async function wakeNext(
   client: Client,

@@ -20,9 +20,9 @@ const CONNECTIONS = 6;
 const CONNECT_MILLISECONDS = 5_000;
 /** A statement takes milliseconds. A statement that waits longer than this for a lock or a disk must not keep senders waiting. */
 const STATEMENT_MILLISECONDS = 10_000;
-/** The limit for a server that has stopped responding. */
+/** The time after which a statement fails if the server does not respond. */
 const ANSWER_MILLISECONDS = 15_000;
-/** The limit for a change of the tables. The more events there are, the longer it takes. */
+/** The same limit for a statement that may take long, for example a change of the tables of an inbox with many events. */
 const PATIENT_MILLISECONDS = 3_600_000;
 const POOLED_SINCE =
   "a connection pooler answers at the address where the database itself answered at the start: restart this program";
@@ -108,8 +108,8 @@ function settingsOf({ connectionString, ssl }: PostgresAddress): pg.ClientConfig
 }
 
 /**
- * Returns a client that sets the password on itself. If the URL has no password, the driver would use an empty one and ignore the
- * option.
+ * Returns a class of clients that set the password themselves. The driver ignores its option for the password if it is given a URL,
+ * and takes an empty password if the URL has none.
  */
 function clientFor({ password }: PostgresAddress): typeof pg.Client {
   if (password === undefined) return pg.Client;
@@ -128,8 +128,8 @@ function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"):
     synchronous_commit: "on",
     statement_timeout: STATEMENT_MILLISECONDS,
     idle_in_transaction_session_timeout: ANSWER_MILLISECONDS,
-    // This also applies to prepared statements. Otherwise a plan that was made for empty tables would still be used when they are
-    // full.
+    // Every execution of a prepared statement gets a new plan. Otherwise a plan that was made for empty tables would still be used
+    // when the tables are full.
     plan_cache_mode: "force_custom_plan",
     // With this level a statement sees what another transaction committed while it waited for that transaction's lock.
     [set === "SET" ? "default_transaction_isolation" : "transaction_isolation"]: "'read committed'",
@@ -141,8 +141,8 @@ function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"):
 }
 
 /**
- * Without a pooler, each new session gets its settings once. It is also checked for a pooler, because the address may lead to one
- * later.
+ * Without a pooler, each new session gets its settings once. Each new session is also checked for a pooler, because an operator may
+ * have put one at this address since the start.
  */
 function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) => Promise<void> } {
   if (options.isPooled) return {};
@@ -166,7 +166,10 @@ export async function answersPooler(address: PostgresAddress): Promise<boolean> 
   }
 }
 
-/** Returns true if the process number is not that of the server's process. A pooler reports its own process numbers instead. */
+/**
+ * Returns true if a connection pooler answers. A pooler reports a process number of its own at the start of a connection, which is
+ * not that of the server's process.
+ */
 async function isNotItsOwn(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
   return rows[0]?.["pid"] !== (client as { processID?: unknown }).processID;

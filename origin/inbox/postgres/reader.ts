@@ -59,13 +59,15 @@ export function postgresReaderOf(pool: PostgresPool): InboxReader {
   };
 }
 
-/** Runs statements that are not prepared, because every text is different. */
+/** Returns a function that runs statements without preparing them, because every text is different. */
 export function askPostgres(pool: PostgresPool): Ask {
   return async (text, values) =>
     (await pool.transact((client) => client.queryPatiently(text, values))).rows as readonly Row[];
 }
 
-/** Copies the buffers of the driver, because they are views of larger buffers, and have Node's own type. */
+/**
+ * Converts a row to an event. The body is copied, because the driver returns a view of a larger buffer, of Node's own type Buffer.
+ */
 export function toPostgresEvent(row: Row): StoredEvent {
   const event = toEvent(row);
   return event.body === undefined ? event : { ...event, body: new Uint8Array(event.body) };

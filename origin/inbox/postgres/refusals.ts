@@ -1,4 +1,5 @@
-// Stores refusals in PostgreSQL. Only one origin writes at a time, so that each origin sees how much is kept.
+// Stores refusals in PostgreSQL. Only one origin writes at a time, so that each origin counts what the others have stored, and the
+// limits hold.
 
 import type { Ask } from "../events/pages.ts";
 import type { Steps } from "../refusals/kinds.ts";
@@ -19,18 +20,18 @@ export function postgresRefusals(pool: PostgresPool, ask: Ask): RefusalStore {
   };
 }
 
-/** `before` is in Unix milliseconds. Returns the number of deleted rows. */
+/** Deletes old refusals. `before` is in Unix milliseconds. Returns the number of deleted rows. */
 export function prunePostgresRefusals(pool: PostgresPool, before: number, limit: number): Promise<number> {
   return runSteps(pool, () => pruneSteps(before, limit));
 }
 
-/** Runs the steps in one transaction, which may be run again. */
+/** Runs the steps in one transaction. If the transaction is run again, `begin` starts the steps anew. */
 function runSteps(pool: PostgresPool, begin: () => Steps<number>): Promise<number> {
   return pool.transact(async (client) => {
     const steps = begin();
     await client.query("SELECT pg_advisory_xact_lock($1)", [lockNumber("refusals")]);
     let step = steps.next();
-    // The statements are not prepared, because their texts have many different lengths.
+    // The statements are not prepared, because nearly every text is different.
     while (!step.done) step = steps.next((await client.queryPatiently(step.value.text, step.value.values)).rows);
     return step.value;
   });

@@ -1,6 +1,8 @@
 // The remedies for errors of PostgreSQL and of its driver. A remedy is found by the code and the message of the error.
 
-/** `instead` replaces a message that only programmers understand. */
+/**
+ * A pattern for the code or the message of an error, and the remedy. `instead` replaces a message that only programmers understand.
+ */
 const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string, instead?: string])[] = [
   [/^ECONNREFUSED/, "start the database server, or correct host and port"],
   [/^(?:ENOTFOUND|EAI_AGAIN)/, "correct the host name, or look at DNS"],

@@ -1,4 +1,4 @@
-// Runs done events in PostgreSQL again, in one transaction that locks the table of work.
+// Makes done events in PostgreSQL due again, in one transaction that locks the table `work`.
 
 import { type Ask, findTimeRange } from "../events/pages.ts";
 import type { Rerun, RerunOptions } from "../inbox.ts";

@@ -42,8 +42,8 @@ const FORGET_DELETED = `
     (SELECT issuer, id FROM deleted_event WHERE expires < $1 LIMIT ${MAX_ERASED_EVENTS})`;
 
 /**
- * Deletes old certificates. It runs after the events are deleted, because the search for senders with many certificates reads a
- * whole index.
+ * Deletes old certificates. It runs only when nothing else is left to delete, because the search for senders with many certificates
+ * reads a whole index.
  */
 const DELETE_CERTIFICATES = `
   DELETE FROM certificate WHERE id IN (

@@ -4,9 +4,9 @@ import { missingSteps, requireKnown, requireNewest, versionAfter } from "../sche
 import { lockNumber, type PostgresPool, SCHEMA } from "./pool.ts";
 
 /**
- * Returns SQL for the digest of a target. The index has the digest, because a row of an index has at most 2,704 octets and a
- * target may be longer. This text is part of a released step, so it must not change. The cast reads a backslash as an escape, so
- * backslashes are doubled.
+ * Returns SQL for the digest of a target or another long text. The index has the digest, because a row of an index has at most
+ * 2,704 octets and the text may be longer. This SQL is part of a released step, so it must not change. The cast to bytea reads a
+ * backslash as an escape, so backslashes are doubled.
  */
 export function digestOf(target: string): string {
   return `sha256(replace(${target}, chr(92), chr(92) || chr(92))::bytea)`;
@@ -152,8 +152,8 @@ export const STEPS: readonly string[] = [
 
 /**
  * Creates the tables, or runs the missing steps. Either all steps are run, or none. If several origins start at the same time, one
- * runs the steps and the others wait.
- * @throws Error if the tables are of a version that this program does not know; then they are not changed
+ * origin runs the steps and the others wait.
+ * @throws Error if the tables are of a version that this program does not know; then the tables are not changed
  */
 export function preparePostgres(pool: PostgresPool, name: string): Promise<void> {
   return pool.transact(async (client) => {

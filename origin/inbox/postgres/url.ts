@@ -28,16 +28,16 @@ export interface PostgresAddress {
 }
 
 /**
- * The values of sslmode. In libpq, all of them except the first and the last have weaker meanings. Here the certificate is always
- * verified.
+ * The values of sslmode. In libpq, `prefer`, `require` and `verify-ca` verify less than `verify-full`. Here, every mode except
+ * `disable` verifies the certificate fully.
  */
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-/** This is four times the size of a bundle of all public CAs. */
+/** The largest size of a file that the URL names. It is four times the size of a bundle of all public CAs. */
 const MAX_FILE_BYTES = 1024 * 1024;
 /** Parameters of libpq that have no effect here. They are refused, because somebody may rely on them. */
 const UNKNOWN = /^ssl(?!mode$|rootcert$|cert$|key$|negotiation$)./;
 
-/** @throws ConfigurationError that names the parameter */
+/** Reads the URL of an inbox. @throws ConfigurationError that names the faulty parameter */
 export function readPostgresUrl(text: string): PostgresAddress {
   const url = new URL(text);
   const { searchParams } = url;
@@ -72,8 +72,8 @@ export function readPostgresUrl(text: string): PostgresAddress {
 }
 
 /**
- * Returns undefined if no file holds the password. Then the driver finds it in its own ways. The file is read once now, so that a
- * fault of the file stops the start.
+ * Returns a function that reads the password from its file. If no file holds the password, returns undefined, and the driver finds
+ * the password in its own ways. The file is read once now, so that a fault of the file stops the start.
  */
 function findPassword(url: string): (() => string) | undefined {
   try {

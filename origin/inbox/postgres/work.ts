@@ -1,4 +1,5 @@
-// The work on events in PostgreSQL, which several origins share. Every change applies only to the row with the lease's token.
+// The work on events in PostgreSQL, which several origins share. The holder of a lease can change only a row that still has the
+// token of the lease.
 
 import type { AttemptRow } from "../attempt-rows.ts";
 import type { GroupCommit } from "../group-commit.ts";
@@ -11,11 +12,11 @@ import { lockOrders, type OrderedRow, postponeBlocked, wakeNext } from "./order.
 import type { Client, PostgresPool, Queryable } from "./pool.ts";
 
 /**
- * After the clock went back, other writes may still use the old time for this long. They come from transactions in progress, and
- * from origins that have not read the server's clock since.
+ * After the server's clock went back, writes may still use the old time for this long. These are the writes of transactions in
+ * progress, and of origins that have not read the server's clock since.
  */
 const FOLLOWED_MILLISECONDS = 60_000;
-/** The interval between two checks for rows with the old time. Each check reads all unfinished events. */
+/** The interval between two corrections of rows with the old time. Each correction reads all unfinished events. */
 const FOLLOW_AGAIN_MILLISECONDS = 1_000;
 
 const OWN = "WHERE sequence = $1 AND token = $2";
@@ -49,7 +50,7 @@ export class PostgresWork implements WorkQueue {
   readonly #ends: GroupCommit<End, boolean>;
   readonly #clock: () => number;
   #latest = Number.POSITIVE_INFINITY;
-  /** Both times are milliseconds of `performance.now()`. */
+  /** The times at which the clock was last seen to go back, and at which rows were last corrected, by `performance.now()`. */
   #setBackAt = Number.NEGATIVE_INFINITY;
   #followedAt = Number.NEGATIVE_INFINITY;
 
@@ -66,12 +67,15 @@ export class PostgresWork implements WorkQueue {
       await this.#followClock(client, now);
       return await leaseAll(client, await findDue(client, now, { limit, maxBytes }), now, leaseMilliseconds);
     });
-    // The time is stored after the commit, because the corrections of a failed claim are rolled back.
+    // This time is kept only after the commit. A failed claim rolls its corrections back, so the next claim must make them.
     this.#latest = now;
     return leases;
   }
 
-  /** Leases an event within the transaction that stored it. Returns undefined if an earlier event of its order key comes first. */
+  /**
+   * Leases an event within the transaction that stored it. Returns undefined if the event must wait for another event of its order
+   * key.
+   */
   async leaseStored(client: Client, event: OrderedRow, leaseMilliseconds: number): Promise<Lease | undefined> {
     const now = this.#clock();
     const blocked = event.order_key === null ? [] : await postponeBlocked(client, [event.sequence], now, now);
@@ -147,15 +151,15 @@ export class PostgresWork implements WorkQueue {
   }
 
   /**
-   * Makes a change that ends an event or an attempt, so that another event of the order key may be next. Returns false if no row
-   * was changed.
+   * Runs a change that ends an event or an attempt, and wakes the next event of the order key. Returns false if no row was changed.
    */
   async #end(lease: Lease, now: number, write: (client: Queryable) => Promise<boolean>): Promise<boolean> {
     const { sequence, sender, orderKey } = lease.event;
     if (orderKey === undefined) return await write(this.#pool);
     const candidate = { sequence: String(sequence), sender, order_key: orderKey };
     return await this.#pool.transact(async (client) => {
-      // The lock is held until the commit. If a later event of the order key were postponed meanwhile, nothing would wake it.
+      // The lock of the order key is held until the commit. Otherwise a later event could be postponed in between, and nothing
+      // would wake this event.
       await lockOrders(client, [candidate]);
       const isOurs = await write(client);
       if (isOurs) await wakeNext(client, candidate, now);
@@ -164,8 +168,8 @@ export class PostgresWork implements WorkQueue {
   }
 
   /**
-   * Corrects due times after the clock went back. Otherwise an event that was postponed by the old time would wait too long. They
-   * are corrected at the first claim, and after each step of the clock.
+   * Corrects due times after the clock went back. Otherwise events that were postponed by the old time would wait too long. The due
+   * times are corrected at the first claim, and after each step back.
    */
   async #followClock(client: Client, now: number): Promise<void> {
     const passed = performance.now();

@@ -1,4 +1,5 @@
-// The kinds of refusals, with the number and the bytes of each kind, and the steps of a transaction that writes refusals.
+// Chooses the kind of each refusal, and counts the refusals and bytes of each kind. A kind is a combination of code, sender, route
+// and certificate. Also has the helpers for the statements that write refusals.
 
 import type { ParameterSign, Statement, Value } from "../events/filter.ts";
 import type { Row } from "../events/row.ts";
@@ -18,23 +19,24 @@ export interface Kind {
   bytes: number;
 }
 
-/** Names a share of the storage. Refusals with the same code and the same sender have one share. */
+/** Returns the name of a share of the storage. Refusals with the same code and the same sender have one share. */
 export function shareOf({ code, sender }: Pick<RefusedRequest, "code" | "sender">): string {
   // No code contains a space, so two shares never have the same name.
   return `${code} ${sender}`;
 }
 
 /**
- * Names a part of a share. If the sender is known, each certificate is a part, because others with a certificate of the sender's
- * CA may also come near the sender's entries. Strangers are one part, because anybody can make certificates.
+ * Returns the name of a part of a share. If a sender is known, each certificate is a part, because somebody else with a certificate
+ * of the same CA may be taken for this sender. Refusals without a known sender are one part, because anybody can make any number of
+ * certificates.
  */
 export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certificate: string): string {
   return `${shareOf(refused)} ${refused.sender === "" ? "" : certificate}`;
 }
 
 /**
- * The largest number of certificates of one share that have their own parts. A sender has only a few certificates. But a sender
- * with its own CA can make any number of them.
+ * In one share, this many certificates get a part of their own. A sender needs only a few certificates, but a sender with its own
+ * CA could make any number of them.
  */
 const MAX_PARTS = 50;
 /**
@@ -45,7 +47,7 @@ const MAX_ROUTES = 100;
 
 type Columns = readonly [code: string, sender: string, route: string, certificate: string];
 
-/** Returns a function that keeps up to `max` names of each share, and replaces all others by "". */
+/** Returns a function that keeps the first `max` names of each share, and replaces all other names by "". */
 function limitNames(max: number): (share: string, name: string) => string {
   const names = new Map<string, Set<string>>();
   return (share, name) => {
@@ -105,7 +107,7 @@ function columnsOf({ code, sender, route, certificate }: Kind): Columns {
 
 /** Returns the key of a kind. JSON is not used, because with thousands of kinds it would take most of the time of a batch. */
 function keyOf([code, sender, route, certificate]: Columns): string {
-  // The key has the lengths of the names. So two kinds never have the same key, whatever their names contain.
+  // The key contains the lengths of the names. So two kinds never have the same key, whatever their names contain.
   return `${code} ${sender.length} ${route.length} ${sender}${route}${certificate}`;
 }
 
@@ -127,7 +129,10 @@ export interface Counted {
   readonly bytes: number;
 }
 
-/** Counts rows that were added (1) or deleted (-1). Changes the numbers in the table and in `kinds`. */
+/**
+ * Adds the rows to the counts of their kinds if `by` is 1, or subtracts them if `by` is -1. Changes the counts in the table and in
+ * `kinds`.
+ */
 export function* count(kinds: readonly Kind[], rows: readonly Counted[], by: 1 | -1): Steps<void> {
   const changes = new Map<number, { refusals: number; bytes: number }>();
   for (const { kind, bytes } of rows) {

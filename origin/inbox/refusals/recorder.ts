@@ -21,16 +21,19 @@ const HOUR_MILLISECONDS = 3_600_000;
 
 /** The facts that decide whether a refusal is kept. */
 export interface RefusalHead extends Pick<RefusedRequest, "at" | "code" | "sender"> {
-  /** The SHA-256 digest of the certificate. */
+  /** The SHA-256 digest of the presented certificate. */
   readonly presented?: string | undefined;
 }
 
 export class RefusalRecorder {
   readonly #options: RecorderOptions;
-  /** The waiting refusals by part of a share. So a flood takes no room from others in memory either. */
+  /**
+   * The waiting refusals, by part of a share. Each part has its own list, so that a flood does not displace the refusals of other
+   * parts.
+   */
   readonly #waiting = new Map<string, RefusedRequest[]>();
   #waitingCount = 0;
-  /** The counts include refusals that are not kept. */
+  /** The numbers of refusals by hour and code, including refusals that are not kept. */
   #counts = new Map<string, HourlyRefusals>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
@@ -41,7 +44,7 @@ export class RefusalRecorder {
     this.#options = options;
   }
 
-  /** Starts at once to delete refusals that a lowered limit has no room for. */
+  /** Starts the first write, even if no refusal waits. This write deletes refusals if the operator has lowered the limits. */
   start(): void {
     this.#schedule();
   }
@@ -60,7 +63,7 @@ export class RefusalRecorder {
     this.#schedule();
   }
 
-  /** Writes the waiting refusals. */
+  /** Writes the waiting refusals, and accepts no more. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -78,7 +81,7 @@ export class RefusalRecorder {
     this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + refusals });
   }
 
-  /** Drops the newest refusal of the largest part. Returns false if no part is larger than the given part. */
+  /** Drops the newest refusal of the largest part. Returns false if no part has at least two refusals more than `own`. */
   #makeRoom(own: readonly RefusedRequest[]): boolean {
     let largest: RefusedRequest[] = [];
     for (const part of this.#waiting.values()) if (part.length > largest.length) largest = part;
@@ -99,7 +102,7 @@ export class RefusalRecorder {
     }, FLUSH_MILLISECONDS).unref();
   }
 
-  /** Never rejects. Resolves with true if the store still holds more than the limits allow. */
+  /** Writes all waiting refusals. Never rejects. Resolves with true if the store may still hold more than the limits allow. */
   async #write(): Promise<boolean> {
     const { store, limits } = this.#options;
     const refused = [...this.#waiting.values()].flat().sort((a, b) => a.at - b.at);

@@ -1,12 +1,12 @@
-// Refused requests that are kept for the operator. They are stored apart from the events, and their number is limited. They hold
-// no body, no header and no query.
+// The types for refused requests that are kept for the operator. They are stored apart from the events, and their number is
+// limited. They hold no body, no header and no query.
 
 import type { LogLine } from "../../../core/log-line.ts";
 import type { ClientCertificate } from "../../../core/x509/client-certificate.ts";
 
 /** The facts about a refused request that are not in its log line. */
 export interface RefusedFacts {
-  /** Undefined if only the log line says where the request went. */
+  /** The URL of the request. Undefined if only the log line says where the request went. */
   readonly url: string | undefined;
   readonly likelySender: string | undefined;
   readonly certificate: ClientCertificate | undefined;
@@ -40,7 +40,7 @@ export interface RefusedRequest {
   readonly method: string | undefined;
   /** The target without its query. */
   readonly target: string | undefined;
-  /** The log line, bounded, with `at` and `level`. */
+  /** The log line, of limited size, with `at` and `level`. */
   readonly line: LogLine;
   readonly certificate: RefusedCertificate | undefined;
 }
@@ -73,7 +73,7 @@ export interface RefusalFilter {
   readonly limit: number;
 }
 
-/** The place at which to continue: after the refusal with this time and this number. */
+/** The place at which to continue: after the refusal with this time and this sequence. */
 export interface RefusalCursor {
   readonly at: number;
   readonly sequence: number;
@@ -91,13 +91,13 @@ export interface RefusalReader {
   /** Returns one refusal, with the certificate that it presented if the certificate is still kept. */
   find(sequence: number): Promise<(KeptRefusal & Pick<RefusedRequest, "certificate">) | undefined>;
   /**
-   * Counts every refusal of these hours, including refusals that are not kept. Times are in Unix seconds: `since` inclusive,
-   * `until` exclusive.
+   * Returns the numbers of all refusals by hour and code, including refusals that are not kept. Times are in Unix seconds: `since`
+   * inclusive, `until` exclusive.
    */
   perHour(since: number, until: number): Promise<HourlyRefusals[]>;
 }
 
-/** The limits of what is kept. */
+/** The limits of the stored refusals. */
 export interface RefusalLimits {
   readonly refusals: number;
   /** The limit for the bytes of the log lines. */
@@ -106,7 +106,7 @@ export interface RefusalLimits {
   readonly certificateBytes: number;
 }
 
-/** The amounts that are kept. */
+/** The amounts of stored refusals. */
 export interface RefusalStock {
   readonly refusals: number;
   /** The bytes of log lines and certificates together. */
@@ -121,8 +121,8 @@ export interface RefusalBatch {
 
 export interface RefusalStore extends RefusalReader {
   /**
-   * Writes a batch. Then deletes the oldest refusals of the largest shares until the limits hold, but only a limited number at a
-   * time. Returns how many were deleted.
+   * Writes a batch. Then deletes the oldest refusals of the largest shares until the limits hold, but only a limited number in one
+   * call. Returns how many were deleted.
    */
   add(batch: RefusalBatch, limits: RefusalLimits): Promise<number>;
   stock(): Promise<RefusalStock>;

@@ -16,11 +16,11 @@ import type {
   RefusedRequest,
 } from "./refusals.ts";
 
-/** The bytes of a row and its index entries, without the line. Every row counts at least this. */
+/** The approximate size in octets of a row and its index entries, without the log line. Every row counts at least this much. */
 export const ROW_BYTES = 256;
 /**
- * The largest number of kinds that are read with one joined select for each. With more kinds, all refusals of the time are read,
- * because SQLite joins at most 500 selects.
+ * Up to this number of kinds, the statement joins one SELECT for each kind. For more kinds, it has one SELECT that reads refusals
+ * in the order of time, because SQLite joins at most 500 SELECTs.
  */
 const MAX_KINDS_JOINED = 200;
 
@@ -69,7 +69,7 @@ export function selectRefusal(sign: ParameterSign): string {
 }
 
 export const KIND_COLUMNS = "id, code, sender, route, certificate, refusals, bytes";
-/** Selects the number of rows and bytes of each kind. */
+/** Selects all kinds, with the numbers of their refusals and bytes. */
 export const SELECT_KINDS = `SELECT ${KIND_COLUMNS} FROM refusal_kind`;
 
 export const SELECT_STOCK = `
@@ -167,7 +167,9 @@ function toRefusal(row: Row): KeptRefusal {
   };
 }
 
-/** Parses a stored line. A damaged row must not hide the others. */
+/**
+ * Parses a stored log line. Returns a line without details if the row is damaged, so that a list still shows the other refusals.
+ */
 function parseLine(text: unknown): LogLine {
   try {
     return JSON.parse(String(text)) as LogLine;

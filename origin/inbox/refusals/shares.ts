@@ -1,5 +1,6 @@
-// Decides which rows are deleted when the refusals reach a limit: row by row, from the largest share, and in it from the largest
-// part. So a flood of one kind takes no room from other kinds that are within their part. No more rows are deleted than necessary.
+// Decides which rows are deleted when the refusals reach a limit. They are chosen one by one, each from the largest part of the
+// share that is the largest at this moment. So a flood in one share takes no room from smaller shares. No more rows are deleted
+// than necessary.
 
 import type { Statement } from "../events/filter.ts";
 import type { Row } from "../events/row.ts";
@@ -7,7 +8,7 @@ import type { Steps } from "./kinds.ts";
 
 /** A group of rows that are read in the order of time. */
 export interface Source {
-  /** The time of the first row in this source. */
+  /** The time of the oldest row that is left in this source. */
   oldest: number;
 }
 
@@ -16,7 +17,7 @@ export interface Part<Own extends Source> {
   readonly share: string;
   /** The amount that the limit counts: the number of rows or of bytes. */
   amount: number;
-  /** The time of the oldest row. Of several parts with the same size, the part with the oldest row gives way. */
+  /** The time of the oldest row. Of several parts with the same size, the part with the oldest row loses a row first. */
   oldest: number;
   /** The sources of the rows. There is at least one. */
   readonly sources: readonly Own[];
@@ -28,8 +29,8 @@ interface Share<Own extends Source> {
 }
 
 /**
- * Returns the rows that must be deleted, at most `most`. `read` selects the first rows of a source, or the first rows after
- * `last`, with the columns `amount` and `time`.
+ * Returns the rows that must be deleted, at most `most`. `read` returns the statement for the first rows of a source, or for the
+ * first rows after `last`, with the columns `amount` and `time`.
  */
 export function* giveWay<Own extends Source>(
   parts: readonly Part<Own>[],
@@ -67,8 +68,8 @@ function oldestOf<Own extends Source>(sources: readonly Own[]): Own {
 }
 
 /**
- * Called when a source has no more rows. When no source of the part has rows, returns the whole remaining amount of the part. In a
- * damaged file, a part may count more than it has. Without this, such a part would be read again and again.
+ * Marks a source as empty. Returns the amount that the part still counts if all its sources are empty, otherwise 0. In a damaged
+ * file, a part may count more rows than it has, and would otherwise be read again and again.
  */
 function leftOf<Own extends Source>(part: Part<Own>, source: Own): number {
   source.oldest = Number.POSITIVE_INFINITY;

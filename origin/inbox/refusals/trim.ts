@@ -7,13 +7,15 @@ import { count, type Kind, partOf, plain, type Steps, shareOf } from "./kinds.ts
 import type { RefusalLimits } from "./refusals.ts";
 import { giveWay, type Part, type Source } from "./shares.ts";
 
-/** The largest number of rows that one step deletes. It is larger than a batch, so that the table shrinks after the
- * operator lowered the limit, although refusals are still written. */
+/**
+ * The largest number of rows that one step deletes. It is larger than a batch, so that the table shrinks after the operator lowered
+ * the limit, although refusals are still written.
+ */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
-/** The number of rows of a kind that are read at once. */
+/** The number of rows of one kind, or certificates of one part, that are read at once. */
 const ROWS_READ = 16;
 
-/** Selects the oldest refusal of each kind with one look-up in the index for each kind. */
+/** Selects the time of the oldest refusal of each kind, with one look-up in the index for each kind. */
 const SELECT_OLDEST =
   "SELECT id, (SELECT min(at) FROM refusal WHERE kind = refusal_kind.id) AS oldest FROM refusal_kind WHERE refusals > 0";
 
@@ -44,7 +46,7 @@ interface KindPart extends Part<KindRows> {
   readonly sources: KindRows[];
 }
 
-/** Returns the parts of all kinds. `rows` are the rows of SELECT_OLDEST. */
+/** Returns the parts that the kinds belong to. `rows` are the rows of SELECT_OLDEST. */
 function partsOf(kinds: readonly Kind[], rows: readonly Row[], column: "refusals" | "bytes"): readonly KindPart[] {
   const times = new Map(rows.map((row) => [Number(row["id"]), row["oldest"]]));
   const parts = new Map<string, KindPart>();
@@ -69,14 +71,14 @@ export function* deleteRefusals(kinds: readonly Kind[], rows: readonly Row[]): S
     rows.map((row) => ({ kind: Number(row["kind"]), bytes: Number(row["bytes"]) })),
     -1,
   );
-  // Each batch reads all kinds, so empty kinds are deleted.
+  // Empty kinds are deleted, because each batch reads all kinds.
   yield plain("DELETE FROM refusal_kind WHERE refusals <= 0");
   return rows.length;
 }
 
 /**
- * Selects the parts. All strangers together are one part. Each leaf of a known sender is one part, because anybody can send other
- * intermediates with a leaf.
+ * Selects the parts of the stored certificates. All certificates without a known sender are one part. For a known sender, each leaf
+ * is one part, because anybody can send any number of different intermediates with a leaf.
  */
 const SELECT_SUMS = `
   SELECT sender, '' AS sha256, sum(bytes) AS bytes, min(last_seen) AS oldest
@@ -84,7 +86,10 @@ const SELECT_SUMS = `
   UNION ALL
   SELECT sender, sha256, sum(bytes), min(last_seen) FROM refused_certificate WHERE sender > '' GROUP BY sender, sha256`;
 
-/** Deletes the certificates that were not presented for the longest time. Returns how many were deleted. */
+/**
+ * Deletes certificates if all of them together have more than `limit` octets. Of the largest part, the certificates that were not
+ * presented for the longest time are deleted first. Returns how many were deleted.
+ */
 export function* trimChains(limit: number, sign: ParameterSign): Steps<number> {
   const parts = (yield plain(SELECT_SUMS)).map((row) => {
     const [sender, sha256, oldest] = [String(row["sender"]), String(row["sha256"]), Number(row["oldest"])];

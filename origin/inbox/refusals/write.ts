@@ -45,7 +45,7 @@ export function* pruneSteps(before: number, limit: number): Steps<number> {
   return changed;
 }
 
-/** Returns one row for each different certificate. */
+/** Returns one row for each different certificate with its intermediates. */
 function chainsOf(refused: readonly RefusedRequest[]): (string | number)[][] {
   const chains = new Map<string, (string | number)[]>();
   for (const one of refused) {
@@ -55,8 +55,8 @@ function chainsOf(refused: readonly RefusedRequest[]): (string | number)[][] {
 }
 
 /**
- * Inserts certificates. A certificate that a known sender presents belongs to that sender from then on, whoever presented it
- * before.
+ * Inserts certificates. If a stored certificate has no sender, it gets the known sender that presents it now. A certificate that
+ * has a sender keeps this sender.
  */
 function insertChains(rows: readonly (string | number)[][], sign: ParameterSign): Statement {
   return insert(

@@ -1,4 +1,4 @@
-// Records attempts in one SQLite file, within the transaction that changes the row of work.
+// Records attempts in one SQLite file, within the transaction that changes the row of the table `work`.
 
 import type { DatabaseSync } from "node:sqlite";
 import {
@@ -25,7 +25,10 @@ export class SqliteAttempts {
     if (isLong(place)) this.#statements.trim.run(sequence, place);
   }
 
-  /** Records that attempts left no outcome, if this is not recorded yet. Call it for events whose leases have expired. */
+  /**
+   * Records that the running attempts of these events left no outcome, unless this is already recorded. Must be called only for
+   * events whose leases have expired.
+   */
   abandon(events: readonly { readonly sequence: number }[]): void {
     const { begun, forget } = this.#statements;
     for (const { sequence } of events) {
@@ -51,7 +54,7 @@ function prepare(database: DatabaseSync) {
   };
 }
 
-/** Returns a function that reads the attempts of the event with an id. */
+/** Returns a function that reads the history of the event with an id. */
 export function sqliteHistoryOf(database: DatabaseSync): (id: string) => EventHistory | undefined {
   const work = database.prepare(
     `SELECT sequence, ${WORK_HISTORY_COLUMNS} FROM work

@@ -19,7 +19,7 @@ import {
 import { describeFileError, makeFile, makePrivate, requireFile } from "./file.ts";
 import { BUSY_MILLISECONDS, prepareSchema, readVersion, STEPS } from "./schema.ts";
 
-/** The page cache while many rows are written. Ids are random, so each row needs other pages of the indexes. */
+/** The size of the page cache while many rows are written. Ids are random, so each row needs other pages of the indexes. */
 const RESTORE_CACHE_KIB = 65_536;
 
 /** Copies an inbox file, which may be of an older version, into an empty file. @throws Error that names the faulty file */
@@ -36,12 +36,12 @@ export function copySqlite(file: string, draft: string): void {
   sync(draft);
 }
 
-/** Fills a new file with the rows that `fill` passes. No log remains next to the file. */
+/** Fills a new file with the rows that `fill` passes. No write-ahead log remains next to the file. */
 export async function fillSqlite(draft: string, fill: (write: RowWriter) => Promise<void>): Promise<void> {
   const database = new DatabaseSync(draft);
   try {
     prepareSchema(database, draft);
-    // A log or a journal is not needed, because an incomplete file is deleted after a crash anyway.
+    // No log or journal is needed, because an incomplete file is deleted after a crash anyway.
     database.exec("PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; BEGIN");
     await fill(writerOf(database));
     database.exec("COMMIT");
@@ -54,7 +54,7 @@ export async function fillSqlite(draft: string, fill: (write: RowWriter) => Prom
 /** The content of a backup, or of any inbox file of this version, as of one moment. */
 export interface Backup {
   readonly contents: InboxContents;
-  /** Returns the rows as they are restored, which is without leases. */
+  /** Returns the rows to restore. Leased events are due at once in these rows. */
   rows(table: Table): Iterable<TableRow>;
   close(): void;
 }
@@ -68,7 +68,7 @@ const RESTORED_WORK: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns false for an older version.
+ * Returns true if the backup has the version of this program, and false if it has an older version.
  * @throws Error if the file is not a backup, or of a version that this program does not know
  */
 export function isThisVersion(file: string): boolean {
@@ -82,7 +82,7 @@ export function isThisVersion(file: string): boolean {
   });
 }
 
-/** Opens a backup for which isThisVersion is true. @throws Error if it is damaged */
+/** Opens a backup for which isThisVersion is true. @throws Error if the backup is damaged */
 export function openBackup(file: string): Backup {
   return explaining(file, () => {
     const database = openToRead(file);
@@ -106,7 +106,7 @@ export function openBackup(file: string): Backup {
   });
 }
 
-/** Upgrades a copy of a backup with an older version to this version. */
+/** Upgrades a copy of an older backup to the version of this program. */
 export function upgradeCopy(file: string): void {
   explaining(file, () => {
     const database = new DatabaseSync(file);
@@ -121,7 +121,10 @@ export function upgradeCopy(file: string): void {
 
 export type RestoreOptions = Pick<InboxOptions, "allowNetworkFileSystem">;
 
-/** Writes the whole content of a backup into a new or empty file, in one transaction. @throws Error */
+/**
+ * Writes the whole content of a backup into a new or empty file, in one transaction.
+ * @throws Error if the file is not empty, or cannot be written
+ */
 export function restoreSqlite(file: string, backup: Backup, options: RestoreOptions): void {
   explaining(file, () => {
     requireLocalDisk(file, options);
@@ -154,7 +157,7 @@ function writerOf(database: DatabaseSync): RowWriter {
   );
   let isWorkEmpty = false;
   return ({ name, columns }, rows) => {
-    // Deletes the rows of work that the trigger has made for the events, because the backup has its own rows of work.
+    // Deletes the rows that the trigger has made in the table `work`, because the backup has its own rows for this table.
     if (name === "work" && !isWorkEmpty) database.exec("DELETE FROM work");
     isWorkEmpty ||= name === "work";
     const statement = statements.get(name);
@@ -196,7 +199,7 @@ function requireInbox(database: DatabaseSync, file: string): number {
   return version;
 }
 
-/** Checks the file before anything in it is used. */
+/** Checks that the file is not damaged. */
 function requireSound(database: DatabaseSync): void {
   const found = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
   if (found !== "ok") throw new Error(`it is damaged: take another backup (${String(found).replaceAll(/\s+/g, " ")})`);

@@ -1,4 +1,5 @@
-// The certificates with which senders were accepted. Each has one row, written in the transaction of the event that presented it.
+// Stores the certificates with which senders were accepted. A row is written in the transaction of the event that presented the
+// certificate.
 
 import type { DatabaseSync } from "node:sqlite";
 import { LATEST_FIRST } from "../events/row.ts";
@@ -12,8 +13,8 @@ export class SqliteCertificates {
   }
 
   /**
-   * Writes the row, or only its last_seen. Call it in a transaction that holds the write lock. Then only one of several processes
-   * sees a certificate as new.
+   * Writes the row of a new certificate, or last_seen of a known one. Must be called in a transaction that holds the write lock, so
+   * that only one of several processes sees a certificate as new.
    */
   write(presented: Presented, now: number): WrittenCertificate {
     const { sender, certificate } = presented;

@@ -45,7 +45,10 @@ export class SqliteClaim {
     this.#eventOf = leasedEventOf(database);
   }
 
-  /** `now` in Unix milliseconds. */
+  /**
+   * Leases the due events, at most `limit`. Their bodies together fit into `maxBytes`, but a larger first body is leased alone.
+   * `now` is in Unix milliseconds.
+   */
   claim(now: number, { limit, maxBytes }: ClaimLimits, leaseMilliseconds: number): Lease[] {
     const leases: Lease[] = [];
     const most = Math.min(maxBytes, MAX_CLAIMED_BYTES);
@@ -60,13 +63,16 @@ export class SqliteClaim {
     return leases;
   }
 
-  /** Returns undefined if an earlier event of its order key comes first. */
+  /** Leases an event that was just stored. Returns undefined if it must wait for another event of its order key. */
   leaseStored(sequence: number, now: number, leaseMilliseconds: number): Lease | undefined {
     const stored = this.#statements.ordered.get(sequence) as unknown as Ordered;
     return this.#isBlocked(stored, now) ? undefined : this.lease(stored, now, leaseMilliseconds);
   }
 
-  /** Returns undefined if the row of the event is damaged. Such an event becomes dead, so that it does not block the others. */
+  /**
+   * Leases an event. Returns undefined if the row of the event is damaged. Such an event becomes dead, so that it does not block
+   * the others.
+   */
   lease(due: Ordered, now: number, leaseMilliseconds: number): Lease | undefined {
     const { sequence } = due;
     const token = randomUUID();
@@ -86,8 +92,8 @@ export class SqliteClaim {
   }
 
   /**
-   * Call it after an event ended or was changed. The next event of its order key may have been postponed in the meantime, and
-   * becomes due.
+   * Makes the next event of an order key due at once, if it was postponed to wait for its turn. Must be called after each change
+   * that ends an event or an attempt.
    */
   wakeNext({ sender, order_key: orderKey }: Omit<Ordered, "sequence">, now: number): void {
     if (orderKey !== null) this.#statements.wake.run(now, sender, orderKey);
@@ -109,7 +115,8 @@ export class SqliteClaim {
           this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
           continue;
         }
-        // The first of the unfinished events is attempted now. Each other one is attempted a second after the one before.
+        // Events that were attempted twice without an outcome are attempted one by one: the first now, each further one a second
+        // later.
         const place = isUnfinished(due) ? unfinished++ : 0;
         if (place === 0) yield due;
         else this.#statements.putOff.run(now + place * UNFINISHED_APART_MILLISECONDS, null, due.sequence);
@@ -135,7 +142,8 @@ function prepare(database: DatabaseSync) {
       SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
         AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
     `),
-    // Removes a lease that has expired. Otherwise it would block the earlier event for which this event waits.
+    // Also removes an expired lease, which would be valid again with the later due time. It would block the earlier event for which
+    // this event waits.
     putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
     wake: database.prepare(`
       UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'

@@ -21,8 +21,7 @@ export class SqliteEvents {
   }
 
   /**
-   * `now` is in Unix seconds. The unique indexes decide whether the event is inserted. The rest of this function finds out which
-   * index refused it.
+   * Inserts an event. If a unique index refuses the event, returns whether it is a replay or a duplicate. `now` is in Unix seconds.
    */
   insert(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null): Insertion {
     const { sender, eventKey, request } = delivery;
@@ -35,7 +34,7 @@ export class SqliteEvents {
     const other =
       eventKey === undefined ? undefined : sameKey.get(sender, eventKey, request.method, request.target, sequence);
     if (other === undefined) return { outcome: "stored", sequence };
-    // If there is more than one other event, all of the others already have the flag.
+    // Only one other event with the same key is flagged. If there are several, all of them already have the flag.
     for (const flagged of [sequence, Number(other["sequence"])]) this.#statements.flag.run(flagged);
     return { outcome: "stored", sequence, conflictsWith: String(other["id"]) };
   }
@@ -44,7 +43,7 @@ export class SqliteEvents {
     this.#statements.setCertificate.run(certificateId, sequence);
   }
 
-  /** Finds out whether this is a replay or duplicate of an event that retention has deleted. */
+  /** Finds out whether an event is a replay or a duplicate of an event that retention has deleted. */
   #findDeleted({ id }: Delivery, { issuer, jti, expires }: AssertionId): Insertion | undefined {
     const { isUsedUp, isDeleted, useUp } = this.#statements;
     if (isUsedUp.get(issuer, jti) !== undefined) return { outcome: "replayed" };
@@ -61,7 +60,7 @@ export class SqliteEvents {
       sameId.get(delivery.id, issuer) ??
       sameBytes.get(sender, eventKey ?? null, request.method, request.target, contentDigest);
     if (first === undefined) throw new Error("the event was refused by an index and is not there");
-    // The assertion of a duplicate is also recorded as used, although nothing was stored.
+    // A duplicate is not stored, but its assertion is recorded as used, so that a replay of the duplicate is detected.
     if (Number(useUp.run(issuer, jti, expires).changes) === 0) return { outcome: "replayed" };
     count.run(Number(first["sequence"]));
     return { outcome: "duplicate", of: String(first["id"]) };

@@ -1,5 +1,4 @@
-// The file of an inbox. This code limits who may read it, and explains why it cannot be opened. The file holds bodies in clear
-// text.
+// Limits who can read the file of an inbox, because it holds bodies in clear text. Explains why a file cannot be opened.
 
 import {
   closeSync,
@@ -20,7 +19,8 @@ import { resultCodeOf } from "./result.ts";
 const PRIVATE = 0o600;
 
 /**
- * Creates the file if it does not exist. SQLite gives its additional files the same mode.
+ * Creates the file, if it does not exist, so that only its owner can read it. SQLite gives the files that it creates next to it
+ * (-wal and -shm) the same mode.
  * @throws Error if the file cannot be created, or is not a regular file
  */
 export function makeFile(file: string): void {
@@ -35,7 +35,7 @@ export function makeFile(file: string): void {
 
 /**
  * Refuses a directory, a device or a pipe, because opening a pipe may block for ever. Accepts a file that does not exist yet.
- * @throws Error
+ * @throws Error if the path is not a regular file
  */
 export function requireFile(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not a file");
@@ -74,7 +74,7 @@ function isWide(stats: Stats | undefined): boolean {
   return stats !== undefined && process.getuid !== undefined && (stats.mode & 0o077) !== 0;
 }
 
-/** The texts by SQLite's result codes. */
+/** The explanations of errors, by SQLite's result codes. */
 const RESULTS: ReadonlyMap<number, string> = new Map([
   [5, "another program has locked it"],
   [8, "it cannot be written to by this user, or it is on a read-only file system"],

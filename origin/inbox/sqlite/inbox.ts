@@ -108,8 +108,8 @@ class SqliteInbox implements Inbox {
   async prune(retention: Retention): Promise<number> {
     const changed = await this.#writer.write(() => this.#retention.prune(retention, this.#clock()));
     if (changed > 0) this.#isErasedInLog = false;
-    // SQLite's log keeps deleted content until later writes overwrite it. With few events, that would happen later than any
-    // retention rule allows. So the log is emptied.
+    // When nothing is left to delete, SQLite's log is emptied, because it still holds the deleted content. With few events, later
+    // writes would not overwrite this content as soon as the retention rule requires.
     else if (!this.#isErasedInLog) this.#isErasedInLog = emptyLog(this.#database);
     return changed;
   }
@@ -130,13 +130,13 @@ class SqliteInbox implements Inbox {
   /** Stores one event. The certificate of nearly every event is already written, so usually only the event is inserted. */
   #store(arrival: Arrival): Stored {
     const { delivery, assertion, presented, leaseMilliseconds } = arrival;
-    // The time is read inside the transaction. Since the event arrived, a claim may have corrected due times after a clock change.
-    // Then no claim would find an event with a due time by the old clock.
+    // The clock is read inside the transaction. If it was set back after the event arrived, a claim may have corrected the due
+    // times of all stored events already. A due time by the old clock would then stay wrong, and the event would wait too long.
     const now = Math.floor(this.#clock() / 1000);
     const known = this.#intake.findWritten(arrival);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);
     if (insertion.outcome !== "stored") return { insertion };
-    // The certificate is written only now, because a replay or a duplicate proves nothing about what its sender presents.
+    // The certificate is written after the insert, because a replay or a duplicate proves nothing about what its sender presents.
     const written = presented && known === undefined ? this.#certificates.write(presented, now) : undefined;
     if (written !== undefined) this.#events.setCertificate(insertion.sequence, written.id);
     const lease =

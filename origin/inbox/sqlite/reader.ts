@@ -25,7 +25,7 @@ import { readVersion, STEPS } from "./schema.ts";
 
 /**
  * Opens an inbox for reading, while other processes write to it.
- * @throws Error if there is no such file, or if it is not an inbox of this version
+ * @throws Error if there is no such file, or if the file is not an inbox of this version
  */
 export function openSqliteReader(file: string): InboxReader {
   let database: DatabaseSync | undefined;
@@ -78,7 +78,7 @@ export function askSqlite(database: DatabaseSync): Ask {
   return promising((text, values) => database.prepare(text).all(...values));
 }
 
-/** Returns a function that reads the event for a lease by its sequence. */
+/** Returns a function that reads an event by its sequence, with its body. */
 export function leasedEventOf(database: DatabaseSync): (sequence: number) => Lease["event"] {
   const select = database.prepare(`SELECT ${EVENT_COLUMNS}, event.body FROM ${EVENT_TABLES} WHERE event.sequence = ?`);
   return (sequence) => toEvent(select.get(sequence) ?? {});

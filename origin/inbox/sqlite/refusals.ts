@@ -1,4 +1,4 @@
-// Stores refusals in one SQLite file. A batch shares the commit of the writes that arrive at the same time.
+// Stores refusals in one SQLite file. A batch of refusals shares its commit with other writes that arrive at the same time.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Ask } from "../events/pages.ts";

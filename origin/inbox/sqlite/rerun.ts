@@ -1,4 +1,4 @@
-// Runs done events of a file again, in one transaction.
+// Makes done events of a SQLite inbox due again, in one transaction.
 
 import type { DatabaseSync } from "node:sqlite";
 import { findTimeRange } from "../events/pages.ts";

@@ -1,6 +1,6 @@
 // Reads SQLite's result codes from the errors of its driver.
 
-/** The result code for a lock that another connection holds. The higher bits of an extended code give the reason. */
+/** The result code if another connection holds a lock. The higher bits of an extended code give the reason. */
 const SQLITE_BUSY = 5;
 
 export function isBusy(error: unknown): boolean {

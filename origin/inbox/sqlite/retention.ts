@@ -35,7 +35,10 @@ export class SqliteRetention {
     return changed > 0 ? changed : this.#deleteCertificates(seconds);
   }
 
-  /** Certificates are deleted after the events, because the search for senders with many certificates reads a whole index. */
+  /**
+   * Deletes old certificates. It is called only when nothing else is left to delete, because the search for senders with many
+   * certificates reads a whole index.
+   */
   #deleteCertificates(now: number): number {
     const { oldest, deleteCertificates } = this.#statements;
     return Number(deleteCertificates.run(Math.min(now, Number(oldest.get()?.["accepted_at"] ?? now))).changes);
@@ -49,7 +52,10 @@ export class SqliteRetention {
     });
   }
 
-  /** Deletes events, but keeps the ids of those that may arrive again. `now` is in Unix seconds. */
+  /**
+   * Deletes events that were finished before `before` (Unix milliseconds), but keeps the ids of events that may arrive again. `now`
+   * is in Unix seconds.
+   */
   #deleteEvents(before: number, now: number): number {
     const { finished, keepAssertion, keepId, deleteEvent, deleteAttempts, deleteWork } = this.#statements;
     return this.#each(finished.all(before, MAX_ERASED_EVENTS), (sequence) => {
@@ -61,7 +67,10 @@ export class SqliteRetention {
     });
   }
 
-  /** Changes each row, up to a number of bytes. The bytes are limited because deleted content is overwritten. */
+  /**
+   * Calls `change` for each row, up to MAX_ERASED_BYTES. The bytes are limited because SQLite overwrites deleted content, which
+   * takes time.
+   */
   #each(rows: readonly Record<string, unknown>[], change: (sequence: number) => void): number {
     let bytes = 0;
     let changed = 0;

@@ -9,10 +9,11 @@ import { isBusy } from "./result.ts";
  * process of the previous version that is still running can continue to insert.
  */
 export const STEPS: readonly string[] = [
-  // An event and its body never change. Its work changes often, so it has a row of its own. The row of work also holds the attempt
-  // that runs, or the attempt that made the event done. All other attempts are in their own table. The bytes of a certificate are
-  // stored once, not with each event. The ids that detect a replay or a duplicate are kept longer than their event. Refused
-  // requests are kept apart from the events. Their certificates are stored once each, and refusals are counted by hour and code.
+  // An event and its body never change. Its work changes often, so it has a row of its own in the table `work`. This row also holds
+  // the attempt that runs, or the attempt that made the event done. All other attempts are in their own table. The bytes of a
+  // certificate are stored once, not with each event. The ids that detect a replay or a duplicate are kept longer than their event.
+  // Refused requests are kept apart from the events. Their certificates are stored once each, and refusals are counted by hour and
+  // code.
   `
   CREATE TABLE event (
     sequence          INTEGER PRIMARY KEY,
@@ -153,8 +154,8 @@ export const STEPS: readonly string[] = [
 ];
 
 /**
- * Settings of each connection that writes. The log is copied into the file every 16 MiB. Pages of the indexes are cached. Ids are
- * random, so each event needs other pages than the event before, but the same pages are often needed again later.
+ * The settings of a connection that writes. The log is copied into the file every 16 MiB. The cache holds 16 MiB of index pages.
+ * Ids are random, so the next event needs other pages, but most pages are soon needed again.
  */
 const CONNECTION = `
   PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
@@ -165,7 +166,7 @@ const BUSY_PAUSE_MILLISECONDS = 10;
 
 /**
  * Creates the tables in an empty file, or runs the steps that a file lacks. Either all steps are run, or none.
- * @throws Error if the file is not an inbox, or of a version that this program does not know; then it is not changed
+ * @throws Error if the file is not an inbox, or of a version that this program does not know; then the file is not changed
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
   // The version is checked before the journal mode is changed, because a changed mode would stay in a database of another program.
@@ -177,7 +178,7 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   for (const step of missingSteps(STEPS, version)) database.exec(step);
   if (version < versionAfter(STEPS)) database.exec(`PRAGMA user_version = ${versionAfter(STEPS)}`);
   database.exec("COMMIT");
-  // From here on, only the writer waits for a lock, in #begin. No other statement waits.
+  // From here on, SQLite itself does not wait for locks, because that would block the event loop. SqliteWriter waits in #begin.
   database.exec("PRAGMA busy_timeout = 0");
 }
 
@@ -206,11 +207,11 @@ export function emptyLog(database: DatabaseSync): boolean {
 
 /**
  * Returns the version of a file. It is 0 if the file is empty.
- * @throws Error if it is not an inbox, or of a version that this program does not know
+ * @throws Error if the file is not an inbox, or of a version that this program does not know
  */
 export function readVersion(database: DatabaseSync, file: string): number {
-  // Tables without a version belong to another program. The tables are read first: if another process creates an inbox between the
-  // two reads, this one finds a version and no tables, and does not take the file for another program's.
+  // A file with tables but without a version belongs to another program. The tables are read before the version, because another
+  // process may create an inbox between the two reads. Then this process finds a version but no tables, which is not an error.
   const tables = new Set(
     database
       .prepare("SELECT name FROM sqlite_schema")

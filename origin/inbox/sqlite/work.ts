@@ -1,5 +1,5 @@
-// The work on events in one SQLite file. Every change applies only to the row with the lease's token. So the holder of an old
-// lease changes nothing.
+// The work on events in one SQLite file. The holder of a lease can change only a row that still has the token of the lease. So the
+// holder of an old lease changes nothing.
 
 import type { DatabaseSync } from "node:sqlite";
 import type { AttemptRow } from "../attempt-rows.ts";
@@ -16,7 +16,7 @@ export interface Clocks {
   readonly monotonic: () => number;
 }
 
-/** A row of work that was changed. */
+/** A row of the table `work` that was changed. */
 interface Changed extends Ordered {
   readonly recorded: number;
 }
@@ -42,18 +42,21 @@ export class SqliteWork implements WorkQueue {
 
   async claim(limit: number, leaseMilliseconds: number, maxBytes = Number.POSITIVE_INFINITY): Promise<Lease[]> {
     const { latest, leases } = await this.#writer.write(() => {
-      // The clocks are read inside the transaction. While it waited for the file, somebody may have set the clock, and another
-      // process may have corrected the leases.
+      // The clocks are read inside the transaction. While the transaction waited for the file, somebody may have set the clock, and
+      // another process may have corrected the leases.
       const latest = { now: this.#clock(), monotonic: this.#monotonic() };
       this.#followClock(latest);
       return { latest, leases: this.#claim.claim(latest.now, { limit, maxBytes }, leaseMilliseconds) };
     });
-    // The clocks are stored after the commit, because the corrections of a failed claim are rolled back.
+    // These values are kept only after the commit. A failed claim rolls its corrections back, so the next claim must make them.
     this.#latest = latest;
     return leases;
   }
 
-  /** Leases an event within the transaction that stored it. Returns undefined if an earlier event of its order key comes first. */
+  /**
+   * Leases an event within the transaction that stored it. Returns undefined if the event must wait for another event of its order
+   * key.
+   */
   leaseStored(sequence: number, leaseMilliseconds: number): Lease | undefined {
     return this.#claim.leaseStored(sequence, this.#clock(), leaseMilliseconds);
   }
@@ -64,7 +67,7 @@ export class SqliteWork implements WorkQueue {
     );
   }
 
-  /** Makes the event done. The record of the attempt stays in the row of work. */
+  /** Makes the event done. The record of the attempt stays in the row of the table `work`. */
   complete({ event, token }: Lease, status?: number): Promise<boolean> {
     return this.#end((now) => this.#statements.complete.get(now, status ?? null, event.sequence, token));
   }
@@ -118,8 +121,8 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * Makes a change that ends an event or an attempt, so that another event of the order key may be next. Records what `describe`
-   * returns. Returns false if no row was changed.
+   * Runs a change that ends an event or an attempt. Records what `describe` returns, and wakes the next event of the order key.
+   * Returns false if no row was changed.
    */
   #end(run: (now: number) => unknown, describe?: (now: number) => AttemptRow): Promise<boolean> {
     return this.#change((now) => {
@@ -140,9 +143,8 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * Corrects due times after the clock was set. If it was set back, an event that was postponed by the old time would wait too
-   * long. This is corrected at the first claim and after each step of the clock. If it was set forward, leases would seem to have
-   * expired.
+   * Corrects due times after somebody set the clock. After a step back, events that were postponed by the old time would wait too
+   * long. This is corrected at the first claim and after each step back. After a step forward, leases would seem to have expired.
    */
   #followClock({ now, monotonic }: { readonly now: number; readonly monotonic: number }): void {
     const latest = this.#latest;
@@ -151,11 +153,11 @@ export class SqliteWork implements WorkQueue {
     }
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
-    // If another process has already corrected these rows, their changed_at is later than the step, so they are not corrected
-    // twice.
+    // Only rows that were last changed before the step are corrected. So no row is corrected twice: the correction by another
+    // process has set changed_at to a time after the step.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
-    // The two clocks are not read at exactly the same time. So leases that were changed within this tolerance are extended too.
-    // That delays an event, but never runs it twice.
+    // The two clocks are not read at exactly the same time, so the time of the step is not exact. Therefore leases that were
+    // changed shortly after it are extended too. That delays an event, but never runs it twice.
     const before = Math.floor(now - step + CLOCK_STEP_MILLISECONDS / 2);
     this.#statements.setForward.run(Math.round(step), now, before);
   }
@@ -186,7 +188,7 @@ function prepare(database: DatabaseSync) {
       `UPDATE work SET state = 'dead', due_at = NULL, changed_at = ?, reason = ?, ${RECORDED} ${OWN}`,
     ),
     nextDue: database.prepare("SELECT min(due_at) AS due_at FROM work WHERE due_at IS NOT NULL"),
-    // The event becomes due before all others.
+    // Makes the event due before all other events.
     retryNow: database.prepare(`
       UPDATE work SET state = 'waiting', changed_at = ?, attempts = CASE state WHEN 'dead' THEN 0 ELSE attempts END,
         ${RECORDED}, due_at = min(?, coalesce((SELECT min(due_at) - 1 FROM work WHERE due_at IS NOT NULL), ?))

@@ -1,4 +1,4 @@
-// The only connection that writes to the file. Writes in the same turn of the event loop share a transaction.
+// Runs all writes of this process to the file. Writes that arrive at the same time share a transaction.
 
 import type { DatabaseSync } from "node:sqlite";
 import { GroupCommit } from "../group-commit.ts";
@@ -8,7 +8,7 @@ import { BUSY_MILLISECONDS } from "./schema.ts";
 /** A write that runs within the transaction. If the transaction is rolled back, the write may run a second time. */
 type Job = () => unknown;
 
-/** SQLite result codes that are faults of the database, not of one write. Each write alone would fail in the same way. */
+/** SQLite result codes that are faults of the database, not of one write. After such a fault, no write is tried again alone. */
 const DATABASE_FAULTS: ReadonlySet<number> = new Set([
   5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 11 /* CORRUPT */, 13 /* FULL */,
   14 /* CANTOPEN */, 26 /* NOTADB */,
@@ -34,7 +34,8 @@ export class SqliteWriter {
   }
 
   /**
-   * Retries BEGIN after short pauses, so that each process gets its turn. SQLite's own busy handler would block the event loop.
+   * Begins a transaction. While another process writes, tries again after short pauses, so that each process gets its turn.
+   * SQLite's own busy handler would block the event loop.
    */
   async #begin(): Promise<void> {
     const deadline = performance.now() + BUSY_MILLISECONDS;
