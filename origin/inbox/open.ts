@@ -11,8 +11,8 @@ import type { InboxOptions } from "./options.ts";
  * Opens or creates the inbox at `location`. The location is the path of a SQLite file, or
  * `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which needs the package `pg`. An inbox of an older version is upgraded. The inbox
  * is not encrypted, and nothing is deleted from it except by `prune`.
- * @throws ConfigurationError if the location holds something else, if its inbox is of a newer version or from before the first
- * release, or if the inbox cannot be opened; the message holds no password
+ * @throws ConfigurationError if the location holds something that is not an inbox, if the inbox is of a newer version or from
+ * before the first release, or if the inbox cannot be opened; the message holds no password
  */
 export async function openInbox(location: string, options: InboxOptions = {}): Promise<Inbox> {
   return await open(location, async () => {

@@ -94,7 +94,8 @@ export function conditionsOf(
 ): string[] {
   const parameter = (value: string | number) => `${sign}${values.push(value)}`;
   return [
-    // The state is one of four fixed words. It is written into the SQL text, because the database uses its index only then.
+    // The state is one of four fixed words. It is written into the SQL text, because the database uses the index for a state only
+    // if the text has the state.
     ...(state === undefined ? [] : [`work.state = '${state}'`]),
     ...(state === "waiting" || state === "leased" ? ["work.due_at IS NOT NULL"] : []),
     ...(sender === undefined ? [] : [`work.sender = ${parameter(sender)}`]),
@@ -108,8 +109,8 @@ export function conditionsOf(
 }
 
 /**
- * Returns the condition for a route. `named` is as in the policy: a path, or a prefix that ends in `/*`, and either may follow a
- * host. A target may have a query after its path.
+ * Returns the condition for a route. `named` is as in the policy: a path, or a prefix that ends in `/*`, with or without a host
+ * before it. A target may have a query after its path.
  */
 function onRoute(named: string, parameter: (value: string) => string): string {
   const route = named.startsWith("/") ? named : `//${named}`;

@@ -71,7 +71,8 @@ async function selectDue(client: Client, now: number, rows: number, without: rea
 
 /**
  * Returns the candidates that may be leased. Postpones events that wait for another event of their order key. If several events
- * may have ended their process, postpones all of them except the first. Skips events whose order key another origin has locked.
+ * were attempted twice without an outcome, postpones all of them except the first, because one of them may have ended the process.
+ * Skips events whose order key another origin has locked.
  */
 async function selectLeasable(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
   const ordered = candidates.filter(({ order_key: key }) => key !== null);

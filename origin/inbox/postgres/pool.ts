@@ -18,7 +18,10 @@ export const SCHEMA = "countersign";
  */
 const CONNECTIONS = 6;
 const CONNECT_MILLISECONDS = 5_000;
-/** A statement takes milliseconds. A statement that waits longer than this for a lock or a disk must not keep senders waiting. */
+/**
+ * The time after which the server ends a statement, so that a statement that waits for a lock or a disk does not keep senders
+ * waiting. Usually a statement takes milliseconds.
+ */
 const STATEMENT_MILLISECONDS = 10_000;
 /** The time after which a statement fails if the server does not respond. */
 const ANSWER_MILLISECONDS = 15_000;
@@ -131,7 +134,8 @@ function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"):
     // Every execution of a prepared statement gets a new plan. Otherwise a plan that was made for empty tables would still be used
     // when the tables are full.
     plan_cache_mode: "force_custom_plan",
-    // With this level a statement sees what another transaction committed while it waited for that transaction's lock.
+    // At this isolation level, a statement sees what another transaction committed while the statement waited for that
+    // transaction's lock.
     [set === "SET" ? "default_transaction_isolation" : "transaction_isolation"]: "'read committed'",
     [set === "SET" ? "default_transaction_read_only" : "transaction_read_only"]: isReadOnly ? "on" : "off",
   };

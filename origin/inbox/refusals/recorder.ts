@@ -9,7 +9,7 @@ import type { HourlyRefusals, RefusalLimits, RefusalStore, RefusedRequest } from
 export interface RecorderOptions {
   readonly store: Pick<RefusalStore, "add">;
   readonly limits: RefusalLimits;
-  /** Receives a line if refusals could not be written, at most one line per minute. */
+  /** Receives a log line if refusals could not be written, at most one line per minute. */
   readonly log: (line: LogLine) => void;
   /** Called with the number of refusals that are not kept because too many wait or because the store failed. */
   readonly onDropped?: (count: number) => void;

@@ -100,9 +100,9 @@ export class SqliteClaim {
   }
 
   /**
-   * Yields events that may be leased. The caller must lease each event before it asks for the next, or stop. Postpones events that
-   * wait for another event of their order key. If several events may have ended their process, postpones all of them except the
-   * first.
+   * Yields events that may be leased. The caller must lease each yielded event before it asks for the next event. Postpones events
+   * that wait for another event of their order key. If several events were attempted twice without an outcome, postpones all of
+   * them except the first, because one of them may have ended the process.
    */
   *#findDue(now: number, limit: number): Generator<Due> {
     let unfinished = 0;
@@ -142,8 +142,8 @@ function prepare(database: DatabaseSync) {
       SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
         AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
     `),
-    // Also removes an expired lease, which would be valid again with the later due time. It would block the earlier event for which
-    // this event waits.
+    // Also removes an expired lease, which would be valid again with the later due time. Such a lease would block the earlier event
+    // for which this event waits.
     putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
     wake: database.prepare(`
       UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'
