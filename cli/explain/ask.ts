@@ -1,5 +1,5 @@
-// Gets the verdict of the origin's own middleware. This is the code of a running origin, with a certificate from a file. Stores
-// nothing and sends nothing.
+// Asks the origin's own middleware for its verdict on a request. A running origin uses the same middleware. Here the certificate
+// comes from a file, and nothing is stored or sent.
 
 import { Hono } from "hono";
 import { describeProblem } from "../../core/decision/problem.ts";
@@ -18,7 +18,7 @@ export type Answer =
   | { readonly verdict: "accepted"; readonly delivery: Delivery; readonly line: LogLine }
   | { readonly verdict: "refused"; readonly code: RefusalCode; readonly line: LogLine };
 
-/** Replaces the policy, the secrets or the request of the question. */
+/** The values that replace the policy, the secrets or the request of the question. */
 export interface Variant {
   readonly policy?: Policy;
   readonly secrets?: AuthenticateOptions["secrets"];
@@ -38,7 +38,8 @@ export async function ask(way: ProofOptions, question: Question, variant: Varian
     clock: () => question.at,
     log: (line: LogLine) => void lines.push(line),
   };
-  // The target is checked first, because a Request would normalise it. Then nobody would see that it is not in normal form.
+  // The target is checked before a Request is made, because a Request would normalise the target. Then a target that is not in
+  // normal form would not be noticed.
   const target = resultOf(() => readRequestTarget(request.url));
   if (target instanceof Refusal) return toAnswer(describeRefusal(target, { id: "" }), undefined);
   let delivery: Delivery | undefined;
@@ -80,7 +81,7 @@ const OF_EVERY_REFUSAL: ReadonlySet<string> = new Set([
   "why",
 ]);
 
-/** Returns the members of a log line that not every refusal has. */
+/** Returns the details of a refusal, which are the members of its log line that not every refusal has. */
 export function detailsOf(line: LogLine): Record<string, unknown> {
   return Object.fromEntries(Object.entries(line).filter(([name]) => !OF_EVERY_REFUSAL.has(name)));
 }

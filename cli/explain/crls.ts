@@ -1,5 +1,5 @@
-// Loads the revocation lists for an explanation: those that an origin has stored, and the files that the policy names. Changes
-// nothing. Uses the network only if the user asks for it.
+// Loads the revocation lists for an explanation. The lists come from the directory of an origin and from the files that the policy
+// names. Changes nothing. Uses the network only if the user asks for it.
 
 import { dirname } from "node:path";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -22,13 +22,13 @@ import { nameOtherContents } from "../../origin/crls/contents.ts";
 import { describeCause } from "../../origin/failure-cause.ts";
 import { readCrlDirectory } from "../../origin/node/crl-directory.ts";
 
-/** The result for one source of the policy. */
+/** The lists that were found for one source of the policy. */
 export interface CrlSourceState {
   readonly source: string;
   /** The place from which the lists in use come. Null if there are no lists. */
   readonly from: "kept" | "file" | "fetched" | null;
   readonly lists: readonly ReturnType<typeof describeCrl>[];
-  /** The faults of the lists, or the reason why there are none. */
+  /** The faults of the lists, or the reason why there are no lists. */
   readonly why: string | null;
 }
 
@@ -44,14 +44,17 @@ export interface CrlOptions {
   /** The directory in which an origin keeps lists. */
   readonly directory: string;
   readonly isFetching: boolean;
-  /** Unix seconds. */
+  /** The time of the question, in Unix seconds. */
   readonly at: number;
 }
 
 type Loaded = { readonly kept: readonly Crl[]; readonly state: CrlSourceState };
 type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
 
-/** Loads every source like an origin: first the stored lists, then the source's current answer if it may replace them. */
+/**
+ * Loads the lists of every source, as an origin does. Reads the stored lists first. Then adds the source's current lists, or
+ * replaces older stored lists by them, as keepCrls() decides.
+ */
 export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
   const stored = readCrlDirectory(options.directory, dirname(options.policyFile)).read(AUTHORITIES_KEY);
   const authorities = authoritiesOf(policy, await stored.catch(() => undefined));

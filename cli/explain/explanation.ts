@@ -1,4 +1,4 @@
-// One explanation: the verdict of core on a certificate and a request, and everything on which the verdict depends.
+// Makes one explanation: the verdict on a certificate and a request, and everything on which the verdict depends.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import { findRoute, type Policy, type Route } from "../../core/policy/policy.ts";
@@ -38,7 +38,7 @@ export async function judge(question: CommandQuestion) {
   return { route, platform, inFront, certificate, way, evidence, senders, answer, outcome: settle(answer, senders) };
 }
 
-/** Judges the request at the question's time. Reads nothing except the question, and changes nothing. */
+/** Judges the request at the time that the question names. Reads nothing except the question, and changes nothing. */
 export async function explain(question: CommandQuestion) {
   const { policy, request, at } = question;
   const { route, platform, inFront, certificate, way, evidence, senders, answer, outcome } = await judge(question);
@@ -77,7 +77,10 @@ function routeOf({ policy, request }: CommandQuestion): Route | undefined {
   return target instanceof Refusal ? undefined : findRoute(policy, target.path, target.url.host);
 }
 
-/** Path and rule are null and the lists are empty if no route has the path. Then `nearest` has the most similar routes. */
+/**
+ * If no route has the path of the request, `path` and `rule` are null, the lists are empty, and `nearest` has the most similar
+ * routes.
+ */
 function describeRoute(route: Route | undefined, { policy, request }: CommandQuestion) {
   const names = (senders: Route["senders"] = []) => senders.map(({ name }) => name);
   const size = request.body?.byteLength;

@@ -1,5 +1,5 @@
-// Predicts the decision of each program: the edge on Cloudflare, an origin behind it, an origin with its own listener, and an
-// origin behind a proxy. The origin's middleware makes all of them. They differ in how the program reads the certificate.
+// Predicts the decision of each program: the edge on Cloudflare, an origin behind the edge, an origin with its own listener, and an
+// origin behind a proxy. All decisions come from the origin's middleware. The programs differ in how they read the certificate.
 
 import { X509Certificate } from "node:crypto";
 import { issueAssertion } from "../../core/assertion/assertion.ts";
@@ -28,14 +28,14 @@ import type { CommandQuestion } from "./question.ts";
 import { heldSecrets } from "./secrets.ts";
 import { type Outcome, settle } from "./verdict.ts";
 
-/** One row of the table of programs. */
+/** The predicted decision of one program. */
 export interface ModeExplanation extends Omit<Outcome, "verdict"> {
   readonly way: "edge" | "origin behind the edge" | "origin with its own listener" | "origin behind a proxy";
   readonly verdict: Outcome["verdict"] | "not reached" | "cannot start";
   readonly notes: readonly string[];
 }
 
-/** The input for every row: the question, the explained senders of the route, and Cloudflare's verdict. */
+/** The input of every prediction: the question, the explained senders of the route, and Cloudflare's verdict. */
 interface Scene {
   readonly question: CommandQuestion;
   readonly senders: readonly SenderExplanation[];
@@ -61,7 +61,7 @@ async function askEdge({ question, senders, platform }: Scene): Promise<EdgeAnsw
   return { row, answer };
 }
 
-/** @throws Refusal like readTlsClientAuth() */
+/** Reads the certificate as the edge does. @throws Refusal if readTlsClientAuth() refuses the certificate */
 function readAsEdge(
   chain: Chain | undefined,
   question: CommandQuestion,
@@ -69,7 +69,8 @@ function readAsEdge(
 ): ClientCertificate {
   if (chain === undefined) return readTlsClientAuth(emulateTlsClientAuth(undefined));
   const [leaf, ...intermediates] = [chain.leaf, ...chain.intermediates].map(toX509);
-  // A certificate that a TLS library cannot read never reaches the worker. core reports what is wrong with it.
+  // A certificate that a TLS library cannot read never reaches the worker. So core reads it here, and reports what is wrong with
+  // it.
   if (leaf === undefined) return readChain(question, undefined);
   const present = intermediates.filter((certificate) => certificate !== undefined);
   if (present.length < intermediates.length) return readChain(question, undefined);
@@ -89,7 +90,7 @@ function toX509(base64: string): X509Certificate | undefined {
 const ISSUER = "https://edge.invalid";
 const AUDIENCE = "https://origin.invalid";
 
-/** Makes the request that the edge would send, with a temporary signing key. */
+/** Asks the origin about the request that the edge would send. A temporary key signs this request. */
 async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise<ModeExplanation> {
   const way = "origin behind the edge";
   if (answer?.verdict !== "accepted" || row.verdict === "undecided") {

@@ -9,24 +9,25 @@ import { messageOf } from "../../core/failure-chain.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 
 /**
- * `code` is Node's name for the error, or empty if OpenSSL verified the certificate. `why` is the reason why there is no verdict.
+ * The verdict of OpenSSL. `code` is Node's name for the error, or empty if OpenSSL verified the certificate. `why` is the reason
+ * why there is no verdict.
  */
 export type OpensslVerdict = { readonly code: string; readonly text: string } | { readonly why: string };
 
 export interface OpensslQuestion {
-  /** Base64 DER. */
+  /** The certificate of the sender, as DER in base64. */
   readonly leaf: string;
   readonly intermediates: readonly string[];
   readonly anchors: readonly string[];
-  /** If true, a CA that is not self-signed may end the path. Our listeners allow this. */
+  /** If true, a CA that is not self-signed may end the path. Countersign's listeners allow such a CA. */
   readonly isPartialChain: boolean;
-  /** Unix seconds. */
+  /** The time at which the certificate is verified, in Unix seconds. */
   readonly at: number;
 }
 
 export type AskOpenssl = (question: OpensslQuestion) => Promise<OpensslVerdict>;
 
-/** Node's names for OpenSSL's numbers (x509_vfy.h). */
+/** The names that Node gives to the error numbers of OpenSSL (x509_vfy.h). */
 const CODES: Readonly<Record<string, string>> = {
   "2": "UNABLE_TO_GET_ISSUER_CERT",
   "7": "CERT_SIGNATURE_FAILURE",
@@ -77,7 +78,8 @@ function read({ stdout, stderr, isOk, why }: Awaited<ReturnType<typeof run>>, in
   if (isOk && / OK\s*$/.test(stdout)) return { code: "", text: "OK" };
   if (number === "") return { why: why ?? "openssl verify gave no verdict" };
   const code = CODES[number] ?? `OpenSSL error ${number}`;
-  // `openssl verify` stops at the first error. A handshake continues, and reports a second error if there are no intermediates.
+  // `openssl verify` stops at the first error. A handshake continues after this error, and reports another one if the client sent
+  // no intermediates. So the code of that other error is returned.
   const isLone = code === NO_ISSUER && depth === "0" && intermediates === 0;
   return { code: isLone ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : code, text: `${text} (at depth ${depth})` };
 }

@@ -1,5 +1,5 @@
-// Predicts Cloudflare's verdict on the certificate. The user states it, or OpenSSL verifies the certificate with the policy's
-// anchors as the CAs of the hostname. The policy does not say which CAs the hostname really has.
+// Predicts Cloudflare's verdict on the certificate. The user can state the verdict. Otherwise OpenSSL verifies the certificate with
+// the policy's anchors as CAs, because the policy does not say which CAs the hostname has at Cloudflare.
 
 import { X509Certificate } from "node:crypto";
 import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
@@ -12,7 +12,10 @@ export interface PlatformExplanation {
   readonly note: string;
 }
 
-/** The verdict of a hostname that does not have this CA. In that case our own anchors may decide. */
+/**
+ * Cloudflare's verdict if the hostname does not have the CA of the certificate. The anchors of the policy can still prove such a
+ * certificate.
+ */
 const NOT_KNOWN = "FAILED:unable to get local issuer certificate";
 
 export async function readPlatform({

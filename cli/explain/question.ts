@@ -1,5 +1,5 @@
-// The question of the command. In addition to a general question, it has the document of the policy, the sources of the revocation
-// lists, and a function that runs OpenSSL.
+// The question that `countersign explain` asks. It extends the question of origin/explain with the document of the policy, the
+// sources of the revocation lists, and a function that runs OpenSSL.
 
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { Question } from "../../origin/explain/question.ts";

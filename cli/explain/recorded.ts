@@ -11,7 +11,7 @@ import { namingInbox } from "../inbox/options.ts";
 import { findDecision, findKeptDecision, type RecordedDecision } from "./log.ts";
 import type { Values } from "./options.ts";
 
-/** The stored event or the decision with the request. Options override its values. */
+/** The stored event or the logged decision that contains the request. Options override its values. */
 export interface Source {
   readonly event?: StoredEvent;
   readonly decision?: RecordedDecision;
@@ -32,8 +32,8 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
 }
 
 /**
- * Returns the options that the user must give because the source lacks their values. Empty if there is no source, because then
- * these options are always required.
+ * Returns the options that the user must give because the source lacks their values. Empty if there is no source, because without a
+ * source these options are always required.
  */
 export function lackingOptions(values: Values, { event, decision }: Source): string[] {
   if (event === undefined && decision === undefined) return [];
@@ -45,7 +45,8 @@ export function lackingOptions(values: Values, { event, decision }: Source): str
 }
 
 /**
- * Returns true if the request had a certificate. A decision without a fingerprint had none, unless it refused an unreadable one.
+ * Returns true if the request had a certificate. A logged decision has no fingerprint if there was no certificate, or if the
+ * certificate could not be read.
  */
 function needsCertificate(event: StoredEvent | undefined, decision: RecordedDecision | undefined): boolean {
   if (event !== undefined) return event.certificate !== undefined;
@@ -58,7 +59,10 @@ export function chainOf({ event, decision }: Source): Chain | undefined {
   return (event && chainOfEvent(event)) ?? decision?.chain;
 }
 
-/** Returns Cloudflare's verdict, if it is known. Events store it. The log has it only in a refusal for which it was the reason. */
+/**
+ * Returns Cloudflare's verdict, if it is known. An event always stores the verdict. A log contains it only if the verdict was the
+ * reason of the refusal.
+ */
 export function platformOf({ event, decision }: Source): string | undefined {
   if (event !== undefined) return platformOfEvent(event);
   const line = decision?.lines.find(({ code }) => code === "platform_disagrees" || code === "platform_not_verified");

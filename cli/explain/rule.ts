@@ -1,4 +1,5 @@
-// Finds the place in the policy that decided a verdict: a JSON pointer to the rule, and the fields that did not match the rule.
+// Finds the place in the policy that decided a verdict. The result is a JSON pointer to the rule, and the fields to which the rule
+// applies.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
@@ -9,13 +10,15 @@ import type { Certificate } from "../../core/x509/certificate.ts";
 import type { SenderExplanation } from "../../origin/explain/senders.ts";
 
 export interface DecidedBy {
-  /** JSON pointer. Null if no rule of the policy decided, but a general requirement for client certificates. */
+  /** A JSON pointer to the rule. Null if no rule of the policy decided, but a requirement for all client certificates. */
   readonly rule: string | null;
-  /** Fields of the certificate or of the request. */
+  /** The fields of the certificate or of the request to which the rule applies. */
   readonly fields: readonly string[];
 }
 
-/** The members of the sender, route or anchor that decide, and the fields of the request that these members are about. */
+/**
+ * The members of a sender, a route or an anchor that cause a refusal, and the fields of the request to which these members apply.
+ */
 type Place = readonly [
   of: "sender" | "route" | "anchor" | "nothing",
   members: readonly string[],
@@ -66,7 +69,7 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   basic_mismatch: BASIC,
 };
 
-/** Returns the rule behind a refusal. `senders` are those of the route, in its order. */
+/** Returns the rule that caused a refusal. `senders` are the senders of the route, in the route's order. */
 export function ruleOfRefusal(
   { code, details }: { readonly code: RefusalCode; readonly details: Readonly<Record<string, unknown>> },
   route: Route | undefined,
@@ -86,8 +89,8 @@ export function ruleOfRefusal(
 }
 
 /**
- * Returns the pointer to a member of the anchor, or to the anchor itself if it has no such member. A certificate that a
- * list names is refused under every anchor, also under an anchor that has no lists.
+ * Returns the pointer to a member of the anchor. If the anchor has no revocation lists, returns the pointer to the anchor itself.
+ * Such an anchor can be the rule, because a certificate in the list of one anchor is refused under all anchors.
  */
 function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];
@@ -96,7 +99,9 @@ function anchorRule(sender: SenderExplanation | undefined, members: readonly str
   return anchor === null ? null : formatPointer(["anchors", anchor, ...(isAsked ? members : [])]);
 }
 
-/** Returns the entry that admission found to be nearest. If there is none, returns the list of entries. */
+/**
+ * Returns the entry that is nearest to the certificate, as admission reported it. If there is none, returns the list of entries.
+ */
 function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]): DecidedBy {
   const nearest = nearMiss as { sender: string; entry: number; failed: readonly string[] } | undefined;
   if (nearest === undefined)
@@ -105,14 +110,16 @@ function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]):
   return { rule: formatPointer(["senders", sender, "certificates", entry]), fields: failed };
 }
 
-/** Returns the rule that admitted a sender: its entry, or its signature if it needs no certificate. */
+/** Returns the rule by which a sender was admitted: the matching entry, or the signature if the sender needs no certificate. */
 export function ruleOfAcceptance(sender: SenderExplanation | undefined): DecidedBy {
   const entry = sender?.certificate?.entries.find(({ matches }) => matches);
   if (entry !== undefined) return { rule: entry.rule, fields: entry.members.map(({ member }) => member) };
   return { rule: sender === undefined ? null : `${sender.rule}/signature`, fields: ["signature"] };
 }
 
-/** Returns pointers to the deny entries that deny this certificate. Each entry is compiled alone, and then tested. */
+/**
+ * Returns pointers to the deny entries that deny this certificate. To test one entry, compiles a policy that denies nothing else.
+ */
 export function denyRulesOf(certificate: Certificate, { anchors, deny }: PolicyDocument, policy: Policy): string[] {
   if (!policy.deny.holds(certificate)) return [];
   return (deny ?? []).flatMap((entry, index) => {
@@ -138,7 +145,6 @@ export function nearestRoutes(path: string, { routes }: Policy): string[] {
     .map((route) => route.path);
 }
 
-/** Returns the Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (const [i, character] of [...a].entries()) {

@@ -1,13 +1,10 @@
-// Selects the secrets of a policy that an origin behind an edge has.
+// Selects the secrets that an origin behind an edge uses.
 
 import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
 import { type AvailableSecrets, signatureSecretNames } from "../../core/admission/secrets.ts";
 import type { Sender } from "../../core/policy/policy.ts";
 
-/**
- * Returns the secrets of an origin behind an edge: the signing keys of each sender that has at least one secret here. Basic
- * credentials are left out.
- */
+/** Returns the signing keys of each sender of which this process has at least one key. Basic credentials are left out. */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   const held = Array.from(secrets, ([sender, { signature }]): [Sender, SenderSecrets] => {
     const names = sender.signature === undefined ? [] : signatureSecretNames(sender.signature);

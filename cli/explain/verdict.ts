@@ -1,5 +1,5 @@
-// Turns an answer of the middleware into a verdict. The verdict is undecided if the refusal depends on a secret or a body that is
-// not available here.
+// Turns the answer of the middleware into a verdict. The verdict is undecided if the refusal depends on a secret, a header or a
+// body that is not available here.
 
 import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 import type { SenderExplanation, Verdict } from "../../origin/explain/senders.ts";
@@ -13,10 +13,16 @@ export interface Outcome {
   readonly why: string | null;
 }
 
-/** Problems that depend on a secret, a header or the body, which may be missing here. Other problems depend on none of these. */
+/**
+ * A refusal with one of these problems may only mean that a secret, a header or the body is not available here. All other problems
+ * are certain.
+ */
 const MAY_BE_UNCHECKED: ReadonlySet<Problem> = new Set(["signature-not-verified", "credentials-required"]);
 
-/** `senders` are those of the route, in its order. The first one that passes is admitted. */
+/**
+ * Turns an answer into an outcome. `senders` are the senders of the route, in the route's order. The first sender that passes is
+ * admitted.
+ */
 export function settle(answer: Answer, senders: readonly SenderExplanation[]): Outcome {
   const name = answer.verdict === "accepted" ? answer.delivery.sender : null;
   const index = senders.findIndex(({ sender }) => sender === name);
@@ -33,7 +39,7 @@ function mayBeUnchecked(code: RefusalCode): boolean {
   return MAY_BE_UNCHECKED.has(REFUSALS[code][0]) || code === "platform_not_verified";
 }
 
-/** The status that the sender gets. */
+/** Returns the status of the response that the sender gets. */
 export function statusOf(code: RefusalCode): number {
   return PROBLEMS[REFUSALS[code][0]].status;
 }

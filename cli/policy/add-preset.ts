@@ -12,11 +12,11 @@ import { resolveAnchors } from "./preset-anchors.ts";
 
 export interface PresetAddition {
   readonly preset: string;
-  /** Default: the preset's name. */
+  /** The name of the sender. Default: the name of the preset. */
   readonly sender: string | undefined;
-  /** Default: /hooks/ and the sender's name. */
+  /** The path of the route. Default: /hooks/ and the name of the sender. */
   readonly route: string | undefined;
-  /** NAME=FILE of anchors that the preset lacks, or whose certificate is in no public store. */
+  /** Options NAME=FILE for anchors that the preset does not have, or whose certificate is in no public store. */
   readonly anchors: readonly string[];
   /**
    * PEM files of certificates that are accepted in addition to the preset's. `match` is the compared part: name, key or
@@ -24,11 +24,11 @@ export interface PresetAddition {
    */
   readonly certificates: readonly string[];
   readonly match: Match;
-  /** observe or enforce. Undefined means the preset's mode or, for an existing route, no change. */
+  /** The mode observe or enforce. Undefined means the preset's mode or, for an existing route, no change. */
   readonly mode: string | undefined;
 }
 
-/** @throws UsageError that lists the existing presets */
+/** Returns the preset with this name. @throws UsageError that lists the existing presets */
 export function findPreset(name: string): Preset {
   const names = Object.keys(PRESETS);
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
@@ -53,7 +53,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
       `the preset ${addition.preset} brings no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
     );
   for (const [anchor, { base64 }] of anchors) {
-    // An existing anchor keeps its entry and its revocation lists, because the certificate is the same.
+    // An existing anchor has the same certificate. It is not replaced, because it may have revocation lists.
     if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
   }
   const given = addition.certificates.flatMap((file) => readMatchers(file, addition.match));

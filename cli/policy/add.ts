@@ -78,12 +78,13 @@ function routeOn(host: string | undefined, path: string | undefined): string | u
 }
 
 /**
- * Returns notes on the certificates. @throws ConfigurationError if a certificate would never be accepted, unless --anyway is given
+ * Returns notes on the certificates.
+ * @throws ConfigurationError if a certificate would never be accepted, unless --anyway is given
  */
 async function foreseen(edit: PolicyEdit, sender: string | undefined, files: readonly string[], isInsisted: boolean) {
   if (sender === undefined || files.length === 0) return [];
   const { foresee } = await import("./foresight.ts");
-  // A document that compiles has the form of the schema.
+  // The cast is safe, because a document that compiles has the form of the schema.
   const document = edit.document as PolicyDocument;
   const { faults, notes } = await foresee(edit.file, document, edit.policy, sender, files);
   if (faults.length > 0 && !isInsisted)
@@ -100,16 +101,16 @@ function formatSteps(steps: readonly string[]): string[] {
 
 export interface PolicyAddition {
   readonly preset: string | undefined;
-  /** NAME=FILE of CA certificates. */
+  /** Options NAME=FILE for CA certificates. */
   readonly anchors: readonly string[];
-  /** NAME=FILE of CA certificates that may complete a path. */
+  /** Options NAME=FILE for CA certificates that may complete a path. */
   readonly intermediates: readonly string[];
   readonly sender: string | undefined;
   /** PEM files of certificates of the sender. `match` is the part that is compared: name, key or certificate. */
   readonly certificates: readonly string[];
   readonly match: Match;
   readonly route: string | undefined;
-  /** observe or enforce. Undefined means no change. */
+  /** The mode observe or enforce. Undefined means no change. */
   readonly mode: string | undefined;
 }
 
@@ -134,7 +135,7 @@ export function extendPolicy(
   const notes = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
-    // Only errors about dates are left here. They do not prevent a start, so they do not prevent this change either.
+    // All errors that are left concern dates. They do not prevent a start, so they do not prevent this change.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
   return { edit, sender, next: [...notes, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };

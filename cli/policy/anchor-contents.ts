@@ -1,5 +1,5 @@
-// Describes the content that a policy has instead of a CA certificate. The compiler only says that it is no certificate, because
-// the compiler is part of the worker, which has to stay small.
+// Describes a text that a policy has instead of a CA certificate. The compiler only says that the text is not a certificate,
+// because the compiler is part of the worker, which has to stay small.
 
 import { parsePointer } from "../../core/configuration-error.ts";
 import { describeContents, readContents } from "../../origin/contents/file.ts";
@@ -33,7 +33,7 @@ function isPath(text: string): boolean {
   return /^[^\n]{1,4096}$/.test(text) && /[./\\]/.test(text);
 }
 
-/** An anchor is either a certificate as text, or an object with the member `certificate`. */
+/** Returns the text of the certificate. An anchor is either this text, or an object with the member `certificate`. */
 function certificateAt(document: unknown, path: readonly string[]): string | undefined {
   const [anchors, name] = path;
   const anchor = memberOf(memberOf(document, anchors), name);

@@ -1,19 +1,19 @@
-// Recognises files that a user gives instead of a policy by mistake. Otherwise the check would ask the user to add members that
-// such a file can never have.
+// Recognises files that a user gives by mistake instead of a policy. Without this check, the errors would ask the user to add
+// members that such a file can never have.
 
 import { UsageError } from "../command.ts";
 import { readJson } from "../files/files.ts";
 
 const MEMBERS = ["anchors", "senders", "routes"];
 
-/** The member by which a kind of file is recognised, the name of that kind, and the option that accepts such a file. */
+/** The member by which a kind of file is recognised, the name of this kind, and the option that accepts such a file. */
 const OTHERS: readonly (readonly [member: string, what: string, taker: string])[] = [
   ["keys", "a set of keys", "--jwks takes the public one of an edge"],
   ["kty", "a key", "--jwks takes the public set of an edge"],
   ["compatibility_date", "a wrangler file", "policy check --edge --wrangler takes it"],
 ];
 
-/** @throws UsageError if the document has no member of a policy and is a known other kind of file */
+/** Checks that the document is not another kind of file. @throws UsageError if it has no member of a policy and is a known kind */
 export function requirePolicyDocument(file: string, document: unknown): void {
   if (typeof document !== "object" || document === null || MEMBERS.some((name) => Object.hasOwn(document, name)))
     return;

@@ -21,12 +21,12 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-/** The entry to add, a text that says what it denies, and the certificate if a file was given. */
+/** The entry to add, a text that says what the entry denies, and the certificate if a file was given. */
 interface Denial {
   readonly entry: DenyDraft;
   readonly scope: string;
   readonly certificate?: Certificate;
-  /** Other certificates in the file. */
+  /** The other certificates in the file. The entry does not deny them. */
   readonly others: readonly Certificate[];
 }
 
@@ -80,7 +80,7 @@ function formatDenial({ entry, scope, certificate, others }: Denial): string[] {
   ];
 }
 
-/** @throws UsageError unless exactly one thing to deny is given */
+/** Reads what is to be denied. @throws UsageError unless exactly one certificate or key is given */
 function readDenial(values: Values, positionals: readonly string[], given: ReadonlySet<string>): Denial {
   const { sha256, key, serial, issuer } = values;
   const [file] = positionals;

@@ -117,7 +117,7 @@ export function withDescriptions<T extends SchemaNode>(schema: T): T {
   return described;
 }
 
-/** A value that may have several forms is described once, not for each form. */
+/** Adds the descriptions below this place. A value that may have several forms is described once, and not for each form. */
 function describe<T extends SchemaNode>(node: T, place: string, missing: Set<string>, isForm = false): T {
   const { properties, additionalProperties: rest, items, anyOf } = node;
   const description = isForm ? undefined : DESCRIPTIONS.get(place);

@@ -39,7 +39,7 @@ export interface PolicyDraft {
   deny?: DenyDraft[];
 }
 
-/** Checks the shape of the members that commands read. The check of the changed policy finds everything else. */
+/** Checks only the shape of the members that commands read. The check of the changed policy finds all other problems. */
 const names = optional(list(string()));
 const part = openObject({}, "kept");
 const DraftSchema = openObject(
@@ -76,7 +76,7 @@ export function readDraft(file: string, document: unknown): PolicyDraft {
   return draft as PolicyDraft;
 }
 
-/** @throws UsageError if the document is not an object */
+/** Checks that the document is an object. @throws UsageError if it is not */
 function requirePolicyObject(file: string, document: unknown): object {
   if (typeof document === "object" && document !== null && !Array.isArray(document)) return document;
   throw new UsageError(
@@ -85,7 +85,7 @@ function requirePolicyObject(file: string, document: unknown): object {
 }
 
 /**
- * Checks a name that becomes a member of the policy. Every object inherits members such as `constructor`: a command that looks up
+ * Checks a name that becomes a member of the policy. Every object inherits members such as `constructor`. A command that looks up
  * such a name would find and change the inherited member. @throws UsageError
  */
 export function requireOwnName(option: string, name: string | undefined): void {
@@ -99,8 +99,8 @@ export interface GivenAnchor {
 }
 
 /**
- * Returns the anchors of NAME=FILE. A CA that changes its root publishes several certificates in one file. They are named NAME,
- * NAME-2 and so on. @throws UsageError
+ * Returns the anchors of NAME=FILE. A CA that changes its root publishes several certificates in one file. Their anchors are named
+ * NAME, NAME-2 and so on. @throws UsageError
  */
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
   return readNamedAuthorities("anchor", option);
@@ -117,7 +117,7 @@ export function readNamedAuthorities(kind: string, option: string): readonly Giv
   }));
 }
 
-/** Returns notes about each option whose file contained several anchors. */
+/** Returns a note for each option whose file contains several anchors. */
 export function describeAnchors(options: readonly string[]): string[] {
   return options.flatMap((option) => {
     const given = readAnchorOption(option);
@@ -139,7 +139,7 @@ export function readMatchers(file: string, match: Match): MatcherDocument[] {
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
 }
 
-/** Returns notes about each file that contains several certificates of a sender. */
+/** Returns a note for each file that contains several certificates of a sender. */
 export function describeCertificates(files: readonly string[]): string[] {
   return files.flatMap((file) => {
     const certificates = readSenderCertificates(file);

@@ -1,5 +1,5 @@
-// Makes one change of a policy file, in the same way for every command: reads the file, changes its text, compiles the result,
-// shows the change, and only then writes it. A policy that does not compile is not written.
+// Makes one change of a policy file, in the same way for every command. Reads the file, changes its text, compiles the result, and
+// shows the change. The file is written only if the result compiles.
 
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
@@ -38,7 +38,7 @@ export interface PolicyEdit {
 }
 
 /**
- * Returns the file to change. In the repository of Countersign, policy.json is an example, so there the user must name the file.
+ * Returns the file to change. In the repository of Countersign, policy.json is an example. So there, the user must name the file.
  * @throws UsageError
  */
 export function fileToChange({ policy }: { readonly policy: string }, given: ReadonlySet<string>): string {
@@ -91,7 +91,7 @@ export function describeEdit(edit: PolicyEdit, isDryRun: boolean) {
 /** The number of unchanged lines that are shown before and after a change. */
 const CONTEXT_LINES = 2;
 
-/** Returns each line that differs, with - for a removed and + for an added line, and the lines around it. */
+/** Returns the removed lines with -, the added lines with +, and the unchanged lines around them. */
 function changesOf({ before, after }: PolicyEdit): string[] {
   const lines = compareLines(linesOf(before), linesOf(after));
   const isNear = lines.map((_, index) =>
@@ -106,7 +106,7 @@ function changesOf({ before, after }: PolicyEdit): string[] {
 
 const SHOWN_CHARACTERS = 160;
 
-/** A certificate is one line of 2,000 characters, so a long line is cut to the part that differs. */
+/** Cuts a long line to the part that differs, because a certificate is one line of 2,000 characters. */
 function shorten(text: string, difference: number): string {
   if (text.length <= SHOWN_CHARACTERS) return text;
   const from = Math.max(0, Math.min(difference - SHOWN_CHARACTERS / 2, text.length - SHOWN_CHARACTERS));
@@ -130,7 +130,10 @@ interface ComparedLine {
   readonly text: string;
 }
 
-/** Equal lines at the beginning and at the end are not compared, because the comparison of long texts is slow. */
+/**
+ * Compares two lists of lines. Equal lines at the beginning and at the end are left out, because the comparison of long texts is
+ * slow.
+ */
 function compareLines(before: readonly string[], after: readonly string[]): ComparedLine[] {
   let head = 0;
   while (head < before.length && head < after.length && before[head] === after[head]) head += 1;
@@ -146,7 +149,7 @@ function compareLines(before: readonly string[], after: readonly string[]): Comp
   ];
 }
 
-/** The library gives a positive number for a line that only the first list has. */
+/** Returns the sign of a compared line. The library gives a positive number for a line that only the first list has. */
 function signOf(operation: number): ComparedLine["sign"] {
   if (operation === 0) return " ";
   return operation > 0 ? "-" : "+";

@@ -1,4 +1,5 @@
-// countersign policy expiring: lists everything that expires within some days, whether requests will then fail, and what to do.
+// countersign policy expiring: lists everything that expires within some days, whether requests will then be refused, and what to
+// do.
 
 import { describeExpiry, sendersInUse } from "../../core/policy/expiry.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -25,7 +26,7 @@ const OPTIONS = {
 
 const DAY_SECONDS = 86_400;
 
-/** Returns 1 if something will refuse events within the time, or refuses them already. */
+/** Returns 1 if something that has expired, or will expire within the days, causes refusals. */
 export async function showExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
   const days = parseWhole("--within", within, 0, 99_999);

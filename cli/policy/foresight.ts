@@ -62,8 +62,8 @@ export async function foresee(
 }
 
 /**
- * Returns true if the issuer may be an intermediate CA of an anchor, so that the sender presents the issuer's certificate together
- * with its own. The issuer's certificate is not here, so only the organisation names of issuer and anchor are compared.
+ * Returns true if the issuer may be an intermediate CA of an anchor. Then the sender presents the issuer's certificate together
+ * with its own. The issuer's certificate is not available here, so only the organisation names of issuer and anchor are compared.
  */
 function mayBePresented({ certificate, others }: Asked, policy: Policy, name: string): boolean {
   const anchors = policy.senders.find((sender) => sender.name === name)?.certificate?.trust.anchors ?? [];
@@ -94,7 +94,7 @@ function questionOf({ certificate, others }: Asked, policy: Policy) {
   };
 }
 
-/** Judges the certificate alone, without a request. Cloudflare's verdict is not known here, and is assumed to be good. */
+/** Judges the certificate alone, without a request. Cloudflare's verdict is not known here, so a good verdict is assumed. */
 async function judge(question: Question, name: string) {
   const sender = question.policy.senders.find((one) => one.name === name);
   if (sender === undefined) throw new Error(`the policy has no sender ${name}`);

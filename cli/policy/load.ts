@@ -61,7 +61,7 @@ function describeRepetitions(text: string): LocatedFinding[] {
 /**
  * Returns the policy of a file, for a program that starts or reloads. Findings about dates are only reported on stderr, because a
  * restart on the day after an anchor expired must not stop the other senders.
- * @throws UsageError if it cannot be read, FileProblems that lists everything else that is wrong with it
+ * @throws UsageError if the file cannot be read, FileProblems that lists all other problems of the policy
  */
 export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
   const { policy, findings } = examinePolicyFile(file, systemClock(), compile);
@@ -72,7 +72,7 @@ export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
   return policy;
 }
 
-/** Workers stay silent at the start, because the primary has printed the warnings about the same policy. */
+/** Workers print no warnings at the start, because the primary has already printed the warnings about the same policy. */
 let areWarningsPrinted = cluster.isWorker;
 
 function describeWarning(file: string, { pointer, problem, remedy, severity }: LocatedFinding): LogLine {

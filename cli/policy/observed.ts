@@ -1,5 +1,5 @@
-// countersign policy observed: prints the certificates that were presented at observed routes, with entries to paste, and notes on
-// what to consider first.
+// countersign policy observed: prints the certificates that were presented at observed routes, the entries that accept them, and
+// notes on what to consider first.
 
 import { rootCertificates } from "node:tls";
 import { type Certificate, formatPem, parseCertificate } from "../../core/x509/certificate.ts";
@@ -57,15 +57,16 @@ export function showObserved(args: string[]): number {
   return 0;
 }
 
-/** The parts of the printed commands that depend on the policy. */
+/** The parts of the printed commands that are taken from the policy. */
 interface PolicyNames {
-  /** Empty if no policy is given. */
+  /** The option --policy with the file. Empty if no policy is given. */
   readonly option: string;
   senderOf(route: string): string;
 }
 
 /**
- * If no policy is given, or if several senders are on the route, the commands contain a placeholder for the sender.
+ * Returns the names for the printed commands. If no policy is given, or if several senders are on the route, the commands contain a
+ * placeholder for the sender.
  * @throws UsageError, ConfigurationError
  */
 function namesFor(file: string | undefined): PolicyNames {
@@ -80,7 +81,7 @@ function namesFor(file: string | undefined): PolicyNames {
   };
 }
 
-/** Returns leaf and intermediates of the only certificate whose SHA-256 begins with this prefix. */
+/** Returns the leaf and the intermediates of the only observed certificate whose SHA-256 begins with this prefix, in PEM. */
 function pemOf(observations: readonly Observation[], prefix: string): string {
   const found = new Map(
     observations
@@ -153,7 +154,7 @@ function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boo
   return [leaf, ...intermediates].some(({ foldedIssuer }) => publicNames.has(foldedIssuer));
 }
 
-/** Undefined for some public roots, because they have properties that we accept in no certificate. */
+/** Returns undefined for some public roots, because our parser rejects some of their properties. */
 function parseRoot(pem: string): Certificate | undefined {
   try {
     return parseCertificate(pem.replace(/-----[A-Z ]+-----|\s+/g, ""));

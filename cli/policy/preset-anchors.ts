@@ -1,5 +1,5 @@
 // Finds the certificate of each anchor of a preset: in a file, in the policy, or in Node's public roots. If the fingerprint of an
-// anchor is known, only that certificate is accepted, wherever it comes from.
+// anchor is known, only the certificate with this fingerprint is accepted, from any of these places.
 
 import type { Certificate } from "../../core/x509/certificate.ts";
 import { UsageError } from "../command.ts";
@@ -10,7 +10,7 @@ import { findPublicRoot } from "./root-store.ts";
 
 /**
  * Returns the anchors of the preset, and further anchors from files, by name.
- * @param options NAME=FILE
+ * @param options options NAME=FILE
  * @throws UsageError
  */
 export function resolveAnchors(
@@ -41,7 +41,10 @@ function knownAnchor({ anchors }: PolicyDraft, name: string): Certificate | unde
   return parseCertificates(pem, `the policy's anchor ${name}`)[0];
 }
 
-/** @throws UsageError that says how to get the file, if Node does not ship the certificate */
+/**
+ * Returns the certificate from Node's public roots. @throws UsageError that says how to get the file, if Node does not have the
+ * certificate
+ */
 function obtain(name: string, source: AnchorSource): Certificate {
   const root = "subject" in source ? findPublicRoot(source.sha256) : undefined;
   if (root !== undefined) return root;

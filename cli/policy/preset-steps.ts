@@ -1,12 +1,11 @@
-// The steps that remain after `countersign policy add`, derived from the policy as it is now.
+// Lists the steps that remain after `countersign policy add`, according to the current policy.
 
 import type { Preset } from "../presets/preset.ts";
 import { findPreset } from "./add-preset.ts";
 import type { PolicyDraft, RouteDraft } from "./draft.ts";
 
 /**
- * Returns the steps for one sender, in order. The preset's own steps are included only when the preset is written, not for later
- * additions.
+ * Returns the remaining steps for one sender, in order. The steps of the preset are included only when the preset itself is added.
  */
 export function nextSteps(document: PolicyDraft, sender: string, presetName: string | undefined): string[] {
   const preset = presetName === undefined ? undefined : findPreset(presetName);
@@ -36,7 +35,8 @@ function observedStep(path: string, sender: string, isKnown: boolean): string {
 }
 
 /**
- * An existing route keeps its settings, which may be too strict for the preset. Returns a note if the limit of the body differs.
+ * Returns a note if an existing route has another limit of the body than the preset. The route keeps its settings, and its limit
+ * may be too low for the preset.
  */
 function keptSettings(path: string, route: RouteDraft, preset: Preset): string[] {
   const { maxBodyBytes } = preset.route;

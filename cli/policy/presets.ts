@@ -47,7 +47,7 @@ function describePreset(name: string, preset: Preset) {
   return { name, ...preset, anchors };
 }
 
-/** Returns the place from which `policy add` gets the certificate. `node`: from Node's own root store. `file`: from an option. */
+/** Returns the place from which `policy add` gets the certificate. `node` is Node's own root store. `file` is an option. */
 function originOf(source: AnchorSource): "node" | "file" {
   return "subject" in source && findPublicRoot(source.sha256) !== undefined ? "node" : "file";
 }

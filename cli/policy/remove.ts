@@ -1,4 +1,4 @@
-// countersign policy remove: removes parts of a policy, and their names from all other parts.
+// countersign policy remove: removes parts of a policy, and the names of these parts from all other parts.
 
 import { parseOptions, UsageError } from "../command.ts";
 import { print, printJson } from "../output.ts";
@@ -82,7 +82,7 @@ function missing(option: string, name: string, holder: Readonly<Record<string, u
   ];
 }
 
-/** @returns the index, or a text that says what is wrong */
+/** Parses the index of an entry. @returns the index, or a text that says what is wrong */
 function readIndex(option: string, text: string, count: number): number | string {
   if (/^\d{1,9}$/.test(text) && Number(text) < count) return Number(text);
   const there = count === 0 ? "there is none" : `there are 0 to ${count - 1}, as policy show numbers them`;
@@ -125,7 +125,7 @@ function removeSender(draft: PolicyDraft, name: string): void {
   }
 }
 
-/** @throws UsageError if the route does not name the sender */
+/** Removes the sender from the route. @throws UsageError if the route does not name the sender */
 function takeOff(draft: PolicyDraft, path: string, names: readonly string[]): void {
   const route = draft.routes[path];
   const strangers = names.filter((name) => !route?.senders.includes(name));

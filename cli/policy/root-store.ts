@@ -1,4 +1,4 @@
-// Finds Node's own public roots by fingerprint, because anyone can give any name to a certificate.
+// Finds a public root in Node's own store. The root is found by its fingerprint, because anyone can give any name to a certificate.
 
 import { createHash } from "node:crypto";
 import { rootCertificates } from "node:tls";
@@ -6,7 +6,7 @@ import { type Certificate, parseCertificate } from "../../core/x509/certificate.
 
 const ARMOUR = /-----(?:BEGIN|END) CERTIFICATE-----|\s+/g;
 
-/** Returns the root with this SHA-256 (lower-case hex). Undefined if this Node does not ship it. */
+/** Returns the root with this SHA-256 (lower-case hex). Undefined if Node's store does not have this root. */
 export function findPublicRoot(sha256: string): Certificate | undefined {
   for (const pem of rootCertificates) {
     const base64 = pem.replace(ARMOUR, "");

@@ -21,7 +21,7 @@ export function showPolicy(args: string[]): number {
   try {
     const document = readPolicyDocument(file);
     const policy = inFile(file, () => compilePolicy(document));
-    // A document that compiles has the form of the schema.
+    // The cast is safe, because a document that compiles has the form of the schema.
     const statement = statePolicy(document as PolicyDocument, policy, systemClock());
     if (json) printJson({ ok: true, problems: [], ...statement });
     else print(formatStatement(file, statement));

@@ -1,5 +1,5 @@
-// Formats the statement of a policy in words that somebody can sign. Every text from the policy is in quotes, so that nobody takes
-// it for our own words.
+// Formats the statement of a policy in words that somebody can sign. Every text from the policy is in quotes, so that nobody
+// mistakes such a text for our own words.
 
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { Line } from "../output.ts";
@@ -121,7 +121,7 @@ function noteOf(currency: Currency): string {
   return currency === "over" ? "  (over: accepts nobody)" : "  (not yet: accepts nobody)";
 }
 
-/** A text is the whole name. An object lists single attributes. */
+/** Formats the name in an entry. A text is a whole name. An object lists single attributes. */
 function formatName(name: NonNullable<AcceptedEntry["entry"]["subject"]>): string {
   if (typeof name === "string") return `the whole name ${quote(name)}`;
   const each = Object.entries(name).map(([type, value]) => `${type} ${[value].flat().map(quote).join(" then ")}`);

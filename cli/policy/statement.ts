@@ -1,5 +1,5 @@
 // States everything that a policy says: whom each route admits, what each sender must prove, what is denied and what is only
-// observed. The facts are for programs, and for statement-text.ts.
+// observed. Programs read these facts, and statement-text.ts formats them.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";
@@ -12,7 +12,10 @@ export type Currency = "current" | "not yet" | "over";
 
 export type Statement = ReturnType<typeof statePolicy>;
 
-/** Returns the statement. Entries are numbered as in JSON pointers and in `policy remove`. Of a secret, it has the name. */
+/**
+ * Returns the statement. An entry has the same number as in a JSON pointer and in `policy remove`. For a secret, the statement
+ * contains only the name.
+ */
 export function statePolicy(document: PolicyDocument, policy: Policy, now: number) {
   const summary = summarize(policy);
   return {

@@ -1,5 +1,5 @@
-// Finds out which modes start with a policy, and what each of them needs in addition. Calls the checks that the modes make at
-// their start.
+// Finds out which modes can start with a policy, and what each mode needs in addition. Runs the checks that the modes run at their
+// start.
 
 import { secretNames } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -8,7 +8,7 @@ import { anchorsInUse, requireCertificates } from "../../origin/node/tls/policy.
 import { problemsOf } from "../../origin/problems.ts";
 import { requireEdgePolicy } from "../../worker/configuration.ts";
 
-/** The modes by name. Each has the problems that prevent only this mode. */
+/** For each mode, the problems that prevent only this mode. */
 export type Ways = Readonly<Record<string, readonly string[]>>;
 
 type Check = (policy: Policy) => unknown;
@@ -39,7 +39,7 @@ function faultsOf(check: () => unknown): readonly string[] {
   }
 }
 
-/** Returns the things that a policy needs in its environment. The policy file cannot show whether they are there. */
+/** Returns what a policy needs from its environment. The policy file alone cannot show whether the environment has it. */
 export function needsOf(policy: Policy): string[] {
   const { routes, senders, crlSources } = policy;
   const secrets = secretNames(policy);

@@ -1,4 +1,4 @@
-// Describes what an inbox or a log stores about the request: the verdict at that time, next to the current verdict.
+// Formats what an inbox or a log stores about the request, with the verdict at that time next to the current verdict.
 
 import type { LogLine } from "../../../core/log-line.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
@@ -15,7 +15,7 @@ export interface Recorded {
   readonly event: Readonly<Record<string, unknown>> | null;
   /** The log lines of the decision. */
   readonly lines: readonly LogLine[];
-  /** Options that are needed to judge the request by the current policy. */
+  /** The options that the user must add, so that the current policy can judge the request. */
   readonly lacking: readonly string[];
   readonly notes: readonly string[];
 }
@@ -94,7 +94,7 @@ export function formatRecorded(recorded: Recorded | null): string[] {
   ];
 }
 
-/** The RFC 9440 fields are only for programs. */
+/** Members that are not shown to people. The RFC 9440 fields `clientCert` and `clientCertChain` are only for programs. */
 const NOT_FOR_PEOPLE: ReadonlySet<string> = new Set(["decision", "clientCert", "clientCertChain"]);
 
 function membersOf(value: Readonly<Record<string, unknown>>, indent = "  "): string[] {

@@ -1,4 +1,4 @@
-// Formats one sender of an explanation for people: each factor, and what the request has and lacks for it.
+// Formats one sender of an explanation for people: each factor, and what the request has or lacks for this factor.
 
 import { cut } from "../../../core/shown-text.ts";
 import type { EntryExplanation } from "../../../origin/explain/entries.ts";
@@ -52,7 +52,7 @@ function certificateRows({ verdict, fault, unchecked, trust, entries }: Certific
   return [head, ...lines.map((line) => [line])];
 }
 
-/** If a certificate of the path has this fault, its details are shown at that certificate and not here. */
+/** If a certificate of the path has this fault, the details of the fault are shown at that certificate, and not here. */
 function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"]>): string[] {
   const isShownBelow = path?.certificates.some((certificate) => certificate.fault?.code === fault?.code);
   return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];

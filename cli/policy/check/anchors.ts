@@ -38,8 +38,7 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   if (nameConstraints !== undefined && !satisfiesNameConstraints([], nameConstraints)) {
     report("has name constraints of a kind that is not understood");
   }
-  // A warning, not an error. An operator denies a CA in an emergency, to refuse every certificate that the CA issued. The policy
-  // that does so must come into force.
+  // This is a warning, not an error, because an error would stop the policy. An operator denies a CA in an emergency.
   if (deny.holds(certificate)) {
     const remedy = "remove it here as well, or the entry in /deny if it was not meant";
     findings.push(warningAt(place(anchor), "is denied: it proves nothing", remedy));
@@ -48,8 +47,9 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
 }
 
 /**
- * Reports an anchor that is not in date. It is an error if its sender has no other anchor that is in date. Otherwise it is a
- * warning: the anchor may be the CA's previous certificate, or its next one, and a build must not fail for that.
+ * Reports an anchor that is not in date. It is an error if a sender of the anchor has no other anchor that is in date. Otherwise it
+ * is a warning, because the anchor may be the previous or the next certificate of the CA. A build must not fail because of such an
+ * anchor.
  */
 function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   const { certificate } = anchor;
@@ -69,7 +69,10 @@ function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   return [overdueAt(place(anchor), `is not valid before ${formatTime(certificate.notBefore)}`, remedy, severity)];
 }
 
-/** A warning, not an error, because a certificate that no sender names may be there to sign revocation lists. */
+/**
+ * Warns of an anchor that no sender uses. No anchor is reported if the policy has revocation lists, because an unused anchor may
+ * sign these lists.
+ */
 function inspectUse(anchor: Anchor, { senders, anchors }: Policy): Finding[] {
   const isUsed = senders.some(({ certificate }) => certificate?.trust.anchors.includes(anchor));
   const isForLists = anchor.revocation !== undefined || anchors.some(({ revocation }) => revocation !== undefined);
@@ -89,8 +92,8 @@ function inspectCopies({ anchors }: Policy): Finding[] {
 }
 
 /**
- * Reports an error if two anchors have the same CA key and different rules for revocation. A path may end at either of them, so a
- * revoked certificate is accepted under the anchor with the weaker rule.
+ * Reports an error if two anchors have the same CA key, but different rules for revocation. A path may end at either anchor, so a
+ * revoked certificate is accepted through the anchor with the weaker rule.
  */
 function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
   return anchors.flatMap((anchor, index) => {
@@ -105,8 +108,8 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
 }
 
 /**
- * A warning, not an error, because another CA may publish no lists. A certificate in a list is refused under every anchor. But if
- * a list is missing, the client can choose a path to the anchor that accepts a missing list.
+ * Warns if the anchors of a sender belong to different CAs and have different rules for revocation. If a list is missing, the
+ * client can choose a path to the anchor that does not require a list. This is not an error, because a CA may publish no lists.
  */
 function inspectRules(sender: string, anchors: readonly Anchor[]): Finding[] {
   const strictest = anchors.reduce<Anchor | undefined>(

@@ -1,5 +1,5 @@
-// Puts the conditions of an entry of `certificates` into a comparable form, to find entries that repeat or include other entries.
-// Decides nothing about a certificate.
+// Puts the conditions of an entry of `certificates` into a form that can be compared. The comparison finds entries that repeat or
+// include other entries. It decides nothing about a certificate.
 
 import { compileCertificateMatcher, normalizeHex } from "../../../core/policy/matcher.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
@@ -17,7 +17,7 @@ export interface EntryConditions {
   readonly entry: CertificateMatcherDocument;
   /** The values that a certificate must have. Empty if every certificate matches. */
   readonly conditions: readonly string[];
-  /** The conditions and what follows from them. For example, a whole subject also determines the CN. */
+  /** The conditions, and all conditions that follow from them. For example, a whole subject also determines the CN. */
   readonly consequences: ReadonlySet<string>;
   /** Unix seconds: from `from`, inclusive, to `until`, exclusive. Infinite if the entry sets no limit. */
   readonly from: number;
@@ -35,13 +35,13 @@ export function compiles(entry: CertificateMatcherDocument): boolean {
 }
 
 /**
- * The members that readEntryConditions reads. If it did not read a member, two entries that differ only there would be reported as
- * a repetition.
+ * The members that readEntryConditions reads. If an entry had a member that is not read, two entries that differ only in this
+ * member would be reported as a repetition.
  */
 type ReadMember = "subject" | "issuer" | "san" | "sha256" | "spkiSha256" | "from" | "until";
 type ReadEntry = keyof CertificateMatcherDocument extends ReadMember ? CertificateMatcherDocument : never;
 
-/** Reads an entry that compiles. */
+/** Reads the conditions of an entry. The entry must compile. */
 export function readEntryConditions(entry: ReadEntry, at: Place): EntryConditions {
   const subject = readName("subject", entry.subject);
   const issuer = readName("issuer", entry.issuer);
@@ -60,7 +60,7 @@ export function readEntryConditions(entry: ReadEntry, at: Place): EntryCondition
   };
 }
 
-/** Returns the same key for all entries that say the same, however they are spelled. */
+/** Returns the same key for all entries that mean the same, even if their spelling differs. */
 export function keyOf({ conditions, from, until }: EntryConditions): string {
   return JSON.stringify([conditions.toSorted(), String(from), String(until)]);
 }
@@ -125,7 +125,10 @@ function readName(member: "subject" | "issuer", wanted: CertificateMatcherDocume
   return { conditions, consequences: [] };
 }
 
-/** Returns the texts of an attribute type, and null for a value that is not text, because null in JSON is equal to no text. */
+/**
+ * Returns the values of all attributes of one type. A value that is not text becomes null, because null in JSON differs from every
+ * text.
+ */
 function textsOf(name: DistinguishedName, type: string): (string | null)[] {
   return name
     .flat()

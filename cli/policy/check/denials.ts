@@ -1,5 +1,5 @@
-// Finds entries of the deny list that deny nothing, or less than they seem to. A mistake elsewhere in a policy refuses too much.
-// A mistake here accepts what should be refused.
+// Finds entries of the deny list that deny nothing, or less than they seem to. Such a mistake is dangerous, because the policy
+// accepts a certificate that it should refuse. A mistake elsewhere in a policy makes it refuse too much.
 
 import { normalizeHex } from "../../../core/policy/matcher.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
@@ -20,12 +20,12 @@ type Name = ReturnType<typeof parseDistinguishedName>;
 
 const BY_COMMAND = "let countersign policy deny FILE write the entry from the certificate";
 
-/** The facts in the policy about the certificates that an entry can deny. */
+/** The parts of the policy that show which certificates an entry can deny. */
 interface Known {
   readonly authorities: readonly Certificate[];
-  /** Names of issuers: those of the anchors, and those in the entries of senders. */
+  /** The names of known issuers: the subjects and issuers of the anchors, and the issuers in the entries of senders. */
   readonly issuers: readonly Name[];
-  /** Names of subjects in the entries of senders. */
+  /** The subjects in the entries of senders. */
   readonly subjects: readonly Name[];
   readonly digests: Readonly<Record<"sha256" | "spkiSha256", ReadonlySet<string>>>;
   readonly hasCertificates: boolean;
@@ -33,7 +33,10 @@ interface Known {
   readonly isDirect: boolean;
 }
 
-/** A superfluous entry is a warning, never an error, because the deny list must come into force when it is needed. */
+/**
+ * Reports entries of the deny list that have no effect or seem to be mistakes. A superfluous entry is only a warning, because an
+ * error would stop a policy that denies a certificate in an emergency.
+ */
 export function inspectDenyList(
   entries: readonly Entry[],
   policy: Policy,
@@ -56,7 +59,7 @@ export function inspectDenyList(
   });
 }
 
-/** Finds entries of a sender that accept a denied certificate. */
+/** Finds entries of a sender that accept only a denied certificate or key. */
 export function inspectDenied({ facts }: InspectedSender, deny: readonly Entry[]): Finding[] {
   const denied = new Map(deny.map((entry, index) => [keyOf(entry), index]));
   return facts.flatMap(({ entry: { sha256, spkiSha256 }, at }) =>
@@ -94,7 +97,7 @@ function readKnown({ anchors }: Policy, senders: readonly InspectedSender[]): Kn
   };
 }
 
-/** Two entries with the same key deny the same certificates. */
+/** Returns a key that is the same for two entries if they deny the same certificates. */
 function keyOf(entry: Entry): string {
   if (!("serial" in entry))
     return JSON.stringify(Object.entries(entry).map(([member, hex]) => [member, normalizeHex(hex)]));
@@ -110,7 +113,7 @@ function normalizeSerial(text: string): string {
   return normalizeHex(text).replace(/^0+(?=.)/, "");
 }
 
-/** Matches a number that is certainly meant as decimal. A shorter number with only decimal digits may also be meant as hex. */
+/** Matches a number that is certainly decimal. A shorter number without letters may also be hexadecimal. */
 const SURELY_DECIMAL = /^\d{20,}$/;
 
 function inspectSerial(serial: string, at: Place): Finding[] {
@@ -161,10 +164,13 @@ function resembles(a: Name, b: Name): boolean {
 }
 
 const COMMON_NAME = "2.5.4.3";
-/** C, O and DC. The names of CAs usually begin with one of these attributes. */
+/** C, O and DC. The name of a CA usually begins with one of these attributes. */
 const GENERAL: ReadonlySet<string> = new Set(["2.5.4.6", "2.5.4.10", "0.9.2342.19200300.100.1.25"]);
 
-/** RFC 4514 text begins with the most specific attribute, which is the last one in the certificate. */
+/**
+ * Returns true if the attributes seem to be in reverse order. RFC 4514 text begins with the last attribute of the certificate,
+ * which is the most specific one, usually the CN.
+ */
 function isReversed(name: Name): boolean {
   return name[0]?.[0]?.type === COMMON_NAME && GENERAL.has(name.at(-1)?.[0]?.type ?? "");
 }
@@ -191,7 +197,7 @@ function inspectDigest(
   return [warningAt([...at, member], problem, "deny the key as well: countersign policy deny FILE")];
 }
 
-/** Undefined if the text is not a name, which the compiler has already reported. */
+/** Returns undefined if the text is not a name. The compiler has already reported this problem. */
 function parseName(text: string): Name | undefined {
   try {
     return parseDistinguishedName(text);

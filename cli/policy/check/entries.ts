@@ -1,6 +1,6 @@
-// Finds entries of `certificates` that match nothing: values that no certificate can contain, and entries that other entries make
-// superfluous. It is an error if our own reader can never read such a value from a certificate. It is a warning if RFC 5280
-// forbids the value but our reader accepts it.
+// Finds entries of `certificates` that match nothing, because no certificate can contain their values, and entries that other
+// entries make superfluous. A value is an error if our own reader can never read it from a certificate. A value is a warning if RFC
+// 5280 forbids it but our reader accepts it.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
@@ -18,10 +18,13 @@ export function inspectMatchers(sender: InspectedSender): Finding[] {
   ];
 }
 
-/** Matches signs that somebody expects patterns: a `*`, and regular expression syntax that no name contains. */
+/** Matches a `*`, and regular expression syntax that no name contains. Both show that the author expects patterns. */
 const PATTERN = /\*|\\[.dwsbS]|^\^|\.\+|\[[a-z0-9]-[a-z0-9]/i;
 
-/** If the entry has a digest, a `*` really is part of the name, because whoever copied the digest had the certificate. */
+/**
+ * Warns of values that look like patterns. An entry with a digest is left out: whoever copied the digest had the certificate, so a
+ * `*` in the entry is really part of the name.
+ */
 function inspectPatterns(
   { subject, issuer, san = {}, sha256, spkiSha256 }: CertificateMatcherDocument,
   at: Place,
@@ -46,7 +49,10 @@ function inspectPatterns(
 
 type Name = CertificateMatcherDocument["subject"];
 
-/** A name that is written as one text is searched only for `*`, because such a text has escapes of its own. */
+/**
+ * Returns the values of a name, with their places. Of a name that is written as one text, only each `*` is returned, because the
+ * escapes in such a text look like patterns.
+ */
 function valuesOf(name: Name | readonly string[], at: Place): (readonly [Place, string])[] {
   if (name === undefined) return [];
   if (typeof name === "string") return [[at, name.replaceAll(/[^*]/g, "")]];
@@ -151,7 +157,7 @@ function asciiOrNothing(value: string | undefined): string | undefined {
   return value !== undefined && VISIBLE_ASCII.test(value) ? value : undefined;
 }
 
-/** Returns the remedy for a value that has the form of another kind. Undefined if it has the form of its own kind. */
+/** Returns the remedy for a value that does not have the form of its kind of name. Undefined if the value has this form. */
 const misspelling: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
   dns: (value) => {
     if (canonicalIpAddress(value) !== undefined) return "write it under ip";
@@ -179,7 +185,10 @@ function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
   });
 }
 
-/** Two entries that imply each other are reported once, at the later one. */
+/**
+ * Returns true if both entries accept the same certificates and `entry` is the earlier one. Then the finding is reported only at
+ * the later entry.
+ */
 function isToldThere(entry: EntryConditions, other: EntryConditions): boolean {
   const isMutual =
     isSameWindow(entry, other) && entry.conditions.every((condition) => other.consequences.has(condition));

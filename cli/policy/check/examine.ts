@@ -24,7 +24,7 @@ export interface Examination {
 export function examinePolicy(document: unknown, now: number, compile: CompilePolicy = compilePolicy): Examination {
   try {
     const policy = compile(document);
-    // A document that compiles has the form of the schema.
+    // The cast below is safe, because a document that compiles has the form of the schema.
     return {
       policy,
       findings: [...inspectSections(document), ...inspectPolicy(document as PolicyDocument, policy, now)],
@@ -39,7 +39,8 @@ export function examinePolicy(document: unknown, now: number, compile: CompilePo
 }
 
 /**
- * The check of the form accepts a list as an object with numbers as names. Nobody writes that on purpose, so it is reported here.
+ * Reports sections that are lists instead of objects. The check of the form accepts a list as an object with numbers as names, but
+ * nobody writes a list on purpose.
  */
 function inspectSections(document: unknown): Finding[] {
   const sections: Readonly<Record<string, unknown>> = Object(document);
@@ -67,7 +68,10 @@ function examineParts(document: unknown, problems: readonly PolicyProblem[], now
   return [...told, ...later.map(toFinding), ...inspected];
 }
 
-/** Returns a copy that has the form of the schema, and the places that were left out of it. Returns no copy if none can be made. */
+/**
+ * Returns a copy of the document that has the form of the schema, and the places that were left out of the copy. If no such copy
+ * can be made, returns only the places.
+ */
 function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: readonly Place[] } {
   const copy = structuredClone(document);
   const left: Place[] = [];
@@ -81,14 +85,14 @@ function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: 
 }
 
 /**
- * Placeholders for parts that are left out, so that the places and names of the other parts do not change. The certificate belongs
- * to nobody. Its window is after all others, so that it closes no gap between them.
+ * Placeholders replace the parts that are left out, so that the places and names of all other parts stay the same. No certificate
+ * matches NO_CERTIFICATE. Its window is later than all other windows, so that it closes no gap between them.
  */
 const NO_CERTIFICATE = { sha256: "0".repeat(64), from: "9999-12-30", until: "9999-12-31" };
 const NO_SENDER = { signature: { scheme: "github", secrets: ["LEFT_OUT"] } };
 const NO_ROUTE = { senders: ["left-out"], methods: ["POST"] };
 
-/** Replaces the smallest part that contains the problem and has a name or an index of its own. Returns the place of the part. */
+/** Replaces the smallest part that contains the problem and has a name or an index of its own. Returns the place of this part. */
 function replacePart(document: unknown, { at, code }: PolicyProblem): Place {
   const [section, , member, index] = at;
   const part = at.slice(0, 2);
@@ -126,13 +130,17 @@ function holderOf(document: unknown, place: Place): Record<string, unknown> {
   return holder;
 }
 
-/** Returns true if the finding says that a part is not used. It may be wrong, because parts that use this part may be left out. */
+/**
+ * Returns true if the finding says that no part uses this part. The finding may be wrong, because a part that was left out may use
+ * it.
+ */
 function isOfUse({ pointer, severity }: Finding): boolean {
   return severity === "warning" && parsePlace(pointer).length === 2;
 }
 
 /**
- * Returns true if the compiler found the problem only because a part was left out: the problem is in that part, or about its name.
+ * Returns true if the compiler found the problem only because a part was left out. Then the place of the problem is in the part
+ * that was left out, or the problem names this part.
  */
 function isConsequence({ at, code, detail }: PolicyProblem, left: readonly Place[]): boolean {
   const isOfName = code === "unknown_anchor" || code === "unknown_sender";

@@ -65,7 +65,7 @@ async function checkDeployment(file: string, policy: Policy): Promise<string[]> 
   return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
 }
 
-/** Undefined if the file is not JSON and --json is given, because the fault is then already printed as a JSON document. */
+/** Returns undefined if the file is not JSON and --json is given, because then the fault is already printed as a JSON document. */
 function examine(file: string, compile: typeof compilePolicy, json: boolean): ExaminedFile | undefined {
   try {
     return examinePolicyFile(file, systemClock(), compile);
@@ -84,7 +84,7 @@ function rowOf(file: string, finding: LocatedFinding): Row {
   ];
 }
 
-/** Reports the modes that start with the policy, and for every other mode the reason why it does not start. */
+/** Reports the modes in which the policy can start, and the reason for every mode in which it cannot. */
 function reportSound(file: string, policy: Policy): void {
   const ways = Object.entries(askWays(policy));
   const starting = ways.filter(([, problems]) => problems.length === 0).map(([way]) => way);

@@ -1,4 +1,4 @@
-// A sender in the form that the inspections need: compiled, as written in the document, and with its entries in comparable form.
+// Makes the form of a sender that the inspections need: the compiled sender, with its entries in a form that can be compared.
 
 import type { Policy, Sender } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
@@ -11,9 +11,9 @@ export interface InspectedSender {
   readonly sender: Sender;
   /** The conditions of each entry that compiles, in the same order. */
   readonly facts: readonly EntryConditions[];
-  /** The index of the entries. If several entries say the same, it has only the first of them. */
+  /** The index of the entries. If several entries mean the same, the index has only the first one. */
   readonly index: MatcherIndex;
-  /** True if every anchor that the sender names exists. If not, nothing can be concluded from the rest of its trust. */
+  /** True if every anchor that the sender names exists. If an anchor is missing, nothing is concluded from the other anchors. */
   readonly hasWholeTrust: boolean;
 }
 

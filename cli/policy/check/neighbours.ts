@@ -1,6 +1,6 @@
-// Finds conflicts between the senders of a route. A request comes from the first sender whose factors all pass. So a factor of one
-// sender has no effect if another sender accepts the same request without this factor. And a sender has no effect if an earlier
-// sender accepts the same requests.
+// Finds conflicts between the senders of a route. A request belongs to the first sender whose factors all pass. So a factor of one
+// sender has no effect if another sender accepts the same request without this factor. A sender has no effect if an earlier sender
+// accepts the same requests.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Route, SignatureRule, Trust } from "../../../core/policy/policy.ts";
@@ -115,7 +115,7 @@ function haveCommonAnchor(a: Trust, b: Trust): boolean {
   return a.anchors.some((anchor) => b.anchors.some((other) => isSameCertificate(anchor, other)));
 }
 
-/** Returns true if every proof, signature and credential that passes for `other` also passes for `one`. */
+/** Returns true if `one` accepts every certificate path, signature and credential that `other` accepts. */
 function acceptsAllFactorsOf({ sender: one }: InspectedSender, { sender: other }: InspectedSender): boolean {
   const isProven =
     one.certificate === undefined || (other.certificate && trustsAll(one.certificate.trust, other.certificate.trust));
@@ -133,7 +133,10 @@ function trustsAll(one: Trust, other: Trust): boolean {
   return isAnchored && (!one.platform || other.platform) && one.maxChainDepth >= other.maxChainDepth;
 }
 
-/** A header of the request selects an account and its secrets. So `one` covers `other` only if their accounts are equal. */
+/**
+ * Returns true if `one` accepts every signature that `other` accepts. A header of the request selects an account and its secrets,
+ * so the accounts of `one` and `other` must be equal.
+ */
 function signsAll(one: SignatureRule, other: SignatureRule): boolean {
   const isSameAccounts = JSON.stringify([...one.accounts]) === JSON.stringify([...other.accounts]);
   return one.scheme === other.scheme && isSameAccounts && other.secrets.every((secret) => one.secrets.includes(secret));

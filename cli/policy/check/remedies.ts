@@ -21,7 +21,7 @@ const COPY_KEY_DIGEST =
 const WRITE_INSTANT = "write a day or an instant that exists, as 2027-03-01 or 2027-03-01T12:00:00Z";
 const WRITE_PATH = "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces";
 
-/** The form of the value at each place. For a place without a row, the form of the enclosing place is used. */
+/** Says for each place which value to write there. A place without a row has the text of the enclosing place. */
 const FORMS = {
   "/": 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }',
   "/$schema": 'write "./policy.schema.json", or remove it',
@@ -70,13 +70,13 @@ const FORMS = {
   "/deny/*/issuer": "copy the issuer: openssl x509 -in client.pem -noout -issuer -nameopt RFC2253",
 } satisfies Readonly<Record<FormPlace, string>> & Readonly<Record<string, string>>;
 
-/** The places that must have a row in FORMS. A new member without a row does not compile. */
+/** The places that must have a row in FORMS. If a new member has no row, this file does not compile. */
 type FormPlace =
   | `/${keyof PolicyDocument}`
   | `/senders/*/${keyof SenderDocument}`
   | `/routes/*/${keyof PolicyDocument["routes"][string]}`;
 
-/** Every code must have a remedy. Otherwise this does not compile. */
+/** The remedy for each code. If a code has no remedy, this file does not compile. */
 const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   unknown_member: nameKnown,
   reserved_name: (at) => `${nameKnown(at)}: every JavaScript object has a member of this name`,
@@ -172,12 +172,12 @@ function formOf(at: Place): string {
   return forms[patternOf(at)] ?? formOf(at.slice(0, -1));
 }
 
-/** Returns the pattern of a place. `*` replaces the name of a part and the index in a list. */
+/** Returns the pattern of a place, in which `*` replaces the name of a part and each index of a list. */
 function patternOf(at: Place): string {
   return `/${at.map((member, index) => (index === 1 || typeof member === "number" ? "*" : member)).join("/")}`;
 }
 
-/** Remedies for a missing member that say more than to add the member. */
+/** The remedies for missing members for which the text "add it" is not enough. */
 const MISSING: Readonly<Record<string, string>> = {
   "/anchors/*/crls": "add crls, or give the certificate alone as text",
   "/senders/*/trust": `${FORMS["/senders/*/trust"]}: it says what proves the certificates`,

@@ -35,11 +35,11 @@ function inspectPath(path: string, at: Place): Finding[] {
 }
 
 /**
- * Reports two routes that differ only in letter case or in a slash at the end. Each is the rival of the other, so the requests of
- * both are refused.
+ * Reports two routes that differ only in letter case or in a slash at the end. Requests for both routes are refused, because a
+ * router that ignores this difference could run the handler of the wrong route.
  */
 function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
-  // For a prefix, a path below it is looked up. The path contains NUL, so no other route has it.
+  // For a prefix, a path below the prefix is looked up. The path contains NUL, so no other route has this path.
   const [host, path] = placeOf(route);
   const rival = policy.findRival(path.replace(/\*$/, "\0"), route, host);
   if (rival === undefined) return [];
@@ -48,8 +48,8 @@ function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
 }
 
 /**
- * Reports paths below a prefix whose requests are refused. A router that does not see the host would run the handler of another
- * route for such a path: a route of another host, or one without a host.
+ * Reports paths of other routes that are below this prefix. On the host of the prefix, requests for such a path belong to the
+ * prefix. They are refused, because a router that does not see the host would run the handler of the other route.
  */
 function inspectPrefix(route: Route, policy: Policy, paths: ReadonlySet<string>, at: Place): Finding[] {
   const [host, prefix] = placeOf(route);
@@ -68,7 +68,7 @@ function inspectPrefix(route: Route, policy: Policy, paths: ReadonlySet<string>,
   });
 }
 
-/** The usual methods. Some servers know more, for example those of WebDAV. */
+/** The usual methods. Some servers also accept other methods, for example those of WebDAV. */
 const USUAL_METHODS: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -79,7 +79,7 @@ const USUAL_METHODS: ReadonlySet<string> = new Set([
   "OPTIONS",
   "QUERY",
 ]);
-/** The Fetch standard forbids requests with these methods, so neither edge nor origin ever receives one. */
+/** The Fetch standard forbids requests with these methods, so neither edge nor origin ever receives such a request. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 function inspectMethods(methods: readonly string[], at: Place): Finding[] {
@@ -100,9 +100,9 @@ function repeatedIn(values: readonly string[], at: Place): Finding[] {
 }
 
 /**
- * Reports shadow senders that can never make a difference. They are compared only by whether they accept a request, so the same
- * senders in another order never differ. A list with some of the same senders is useful, because it shows the effect of adding or
- * removing a sender.
+ * Reports a shadow list that has the same senders as the route. Such a list never shows a difference, even in another order,
+ * because only acceptance and refusal are compared. A list with some of the same senders is useful, because it shows the effect of
+ * adding or removing a sender.
  */
 function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at: Place): Finding[] {
   if (shadow.length === 0) return [];
@@ -115,13 +115,16 @@ function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at:
   return [errorAt(at, "holds the same senders as /senders of the route: it never differs", remedy)];
 }
 
-/** The most hash work for one request that is not reported. It is about 20 ms of HMAC-SHA256 on one core. */
+/**
+ * The number of octets that may be hashed for one request without a warning. The work takes about 20 ms with HMAC-SHA256 on one
+ * core.
+ */
 const MAX_HASHED_BYTES = 16 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
 /**
- * Reports a route on which one request causes much work. Anybody can send a body with an invalid signature. It is hashed with the
- * keys of every sender that requires a signature and no certificate.
+ * Warns of a route on which one request causes much work. Anybody can send a body with an invalid signature. This body is hashed
+ * with the keys of every sender that requires a signature but no certificate.
  */
 function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   const counts = senders.flatMap(({ certificate, signature }) =>
@@ -140,7 +143,7 @@ function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
   ];
 }
 
-/** Returns the number of keys with which one request is tried. An account selects its own keys. */
+/** Returns the largest number of keys with which one request is verified. A request selects the keys of one account. */
 function countKeys({ secrets, accounts }: NonNullable<Route["senders"][number]["signature"]>): number {
   return Math.max(secrets.length, ...[...accounts.values()].map(({ length }) => length));
 }

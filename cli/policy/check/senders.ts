@@ -1,5 +1,6 @@
-// Finds what is wrong with a policy that compiles: contradictions, entries that match nothing, senders that admit nobody, and
-// parts that have expired. The command line uses it before a policy is deployed. The worker's bundle does not contain it.
+// Finds what is wrong with a policy that compiles: contradictions, entries that match nothing, senders that admit nobody, and parts
+// that have expired. The command line makes these checks before a policy is deployed. The worker's bundle does not contain this
+// file.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
@@ -53,7 +54,10 @@ function inspectUse({ name, at }: InspectedSender, { routes }: PolicyDocument): 
   return isUsed ? [] : [unusedAt(at, "no route names it", "add it to the senders of a route, or remove it")];
 }
 
-/** Warns of a sender that drops events for good at a 4xx, if a fault that the operator has to mend is answered with one. */
+/**
+ * Warns of a sender that never sends an event again after a 4xx, if the policy does not choose a status for its refusals. Without
+ * this choice, a fault in the policy is answered with a 4xx, and the event is lost.
+ */
 function inspectRefusal({ name, at }: InspectedSender, { senders }: PolicyDocument): Finding[] {
   const { about, refusal } = senders[name] ?? {};
   if (refusal !== undefined || PRESETS[about?.preset ?? ""]?.afterRefusal?.isFinal !== true) return [];
@@ -61,7 +65,7 @@ function inspectRefusal({ name, at }: InspectedSender, { senders }: PolicyDocume
   return [warningAt(at, problem, 'write "refusal": "retry", or "final" if that is what you want')];
 }
 
-/** One user name with several passwords is a rotation. The same pair twice is a mistake. */
+/** Reports credentials that occur twice. Several passwords for one user name are allowed, because they are a rotation. */
 function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
   return basic.flatMap(({ username, secret }, index) => {
     const original = basic.findIndex((other) => other.username === username && other.secret === secret);
@@ -71,10 +75,13 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
   });
 }
 
-/** Matches digits and capitals, like keys in hex or base32. The name of a secret consists of words and rarely has digits. */
+/**
+ * Matches a text of digits and capital letters, such as a key in hex or base32. The name of a secret consists of words and rarely
+ * has digits.
+ */
 const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
 
-/** Everybody who reads the policy sees the names of secrets. If a name looks like a key, the finding does not show it. */
+/** Warns of a secret's name that looks like a key. The finding does not contain the name, because it may be the secret itself. */
 function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSender): Finding[] {
   const { secrets = [], retired = [], accounts = new Map<string, readonly string[]>() } = signature ?? {};
   const remedy =
@@ -94,7 +101,10 @@ function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSende
   );
 }
 
-/** Account ids are compared in lower case. If one id has two spellings, only the secrets of the last one would be used. */
+/**
+ * Reports an account id that has two spellings. Ids are compared in lower case, so only the secrets of the last spelling would be
+ * used.
+ */
 function inspectAccounts(accounts: Readonly<Record<string, unknown>>, at: Place): Finding[] {
   const ids = Object.keys(accounts);
   return ids.flatMap((id, index) => {

@@ -1,4 +1,4 @@
-// Finds entries that match no certificate which the sender's own trust could prove, because the issuer, the dates or the names
+// Finds entries that match no certificate which the sender's own trust can prove, because the issuer, the dates or the names
 // differ.
 
 import { normalizeHex } from "../../../core/policy/matcher.ts";
@@ -24,7 +24,7 @@ export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, 
   ]);
 }
 
-/** Finds the digest of a CA where the digest of the client certificate was meant. */
+/** Finds the digest of a CA certificate where the digest of the client certificate was meant. */
 function inspectDigests({ entry: { sha256, spkiSha256 }, at }: EntryConditions, anchors: readonly Anchor[]): Finding[] {
   const remedy = "write the digest of the sender's own certificate";
   const isAnchor = anchors.some(
@@ -38,7 +38,7 @@ function inspectDigests({ entry: { sha256, spkiSha256 }, at }: EntryConditions, 
   return isKeyOfAnchor ? [warningAt([...at, "spkiSha256"], "is the digest of a CA's key", remedy)] : [];
 }
 
-/** If no intermediate is allowed between anchor and leaf, the issuer must be an anchor. */
+/** Reports an issuer that is not an anchor, if the trust allows no intermediate CA between anchor and leaf. */
 function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, maxChainDepth }: Trust): Finding[] {
   const isDirect = anchors.every(({ certificate }) => maxChainDepth === 1 || certificate.pathLength === 0);
   if (issuer === undefined || anchors.length === 0 || !isDirect) return [];
@@ -51,8 +51,8 @@ function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, ma
 }
 
 /**
- * Compares folded names, as path building does, because an issuer may be spelled differently from the anchor's subject and still
- * be that anchor.
+ * Returns true if `wanted` matches the name. Compares folded names, as path building does, because an issuer's spelling may differ
+ * from the subject of the anchor.
  */
 function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcherDocument["issuer"]>): boolean {
   if (typeof wanted === "string") return foldName(parseDistinguishedName(wanted)) === foldName(name);
@@ -64,7 +64,10 @@ function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcher
   });
 }
 
-/** A warning, not an error, because there is time to renew the anchors until the entry begins. */
+/**
+ * Warns of an entry that begins after every anchor has expired. This is not an error, because the anchors can be renewed before the
+ * entry begins.
+ */
 function inspectValidity({ from, at }: EntryConditions, { anchors }: Trust): Finding[] {
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
   if (anchors.length === 0 || from <= last) return [];
@@ -72,7 +75,10 @@ function inspectValidity({ from, at }: EntryConditions, { anchors }: Trust): Fin
   return [warningAt([...at, "from"], problem, "add the CA certificate that is valid then, or let it begin earlier")];
 }
 
-/** Compares the anchors' constraints only with names that the entry states completely. */
+/**
+ * Reports an entry if the name constraints of every anchor exclude its names. Only names that the entry states completely are
+ * compared.
+ */
 function inspectConstraints({ entry, at }: EntryConditions, { anchors }: Trust): Finding[] {
   const names = namesOf(entry);
   const isPossible = anchors.some(

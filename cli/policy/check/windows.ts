@@ -12,7 +12,10 @@ interface Gap {
   readonly after: EntryConditions;
 }
 
-/** Checks the windows of one sender. A gap is an error only while it lasts. Before it begins, there is time to close it. */
+/**
+ * Checks the windows of one sender. A gap is an error only while it lasts. Before the gap begins, it is a warning, because there is
+ * time to close it.
+ */
 export function inspectWindows({ at, facts }: InspectedSender, now: number): Finding[] {
   if (facts.length === 0) return [];
   const last = Math.max(...facts.map(({ until }) => until));
@@ -46,7 +49,7 @@ function gapsOf(facts: readonly EntryConditions[], now: number): Gap[] {
   return gaps;
 }
 
-/** Groups entries that differ only in digests and dates, because they are for successive certificates of one name. */
+/** Groups entries that differ only in digests and dates. Such entries are for successive certificates of one name. */
 function groupByName(facts: readonly EntryConditions[]): EntryConditions[][] {
   const name = ({ conditions }: EntryConditions) =>
     conditions

@@ -1,4 +1,4 @@
-// The cases on which a policy is tried: the events of an inbox, and the certificates that were recorded at observed routes.
+// Makes the cases on which a policy is tried: the events of an inbox, and the certificates that were recorded at observed routes.
 // Refused certificates are included. If a part of a request was not stored, the case names the part.
 
 import { existsSync } from "node:fs";
@@ -13,25 +13,25 @@ import { OBSERVATIONS } from "../../../origin/service/observations.ts";
 import { namingInbox } from "../../inbox/options.ts";
 import { type Observation, readObservations } from "../../log/observations.ts";
 
-/** One request, as far as it is known. */
+/** One stored request. Parts of it may not be known. */
 export interface TrialCase {
   readonly kind: "event" | "certificate";
-  /** The event's id, or the SHA-256 of the certificate. */
+  /** The id of the event, or the SHA-256 of the certificate. */
   readonly id: string;
-  /** Unix seconds. */
+  /** The time of the request, in Unix seconds. */
   readonly at: number;
   readonly request: AskedRequest;
   readonly chain: Chain | undefined;
   /** Cloudflare's verdict, if it was stored. */
   readonly platform: string | undefined;
   readonly unknown: UnknownParts;
-  /** The stored event. Its factors passed when it was accepted. */
+  /** The stored event. All its factors passed when the event was accepted. */
   readonly event: StoredEvent | undefined;
   /** The reason why no policy can judge this case. Undefined if it can be judged. */
   readonly lacking: string | undefined;
 }
 
-/** Passes the last events to `use`, the newest first, with only one body in memory at a time. @throws UsageError */
+/** Calls `use` with each of the last events, the newest first. Only one body is in memory at a time. @throws UsageError */
 export async function eachEvent(location: string, last: number, use: (one: TrialCase) => Promise<void>): Promise<void> {
   const read = async (reader: InboxReader) => {
     for (const { id } of await reader.events({ limit: last })) {

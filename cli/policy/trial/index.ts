@@ -1,4 +1,4 @@
-// countersign policy try: compares the verdicts of a changed policy on stored requests with those of the current policy.
+// countersign policy try: judges stored requests by a changed policy and by the current policy, and compares the verdicts.
 
 import { dirname, join } from "node:path";
 import { readAvailableSecrets } from "../../../core/admission/secrets.ts";
@@ -27,7 +27,10 @@ const OPTIONS = {
 
 const DEFAULT_LAST = "1000";
 
-/** Resolves to 1 if a request that is accepted today would be refused, 2 if some requests cannot be judged, otherwise 0. */
+/**
+ * Resolves to 1 if the changed policy would refuse a request that the current policy accepts, to 2 if some requests cannot be
+ * judged, and otherwise to 0.
+ */
 export async function tryOnStored(args: string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS, true);
   const [file, ...rest] = positionals;

@@ -63,13 +63,16 @@ export class Tally {
   }
 }
 
-/** An event that cannot be judged again counts as accepted by today's policy, because an inbox contains only accepted events. */
+/**
+ * Returns the verdict of the current policy. If an event cannot be judged again, it counts as accepted, because an inbox contains
+ * only accepted events.
+ */
 function recordedWhereUnknown({ event, lacking }: TrialCase, verdict: TrialVerdict): TrialVerdict {
   if (verdict.verdict !== "unknown" || event === undefined || lacking !== undefined) return verdict;
   return { verdict: "accepted", sender: event.sender, code: null, why: null, isTakenOver: true };
 }
 
-/** Undefined if both verdicts are the same. Two refusals are the same, even for different reasons. */
+/** Returns how the verdicts differ, or undefined if they are the same. Two refusals are the same, even if their reasons differ. */
 function compare(today: TrialVerdict, changed: TrialVerdict): Difference["what"] | undefined {
   if (changed.verdict === "refused") return today.verdict === "refused" ? undefined : "REFUSED";
   if (changed.verdict === "unknown" || today.verdict === "unknown") return "UNKNOWN";

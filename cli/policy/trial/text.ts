@@ -1,4 +1,5 @@
-// Formats a trial of a policy: a line for each difference, and the numbers of requests that were judged and that were not.
+// Formats a trial of a policy: a line for each difference, the number of requests that were judged, and the number that could not
+// be judged.
 
 import type { Line } from "../../output.ts";
 import { bad, doubtful, good, type Row, tabulate } from "../../table.ts";

@@ -1,5 +1,5 @@
-// The verdict of one policy on one stored request. It comes from the code of `explain`, which uses the origin's own middleware. If
-// a check needs something that was not stored, there is no verdict. But there is one if the check passed when the event arrived
+// Judges one stored request by one policy, with the code of `explain`, which uses the origin's own middleware. If a check needs
+// something that was not stored, there is usually no verdict. But the check counts as passed if it passed when the event arrived
 // and its rule is the same in both policies.
 
 import { isDeepStrictEqual } from "node:util";
@@ -14,7 +14,7 @@ import type { LoadedLists } from "../../explain/crls.ts";
 import { judge } from "../../explain/explanation.ts";
 import type { TrialCase } from "./cases.ts";
 
-/** A policy with everything that is needed to judge by it. */
+/** A policy, with everything that is needed to judge a request by this policy. */
 export interface TriedPolicy {
   readonly file: string;
   readonly document: PolicyDocument;
@@ -33,7 +33,10 @@ export interface TrialVerdict {
   readonly isTakenOver: boolean;
 }
 
-/** `others` is the compared policy. A rule that is the same in both need not be checked again. */
+/**
+ * Judges a request by the policy `tried`. `others` is the policy with which `tried` is compared. A rule that is the same in both
+ * policies need not be checked again, because it passed when the event arrived.
+ */
 export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: TriedPolicy): Promise<TrialVerdict> {
   if (one.lacking !== undefined) return unknown(one.lacking);
   const { event } = one;
@@ -55,13 +58,15 @@ export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: Trie
   const isSame = isBasicSame && isSameRule(event.sender, "signature", tried, others);
   if (isSame && isOpenByFactors(senders.find(({ sender }) => sender === event.sender)))
     return { ...ACCEPTED, sender: event.sender, isTakenOver: true };
-  // Only the certificate of an observed request is known, so only the certificate is compared.
+  // For an observed request, only the certificate was recorded. So only the certificate is judged.
   if (one.kind === "certificate" && senders.some(({ certificate }) => certificate?.verdict === "accepted"))
     return { ...ACCEPTED, sender: null, isTakenOver: true };
   return unknown(outcome.why ?? "it cannot be judged here");
 }
 
-/** Returns the reason why there can be no verdict, which is that something was not stored. Undefined if nothing is missing. */
+/**
+ * Returns the reason why there can be no verdict: something that the verdict needs was not stored. Undefined if nothing is missing.
+ */
 function lackingFor(
   { chain, platform, request, event }: TrialCase,
   { route, outcome: { verdict, code } }: Awaited<ReturnType<typeof judge>>,
@@ -88,7 +93,7 @@ function unknown(why: string): TrialVerdict {
   return { verdict: "unknown", sender: null, code: null, why, isTakenOver: false };
 }
 
-/** Refusals that depend on something that is not stored with a request. */
+/** The refusals that depend on something that is not stored with a request. */
 const NOT_KEPT: Readonly<Partial<Record<RefusalCode, string>>> = {
   signature_stale: "when the edge had it is not stored, and its signature has a time",
   revocation_unknown: "the revocation lists of its time are not kept",
