@@ -1,4 +1,4 @@
-// Routes that name a host, in every command that names a route.
+// Tests routes that name a host, with every command that names a route.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// docs/cli.md must be up to date.
+// Tests that docs/cli.md is up to date.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

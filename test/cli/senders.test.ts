@@ -1,4 +1,4 @@
-// The pages of docs/senders must match the presets.
+// Tests that the pages of docs/senders match the presets.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Text of strangers in every command that prints it. The output contains no character that controls a terminal, reorders text, ends
-// a line or is invisible. JSON still contains the same value.
+// Tests text of strangers in every command that prints such text. The output contains no character that controls a terminal,
+// reorders text, ends a line or is invisible. JSON still contains the same value.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -15,10 +15,11 @@ import { createSenders, subjectOf } from "../support/senders.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /**
- * The C1 control CSI, an escape sequence, DEL, marks of direction, line separators, characters without width, and a tag character.
+ * Text with the C1 control CSI, an escape sequence, DEL, marks of direction, line separators, characters without width, and a tag
+ * character.
  */
 const EVIL = "\u009b2J\u001b[2J\u007f\u202eevil\u202c\u2066\u200f\u061c\u2028\u2029\u200b\ufeff\u{e0041}";
-/** The same text without control characters, because a certificate's name must not contain them. */
+/** The same text without control characters, because the name in a certificate must not contain them. */
 const EVIL_NAME = "\u202eevil\u202c\u2066\u200f\u061c\u2028\u2029\u200b\ufeff\u{e0041}";
 const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
@@ -142,7 +143,7 @@ describe("text of a stranger is escaped", () => {
     ["origin", "--behind-proxy", EVIL, "--socket", EVIL],
     ["dev", "--port", EVIL, "--handler", EVIL],
   ])("by an error that repeats what was typed: %j", async (...args) => {
-    // A single argument is an unknown command. Only the real program reports this, so it is started.
+    // A single argument is an unknown command. Only the real program reports an unknown command, so the program is started.
     const ended = await (args.length === 1 ? runCountersign(args) : runHere(args));
     expect(ended.code).not.toBe(0);
     expectShown(ended);

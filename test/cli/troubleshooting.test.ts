@@ -1,4 +1,4 @@
-// docs/troubleshooting.md, and the tables from which it is made.
+// Tests docs/troubleshooting.md, and the tables from which it is made.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ test("every word and code that is explained is logged by some program", () => {
   );
   const source = files.map((file) => readFileSync(join(ROOT, file), "utf8")).join("\n");
   const words = [...Object.keys(DECISIONS), ...Object.keys(OPERATIONAL_CODES)];
-  // In a table, a word is the name of a member. Everywhere else it is a quoted text.
+  // The source contains a word as the name of a member in a table, or as a quoted text in other code.
   const isLogged = (word: string) =>
     source.includes(`"${word}"`) || new RegExp(`^  ${word}: \\[$|^  ${word}: \\[\\d`, "m").test(source);
   expect(words.filter((word) => !isLogged(word))).toEqual([]);

@@ -1,4 +1,5 @@
-// The middleware in a user's own app, on Node and on workerd. Either the handler gets the delivery, or it does not run.
+// Tests the middleware in a user's own app, on Node and on workerd. Either the handler gets the delivery, or the handler does not
+// run.
 
 import { fileURLToPath } from "node:url";
 import { Hono } from "hono";
@@ -134,7 +135,7 @@ describe("a guard protects a route of the policy", () => {
     request(url: string, init: RequestInit): Response | Promise<Response>;
   }
 
-  /** Sends an honest request. Returns its response, the code of its log line, and the number of accepted events. */
+  /** Sends a valid request. Returns its response, the code of its log line, and the number of accepted events. */
   async function ask(build: (guard: typeof authenticate) => App, target: string) {
     const routes = Object.fromEntries(
       ["/hooks/acme", "/hooks/acme/*", "/hooks/%C3%A4", "/api/hooks", "/*"].map((path) => [

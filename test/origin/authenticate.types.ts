@@ -1,4 +1,4 @@
-// This file is compiled, but never run. A route without the guard has no delivery that it could read.
+// This file is compiled, but never run. Its types show that a handler without the guard cannot read a delivery.
 
 import { Hono } from "hono";
 import type { Delivery } from "../../core/delivery/delivery.ts";

@@ -1,4 +1,4 @@
-// Tells why something failed, from the error that was thrown.
+// Tests that the reason of a failure is found in the error that was thrown.
 
 import assert from "node:assert/strict";
 import { describeCauses } from "../../core/failure-chain.ts";

@@ -1,5 +1,5 @@
-// In every command, an option that would have no effect is an error that names the option. A command accepts only options that it
-// reads.
+// Tests that every command refuses an option that would have no effect, and names this option. A command accepts only options that
+// it reads.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

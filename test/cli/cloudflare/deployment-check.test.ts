@@ -1,4 +1,4 @@
-// What the policy needs, but a wrangler file lacks. The check reports it before a deployment.
+// Tests the check before a deployment. It reports everything that the policy needs and that the wrangler file lacks.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

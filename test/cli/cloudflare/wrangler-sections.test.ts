@@ -1,4 +1,5 @@
-// wrangler.toml and the template hold some sections as comments. Each section can be deployed alone, and all of them together.
+// wrangler.toml and the template contain some sections as comments. Tests that the file can be deployed with each of these sections
+// alone, and with all of them.
 
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +15,7 @@ const stack = new AsyncDisposableStack();
 const directory = temporaryDirectory(stack);
 afterAll(() => stack.disposeAsync());
 
-/** An empty worker, because other tests check that the real worker can be built. */
+/** The worker is empty, because other tests check that the real worker can be built. */
 writeFileSync(join(directory, "index.js"), "export default { fetch: () => new Response() };");
 
 const TOML = readFileSync(WRANGLER_TOML, "utf8")
@@ -24,7 +25,7 @@ const JSONC = readFileSync(join(ROOT, "template/wrangler.jsonc"), "utf8")
   .replace(/^ *"build": \{[^}]*\},/m, "")
   .replace('"src/index.ts"', '"index.js"');
 
-/** Matches those lines of a comment that are settings, and further lines that explain a setting. */
+/** Matches the lines of a comment that are settings, and the lines after them that explain a setting. */
 const TOML_SECTION = /(?:^# (?:\[\[|[A-Za-z_]+ = ).*\n(?:^# {4,}#.*\n)*)+/gm;
 const JSONC_SECTION = /(?:^ *\/\/ +["{}\]].*\n)+/gm;
 

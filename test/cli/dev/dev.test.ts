@@ -1,4 +1,4 @@
-// The local system with real TLS. curl and openssl are the clients.
+// Tests the local system with real TLS. curl and openssl are the clients.
 
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { runHere } from "../../support/command.ts";
 import { runInbox } from "../../support/inbox-stores.ts";
 import { curl, type Running, run, startCountersign } from "../../support/running.ts";
 
-/** On an idle machine, a fresh start takes some seconds. */
+/** The limit for a fresh start, which takes some seconds even on an idle machine. */
 const FRESH_START_MILLISECONDS = 30_000;
 const BODY = '{"event":"hello"}';
 

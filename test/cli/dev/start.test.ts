@@ -1,4 +1,4 @@
-// npm start -- --once, and the single commands, as the README describes them.
+// Runs npm start -- --once, and the single commands, as the README describes them.
 
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -153,7 +153,7 @@ describe("countersign origin", () => {
       "--port",
       "0",
     ] as string[];
-    // The origin starts before its edge. This works, because the origin fetches the keys only when it first needs them.
+    // The origin can start before its edge, because it fetches the edge's keys only when it first needs them.
     const origin = await startCountersign(["origin", ...settings], { NODE_EXTRA_CA_CERTS: serverCa ?? "" });
     const edge = await startCountersign([
       "dev",

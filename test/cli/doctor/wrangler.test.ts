@@ -1,4 +1,5 @@
-// countersign doctor --wrangler. The files of this project leave nothing open. Each setting that leaves something open is named.
+// Tests countersign doctor --wrangler. It finds nothing in the wrangler files of this project, and reports each unsafe setting by
+// its name.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

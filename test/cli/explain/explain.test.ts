@@ -1,4 +1,4 @@
-// countersign explain, run as a user runs it.
+// Tests countersign explain as a user runs it.
 
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -35,7 +35,7 @@ interface Ran {
   readonly json: Json;
 }
 
-/** Runs the command twice: with text output for people, and with --json. */
+/** Runs the command twice: with text output for people, and with JSON output. */
 async function explain(args: readonly string[], secrets: Record<string, string> = {}, input = ""): Promise<Ran> {
   const given = ["explain", "--policy", file("policy.json"), ...args];
   const go = (...more: string[]) =>

@@ -1,5 +1,5 @@
-// Files that people give as a certificate, a key or a set of keys. Every unambiguous form is accepted. For any other file, the
-// message names the file, says what it contains, and how to fix it.
+// Tests files that people give as a certificate, a key or a set of keys. Every unambiguous form is accepted. For any other file,
+// the message names the file, says what the file contains, and how to fix it.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
@@ -65,7 +65,7 @@ beforeAll(() => {
     write(`escaped-${name}.pem`, pem.replaceAll("\n", `${slash}n`));
     write(`escaped-${name}.key`, `"${keyPem.replaceAll("\n", `${slash}r${slash}n`)}"`);
   }
-  // The form of these files is not accepted as a certificate, or not as a key.
+  // The form of these files is accepted neither as a certificate nor as a key.
   openssl("pkcs12", "-export", "-in", "client.pem", "-inkey", "client.key", "-passout", "pass:x", "-out", "client.p12");
   openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-out", "client.p7b");
   openssl("crl2pkcs7", "-nocrl", "-certfile", "client.pem", "-outform", "DER", "-out", "client.p7c");
@@ -135,7 +135,7 @@ const NO_CERTIFICATES: readonly (readonly [name: string, what: RegExp, mend: Reg
   ["missing.pem", /cannot read/, /there is no such file/],
 ];
 
-/** Runs a command as the program does. The program would print the error that this function throws. */
+/** Runs a command as the program does. Throws the error that the program would print. */
 async function countersign(...[name = "", ...args]: readonly string[]): Promise<number> {
   const command = await loadCommand(name);
   return await command.run([...args]);

@@ -1,5 +1,5 @@
-// Files that are not the expected policy, set of keys, log or module. The message names the file. It says what the file contains
-// and how to fix it. This holds for every option that takes a file.
+// Tests files that are not the expected policy, set of keys, log or module. For every option that takes a file, the message names
+// the file, says what the file contains, and how to fix it.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const POLICY = {
   routes: { "/hooks": { senders: ["partner"], methods: ["POST"] } },
 };
 
-/** Runs a command as the program does. Returns its end, or the error that the program would print. */
+/** Runs a command as the program does. Returns the exit code in a text, or the error that the program would print. */
 async function tellOf(...[name = "", ...args]: readonly string[]): Promise<string> {
   const command = await loadCommand(name);
   return await command.run([...args]).then(

@@ -1,4 +1,4 @@
-// A changed value changes a JSON text only at its place. The rest of the text stays the same.
+// Tests that a changed value changes a JSON text only at the place of the value. The rest of the text stays the same.
 
 import { expect, test } from "vitest";
 import { rewriteJson } from "../../../cli/files/json-edit.ts";

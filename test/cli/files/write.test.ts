@@ -1,4 +1,4 @@
-// Who can read the files that the commands write, and which files the commands do not write to.
+// Tests who can read the files that the commands write, and to which files the commands do not write.
 
 import {
   chmodSync,
@@ -33,7 +33,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** Runs `prepare` in a shell, and then the program in the same process. So `prepare` knows the process id of the program. */
+/** Runs `prepare` in a shell, and then the program in the same process. So `prepare` can use the process id of the program. */
 const runAs = (prepare: string, ...args: string[]) =>
   run("bash", ["-c", `${prepare}; exec "$0" cli/main.ts "$@"`, process.execPath, ...args]);
 

@@ -1,4 +1,4 @@
-// Which events countersign inbox list and export select, and what an export contains. Tests the program with both stores.
+// Tests which events countersign inbox list and export select, and what an export contains. Runs the program with both stores.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -88,7 +88,7 @@ describeOnStores("countersign inbox", (given) => {
       const listed = (await inbox.events(filter)).map(({ id }) => id);
       const paged = (await inbox.page(filter)).events.map(({ id }) => id);
       expect([args, listed.reverse().join(""), paged.join("")]).toEqual([args, ids, ids]);
-      // A start of the program takes longer than everything else here, so only some cases start it.
+      // Starting the program takes longer than all other steps here, so only some cases start the program.
       if (index % 4 !== 1) continue;
       const exported = await command("export", ...args);
       expect([exported.code, exported.stderr, idsOf(exported.stdout).join("")]).toEqual([0, "", ids]);
@@ -101,7 +101,7 @@ describeOnStores("countersign inbox", (given) => {
   });
 
   test("finds events by time among many, even if the clock was wrong for a while", async () => {
-    // Accepts one event after the other, so that each is stored in its own transaction, with its own time.
+    // Accepts one event after the other, so that each event has its own transaction and its own time.
     const many = async (first: number, last: number) => {
       for (let n = first; n < last; n += 1) {
         now = START + n;
@@ -158,7 +158,7 @@ describeOnStores("countersign inbox", (given) => {
     expect(gone).not.toHaveProperty("bodyBase64");
 
     await Promise.all(Array.from({ length: 600 }, (_, n) => accept(`n${String(n).padStart(3, "0")}`)));
-    // These two events are larger than a page may be.
+    // Each of these two events is larger than the limit of a page.
     for (const id of ["large1", "large2"]) await accept(id, { body: id.repeat(1_000_000) });
     const all = linesOf((await command("export")).stdout);
     expect(all.length).toBe(605);

@@ -1,5 +1,5 @@
-// countersign inbox run, as an operator runs it while a dispatcher runs, with both stores. Done events are handled again, in order,
-// and each rerun is recorded.
+// Tests countersign inbox run as an operator runs it while a dispatcher runs, with both stores. Done events are handled again, in
+// order, and each rerun is recorded.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
@@ -85,7 +85,7 @@ describeOnStores("countersign inbox run", (given) => {
     expect(await refused("a", "b")).toMatch(/\(c\)/);
     expect(await refused("--until", "2026-11-01T00:02Z")).toMatch(/\(c\)/);
     expect(await statesOf()).toEqual(["a done 0", "b done 0", "x done 0", "c done 0"]);
-    // An event of another order key, or of another sender, is not a later event.
+    // An event with another order key, or of another sender, does not count as a later event.
     await store(inbox, "other sender", { sender: "other", orderKey: "o" } as never);
     for (const lease of await claim()) await inbox.work.complete(lease);
 
@@ -101,7 +101,7 @@ describeOnStores("countersign inbox run", (given) => {
     await store(inbox, "e", { orderKey: "o" });
     await inbox.drop("e", "not wanted");
     await store(inbox, "f", { orderKey: "o" });
-    // The later events d (dead) and e (dropped) were not handled, and f still waits. So the order is kept.
+    // Running b and c again keeps the order, because no later event was handled: d is dead, e was dropped, and f still waits.
     expect(await command("c", "b", "--yes")).toMatchObject({ code: 0 });
     now = Date.now() + 1_000;
     const order: string[] = [];

@@ -1,4 +1,4 @@
-// countersign init: which files it writes, and which files it does not change.
+// Tests which files countersign init writes, and which files it does not change.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -172,8 +172,8 @@ describe("compiles under its own tsconfig.json", () => {
   ])("in mode %s", async (mode, program) => {
     await init("--mode", mode);
     symlinkSync(join(modules, "node_modules"), file("node_modules"));
-    // Proves that the compiler reads the program. The copy imports a module that does not exist, so the copy must be the only file
-    // that does not compile.
+    // This test proves that the compiler reads the program. The copy imports a module that does not exist, so only the copy must
+    // fail to compile.
     mkdirSync(file("src"), { recursive: true });
     writeFileSync(file("src/copy.ts"), read(program).replace('from "countersign', 'from "countersign/none'));
     const told = await compile("-p", folder).catch((error: Error) => error.message);

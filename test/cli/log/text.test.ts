@@ -1,4 +1,4 @@
-// How a decision is shown to people while a system runs.
+// Tests how a decision is shown to people while a system runs.
 
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// countersign origin --behind-proxy, as a separate process.
+// Tests countersign origin --behind-proxy as a separate process.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
@@ -58,7 +58,7 @@ describe("countersign origin --behind-proxy", () => {
   it("serves one socket from two processes, also when one process dies, and removes it at the end", async () => {
     const socket = file("shared.sock");
     const args = ["origin", "--behind-proxy", "haproxy", "--socket", socket, "--socket-mode", "0660", ...common()];
-    // Leaves a socket behind, as a killed origin does.
+    // This program leaves a socket behind, as an origin does when it is killed.
     const killed = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
     spawnSync(process.execPath, ["-e", killed, socket]);
     expect(existsSync(socket)).toBe(true);

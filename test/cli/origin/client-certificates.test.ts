@@ -1,4 +1,4 @@
-// Whether a client certificate is requested, for each host.
+// Tests for which hosts a client certificate is requested.
 
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

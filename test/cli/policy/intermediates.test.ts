@@ -1,4 +1,4 @@
-// Intermediates of a policy on the command line. They are added, shown, explained and removed.
+// Tests the commands that add, show, explain and remove intermediates of a policy.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

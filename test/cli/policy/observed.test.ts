@@ -1,5 +1,5 @@
-// From "Docusign will call us" to an enforced route: observe, paste, enforce, as the README describes it. The policy does not know
-// the subject of the sender's certificate beforehand.
+// Tests the way from an observed route to an enforced route, as the README describes it: observe, paste the entry, enforce. Before,
+// the policy does not know the subject of the sender's certificate.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ const SUBJECT = "CN=connect@sender.test,O=Sender\\, Inc.,C=US";
 const running: Running[] = [];
 let issuing: Identity;
 
-/** Writes a client certificate below the CA, with its intermediate. */
+/** Writes a client certificate that the CA issued, together with its intermediate. */
 async function writeClient(name: string, request: Parameters<typeof issueCertificate>[0], issuer?: Identity) {
   const client = await issueCertificate(request, issuer);
   writeFileSync(file(`${name}.pem`), issuer === issuing ? `${client.pem}\n${issuing.pem}\n` : `${client.pem}\n`);
@@ -59,7 +59,7 @@ function send(url: string, client: string | undefined, ...args: string[]) {
 const SIGNED = ["--sign", "docusign:DOCUSIGN_HMAC_KEY"];
 
 /**
- * Does what an operator does. `start` starts the system with the policy. `applies` resolves when the changed policy is in force,
+ * Does what an operator does. `start` starts the system with the policy. `applies` waits until the changed policy is in force,
  * after a reload or a restart.
  */
 async function observePasteEnforce(
@@ -70,7 +70,7 @@ async function observePasteEnforce(
   expect((await add(name, "--preset", "docusign", "--anchor", `trial=${file("root.pem")}`)).code).toBe(0);
   const { program, url, applies } = await start();
 
-  // Observed certificates are listed in the order in which they were first seen. So the sender sends first.
+  // The sender sends first, so that its certificate is the first in the list. The list is in the order of the first requests.
   expect((await send(url, "sender", ...SIGNED)).status).toBe(403);
   const others = [send(url, "sender", ...SIGNED), send(url, "stranger", ...SIGNED), send(url, undefined)];
   expect((await Promise.all(others)).map(({ status }) => status)).toEqual([403, 403, 403]);

@@ -1,4 +1,5 @@
-// countersign policy remove, through the program: what it removes, which other parts it removes with it, and what it refuses.
+// Tests countersign policy remove with the real program: what it removes, which other parts it removes at the same time, and what
+// it refuses to remove.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// countersign policy show prints everything that a policy says about who is accepted, in words and as JSON.
+// Tests that countersign policy show prints everything that a policy says about who is accepted, in words and as JSON.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -57,7 +57,7 @@ const show = (...options: string[]) =>
 
 describe("in words", async () => {
   const { code, stdout } = await show();
-  /** Returns the part about one route, sender or CA. */
+  /** Returns the paragraph of the output that begins with this text. */
   const part = (begin: string) => stdout.split(/\n\n/).find((text) => text.startsWith(begin)) ?? "";
 
   test("has the file, the digest, and no secret", () => {

@@ -1,4 +1,4 @@
-// Which subjects the presets admit: the subjects in the senders' own files, and no similar subject.
+// Tests which subjects the presets admit: the subjects in the senders' own files, and no similar subject.
 
 import { describe, expect, it } from "vitest";
 import type { Identity } from "../../../cli/dev/authority.ts";

@@ -1,4 +1,5 @@
-// The presets as data. Each is complete and makes a sound policy. Its public roots are those that Node ships.
+// Tests the data of the presets. Each preset is complete and makes a sound policy. Node's store has the public roots of the
+// presets.
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import { findPublicRoot } from "../../../cli/policy/root-store.ts";

@@ -1,4 +1,4 @@
-// What Docusign's preset treats as the same event: a retry, although its bytes differ, and nothing else.
+// Tests which events are the same for Docusign's preset: only a retry, even if its bytes differ.
 
 import { expect, it } from "vitest";
 import { docusign } from "../../../cli/presets/docusign.ts";

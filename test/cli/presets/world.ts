@@ -1,4 +1,4 @@
-// Puts test authorities with the names of the real ones below the presets, so that subjects of real senders can be tested.
+// Replaces the CAs of the presets by test CAs with the same names, so that subjects of real senders can be tested.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { CLIENT_AUTH } from "../../../core/x509/certificate-extensions.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";
 
 const WINDOW = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Date("2040-01-01T00:00:00Z") };
-/** Public CAs put both purposes into the certificates that webhook senders use. */
+/** The purposes in certificates of webhook senders. Public CAs put both purposes into these certificates. */
 const PUBLIC_PURPOSES = { extendedKeyUsage: [SERVER_AUTH, CLIENT_AUTH] };
 
 /** A root, an issuing CA below the root, and a function that issues client certificates. */
@@ -35,7 +35,7 @@ export async function makeAuthority(rootName: string, issuingName: string): Prom
   };
 }
 
-/** Writes the root to a file, for `--anchor NAME=FILE`. */
+/** Writes the root to a file. Returns the value of the option --anchor, NAME=FILE. */
 export function anchorOption(directory: string, name: string, { root }: Authority): string {
   const file = join(directory, `${name}.pem`);
   writeFileSync(file, root.pem);
@@ -67,8 +67,8 @@ export function policyBelow(document: PolicyDraft, authorities: Readonly<Record<
 }
 
 /**
- * Returns `admitted` or the code of the refusal, for a client that also sends its issuing CA. Signatures of requests are not
- * checked.
+ * Returns `admitted` or the code of the refusal. The client sends the certificate of its issuing CA too. Signatures of requests are
+ * not checked.
  */
 export function judge(policy: Policy, client: Identity, { issuing }: Authority, now: number): string {
   const { senders, deny } = policy;

@@ -1,4 +1,4 @@
-// The console in a real browser: what a person does, what changes without a reload, and what a hostile sender cannot do.
+// Tests the console in a real browser: what a person does, what changes without a reload, and what a hostile sender cannot do.
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -132,7 +132,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await live.click();
     await page.getByText("Paused").waitFor();
     await world.accept("second");
-    // The page is really paused, because another page that is not paused shows the event.
+    // Another page, which is not paused, shows the event. So only the pause can be the reason why the first page does not show it.
     const other = await open("/events");
     await other.page.getByRole("link", { name: "second" }).waitFor();
     expect(await page.getByRole("link", { name: "second" }).count()).toBe(0);

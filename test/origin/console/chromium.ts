@@ -17,7 +17,7 @@ export function missingChromium(): string | undefined {
 
 export async function startChromium(stack: AsyncDisposableStack): Promise<Browser> {
   if (program === undefined) throw new Error("chromium is not installed: apt-get install chromium");
-  // Containers have a small /dev/shm, and no user namespaces for the sandbox.
+  // A container has a small /dev/shm, and no user namespaces for the sandbox.
   const args = ["--no-sandbox", "--disable-dev-shm-usage"];
   const browser = await chromium.launch({ executablePath: program, args, timeout: 110_000 });
   stack.defer(() => browser.close());
@@ -59,7 +59,7 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /** Fails for each finding of axe-core with the rules of WCAG 2.2, levels A and AA. */
 export async function expectAccessible(page: Page, name: string): Promise<void> {
-  // axe-core is not added as a script of the page, because the content security policy of the page forbids it.
+  // axe-core runs through evaluate(), because the content security policy of the page forbids an added script.
   await page.evaluate(`${readFileSync(AXE, "utf8")}; undefined`);
   const found = await page.evaluate(async () => {
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -76,7 +76,7 @@ interface AxeResults {
 
 /** Expects that the page is not wider than the screen. */
 export async function expectNoOverflow(page: Page, name: string): Promise<void> {
-  // The code is a text, because it runs in the browser and the types here are those of Node.
+  // The code is a text, because it runs in the browser, but the types here are those of Node.
   const wider = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
   expect({ name, wider: Math.max(0, wider) }).toEqual({ name, wider: 0 });
 }

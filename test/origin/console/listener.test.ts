@@ -1,5 +1,4 @@
-// The addresses on which the console listens, and who may enter: on loopback, over TLS, on a Unix socket, and with several
-// processes.
+// Tests where the console listens, and who may enter: on loopback, over TLS, on a Unix socket, and with several processes.
 
 import { statSync, writeFileSync } from "node:fs";
 import { request as plainRequest } from "node:http";
@@ -46,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => files.disposeAsync());
 
-/** For tests that watch files or start programs. They are slow on a busy machine. */
+/** The limit for tests that watch files or start programs, because such tests are slow on a busy machine. */
 const SLOW = { timeout: 90_000 };
 
 let stack: AsyncDisposableStack;
@@ -80,7 +79,7 @@ interface Asked {
   readonly path?: string;
 }
 
-/** Returns the status of the response. `user` contains a name and a password. */
+/** Sends a request and returns the status of its response. `user` contains a name and a password. */
 function ask(url: string, { host, user, path = "/events" }: Asked): Promise<number> {
   const headers = {
     ...(host !== undefined && { host }),
@@ -137,7 +136,7 @@ describe("options", () => {
     vi.stubEnv("CONSOLE_READER_PASSWORD", undefined);
     vi.stubEnv("CONSOLE_OPERATOR_PASSWORD", "the password of operators");
     const url = await open({ console: "0" });
-    // A password file may get such a password later.
+    // A password can also change to such a text after the start, for example in a password file.
     vi.stubEnv("CONSOLE_READER_PASSWORD", "with a control\tcharacter");
     const basic = (text: string) => ({ headers: { authorization: `Basic ${btoa(text)}` } });
     expect((await fetch(url, basic("operator:the password of operators"))).status).toBe(200);
@@ -240,7 +239,7 @@ describe("countersign origin --console", SLOW, () => {
     expect(accepted.status).toBe(202);
     const page = await fetch(`${url}/events`, { headers: { accept: "application/json" } });
     expect(await page.json()).toMatchObject({ events: [{ state: "waiting", sender: "Quillon-acme" }] });
-    // An open page must not delay the end.
+    // An open page must not delay the end of the process.
     const live = await fetch(`${url}/live`);
     const ended = live.text();
     expect(await origin.stop()).toBe(0);

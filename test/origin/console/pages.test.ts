@@ -1,4 +1,4 @@
-// What the pages of the console contain, requested as JSON and as HTML without a browser.
+// Tests what the pages of the console contain. Requests the pages as JSON and as HTML, without a browser.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
@@ -6,7 +6,7 @@ import { REFUSALS } from "../../../core/refusal.ts";
 import { ACME, BETA } from "../../support/senders.ts";
 import { confirm, startConsole, type World } from "./world.ts";
 
-/** For tests with hundreds of requests. They are slow on a busy machine. */
+/** The limit for tests with hundreds of requests, because such tests are slow on a busy machine. */
 const SLOW = { timeout: 90_000 };
 
 let stack: AsyncDisposableStack;
@@ -341,7 +341,7 @@ describe("actions", () => {
     expect(await world.inbox.event("a")).toMatchObject({ state: "done", reason: "a test <b>" });
     await world.accept("b");
     await world.completeAll();
-    // An event that was dropped is not selected by a filter.
+    // Without an id, only events that were handled are selected. The dropped event was never handled.
     const { events } = (await world.json("/actions/run")) as { events: { id: string }[] };
     expect(events.map(({ id }) => id)).toEqual(["b"]);
     expect(await (await confirm(world, "/actions/run")).json()).toMatchObject({ changed: 1 });

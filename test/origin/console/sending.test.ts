@@ -1,4 +1,4 @@
-// The form that sends a test event, and a console that is mounted in another app.
+// Tests the form that sends a test event, and a console that is mounted in another app.
 
 import { Hono } from "hono";
 import { afterEach, beforeEach, expect, test } from "vitest";

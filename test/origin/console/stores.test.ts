@@ -1,4 +1,4 @@
-// The console with each store. Every page can be made, also with an empty inbox.
+// Tests the console with each store. Every page can be made, even if the inbox is empty.
 
 import { hash } from "node:crypto";
 import { expect, test } from "vitest";

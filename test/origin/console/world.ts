@@ -1,4 +1,4 @@
-// A console in this process, with a real inbox file and events of two senders.
+// Runs a console in this process, with a real inbox file and events of two senders.
 
 import { join } from "node:path";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -23,13 +23,13 @@ export interface World {
   /** Sets the role of every visitor from now on. */
   setRole(role: ConsoleRole | undefined): void;
   accept(id: string, parts?: Partial<DeliveryParts>): Promise<void>;
-  /** Buries all events that are due. */
+  /** Makes all due events dead, with this reason. */
   buryAll(reason: string): Promise<void>;
-  /** Completes all events that are due. */
+  /** Makes all due events done. */
   completeAll(): Promise<void>;
   /** Stores a refused request. */
   refuse(refused: Partial<RefusedRequest>): Promise<void>;
-  /** Returns the facts of a page as JSON. */
+  /** Returns the content of a page as JSON. */
   json(path: string): Promise<Record<string, unknown>>;
 }
 

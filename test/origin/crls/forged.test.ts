@@ -1,6 +1,6 @@
-// A forger replaces the revocation list of a source by a list of a CA that the policy does not contain. When the forger stops, the
-// genuine list must be used again. A forged list must never replace a proven list. Tested at an origin after restarts, and at an
-// edge in new isolates.
+// Tests a forger who replaces the revocation list of a source by a list of a CA that the policy does not contain. When the forger
+// stops, the genuine list must be used again. A forged list must never replace a proven list. The tests use an origin after
+// restarts, and an edge in new isolates.
 
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -83,7 +83,9 @@ describe("an origin", () => {
     return store;
   }
 
-  /** Sends one event with each of the two certificates. Returns the code or the decision in each log line. */
+  /**
+   * Sends one event with each of the two certificates. Returns the code of each log line, or the decision if the line has no code.
+   */
   async function decide({ lists }: CrlStore): Promise<readonly unknown[]> {
     const origin = await startTestOrigin(own, { policy, keys: [publicJwk(key)], lists });
     const told: unknown[] = [];

@@ -1,5 +1,5 @@
-// Revocation lists at the origin. They come from files and URLs, are kept on disk for a restart, and are never replaced by worse
-// lists.
+// Tests revocation lists at the origin. The lists come from files and URLs, are kept on disk for a restart, and are never replaced
+// by worse lists.
 
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -59,7 +59,10 @@ async function openStore(policy: PolicyDocument): Promise<CrlStore> {
 const startOrigin = (policy: PolicyDocument, { lists }: CrlStore): Promise<TestOrigin> =>
   startTestOrigin(own, { policy, keys: [publicJwk(key)], lists });
 
-/** Sends one event. `told` is the code of its refusal, or the doubt with which it was accepted, or `accepted`. */
+/**
+ * Sends one event. In the result, `told` is the code of the refusal. For an accepted event, it is the doubt about revocation that
+ * the log line names, or `accepted`.
+ */
 async function decide(
   origin: TestOrigin,
   policy: PolicyDocument,

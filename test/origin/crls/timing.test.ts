@@ -1,4 +1,4 @@
-// When lists are read again: by an isolate from KV, and by an origin from its sources. Only the clock is fake.
+// Tests when lists are read again: by an isolate from KV, and by an origin from its sources. Only the clock is fake.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCrl } from "../../../cli/dev/authority.ts";
@@ -124,7 +124,8 @@ describe("an isolate", () => {
       const first = listsAt(NOW);
       await vi.advanceTimersByTimeAsync(10_000);
       expect(await first).toBeUndefined();
-      // The first request waited in vain for this read, so the second request does not wait for it.
+      // The first request waited until its deadline, and the read did not end. So the second request does not wait for the same
+      // read.
       expect(await listsAt(NOW + 11)).toBeUndefined();
       current = namespace;
       stored = await issue(1);
@@ -181,7 +182,7 @@ describe("an origin", () => {
     vi.useRealTimers();
   });
 
-  /** Returns when the source was asked in this number of hours, in seconds from the start. */
+  /** Lets this number of hours pass. Returns the times at which the source was asked, in seconds from the start. */
   async function fetchesOver(hours: number): Promise<number[]> {
     const store = await openCrlStore({
       policy,

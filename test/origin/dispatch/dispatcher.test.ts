@@ -1,4 +1,4 @@
-// Attempts with a real inbox file: retries, deadlines, outcomes, order, and what happens around a stop.
+// Tests attempts with a real inbox file: retries, deadlines, outcomes, order, and what happens at a stop.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Dispatcher } from "../../../origin/dispatch/dispatcher.ts";
@@ -22,8 +22,8 @@ afterEach(() => {
 });
 
 /**
- * Replaces the timers and the clock, so that the test controls the time. With real time, a lease could end while this process is
- * not scheduled.
+ * Replaces the timers and the clock, so that the test controls the time. In real time, a lease could expire while the operating
+ * system does not run this process.
  */
 function pretendTime(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"] });
@@ -94,7 +94,7 @@ describe("an event", () => {
       attempts: 3,
       reason: "Error: bad (the last of 3 attempts)",
     });
-    // No other event waited until the poison event was dead.
+    // The other events did not wait until the poison event was dead.
     expect(lines.all.findIndex(({ id }) => id === "c")).toBeLessThan(
       lines.all.findIndex(({ decision }) => decision === "dead"),
     );
@@ -140,7 +140,7 @@ describe("an event", () => {
     const { lines } = dispatch(stack, file, handler, limits);
     const { dueAt, attempt } = await lines.with({ decision: "retrying" });
     expect(attempt).toBe(1);
-    // With this random number, the event waits half of the longest wait, whether Retry-After is usable or not.
+    // With this random number, the event waits half of the maximum wait of 60 s, whatever Retry-After contains.
     expect(Date.parse(String(dueAt)) - start).toBeGreaterThan(29_000);
   });
 
@@ -250,7 +250,8 @@ test("if claims are slow, one claim replaces several attempts that have ended", 
   dispatcher.start();
   await pass(2_000);
   expect(await idsIn(inbox, "done")).toHaveLength(ids.length);
-  // Six claims are enough. Eleven claims are made if the first of several ends causes a claim for only one event.
+  // Six claims are enough, because one claim can replace several attempts that ended at about the same time. If the first attempt
+  // that ends caused a claim for only one event, there would be eleven claims.
   expect(claims).toBeLessThan(9);
   await dispatcher.stop();
 });
@@ -377,7 +378,7 @@ test("an attempt whose lease is lost stores nothing, and the attempt with the ne
     { leaseMilliseconds: 3_000 },
   );
   await expect.poll(() => stateOf(inbox, "one")).toBe("leased");
-  // The other dispatcher's clock jumps ahead, so for this dispatcher the lease has expired.
+  // The clock of the other dispatcher jumps ahead. So for the other dispatcher, the lease has expired.
   now += 3_600_000;
   const other = dispatch(
     stack,

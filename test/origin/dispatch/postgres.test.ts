@@ -1,4 +1,4 @@
-// Several origins dispatch events from one database that they share.
+// Tests several origins that dispatch events from the same database.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Inbox } from "../../../origin/inbox/inbox.ts";
@@ -51,7 +51,7 @@ test("several origins handle each event once, in order if requested, and a poiso
 });
 
 test("an event is handled once if the database is down when its outcome is stored", async () => {
-  // A separate database, so that no other origin takes the event.
+  // The event is in a database of its own, so that no other origin leases it.
   const own = await openInbox(await server.createDatabase());
   await store(own, "outage");
   let handled = 0;
@@ -59,11 +59,11 @@ test("an event is handled once if the database is down when its outcome is store
     handled += 1;
     await server.stop();
   };
-  // A server needs some time to stop, so the limits are long.
+  // The limits are long, because the database server needs some time to stop.
   const limits = { leaseMilliseconds: 60_000, deadlineMilliseconds: 30_000 };
   const { lines } = dispatchFrom(stack, own, handler, limits);
   await lines.with({ code: "outcome_not_stored", id: "outage" });
-  // Waits for further attempts to store the outcome. These are not logged.
+  // Waits while the dispatcher tries again to store the outcome. Only the first failure is logged.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   await server.start();
   expect(await lines.with({ decision: "dispatched", id: "outage" })).toMatchObject({ attempt: 1 });

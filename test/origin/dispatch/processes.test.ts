@@ -1,4 +1,4 @@
-// Several processes use one inbox file. Some of them are killed.
+// Tests several processes that use one inbox file. Some of the processes are killed.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** Starts a process. From attempt number `holding` on, the process does not end an attempt until it gets the signal to stop. */
+/** Starts a process. Its attempt number `holding` and all later attempts do not end until the process gets the signal to stop. */
 function startProcess(name: string, holding = ""): ChildProcess {
   const child = spawn(process.execPath, [PROGRAM, file, name, holding], { stdio: ["ignore", "pipe", "inherit"] });
   stack.defer(async () => {
@@ -41,7 +41,7 @@ function startProcess(name: string, holding = ""): ChildProcess {
     await once(child, "exit");
   });
   createInterface({ input: child.stdout }).on("line", (text) => {
-    // If a process is killed, its last line may be incomplete.
+    // The last line of a killed process may be incomplete.
     try {
       lines.push(JSON.parse(text) as Line);
     } catch {}
@@ -102,8 +102,8 @@ test("other processes handle the events of killed ones: each at least once, none
 test("a stopped process releases or ends its attempts, and another one continues at once", async () => {
   const ids = Array.from({ length: 30 }, (_, index) => `event-${index}`);
   for (const id of ids) await store(inbox, id);
-  // From its fourth attempt on, this process waits for the signal. So it has not handled all events, even if the signal arrives
-  // late.
+  // This process handles three events, and its later attempts wait for the signal. So some events are left, even if the signal
+  // arrives late.
   const first = startProcess("first", "4");
   await expect.poll(() => lines.some(({ ends }) => ends !== undefined), { interval: 10 }).toBe(true);
   first.kill("SIGTERM");

@@ -1,4 +1,4 @@
-// Senders that wait for the handler's response: SOAP through the deployed edge, and at the origin's own listener.
+// Tests senders that wait for the handler's response: SOAP through the deployed edge, and at the origin's own listener.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -51,7 +51,7 @@ describe("through the edge", () => {
   let document: PolicyDocument;
   let key: PrivateJwk;
   let usual: Place;
-  /** This server waits only 300 ms for a handler. On a slow machine, this is too short even for a handler that answers. */
+  /** A server that waits only 300 ms for a handler. On a slow machine, this time is too short even for a handler that answers. */
   let hasty: Place;
   let handler: Handler;
   const lines = new LogLines();
@@ -261,7 +261,8 @@ describe("on the origin's own listener", () => {
     const id = JSON.parse(body.toString()).event;
     expect(await origin.line({ decision: "retrying", id })).toMatchObject({ attempt: 1, reason: "Error: once more" });
     const { stdout } = await runHere(["inbox", "list", "--inbox", files.inbox, "--state", "done", "--json"]);
-    // The seventh event may already be done, because its second attempt begins at a random time within five seconds.
+    // The seventh event is left out here. It may already be done, because its second attempt begins at a random time within five
+    // seconds.
     const answered = stdout
       .trim()
       .split("\n")

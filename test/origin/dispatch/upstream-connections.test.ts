@@ -1,4 +1,4 @@
-// How an origin reaches an upstream that has a private CA, or that has no TLS on a private network.
+// Tests how an origin connects to an upstream that has a private CA, or that has no TLS on a private network.
 
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";

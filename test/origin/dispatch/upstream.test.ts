@@ -1,5 +1,5 @@
-// Events that are sent to a program over HTTP: a program with our middleware, a program in another language, and upstreams that
-// misbehave.
+// Tests events that are sent to a program over HTTP: a program with our middleware, a program in another language, and upstreams
+// that misbehave.
 
 import { spawn } from "node:child_process";
 import { hash } from "node:crypto";
@@ -74,8 +74,8 @@ describe("an origin with --upstream", () => {
 
   test("is accepted by our own middleware in front of the user's app, which gets the event's id and attempt", async () => {
     const lines = new LogLines();
-    // Every attempt has its own assertion. An inbox would recognise the event and answer without the handler, so this test uses no
-    // inbox.
+    // This app has no inbox, because an inbox would recognise the second attempt and answer without the handler. The app only
+    // checks that each attempt has a new assertion.
     const used = new Set<string>();
     const accept = (_: unknown, { issuer, jti }: AssertionId) => {
       if (used.has(`${issuer} ${jti}`)) throw new Refusal("replayed");
@@ -109,7 +109,8 @@ describe("an origin with --upstream", () => {
     });
     const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
     stack.defer(() => server.close());
-    // This option makes the origin use our own fetch function. The other tests use that of the runtime.
+    // With --upstream-unencrypted, the origin uses our own fetch function. In the other tests, it uses the fetch function of the
+    // runtime.
     const running = await startOrigin(server.url, "--upstream-audience", "user-app", "--upstream-unencrypted");
     jwks = `${running.ready["origin"]}/.well-known/jwks.json`;
     const body = '{"größe":"\u0000"}';
@@ -255,7 +256,7 @@ describe("an upstream that misbehaves", () => {
     const busy = await listen(stack, (__, response) => response.writeHead(429, { "retry-after": value }).end());
     const attempt = await attemptAt(busy);
     expect(attempt).toMatchObject({ decision: "retrying", reason: "answered 429" });
-    // Up to the first wait is added as jitter.
+    // A random time, at most as long as the first wait, is added to the time in Retry-After.
     expect(attempt.due).toBeGreaterThan(start + wait - 3_000);
     expect(attempt.due).toBeLessThanOrEqual(Date.now() + wait + 60_000);
   });

@@ -1,4 +1,4 @@
-// The keys of events: from where a key is read, and how long it may be.
+// Tests the keys of events: where a key is read, and how long it may be.
 
 import assert from "node:assert/strict";
 import { MAX_EVENT_KEY_CHARACTERS, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../../core/wire.ts";
@@ -16,7 +16,8 @@ export const cases: Cases = {
     assert.match(first ?? "", /^"sha-256 [0-9a-f]{64}"$/);
     assert.notEqual(first, second);
     assert.equal(first, keyOf(`${longest}a`));
-    // The key of an id must differ from the key of a digest, even if the id is the same text. An id is stored as a list in JSON.
+    // An id with the same text as this digest must have another key. The key of an id is a JSON list, but a digest is a JSON
+    // string.
     assert.notEqual(keyOf(JSON.parse(first as string)), first);
   },
   "readEventKey() reads a header, and says why there is no key if it is missing or empty": () => {

@@ -1,4 +1,4 @@
-// Reads values at JSON pointers without parsing the whole document. The result must be the same as with JSON.parse.
+// Tests the reader of JSON pointers, which does not parse the whole document. The result must be the same as with JSON.parse.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -9,7 +9,7 @@ import type { Cases } from "../../support/scenes/certificates.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** Returns the texts at these paths, or "no JSON". */
+/** Returns the texts at these paths, or "no JSON" if the document cannot be read. */
 function read(text: string, paths: readonly (readonly string[])[]): unknown {
   try {
     return readPointers(bytesOf(text), paths);
@@ -56,7 +56,7 @@ const scalars = fc.oneof(
   fc.constantFrom('"\\u0000"', '"\\ud800"', '"\\"\\\\\\/\\b"', '"字🦊"'),
   fc.json({ maxDepth: 0 }),
 );
-/** Objects in which a name occurs twice, or in different spellings. No serialiser writes such objects. */
+/** Makes objects in which a name occurs twice, or in different spellings. No serialiser writes such objects. */
 const { documents } = fc.letrec<{ documents: string }>((tie) => ({
   documents: fc.oneof(
     { maxDepth: 4 },
@@ -159,7 +159,7 @@ export const cases: Cases = {
     const most = Math.floor(MAX_KEYED_VALUES / 21);
     assert.deepEqual(read(names(most - 1), [["a"]]), ["1"]);
     assert.equal(read(names(most + 1), [["a"]]), "no JSON");
-    // Without a path, no name has to be compared, so there is no limit.
+    // If no path is given, no name is compared, so there is no limit.
     assert.deepEqual(read(names(most + 1), []), []);
   },
   "readPointers() reads the last member with a name, in every spelling, and nothing from earlier ones": () => {

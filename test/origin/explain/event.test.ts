@@ -1,4 +1,4 @@
-// How the current policy judges a stored event: with secrets and revocation lists, and without them.
+// Tests how the current policy judges a stored event: with secrets and revocation lists, and without them.
 
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Every format of a certificate field: as the proxies write it, and as an attacker might write it.
+// Tests every format of a certificate field: as a proxy writes it, and as an attacker might write it.
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
@@ -13,7 +13,7 @@ let second: Identity;
 beforeAll(async () => {
   second = await issueCertificate({ subject: [{ CN: ["second"] }], ca: {} });
   first = await issueCertificate({ subject: [{ CN: ["first"] }], ca: {} }, second);
-  // The base64 of each leaf contains a plus, so that a test notices a damaged plus.
+  // The base64 of each leaf contains a plus. So the test fails if a plus is changed, for example to a space.
   const withPlus = async (subject: string): Promise<Identity> => {
     const made = await issueCertificate({ subject: [{ CN: [subject] }] }, first);
     return made.base64.includes("+") ? made : withPlus(subject);

@@ -1,4 +1,4 @@
-// countersign() in a user's app, and createVerifier() without an app. Tests their options and results.
+// Tests countersign() in a user's app, and createVerifier() without an app: their options and their results.
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -45,7 +45,7 @@ afterAll(() => stack.disposeAsync());
 
 const URL_OF = "https://origin.example.com";
 
-/** Makes a request as the edge sends it. */
+/** Makes a valid request, as the edge sends it. */
 function honest(changes: Partial<ForwardedEvent> = {}): Request {
   const { target, method = "", headers, body } = forwardedRequest({ ...event, ...changes });
   return new Request(URL_OF + target, { method, headers: headers as [string, string][], body: body as string });

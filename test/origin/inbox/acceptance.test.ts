@@ -1,5 +1,5 @@
-// Acceptance is one committed insert. Each event is stored once, whoever sends it again and however many copies arrive at the same
-// time. Tested on every store.
+// Tests that an event is accepted by one committed insert. Each event is stored once, whoever sends it again and however many
+// copies arrive at the same time. Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";
@@ -62,7 +62,7 @@ describeOnStores("accept()", (given) => {
     await accept({ id: "a" }, { jti: "1" });
     expect(await accept({ id: "a" }, { jti: "2" })).toEqual({ outcome: "duplicate", of: "a" });
     expect(await accept({ id: "a" }, { jti: "3" })).toEqual({ outcome: "duplicate", of: "a" });
-    // The assertion of a duplicate is used up too.
+    // The assertion that brought the duplicate cannot be used again either.
     expect(await accept({ id: "a" }, { jti: "2" }).catch(codeOf)).toBe("replayed");
     expect(await inbox.event("a")).toMatchObject({ duplicates: 2, state: "waiting" });
     expect(await inbox.count()).toBe(1);

@@ -1,5 +1,5 @@
-// The records of attempts: the outcome of each attempt, the actions of operators, and the part of a long history that is kept.
-// Tested on every store.
+// Tests the records of attempts: the outcome of each attempt, the actions of operators, and which part of a long history is kept.
+// Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../../core/wire.ts";
@@ -102,8 +102,8 @@ describeOnStores("the record of attempts", (given) => {
     await inbox.work.complete(taken);
     const second = now;
     now += LEASE + 1;
-    // Events with two attempts without an outcome are attempted one at a time. While an event waits for its turn, its abandoned
-    // attempt must be recorded all the same.
+    // An event with two abandoned attempts is attempted alone, so it may have to wait for its turn. Even then, its second attempt
+    // must be recorded as abandoned.
     await claim();
     expect(await recordsOf("b")).toEqual([
       abandoned,
@@ -179,7 +179,7 @@ describeOnStores("the record of attempts", (given) => {
       ...Array.from({ length: MAX_FIRST_ATTEMPTS }, (_, index) => index + 1),
       ...Array.from({ length: MAX_LATEST_ATTEMPTS }, (_, index) => all - MAX_LATEST_ATTEMPTS + index + 1),
     ]);
-    // A rerun is counted too.
+    // The limit also counts the records of reruns.
     await inbox.work.complete(await claimOne());
     for (let run = 0; run < 60; run += 1) {
       await inbox.rerun({ ids: ["a"], isTrial: false });
@@ -203,7 +203,7 @@ describeOnStores("the record of attempts", (given) => {
       "INSERT INTO attempt (sequence, place, outcome) VALUES (1, 1, 'retry')",
       "DELETE FROM attempt",
     ]);
-    // SQLite uses the sequence number again.
+    // SQLite gives event b the sequence number of the deleted event.
     await accept("b");
     await inbox.work.retry(await claimOne(), 0, "no");
     expect((await recordsOf("b"))?.[0]).toMatchObject({ number: 1, outcome: "retry", beganAt: now });

@@ -1,5 +1,5 @@
-// countersign inbox backup and restore, as an operator runs them, from each store into each store. A backup contains everything
-// that is needed to recognise replays.
+// Tests countersign inbox backup and restore as an operator runs them, from each store into each store. A backup contains
+// everything that is needed to recognise replays.
 
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -66,7 +66,7 @@ const refusal = (at: number): RefusedRequest => ({
   certificate: { sha256: "00", der: "AAAA", intermediates: ["BBBB"] },
 });
 
-/** Returns a row as it is after a restore: an event with a lease is due at once. */
+/** Returns a row as a restore writes it. An event with a lease becomes due at once. */
 const withoutLease = (row: Row) => (row["state"] === "leased" ? { ...row, due_at: row["changed_at"] } : row);
 
 type Row = Readonly<Record<string, unknown>>;
@@ -149,7 +149,8 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       const claimed = (await inbox.work.claim(9, 30_000)).map(({ event }) => event.id);
       // The events "second" and "next" wait for the event "first".
       expect(claimed.sort()).toEqual(["conflict", "first", "leased"]);
-      // The process that held this lease works with the other inbox. The outcome of its attempt is not known here.
+      // The process with the lease on this event uses the original inbox. So the restored inbox does not know the outcome of its
+      // attempt.
       expect((await inbox.attempts("leased"))?.records).toMatchObject([
         { number: 1, outcome: "abandoned", endedAt: undefined },
         { number: 2, outcome: "running" },

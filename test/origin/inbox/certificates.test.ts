@@ -1,4 +1,4 @@
-// A sender with more certificates than anybody would look at. Only the latest ones are read and kept. Tested on every store.
+// Tests a sender that has presented very many certificates. Only the latest certificates are read and kept. Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
@@ -27,8 +27,8 @@ describeOnStores("certificates of a sender with many", (given) => {
   });
 
   /**
-   * Inserts certificates that were last seen `seconds` ago. If `intermediates` is not JSON, reading the row fails. So a test
-   * notices a row that should not be read.
+   * Inserts certificates that were last seen `seconds` ago. If `intermediates` is not JSON, reading the row fails. So the test
+   * notices that a row was read which should not be read.
    */
   const insert = (count: number, seconds: number, intermediates = "'[]'") =>
     changeByHand(
@@ -63,8 +63,8 @@ describeOnStores("certificates of a sender with many", (given) => {
     await insert(MANY, 3 * DAY);
     await accept("a");
     await insert(5, 40 * DAY);
-    // The certificates of 3 days ago may belong to this event of 4 days ago, so they are kept. The check allows for clocks that
-    // differ by a day.
+    // The certificates were last seen 3 days ago, but the events are 4 days old. The certificates are kept, because they may still
+    // belong to these events if the clocks differ by a day.
     await inbox.accept(deliveryOf({ id: "b", sender: "beta" }), { issuer: "direct", jti: "b", expires: 0 });
     await changeByHand(given.location, [`UPDATE event SET accepted_at = ${now - 4 * DAY}`]);
     await prune();

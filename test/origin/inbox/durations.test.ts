@@ -1,4 +1,4 @@
-// How long attempts took and events waited, as the inbox counts it. On every store.
+// Tests how the inbox counts the time that attempts took and the time that events waited. Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox } from "../../../origin/inbox/inbox.ts";
@@ -71,7 +71,8 @@ describeOnStores("durations", (given) => {
       await accept(id);
       await inbox.work.complete(await lease());
     }
-    // As if the events between them were deleted: every tenth place is looked at.
+    // Moves the second event far from the first, as if all events between them had been deleted. Then only every tenth sequence
+    // number is read.
     const far = (table: string) => `UPDATE ${table} SET sequence = 19801 WHERE sequence = 2`;
     const free = isPostgresUrl(given.location) ? ["ALTER TABLE event ALTER COLUMN sequence DROP IDENTITY"] : [];
     await changeByHand(given.location, [...free, far("work"), far("event")]);

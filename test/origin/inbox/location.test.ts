@@ -1,4 +1,5 @@
-// Where an inbox may be, what an origin says if the place is wrong, and who can read the inbox. No message contains a password.
+// Tests where an inbox may be, what an origin says if the place is wrong, and who can read the inbox. No message contains a
+// password.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -157,7 +158,7 @@ describe.skipIf(missingPostgres())("a database", () => {
   let server: PostgresServer;
   let url: string;
   let ca: string;
-  /** The URL of the same server at an address that the program does not treat as this machine. */
+  /** Returns the URL of the same server with an address that does not count as this machine. */
   const beyond = () => url.replace("127.0.0.1", "0.0.0.0");
 
   beforeAll(async () => {
@@ -174,7 +175,7 @@ describe.skipIf(missingPostgres())("a database", () => {
       authority,
     );
     ca = join(temporaryDirectory(servers), "ca.pem");
-    // Has a byte order mark and line ends as on Windows.
+    // The file has a byte order mark, and line ends as on Windows.
     writeFileSync(ca, `\ufeffthe CA\r\n${authority.pem.replaceAll("\n", "\r\n")}`);
     writeFileSync(`${ca}.der`, Buffer.from(authority.base64, "base64"));
     writeFileSync(`${ca}.key`, authority.keyPem);
@@ -319,7 +320,7 @@ describe.skipIf(missingPostgres())("a database", () => {
       const reader = await openInboxReader(pooled);
       stack.defer(() => reader.close());
       expect((await reader.events({ limit: 999 })).every(({ state }) => state === "done")).toBe(true);
-      // Other programs use the same sessions, so the search path of a session must not change.
+      // The pooler lends the same sessions to other programs, so the inbox must not change the search path of a session.
       expect(await withClient(pooled, async (client) => (await client.query("SHOW search_path")).rows)).toEqual([
         { search_path: '"$user", public' },
       ]);

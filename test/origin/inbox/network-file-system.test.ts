@@ -1,6 +1,6 @@
-// Every command that would change an inbox file refuses a file on a network file system, except with `--anyway`. A test cannot
-// mount such a file system without a server and the kernel's driver. So a library that is loaded before the C library reports the
-// number of such a file system.
+// Tests that every command that would change an inbox file refuses a file on a network file system, except with `--anyway`. A test
+// cannot mount such a file system without a server and a driver of the kernel. So a library is loaded before the C library, and
+// reports the number of such a file system.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
@@ -73,7 +73,7 @@ describe.skipIf(library === undefined)("an inbox file", () => {
     const missing = join(temporaryDirectory(stack), "inbox.sqlite");
     const file = await makeInbox(folder);
     const backup = join(folder, "a.backup");
-    // Reading the file is safe.
+    // The command succeeds, because reading the file is safe.
     expect(await runOn("6969", ["inbox", "list", "--inbox", file])).toMatchObject({ code: 0, stderr: "" });
     expect(await runOn("6969", ["inbox", "backup", backup, "--inbox", file])).toMatchObject({ code: 0 });
     for (const args of [

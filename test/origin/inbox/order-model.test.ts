@@ -1,5 +1,5 @@
-// Order keys, while anything that is possible happens to their events, in any order. Two events with the same key never run at the
-// same time. At the end, one remaining process handles all events soon. Tested on every store.
+// Tests order keys while everything possible happens to their events, in any order. Two events with the same key never run at the
+// same time. At the end, one remaining process soon handles all events. Runs with every store.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -9,8 +9,8 @@ import { describeOnStores, openTestInbox } from "../../support/inbox-stores.ts";
 
 const LEASE = 30_000;
 /**
- * Longer than a lease and the longest wait for an earlier event. An event that is not handled within this time waits for nothing,
- * so it has stalled.
+ * The time in milliseconds within which every event must be handled. It is longer than a lease and than the longest wait for an
+ * earlier event. So an event that is not handled by then has stalled.
  */
 const SOON = 5 * 60_000;
 const RUNS = { SQLite: 200, PostgreSQL: 8 };
@@ -33,7 +33,7 @@ const ACTIONS = [
   ...["die", "retryNow", "retryNow", "drop", "wait", "wait", "wait"],
 ] as const;
 
-/** A step of the model. `pick` selects an event or a key, or is a number or a time. */
+/** A step of the model. From the number `pick`, the step chooses an event or a key, or computes a count or a time. */
 const step = fc.record({ action: fc.constantFrom(...ACTIONS), pick: fc.nat(1_000_000) });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -68,7 +68,7 @@ class Model {
     if (action === "release") await work.release([held]);
   }
 
-  /** Only one process remains. It claims everything that is due. */
+  /** Plays the one process that remains. It claims and completes all due events until none is left. */
   async drain(): Promise<void> {
     const end = this.#time.now + SOON;
     for (let due = await this.#inbox.work.nextDueIn(); due !== undefined; due = await this.#inbox.work.nextDueIn()) {
@@ -86,7 +86,7 @@ class Model {
 
   async #accept(pick: number): Promise<void> {
     const id = `${this.#name} ${this.#keys.size}`;
-    // One event in five has no key. The others share two keys.
+    // One event in five has no key. All other events share two keys.
     const orderKey = pick % 5 === 0 ? undefined : `${this.#name} key ${pick % 2}`;
     this.#keys.set(id, orderKey ?? id);
     const delivery = deliveryOf({ id, sender: "acme", ...(orderKey !== undefined && { orderKey }) });

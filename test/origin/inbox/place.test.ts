@@ -1,5 +1,5 @@
-// Every error of an inbox names the inbox, because the log line that contains the error does not. It never contains a password.
-// Tested on every store.
+// Tests that every error of an inbox names the inbox, because the log line with the error does not name it. The error never
+// contains a password. Runs with every store.
 
 import { expect, test } from "vitest";
 import { Refusal } from "../../../core/refusal.ts";

@@ -1,4 +1,4 @@
-// Processes that share an inbox, and processes that are killed while they write to it. Tested on every store.
+// Tests processes that share an inbox, and processes that are killed while they write to the inbox. Runs with every store.
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -38,8 +38,8 @@ describeOnStores("processes", (given) => {
     expect(told.length).toBeGreaterThan(4);
     expect(stored.filter(({ state, bodyBytes, id }) => state !== "waiting" || bodyBytes !== id.length)).toEqual([]);
     expect(ids.size).toBe(stored.length);
-    // A server may still commit events that a killed process had sent. So only the events that were read above must be leased, each
-    // once.
+    // A server may still commit events of a killed process, so there may be more events now than were read above. Each event must
+    // be leased at most once, and all events that were read above must be leased.
     const leased: string[] = [];
     for (let found = 1; found > 0; ) {
       const leases = await inbox.work.claim(1000, 60_000);

@@ -1,5 +1,5 @@
-// A finished event is erased after some time: first its body, and later the rest. An unfinished event is never erased. Tested on
-// every store.
+// Tests that a finished event is erased after some time: first its body, and later the rest. An unfinished event is never erased.
+// Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/accept.ts";
@@ -47,13 +47,13 @@ describeOnStores("prune()", (given) => {
     expect(await bodies()).toEqual(["dead dead 5", "done done 0", "waiting waiting 5"]);
     expect((await inbox.event("done"))?.body).toBeUndefined();
     expect(await inbox.event("done")).toMatchObject({ contentDigest: done.event.contentDigest, state: "done" });
-    // The event is recognised by the digest of its body.
+    // The erased event is still recognised, by the digest of its body.
     expect(await accept("again", { eventKey: '["done"]', body: "12345" })).toEqual({
       outcome: "duplicate",
       of: "done",
     });
     now += 335 * DAY;
-    // Deletes both events, and the assertion of the duplicate.
+    // Three rows are deleted: two events, and the assertion that brought the duplicate.
     expect(await pruneAll()).toBe(3);
     expect(await bodies()).toEqual(["waiting waiting 5"]);
     expect(await accept("done", { body: "12345" })).toEqual({ outcome: "stored" });
@@ -71,8 +71,8 @@ describeOnStores("prune()", (given) => {
     expect(await accept("a", {}, "2")).toEqual({ outcome: "duplicate", of: "a" });
     await erase();
     const codeOf = (error: unknown) => (error as { code?: unknown }).code;
-    // Sends again the assertion that brought the event and the one that brought the duplicate, several at the same time, together
-    // with a genuine event.
+    // Sends two assertions several times at once, together with a genuine event. One assertion brought the event, and the other
+    // assertion brought the duplicate.
     for (const round of ["at once", "again"]) {
       const outcomes = await Promise.all([
         ...["1", "2", "1"].map((jti) => accept("a", {}, jti).catch(codeOf)),
@@ -89,7 +89,7 @@ describeOnStores("prune()", (given) => {
     );
     expect(await accept("a", {}, "3").catch(codeOf)).toBe("replayed");
     expect(await inbox.count()).toBe(0);
-    // These ids are deleted too, after some more days.
+    // After some more days, the ids of events are deleted too.
     now += 3 * DAY;
     while ((await inbox.prune(soon)) > 0);
     expect(await accept("a", {}, "5")).toEqual({ outcome: "stored" });
@@ -100,7 +100,7 @@ describeOnStores("prune()", (given) => {
     await inbox.accept(deliveryOf({ id: "a", sender: "acme" }), direct);
     await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
     now += 1;
-    // Deletes the event, and leaves no row that would have to be deleted later.
+    // The event is deleted. There is no other row that would have to be deleted later.
     expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(1);
     now += 40 * DAY;
     expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(0);

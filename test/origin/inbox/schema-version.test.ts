@@ -1,4 +1,5 @@
-// A migration step that a later version adds, and an inbox of a version that this program does not know. Tested on every store.
+// Tests a migration step that a later version adds, and an inbox of a version that this program does not know. Runs with every
+// store.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +32,10 @@ describeOnStores("the version of an inbox", (given) => {
       isPostgresUrl(given.location) ? `UPDATE version SET version = ${version}` : `PRAGMA user_version = ${version}`,
     ]);
 
-  /** Adds a step to this program, as in the next version, until the end of the test. Returns a function that removes the step. */
+  /**
+   * Adds a migration step to this program, as the next version would, until the end of the test. Returns a function that removes
+   * the step.
+   */
   function appendStep(step: string): () => void {
     const lists = [SQLITE_STEPS, POSTGRES_STEPS] as string[][];
     const lengths = lists.map((steps) => steps.push(step) - 1);
@@ -71,7 +75,7 @@ describeOnStores("the version of an inbox", (given) => {
     given.stack.defer(() => reader.close());
     expect(await idsOf(reader)).toEqual(["a", "b"]);
     expect((await inbox.work.claim(9, 30_000)).map(({ event }) => event.id)).toEqual(["a", "b"]);
-    // A second start runs no step.
+    // A second start runs no migration step.
     await (await open()).close();
     expect(await readVersion()).toBe(NEXT_VERSION);
   });
@@ -98,7 +102,7 @@ describeOnStores("the version of an inbox", (given) => {
     await expect(openInbox(given.location)).rejects.toThrow(/already exists/);
     expect(await readVersion()).toBe(FIRST_VERSION);
     undo();
-    // This statement fails if the first statement of the step was kept.
+    // This statement fails if the first statement of the failed step was kept.
     await changeByHand(given.location, [NOTE]);
     expect(await idsOf(await open())).toEqual(["a"]);
   });

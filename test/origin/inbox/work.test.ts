@@ -1,5 +1,5 @@
-// Leases events: each event has one holder at a time, events with an order key keep their order, and clock changes do no harm.
-// Tested on every store.
+// Tests the leases of events: each event has one holder at a time, events with an order key keep their order, and clock changes do
+// no harm. Runs with every store.
 
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Acceptance } from "../../../origin/accept.ts";
@@ -204,7 +204,7 @@ describeOnStores("the work queue", (given) => {
       expect(await inbox.work.complete(a)).toBe(true);
       const b = await claimOne();
       expect([b.event.id, await claim()]).toEqual(["b", []]);
-      // The next event must not pass while this one waits for a retry, or after its lease has expired.
+      // Event c must not be leased while event b waits for a retry, and not after the lease of b has expired.
       expect(await inbox.work.retry(b, HOUR, "503")).toBe(true);
       now += HOUR - 1;
       expect(await claim()).not.toContainEqual(
@@ -273,7 +273,7 @@ describeOnStores("the work queue", (given) => {
       await Promise.all(Array.from({ length: 1500 }, (_, n) => accept(`e${n}`, { orderKey })));
       await accept("free");
       const first = await claimOne();
-      // Two claims look at all events that are put off. Later claims do not look at these events again.
+      // Two claims examine and postpone all events that wait for `first`. Later claims do not examine these events again.
       const found = [...(await claim()), ...(await claim())];
       expect(idsOf(found)).toEqual(["free"]);
       expect(await inbox.work.complete(first)).toBe(true);
@@ -339,7 +339,7 @@ describeOnStores("the work queue", (given) => {
         false,
         false,
       ]);
-      // The dead event starts again with attempt 1. Otherwise it would have no attempts left.
+      // The attempts of the dead event are counted from 1 again. Otherwise no attempts would be left.
       expect(await claim()).toMatchObject([
         { attempt: 1, event: { id: "b" } },
         { attempt: 1, event: { id: "c" } },

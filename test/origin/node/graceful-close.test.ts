@@ -1,4 +1,4 @@
-// The end of an HTTP server. Every request that has begun is answered, whatever other connections do.
+// Tests the end of an HTTP server. Every request that has begun is answered, whatever happens on other connections.
 
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";

@@ -1,4 +1,5 @@
-// The two listeners that prove the proxy. Only through them, a certificate is read from a field.
+// Tests the two listeners that prove that a request comes from the proxy. Only on these listeners, a certificate is read from a
+// header field.
 
 import { once } from "node:events";
 import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";

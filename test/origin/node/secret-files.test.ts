@@ -1,4 +1,5 @@
-// A secret comes from exactly one place: a variable, a file that a variable names, or the directory of a service's credentials.
+// Tests that a secret comes from exactly one place: a variable, a file that a variable names, or the directory of a service's
+// credentials.
 
 import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

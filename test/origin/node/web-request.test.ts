@@ -1,4 +1,5 @@
-// toWebRequest: what a Node server passes to a verifier, and which requests are refused because they cannot be passed on unchanged.
+// Tests toWebRequest: what a Node server passes to a verifier, and which requests are refused because they cannot be passed on
+// unchanged.
 
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,5 +1,5 @@
-// Each assertion is accepted once in an app without an inbox: in SQLite and PostgreSQL, and in workerd with D1 and with a Durable
-// Object.
+// Tests that each assertion is accepted once in an app without an inbox: in SQLite and PostgreSQL, and in workerd with D1 and with
+// a Durable Object.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -57,7 +57,7 @@ async function takesEachOnce(send: Send, path: string): Promise<void> {
   expect(await statusOf(send, path, first)).toBe(201);
   expect(await statusOf(send, path, first)).toBe(409);
   expect(await statusOf(send, path, forwarded(path))).toBe(201);
-  // This also holds for many simultaneous requests.
+  // Of many simultaneous requests with the same assertion, only one is accepted.
   const same = forwarded(path);
   const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(send, path, same)));
   expect(statuses.toSorted()).toEqual([201, ...Array(19).fill(409)]);
@@ -75,12 +75,12 @@ function sendTo(accept: AcceptDelivery): Send {
 
 const TWO_DAYS_AGO = Math.floor(Date.now() / 1000) - 2 * 86_400;
 /**
- * On average, one in a hundred inserts is followed by a prune. With this number of inserts, the probability that none is followed
- * by one is one in three million.
+ * On average, one insert in a hundred also prunes. With this number of inserts, the probability that no insert prunes is one in
+ * three million.
  */
 const MANY = Array.from({ length: 1_500 }, (_, index) => `id-${index}`);
 
-/** Inserts a hundred ids at a time, until the ids that were inserted before are forgotten. */
+/** Inserts a hundred ids at a time, until the ids that were inserted before are deleted. */
 async function insertUntil(
   isForgotten: () => Promise<boolean>,
   insert: (ids: readonly string[]) => Promise<unknown>,

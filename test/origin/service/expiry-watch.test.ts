@@ -1,4 +1,5 @@
-// A running origin watches what ends soon, and what a sender presents for the first time. It has metrics of both.
+// Tests that a running origin reports what will soon expire, and what a sender presents for the first time, in log lines and
+// metrics.
 
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -32,7 +33,7 @@ afterEach(() => stack.disposeAsync());
 const acmeCertificate = (days: number, issuer = files.senders.root): Promise<Identity> =>
   issueCertificate({ subject: subjectOf(ACME), notAfter: inDays(days) }, issuer);
 
-/** Replaces the listener's certificate. Returns when the new certificate ends. */
+/** Replaces the listener's certificate. Returns the time at which the new certificate expires. */
 async function replaceListener(days: number, keys?: CryptoKeyPair): Promise<Date> {
   const server = await issueCertificate(
     {
@@ -229,12 +230,12 @@ describe("two workers", () => {
     // When a worker is killed, the counts that it has reported are not lost.
     const [victim] = readFileSync(`/proc/${origin.pid}/task/${origin.pid}/children`, "utf8").split(" ");
     process.kill(Number(victim), "SIGKILL");
-    // Until the primary notices the end of this worker, it still gives connections to it.
+    // Until the primary notices that this worker has ended, the primary still gives connections to it.
     await expect.poll(() => existsSync(`/proc/${victim}`)).toBe(false);
     expect(await accepted()).toBeGreaterThanOrEqual(60);
     for (let sent = 0; sent < 5; sent += 1) await sendOnce(origin.server, files.senders.acme);
     await expect.poll(accepted).toBe(65);
-    // The new worker checks expiry too, but its lines are already known. So no second line is logged.
+    // The new worker checks expiry too. The same line was already logged, so it must not be logged again.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(linesOf(origin, "expiring")).toHaveLength(1);
     expect(await origin.stop()).toBe(0);

@@ -1,5 +1,5 @@
-// What an origin keeps about refused requests in each mode. It keeps the presented certificate, and nothing that could be a secret.
-// `countersign inbox refusals` reads it.
+// Tests what an origin keeps about refused requests in each mode. The origin keeps the presented certificate, and nothing that
+// could be a secret. `countersign inbox refusals` reads what is kept.
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -163,7 +163,7 @@ test("at a listener with several workers, also for failed handshakes", async () 
   expect((await sendOnce(origin.server, files.senders.beta, target)).status).toBe(403);
   expect((await sendOnce(origin.server, files.senders.acme, target)).status).toBe(202);
   await expect(sendOnce({ ...origin.server, name: "other.example.com" }, stranger, target)).rejects.toThrow();
-  // A handshake that proves nothing also causes a log line.
+  // A handshake that proves no sender also causes a log line.
   const refusals = await vi.waitFor(async () => {
     const all = await refusalsOf();
     expect(all.map(({ code }) => code)).toEqual(

@@ -1,4 +1,4 @@
-// An origin under systemd, and as the first process of a container. Tests what it reports to its service manager, and which signals
+// Tests an origin under systemd, and as the first process of a container: what it reports to its service manager, and which signals
 // end it.
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -35,8 +35,8 @@ while True:
 `;
 
 /**
- * The receiving side of a service manager. It is a program in Python, because Node has no datagram sockets of this kind. Returns
- * the messages, without the barriers of systemd-notify.
+ * Starts the receiving side of a service manager. It is a program in Python, because Node has no Unix datagram sockets. Returns the
+ * list that receives the messages, without the barriers of systemd-notify.
  */
 async function receive(socket: string): Promise<readonly string[]> {
   const receiver = spawn("python3", ["-c", RECEIVER, socket], { stdio: ["ignore", "pipe", "inherit"] });
@@ -95,7 +95,7 @@ describe.skipIf(!hasManager)("a service manager", () => {
       await new Promise((resolve) => setTimeout(resolve, 2_500));
       return beats() - before;
     };
-    // Some messages may still arrive. A running event loop would send about three in this time.
+    // Some messages may still arrive from before. A running event loop would send about three messages in this time.
     await expect.poll(beatsMeanwhile).toBe(0);
     single.process.kill("SIGKILL");
     await once(single.process, "exit");

@@ -1,4 +1,4 @@
-// The file of observed certificates: which lines are kept, and who can read it.
+// Tests the file of observed certificates: which lines are kept, and who can read the file.
 
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

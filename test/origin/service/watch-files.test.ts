@@ -1,4 +1,4 @@
-// Watches the file to which a path leads. A change is noticed whichever part of the path is replaced.
+// Tests the watch on the file to which a path leads. A change is noticed, whichever part of the path is replaced.
 
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ type Arrangement = readonly [
   change: (at: (name: string) => string) => void,
 ];
 
-/** In each arrangement, the content of the file is "old" and becomes "new". */
+/** Arrangements of files and links. In each arrangement, the content of the file is "old" and becomes "new". */
 const ARRANGEMENTS: readonly Arrangement[] = [
   [
     "written in place",

@@ -1,4 +1,4 @@
-// policy check, as operators and builds run it, and the same check when a policy comes into force.
+// Tests policy check as operators and builds run it, and the same check when a program starts or reloads a policy.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -118,8 +118,8 @@ describe("countersign policy check", () => {
       ["/senders/a/signature/secrets", 4, 65],
       ["/senders/a", 5, 5],
       ["/routes/~1x", 9, 5],
-      // Two routes have this pointer. The problem is in the last one, which counts, but its line is found in the first one. That is
-      // enough, because the operator must change one of the two routes.
+      // Two routes have this pointer. The problem is in the last route, which counts, but the line of the first route is found.
+      // That is enough, because the operator must change one of the two routes.
       ["/routes/~1x/senders/0", 8, expect.any(Number)],
     ]);
   });

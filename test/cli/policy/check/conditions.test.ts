@@ -1,5 +1,5 @@
-// Compares the conditions of entries of `certificates`: which entries are equal, and which accept everything that another entry
-// accepts.
+// Compares the conditions of entries of `certificates`. Tests which entries are equal, and which entries accept everything that
+// another entry accepts.
 
 import assert from "node:assert/strict";
 import {
@@ -92,7 +92,7 @@ const cases: Cases = {
     assert.deepEqual(impliedBy(narrow, wide, other, narrow, { san: { dns: ["d"] } }), [0, 2, 3]);
     assert.deepEqual(impliedBy(wide, narrow, other), []);
     assert.deepEqual(impliedBy({ ...narrow, issuer: { CN: "i" } }, wide, { san: { dns: ["d"] } }, narrow), [0, 1, 2]);
-    // Windows are not compared here, so both entries are found.
+    // Windows are not compared, so both entries are found.
     assert.deepEqual(impliedBy(narrow, { ...wide, from: "2027-01-01" }, { ...wide, until: "2028-01-01" }), [0, 1]);
   },
   "a whole name determines each of its attributes, and nothing about the other name": () => {
@@ -101,7 +101,7 @@ const cases: Cases = {
     assert.deepEqual(impliedBy(whole, { subject: { OU: ["x"] } }, { issuer: { CN: "a" }, sha256: DIGEST }), []);
     const issuer = { issuer: "CN=a", sha256: DIGEST };
     assert.deepEqual(impliedBy(issuer, { subject: { CN: "a" } }, { issuer: { CN: "a" }, sha256: DIGEST }), [1]);
-    // Attributes do not determine the whole name. A value that is not text is not equal to any text.
+    // The CN does not determine the whole name. A value that is not text is not equal to any text.
     assert.deepEqual(impliedBy({ subject: { CN: "a" } }, { subject: "CN=a" }), []);
     assert.deepEqual(impliedBy({ subject: "CN=#1e020061" }, { subject: { CN: "a" } }, { subject: { CN: "null" } }), []);
   },

@@ -1,4 +1,4 @@
-// Examines a whole policy at once. No problem hides another problem, and each finding says what to do.
+// Tests the examination of a whole policy. No problem hides another problem, and each finding says what to do.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -107,7 +107,7 @@ const FAULTS: readonly Change[] = [
   [["$schema"], 1],
 ];
 
-/** Makes changes with CA certificates that cannot be anchors, each for a different reason. */
+/** Returns changes that add CA certificates which cannot be anchors, each for a different reason. */
 const anchorFaults = (fixtures: Fixtures): Change[] =>
   (["direct", "noCertSignCa", "namelessRoot", "weakRoot", "pointlessRoot"] as const).map((name) => [
     ["anchors", "root"],

@@ -1,4 +1,4 @@
-// What an operator reads about each fault of a policy: the place, the problem, and what to do.
+// Tests what an operator reads about each fault of a policy: the place, the problem, and what to do.
 
 import assert from "node:assert/strict";
 import { errorAt, formatFinding, isFatal, overdueAt, warningAt } from "../../../../cli/policy/check/finding.ts";

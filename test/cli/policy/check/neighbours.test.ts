@@ -1,4 +1,4 @@
-// Senders on the same route, and routes that contradict themselves.
+// Tests the findings about senders on the same route, and about routes that contradict themselves.
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../../../core/x509/certificate.ts";
@@ -68,8 +68,8 @@ const cases: Cases = {
     expectFindings(fixtures, [...signing(1, 1), limit(8 * MIB + 1)], warning);
     const [{ problem } = { problem: "" }] = findingsOf(spoiled(fixtures, [...signing(8, 9)]), fixtures.now);
     assert.match(problem, /up to 1 MiB, which is hashed with 17 keys of 2 senders that only sign: 17 MiB of work/);
-    // There is no warning for one sender with many keys, because these are keys of a rotation. There is none for a sender with a
-    // certificate, because the certificate is checked before a body is hashed.
+    // There is no warning for one sender with many keys, because these are keys of a rotation. There is no warning for a sender
+    // with a certificate either, because the certificate is checked before a body is hashed.
     const large = { scheme: "github", secrets: keys(20, "A") };
     expectFindings(fixtures, [
       ...signedAlone(ONE, large),
@@ -78,7 +78,8 @@ const cases: Cases = {
       [["anchors"], {}],
     ]);
     expectFindings(fixtures, [...signedAlone(ONE, large), set(TWO, "signature", { ...large, secrets: keys(20, "B") })]);
-    // A request selects the keys of one account, so only the largest account of this sender counts.
+    // A request selects the keys of one account, so only the largest account of this sender counts. Its 9 keys and the 8 keys of
+    // the other sender are too many.
     const accounts = { a: keys(7, "C"), b: keys(9, "D") };
     const selected = [...signing(8, 1), set(TWO, "signature", { scheme: "docusign", secrets: keys(3, "B"), accounts })];
     expectFindings(fixtures, selected, warning);
@@ -378,7 +379,8 @@ const cases: Cases = {
     names("O=Countersign Tests,CN=Root,C=US", nobody);
     names("CN=Root", nobody);
     names("CN=Root,OU=PKI,O=Countersign Tests,C=US", nobody);
-    // An intermediate CA may have any name, unless the encoded name begins with a CN. In the text of such a name, the CN is last.
+    // An intermediate CA may have any name, so an unknown name is not reported. A name is reported if its text ends with the CN,
+    // because such a text seems to be in reverse order.
     names("CN=Other,O=Somebody,C=US");
     names("C=US,O=Somebody,CN=Other", nobody);
     names("DC=com,CN=Other", nobody);

@@ -1,4 +1,5 @@
-// What to do about each problem that schema and compiler find, according to its code and its place.
+// Tests the remedy for each problem that the schema and the compiler find. The remedy depends on the code and the place of the
+// problem.
 
 import assert from "node:assert/strict";
 import { parsePlace, toFinding } from "../../../../cli/policy/check/remedies.ts";

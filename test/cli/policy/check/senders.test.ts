@@ -1,4 +1,4 @@
-// What is wrong with a policy that compiles: entries that match nothing, anchors that prove nothing, windows and their gaps.
+// Tests the findings about a policy that compiles: entries that match nothing, anchors that prove nothing, windows and their gaps.
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../../../core/x509/certificate.ts";
@@ -145,7 +145,7 @@ const cases: Cases = {
     expectFindings(fixtures, [constrained, withSan({ dns: ["x.client.example"] })]);
     expectFindings(fixtures, [constrained, withSan({ dns: ["evil.example"] })], `error ${AT}`);
     expectFindings(fixtures, [[[...ENTRY, "from"], "2031-01-01"]], `warning ${AT}/from`, `warning ${AT}/from (time)`);
-    // This window ended before the anchor began. The only finding is that it has ended, because the CA certificate may have been
+    // This window ended before the anchor began. Only the end of the window is reported, because the CA certificate may have been
     // renewed since.
     expectFindings(fixtures, [[[...ENTRY, "until"], "2025-01-01"]], "error /senders/one/certificates (time)");
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);

@@ -1,4 +1,4 @@
-// countersign policy try, through the program: how a changed policy would judge what an origin stored.
+// Tests countersign policy try with the real program: how a changed policy would judge the requests that an origin stored.
 
 import { createHmac } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -43,7 +43,7 @@ const POLICY: PolicyDocument = {
   },
 };
 
-/** Sends one event to a new origin. The origin stores the event, and writes what it observes next to the inbox. */
+/** Sends one event to a new origin. The origin stores the event, and records observed certificates next to the inbox. */
 async function send(
   accept: ReturnType<typeof openSqliteInbox>["accept"],
   log: (line: LogLine) => void,
@@ -107,7 +107,7 @@ async function attempt(
 
 const told = ({ json }: Told) => json.differences.map(({ what, kind, target }) => `${what} ${kind} ${target}`);
 
-/** Returns the policy with types that let a test change members which it knows to exist. */
+/** Returns the policy with wider types. So a test can change any member without a check that the member exists. */
 const of = (policy: PolicyDocument) =>
   policy as unknown as {
     senders: Record<string, Record<string, unknown>>;

@@ -1,5 +1,5 @@
-// What a console asks an inbox: the newest events in pages, how many events were accepted in a time, and whether anything changed.
-// Tested on every store.
+// Tests what a console asks an inbox: the newest events in pages, the number of events that were accepted in a time, and whether
+// anything changed. Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox, NewestQuery } from "../../../../origin/inbox/inbox.ts";
@@ -20,7 +20,7 @@ describeOnStores("newest", (given) => {
   const accept = (id: string, parts: Partial<DeliveryParts> = {}) =>
     inbox.accept(deliveryOf({ id, sender: "acme", ...parts }), { issuer: "edge", jti: id, expires: now + 60 });
 
-  /** Returns the ids of all pages. Each page is one text. */
+  /** Returns each page as one text of its ids. */
   async function pagesOf(query: NewestQuery): Promise<string[]> {
     const pages: string[] = [];
     for (let before: number | undefined; pages.length < 50; ) {

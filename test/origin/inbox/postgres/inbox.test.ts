@@ -1,4 +1,5 @@
-// What can only happen with a server: it stops and starts again, others hold its locks, and its URL contains a password.
+// Tests what can only happen with a server: the server stops and starts again, another session holds its locks, and its URL
+// contains a password.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Refusal } from "../../../../core/refusal.ts";
@@ -10,7 +11,10 @@ import { deliveryOf } from "../../../support/inbox.ts";
 import { missingPostgres, openTestInbox } from "../../../support/inbox-stores.ts";
 import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../../support/postgres.ts";
 
-/** Delays the commit of each transaction that makes an event done, while another session holds the advisory lock 42. */
+/**
+ * A trigger that delays each transaction which makes an event done. Its commit waits while another session holds the advisory lock
+ * 42.
+ */
 const HOLD_COMMITS = `
   CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';
   CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON countersign.work DEFERRABLE INITIALLY DEFERRED
@@ -53,7 +57,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     await expect(inbox.work.claim(1, 1000)).rejects.toThrow();
     await server.start();
     expect(await outcomeOf(inbox, "after")).toBe("stored");
-    // Some of these events are stored only now, after the server has started again.
+    // Some of these events are stored only after the server has started again.
     const outcomes = await during;
     const ids = new Set((await inbox.events({ limit: 1000 })).map(({ id }) => id));
     const told = outcomes.flatMap((outcome, n) => (outcome === "stored" ? [`during ${n}`] : []));
@@ -72,7 +76,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       await acceptKey(`first ${times}`);
       const outcomes = await withClient(url, async (holder) => {
         await holder.query("BEGIN; LOCK TABLE countersign.deleted_event IN ACCESS EXCLUSIVE MODE");
-        // The requests are sent one after the other, so that they are in different batches.
+        // The requests are sent one after the other, so that each is in a batch of its own.
         const again = Array.from({ length: times }, (_, n) =>
           new Promise((resolve) => setTimeout(resolve, n * 50)).then(() => acceptKey(`again ${times}`)),
         );
@@ -85,7 +89,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
           one.status === "fulfilled" ? (one.value as Acceptance).outcome : (one.reason as { code?: unknown }).code,
         );
       });
-      // The transaction that is rolled back tries again, so the other transaction is first.
+      // One transaction is rolled back and tries again after the other one. So the order of the outcomes is not checked.
       expect(outcomes.toSorted()).toEqual(["replayed", "stored"].slice(-times));
     }
   });
@@ -121,7 +125,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted";
       await expect.poll(() => query(waits)).toHaveLength(1);
       expect(await acceptInOrder(other, "second")).toEqual({ outcome: "stored" });
-      // A claim that put the second event off now would leave it waiting forever, because the pending transaction does not see it.
+      // If this claim postponed the second event, this event would wait forever: the pending transaction ends the first event, but
+      // does not see the second one, so it would not make the second event due.
       expect(await other.work.claim(1, 60_000)).toEqual([]);
       await holder.query("SELECT pg_advisory_unlock(42)");
       expect(await ended).toBe(true);
@@ -140,7 +145,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     for (const apart of [3_600_000, -3_600_000]) {
       clock.mockImplementation(() => now() + apart);
       const other = await openTestInbox(stack, url);
-      // The second inbox was opened before its clock changed.
+      // `inbox` was opened before the clock changed, and `other` after the change.
       for (const one of [other, inbox]) {
         expect(await one.work.claim(1, 30_000)).toEqual([]);
         expect(Math.abs(((await one.work.nextDueIn()) ?? 0) - lease)).toBeLessThan(60_000);
@@ -175,7 +180,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     };
     const senders = [inbox, other].flatMap((origin) => Array.from({ length: 4 }, () => send(origin)));
     let handled = 0;
-    // On a busy machine this takes longer.
+    // The limit is long, because a busy machine needs more time.
     const end = Date.now() + 60_000;
     while (handled <= 20 && Date.now() < end) {
       for (const lease of await inbox.work.claim(1, 30_000)) {

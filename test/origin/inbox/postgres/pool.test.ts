@@ -1,4 +1,4 @@
-// The rules of a connection that belongs to the inbox, and of a session that a pooler lends for one transaction.
+// Tests the settings of a connection that belongs to the inbox, and of a session that a pooler lends for one transaction.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answersPooler, openPool, type PostgresPool } from "../../../../origin/inbox/postgres/pool.ts";
@@ -12,7 +12,7 @@ const RULES = `
   SELECT current_setting('search_path') AS path, current_setting('synchronous_commit') AS commits,
          current_setting('transaction_isolation') AS isolation, current_setting('transaction_read_only') AS "readOnly",
          current_setting('statement_timeout') AS statement, current_setting('plan_cache_mode') AS plans, current_setting('idle_in_transaction_session_timeout') AS idle`;
-/** Defaults of a database that differ from the rules of the inbox. */
+/** The settings of a database that differ from the settings that the inbox needs. */
 const DEFAULTS = [
   "synchronous_commit TO off",
   "default_transaction_isolation TO serializable",
@@ -28,7 +28,7 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
     return pool;
   };
   /**
-   * Returns the prepared statements of the pool's only session. Statements of other programs have other names, so they are left
+   * Returns the prepared statements in the pool's only session. The statements of other programs have other names, and are left
    * out.
    */
   const preparedBy = async (pool: PostgresPool) =>

@@ -1,4 +1,4 @@
-// Refused requests in an inbox: which are kept, for how long, which are deleted first, and how they are read. Tested on every
+// Tests refused requests in an inbox: which are kept, for how long, which are deleted first, and how they are read. Runs with every
 // store.
 
 import fc from "fast-check";
@@ -37,7 +37,9 @@ function refused(parts: Partial<RefusedRequest> & { readonly at: number }): Refu
 
 const record = (recorder: RefusalRecorder, one: RefusedRequest) => recorder.add(one, () => one);
 
-/** Rows in the order of their age, the oldest first. Each has the number of its share and of a part of this share. */
+/**
+ * Rows in the order of their age, the oldest first. Each row has the number of its share and the number of a part of this share.
+ */
 type Shape = readonly { readonly share: number; readonly part: number; readonly size: number }[];
 
 const shape: fc.Arbitrary<Shape> = fc.array(
@@ -74,8 +76,8 @@ const rowsOf = (share: number, part: number, count: number) =>
   Array.from({ length: count }, () => ({ ...{ share, part }, size: 1 }));
 
 /**
- * Expects that only the largest shares or parts lost rows: with its last deleted row, which has a size of at most 3, each of them is
- * at least as large as the largest one that is left.
+ * Expects that only the largest shares (or parts) lost rows. Before its last row was deleted, a share that lost rows was at least
+ * as large as the largest share is now. A row has a size of at most 3.
  */
 function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
   const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];
@@ -261,7 +263,7 @@ describeOnStores("refused requests", (given) => {
     const own = Array.from({ length: 30 }, (_, n) => near(START + n, "own"));
     await add([...own, refused({ at: START, sender: "beta", code: "sender_not_allowed" })], limits);
     for (let batch = 0; batch < 10; batch += 1) {
-      // A client that presents a leaf may send any other certificates with it.
+      // A client that presents a leaf may send any other certificates together with the leaf.
       const flood = (n: number) => near(START + 1_000 + batch * 64 + n, "other", [`${batch} ${n}`.padEnd(900, "A")]);
       await add(
         Array.from({ length: 64 }, (_, n) => flood(n)),
@@ -271,7 +273,7 @@ describeOnStores("refused requests", (given) => {
     const [first] = (await page({ sender: "acme", until: START / 1000 + 1 })).refusals;
     expect((await inbox.refusals.find(first?.sequence ?? 0))?.certificate).toEqual(certificate("own", 900));
     expect(await timesOf({ sender: "acme", until: START / 1000 + 1 })).toHaveLength(30);
-    // Further certificates share the space of this sender, and take no space of another sender.
+    // Further certificates of this sender use only the space of this sender, and no space of another sender.
     for (let n = 0; n < 100; n += 1)
       await add([near(START + 9_000 + n, `more ${n} `), near(START + 9_500 + n, "other")], limits);
     const { refusals } = await page({ sender: "acme", limit: 999 });
@@ -286,8 +288,7 @@ describeOnStores("refused requests", (given) => {
     );
     for (let first = 0; first < all.length; first += 40) await add(all.slice(first, first + 40));
     await add(all.map((one) => ({ ...one, at: one.at + 500 })));
-    // This insert fails if there are more than 51 kinds: one for each of 50 certificates, and one for all other certificates
-    // together.
+    // This insert fails unless there are 51 kinds: one for each of 50 certificates, and one for all other certificates together.
     await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 51))", COUNT_KINDS]);
     expect(await timesOf({ sender: "acme", limit: 999 })).toEqual(
       [...all, ...all.map((one) => ({ at: one.at + 500 }))].map(({ at }) => at - START).reverse(),
@@ -298,7 +299,7 @@ describeOnStores("refused requests", (given) => {
   test("have few kinds, however many routes a stranger reaches, and all are found", async () => {
     const all = Array.from({ length: 300 }, (_, n) => refused({ at: START + n, route: `/hooks/${n}` }));
     for (let first = 0; first < all.length; first += 60) await add(all.slice(first, first + 60));
-    // This insert fails if there are more than 101 kinds: one for each of 100 routes, and one for all other routes together.
+    // This insert fails unless there are 101 kinds: one for each of 100 routes, and one for all other routes together.
     await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 101))", COUNT_KINDS]);
     expect(await timesOf({ limit: 999 })).toEqual(all.map(({ at }) => at - START).reverse());
     expect(await timesOf({ route: "/hooks/99" })).toEqual([99]);
@@ -378,7 +379,7 @@ describeOnStores("refused requests", (given) => {
     expect((await inbox.refusals.stock()).bytes).toBeLessThan(14_000);
     for (const { sequence } of (await page()).refusals)
       expect((await inbox.refusals.find(sequence))?.certificate).toEqual(certificate("same", 9_000));
-    // Half of the space is for strangers. So their flood cannot delete the certificate of the known sender.
+    // Half of the space is for strangers. So a flood of strangers cannot delete the certificate of the known sender.
     const flood = Array.from({ length: 30 }, (_, n) =>
       refused({ at: START + 10 + n, certificate: certificate(`${n} `, 9_000) }),
     );

@@ -1,4 +1,4 @@
-// What can only happen with a file: a power cut, a full disk, and another process that holds the file.
+// Tests what can only happen with a file: a power cut, a full disk, and another process that holds the file.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -34,7 +34,7 @@ const accept = async (inbox: Inbox, id: string, body = "{}"): Promise<Acceptance
     jti: id,
     expires: 0,
   })) as Acceptance;
-/** The tries are at most 5 ms apart, and the writer gives up after 5 s. So it makes more than this number of tries. */
+/** The writer tries again after at most 5 ms, and stops trying after 5 s. So it makes more tries than this number. */
 const MANY_TRIES = 25;
 const codeOf = (error: unknown) => (error instanceof Refusal ? error.code : error);
 
@@ -72,7 +72,7 @@ test("simultaneous acceptances share a transaction", async () => {
 test("a power cut keeps everything that was committed, wherever the log ends", async () => {
   const inbox = await openTestInbox(stack, file);
   const log = `${file}-wal`;
-  // The length of the log after each commit. After a power cut, the disk may lack data behind this position, but not before it.
+  // The length of the log after each commit. A power cut may lose data behind this position, but none before it.
   const ends: number[] = [];
   for (let n = 0; n < 6; n += 1) {
     await Promise.all([accept(inbox, `${n} a`), accept(inbox, `${n} b`)]);
@@ -90,7 +90,7 @@ test("a power cut keeps everything that was committed, wherever the log ends", a
     const committed = ends.filter((end) => end <= cut).length;
     const after = openSqliteInbox(copy);
     const events = await after.events({ limit: 99 });
-    // Either both events of a shared commit are there, or neither.
+    // The two events of a shared commit are either both stored, or both missing.
     expect(events.length, `cut at ${cut} of ${whole}`).toBe(2 * committed);
     expect(await accept(after, "next")).toEqual({ outcome: "stored" });
     await after.close();
@@ -152,7 +152,7 @@ test("the wait for a file that another process holds does not block the event lo
   other.exec("BEGIN IMMEDIATE");
   const exec = vi.spyOn(connection, "exec");
   const accepted = accept(inbox, "a");
-  // Each try returns to the event loop at once. If the inbox waited inside SQLite, its time would be over after fewer tries.
+  // After each try, the inbox returns to the event loop. If it waited inside SQLite, its time would be over after fewer tries.
   await expect.poll(() => exec.mock.calls.length, { interval: 1 }).toBeGreaterThan(MANY_TRIES);
   other.exec("ROLLBACK");
   expect(await accepted).toEqual({ outcome: "stored" });

@@ -1,4 +1,4 @@
-// The log line for each handshake that fails or proves nothing. It names the cause and the client.
+// Tests the log line for each handshake that fails or that proves no sender. The line names the cause and the client.
 
 import { once } from "node:events";
 import { connect } from "node:net";

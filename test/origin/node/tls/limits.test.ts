@@ -122,8 +122,8 @@ describe.concurrent("a listener", () => {
       await once(socket, "connect");
       return socket;
     };
-    // At most 511 connections may wait to be accepted. Further ones would be retried and come after `above`. When a handshake is
-    // complete, all earlier connections have been accepted.
+    // The system queues at most 511 connections that are not accepted yet. A client would retry any further connection later,
+    // perhaps after `above`. When a handshake is complete, all earlier connections have been accepted.
     while (sockets.length < 1_000) {
       await Promise.all(Array.from({ length: 99 }, open));
       sockets.push(await connectSender(files, crowded.at(A)));
@@ -160,7 +160,7 @@ describe.concurrent("SIGTERM", () => {
     halfHead.write("POST /hooks/acme HTTP/1.1\r\n");
     const inFlight = await connectSender(files, origin.server);
     inFlight.write(`${head(4)}{ `);
-    // The same process answers this request after it has read what was written above.
+    // The same process answers this request. By then, it has read everything that was written above.
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
 
     const ended = origin.stop();
@@ -202,7 +202,7 @@ describe.concurrent("SIGTERM", () => {
     await underWay;
     const started = Date.now();
     expect(await origin.stop()).toBe(0);
-    // The stop ended before its deadline, at which it would destroy open connections.
+    // The stop ended before its deadline. At the deadline, it would destroy open connections.
     expect(Date.now() - started).toBeLessThan(20_000);
     for (const code of await Promise.all(senders)) expect(code).toMatch(/^(ECONNREFUSED|ECONNRESET|EPIPE)$/);
     const stored = readEvents(files.inbox).length;

@@ -1,4 +1,4 @@
-// The origin's own TLS listener, in both modes and with both TLS versions. Tests which clients are served, as which sender, and
+// Tests the origin's own TLS listener, in both modes and with both TLS versions: which clients are served, as which sender, and
 // under which host name.
 
 import { X509Certificate } from "node:crypto";
@@ -184,7 +184,7 @@ describe("with the policy's intermediates", () => {
         const { caNames } = await opensslClient(origin.at(A), ["-tls1_3"]);
         expect(caNames).toEqual([`CN=${MARKER} Root,O=${MARKER} Inc`, `CN=${MARKER} Issuing,O=${MARKER} Inc`]);
       }
-      // This intermediate is not an anchor. It must not make certificates of a stranger acceptable.
+      // This intermediate is not an anchor. So it must not make the certificates of a stranger acceptable.
       if (clientCertificates === "require") await sendInVain(origin.at(A), clients["strangers"]);
       else expect((await sendOnce(origin.at(A), clients["strangers"])).status).toBe(403);
     },

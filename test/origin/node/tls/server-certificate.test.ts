@@ -1,5 +1,5 @@
-// A listener does not start with a certificate of its own that no client would accept. The message names the fault. It starts with
-// a certificate that some clients may accept.
+// Tests the listener's own certificate. The listener does not start if no client would accept this certificate, and the message
+// names the fault. The listener starts if some clients may accept the certificate.
 
 import "reflect-metadata";
 import { X509Certificate } from "node:crypto";

@@ -1,5 +1,5 @@
-// A body that never ends. When the time limit of the request is over, the connection is closed, even if data keeps arriving. The
-// deadlines are shorter than those of an operator. Only a test can set them.
+// Tests a body that never ends. When the time limit of the request is over, the connection is closed, even if data keeps arriving.
+// Only a test can set such short deadlines. An operator cannot change them.
 
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
@@ -12,7 +12,7 @@ import { connectTls, sendOnce, TlsSender } from "../../../support/tls-client.ts"
 import { A, startTlsOrigin, type TestTlsOrigin } from "../../../support/tls-origin.ts";
 
 const DEADLINES = { ...TLS_DEADLINES, headers: 5_000, request: 5_000, checkInterval: 100 };
-/** The time that a slow machine may need in addition. */
+/** The additional time that a slow machine may need. */
 const SLACK_MILLISECONDS = 20_000;
 const DRIP_MILLISECONDS = 50;
 const SLOW_SENDERS = 20;

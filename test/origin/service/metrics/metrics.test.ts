@@ -1,4 +1,4 @@
-// The metrics of the two other modes, behind the edge and behind a proxy. Also tests which values may become a label.
+// Tests the metrics of an origin behind the edge, and of an origin behind a proxy. Also tests which values may become a label.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
@@ -101,7 +101,7 @@ describe("probes", () => {
     await expect.poll(() => probe(origin, "/readyz"), SOON).toBe("200 ok\n");
     expect(await probe(origin, "/livez")).toBe("200 ok\n");
     expect((await fetch(new URL("/healthz", origin.ready["metrics"]))).status).toBe(404);
-    // The timeout is long, because the origin may be writing.
+    // The timeout is long, because the origin may be writing to the file.
     const database = new DatabaseSync(file("inbox.sqlite"), { timeout: 20_000 });
     database.exec("BEGIN IMMEDIATE");
     await expect

@@ -1,4 +1,5 @@
-// docs/monitoring. The alert rules pass their own test. Every series that the rules and the dashboard use is served.
+// Tests the files in docs/monitoring. The alert rules pass their own test. An origin serves every series that the rules and the
+// dashboard use.
 
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";

@@ -1,5 +1,5 @@
-// Several processes on one port. For an operator they are one program, whatever happens to one of them. On Linux, /proc tells which
-// process does what.
+// Tests several processes on one port. For an operator, they are one program, whatever happens to one of them. On Linux, /proc
+// shows which process does what.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
@@ -42,13 +42,13 @@ const isRunning = (pid: number): boolean => {
   }
 };
 
-/** Returns the number of connections to the port that a worker holds, according to the sockets among its open files. */
+/** Returns the number of the worker's connections to the port. Finds them by the sockets among the worker's open files. */
 function connectionsOf(pid: number, port: number): number {
   const inodes = new Set(
     readFileSync("/proc/net/tcp", "utf8")
       .split("\n")
       .map((line) => line.trim().split(/\s+/))
-      // Only connections in the state ESTABLISHED whose local end is this port.
+      // Keeps only connections in the state ESTABLISHED whose local end is this port.
       .filter(
         (fields) => fields[3] === "01" && fields[1]?.endsWith(`:${port.toString(16).toUpperCase().padStart(4, "0")}`),
       )
@@ -128,7 +128,7 @@ describe("two workers, when one dies or both stop,", () => {
     }
     await expect.poll(() => workersOf(origin).filter((pid) => pid !== victim), { interval: 50 }).toHaveLength(2);
     const replaced = workersOf(origin).find((pid) => pid !== survivor) ?? 0;
-    // The new worker serves as soon as it listens.
+    // The new worker gets connections as soon as it listens.
     await expect
       .poll(async () => {
         await connectSenders(2);
@@ -143,7 +143,7 @@ describe("two workers, when one dies or both stop,", () => {
     const database = new DatabaseSync(files.inbox);
     database.exec("BEGIN IMMEDIATE");
     process.kill(victim, "SIGKILL");
-    // This is longer than a new worker waits for the file.
+    // The inbox stays locked longer than a new worker waits for the file.
     await new Promise((resolve) => setTimeout(resolve, 6_500));
     database.exec("ROLLBACK");
     database.close();
