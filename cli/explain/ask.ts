@@ -60,8 +60,8 @@ function toAnswer(line: LogLine, delivery: Delivery | undefined): Answer {
 }
 
 /**
- * Declares the length of the body, as HTTP does. For GET and HEAD the length is declared without the body, because a Request with
- * these methods cannot contain a body.
+ * Makes a Request that declares the length of its body, as HTTP does. For GET and HEAD, the length is declared but the body is left
+ * out, because a Request with these methods cannot contain a body.
  */
 export function toRequest({ method, url, headers: given, body }: AskedRequest): Request {
   const headers = new Headers(given);

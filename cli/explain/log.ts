@@ -18,7 +18,7 @@ import { type LogEntry, readLogEntries } from "../log/read.ts";
 export interface RecordedDecision extends Omit<LogEntry, "line"> {
   /** Every log line of the decision, from edge and origin, in the order of the log. */
   readonly lines: readonly LogLine[];
-  /** SHA-256 of the request's certificate, if there was one. */
+  /** SHA-256 of the request's certificate. Undefined if the request had no certificate. */
   readonly sha256: string | undefined;
   readonly chain: Chain | undefined;
 }
@@ -49,7 +49,7 @@ export async function findDecision(id: string, log: string, inbox: string | unde
  */
 const MAX_LOOKED_AT = 10;
 
-/** Finds the latest refusal with this decision id. @throws UsageError if the inbox has none, or cannot be read */
+/** Finds the latest refusal with this decision id. @throws UsageError if the inbox has no such refusal, or cannot be read */
 export async function findKeptDecision(id: string, inbox: string): Promise<RecordedDecision> {
   const found = await readInbox(inbox, async ({ refusals }) => {
     const [latest] = (await refusals.page({ id, limit: 1 })).refusals;

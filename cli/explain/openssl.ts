@@ -1,5 +1,5 @@
-// Runs the program openssl to verify a certificate, as the OpenSSL library does in the handshake of a listener. The version of the
-// program may differ from that of the library in Node, so its verdict is shown as a forecast.
+// Runs the program openssl to verify a certificate, as the OpenSSL library does in the handshake of a listener. The verdict is
+// shown as a forecast, because the program may have another version than the library in Node.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

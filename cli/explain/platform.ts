@@ -6,7 +6,7 @@ import { emulateTlsClientAuth } from "../cloudflare/tls-client-auth.ts";
 import type { CommandQuestion } from "./question.ts";
 
 export interface PlatformExplanation {
-  /** The verdict in Cloudflare's spelling. */
+  /** Cloudflare's verdict, in the spelling of `certVerified`. */
   readonly verified: string;
   readonly from: "stated" | "openssl" | "assumed";
   readonly note: string;

@@ -22,7 +22,7 @@ import type { Values } from "./options.ts";
 import type { CommandQuestion } from "./question.ts";
 import { chainOf, platformOf, type Source, targetOf, unknownOf } from "./recorded.ts";
 
-/** @throws UsageError, ConfigurationError */
+/** Builds the question from the options and the recorded request. @throws UsageError, ConfigurationError */
 export async function readQuestion(values: Values, source: Source): Promise<CommandQuestion> {
   const document = readPolicyDocument(values.policy) as PolicyDocument;
   const whole = inFile(values.policy, () => compilePolicy(document));

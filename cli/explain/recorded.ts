@@ -1,5 +1,5 @@
-// Reads the request to explain from a stored event or from a decision in a log. Both hold only parts of the request. The
-// question names the missing parts, so that the explanation does not say that the sender left them out.
+// Reads the request to explain from a stored event or from a decision in a log. Both contain only parts of the request. The
+// question names the missing parts, so that the explanation does not say that the sender did not send these parts.
 
 import { type Chain, type UnknownParts, urlOfTarget } from "../../origin/explain/question.ts";
 import { chainOf as chainOfEvent, platformOf as platformOfEvent } from "../../origin/explain/recalled.ts";
@@ -17,7 +17,7 @@ export interface Source {
   readonly decision?: RecordedDecision;
 }
 
-/** @throws UsageError */
+/** Reads the event or the decision that the options name. @throws UsageError if it does not exist */
 export async function readSource({ event: id, inbox, decision, log }: Values): Promise<Source> {
   if (decision !== undefined && log !== undefined) {
     const find = () => findDecision(decision, log, inbox);
@@ -70,7 +70,10 @@ export function platformOf({ event, decision }: Source): string | undefined {
   return typeof verdict === "string" && verdict !== "none given" ? verdict : undefined;
 }
 
-/** Returns the URL of a decision: that of the platform's event or, without such an event, the path or route in a line. */
+/**
+ * Returns the URL of a decision. It is the URL in the platform's event or, without such an event, a URL made from the path or the
+ * route in a log line.
+ */
 export function targetOf(decision: RecordedDecision | undefined): string | undefined {
   const path = decision?.lines.map((line) => line["path"] ?? line["route"]).find((name) => typeof name === "string");
   return decision?.request?.url ?? (typeof path === "string" ? urlOfTarget(path) : undefined);

@@ -136,7 +136,7 @@ const SMALLEST: PolicyDocument = {
 
 const NEAREST_ROUTES = 3;
 
-/** Returns the routes whose paths have the smallest edit distance to this path. */
+/** Returns the routes that are most similar to this path, by edit distance. */
 export function nearestRoutes(path: string, { routes }: Policy): string[] {
   return routes
     .map((route) => ({ path: route.path, distance: editDistance(path, route.path) }))

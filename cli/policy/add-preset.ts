@@ -19,8 +19,8 @@ export interface PresetAddition {
   /** Options NAME=FILE for anchors that the preset does not have, or whose certificate is in no public store. */
   readonly anchors: readonly string[];
   /**
-   * PEM files of certificates that are accepted in addition to the preset's. `match` is the compared part: name, key or
-   * certificate.
+   * PEM files of certificates that are accepted in addition to the certificates of the preset. `match` is the compared part: name,
+   * key or certificate.
    */
   readonly certificates: readonly string[];
   readonly match: Match;
@@ -72,7 +72,7 @@ function senderOf(presetName: string, preset: Preset, anchors: string[], given: 
   };
 }
 
-/** If a preset observes only because it knows no certificate, its route enforces as soon as a certificate is given. */
+/** Returns the preset's route. If the preset has no certificates and the user gives one, the route enforces at once. */
 function routeOf({ sender, route }: Preset, isGiven: boolean): Omit<RouteDraft, "senders"> {
   const isRecognized = isGiven && sender.certificates?.length === 0;
   return { ...route, mode: isRecognized ? "enforce" : (route.mode ?? "enforce") };
@@ -96,7 +96,10 @@ function differences(known: object, wanted: object): string[] {
   return [...names].filter((name) => !isDeepStrictEqual(before?.get(name), after?.get(name)));
 }
 
-/** An existing route keeps its settings, because other senders rely on them. Only a mode that is given explicitly is changed. */
+/**
+ * Adds the route, or adds the sender to an existing route. An existing route keeps its settings, because other senders rely on
+ * them. Its mode changes only if a mode is given.
+ */
 function addRoute(
   document: PolicyDraft,
   path: string,

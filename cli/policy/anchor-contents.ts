@@ -7,7 +7,10 @@ import type { Finding } from "./check/finding.ts";
 
 const MADE_BY = "countersign policy add --anchor NAME=FILE";
 
-/** If an anchor is not a certificate, adds a description of its content to the finding. Returns other findings unchanged. */
+/**
+ * If the finding says that an anchor is not a certificate, adds a description of the anchor's content. Returns other findings
+ * unchanged.
+ */
 export function nameContents(finding: Finding, document: unknown): Finding {
   if (finding.code !== "not_one_certificate") return finding;
   const text = certificateAt(document, parsePointer(finding.pointer));

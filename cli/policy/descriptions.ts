@@ -1,4 +1,4 @@
-// The meaning of each member of a policy, for the published schema. The worker checks the same schema without these texts.
+// Describes each member of a policy, for the published schema. The worker uses the same schema without these texts.
 
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../../core/wire.ts";
 

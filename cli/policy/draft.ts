@@ -1,4 +1,5 @@
-// The form of a policy file while a command changes it. Also reads the PEM files whose certificates are added to it.
+// Defines the form of a policy file while a command changes it. Also reads the PEM files whose certificates are added to the
+// policy.
 
 import { either, list, openObject, optional, record, string } from "../../core/form.ts";
 import { readForm } from "../../core/form-reading.ts";
@@ -62,7 +63,7 @@ const DraftSchema = openObject(
 );
 
 /**
- * Returns the policy to change. It is not compiled, because it may be incomplete before the change.
+ * Returns the policy to change. The policy is not compiled, because it may be incomplete before the change.
  * @throws UsageError if the document is not an object, FileProblems if a member does not have the shape that commands can change
  */
 export function readDraft(file: string, document: unknown): PolicyDraft {
@@ -106,7 +107,7 @@ export function readAnchorOption(option: string): readonly GivenAnchor[] {
   return readNamedAuthorities("anchor", option);
 }
 
-/** Does the same as `readAnchorOption` for the option --`kind`. @throws UsageError */
+/** Returns the CA certificates of the option --`kind`, as readAnchorOption() does for anchors. @throws UsageError */
 export function readNamedAuthorities(kind: string, option: string): readonly GivenAnchor[] {
   const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
   if (name === undefined || file === undefined) throw new UsageError(`--${kind} ${option} is not NAME=FILE`);
@@ -128,14 +129,14 @@ export function describeAnchors(options: readonly string[]): string[] {
   });
 }
 
-/** The part of a certificate that an entry compares: subject and issuer, the key, or the whole certificate. */
+/** The parts of a certificate that an entry can compare: the names of subject and issuer, the key, or the whole certificate. */
 export const MATCHES = ["name", "key", "certificate"] as const;
 export type Match = (typeof MATCHES)[number];
 
 /** Returns the entries that accept the sender's certificates in a file. @throws UsageError */
 export function readMatchers(file: string, match: Match): MatcherDocument[] {
   const matchers = readSenderCertificates(file).map((certificate) => matcherFor(certificate, match));
-  // Two certificates with the same names give one entry.
+  // Two certificates with the same names need only one entry.
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
 }
 

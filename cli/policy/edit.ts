@@ -24,7 +24,7 @@ export const EDIT_OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
-/** A change that is not written yet. */
+/** A change of a policy file, before it is written. */
 export interface PolicyEdit {
   readonly file: string;
   readonly isNew: boolean;

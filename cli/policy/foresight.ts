@@ -1,4 +1,4 @@
-// Judges the certificates that were just added to a policy, before the policy is written. It uses the code of `explain`.
+// Judges the certificates that a command adds to a policy, before the policy is written. The code of `explain` makes the verdicts.
 
 import { dirname, join } from "node:path";
 import { readAvailableSecrets } from "../../core/admission/secrets.ts";
@@ -32,7 +32,8 @@ interface Asked {
 const TEMPORARY_CODES: ReadonlySet<RefusalCode> = new Set(["certificate_not_yet_valid", "revocation_unknown"]);
 
 /**
- * Judges each certificate of a sender in the files. The CA certificates in the same file are its intermediates. Fetches nothing.
+ * Judges each certificate of a sender in the files. The CA certificates in the same file count as its intermediates. Fetches
+ * nothing.
  */
 export async function foresee(
   policyFile: string,

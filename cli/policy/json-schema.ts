@@ -6,7 +6,8 @@ import { printJson } from "../output.ts";
 import { type SchemaNode, withDescriptions } from "./descriptions.ts";
 
 /**
- * Returns the published schema. Rules that JSON Schema cannot express (references, dates that exist) are only checked by the code.
+ * Returns the published schema. It does not contain the rules that JSON Schema cannot express, for example that references and
+ * dates exist. Only the code checks these rules.
  */
 export function policyJsonSchema(): unknown {
   return {

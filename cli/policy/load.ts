@@ -24,7 +24,7 @@ export interface ExaminedFile extends Examination {
 
 /**
  * Returns everything that is wrong with a policy file at `now` (Unix seconds).
- * @throws UsageError if it cannot be read or is not JSON
+ * @throws UsageError if the file cannot be read or is not JSON
  */
 export function examinePolicyFile(file: string, now: number, compile?: CompilePolicy): ExaminedFile {
   const text = readText(file);
@@ -40,7 +40,7 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
 }
 
 /**
- * Returns the policy of a file, for a command that only reads it and does not start with it. Warnings are not reported.
+ * Returns the policy of a file, for a command that only reads the policy and does not start with it. Warnings are not reported.
  * @throws UsageError, FileProblems
  */
 export function compilePolicyFile(file: string): Policy {

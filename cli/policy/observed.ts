@@ -143,7 +143,7 @@ function* comparisons(leaf: Certificate, earlier: readonly Observation[]): Gener
 
 const publicNames = new Set<string>();
 
-/** Returns true if the issuer name of the certificate or of an intermediate is that of a public root in Node's store. */
+/** Returns true if the certificate or one of its intermediates names a public root of Node's store as its issuer. */
 function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boolean {
   if (publicNames.size === 0) {
     for (const pem of rootCertificates) {

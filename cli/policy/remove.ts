@@ -19,7 +19,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse>["values"];
 
-/** Removes everything in one step, so that parts that need each other can be removed together. */
+/** Removes all named parts in one step, so that parts that need each other can be removed together. */
 export function removeFromPolicy(args: string[]): number {
   const { values, given } = parse(args);
   const { sender = [], from, entry = [], anchor = [], intermediate = [], route = [], deny = [] } = values;
@@ -125,7 +125,7 @@ function removeSender(draft: PolicyDraft, name: string): void {
   }
 }
 
-/** Removes the sender from the route. @throws UsageError if the route does not name the sender */
+/** Removes these senders from the route. @throws UsageError if the route does not name one of the senders */
 function takeOff(draft: PolicyDraft, path: string, names: readonly string[]): void {
   const route = draft.routes[path];
   const strangers = names.filter((name) => !route?.senders.includes(name));

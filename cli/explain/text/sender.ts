@@ -58,7 +58,7 @@ function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"
   return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];
 }
 
-/** If the entry matches, shows all of its members. Otherwise, shows only the members that do not match. */
+/** Formats one entry. If it matches, all of its members are shown. Otherwise, only the members that do not match are shown. */
 function formatEntry({ rule, matches, members }: EntryExplanation): string[] {
   const shown = members.filter(({ holds }) => matches || !holds);
   const lacking = shown.map(({ member }) => member).join(", ");

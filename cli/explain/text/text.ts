@@ -52,7 +52,7 @@ function bodyText(bytes: number | null): string {
   return bytes === null ? "the body not given" : `body of ${bytes} bytes`;
 }
 
-/** The nearest entry is already shown as the rule that decided, so it is left out here. */
+/** Formats the details of a refusal. The nearest entry is left out, because it is already shown as the rule that decided. */
 function detailsOf({ nearMiss: _, ...details }: Readonly<Record<string, unknown>>): Row[] {
   return Object.keys(details).length === 0 ? [] : [["  details", formatDetails(details)]];
 }

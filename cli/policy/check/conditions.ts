@@ -19,7 +19,9 @@ export interface EntryConditions {
   readonly conditions: readonly string[];
   /** The conditions, and all conditions that follow from them. For example, a whole subject also determines the CN. */
   readonly consequences: ReadonlySet<string>;
-  /** Unix seconds: from `from`, inclusive, to `until`, exclusive. Infinite if the entry sets no limit. */
+  /**
+   * The start of the entry's window in Unix seconds, inclusive. `until` is its end, exclusive. Infinite if the entry sets no limit.
+   */
   readonly from: number;
   readonly until: number;
 }
@@ -77,9 +79,7 @@ export function haveCommonTime(a: EntryConditions, b: EntryConditions): boolean 
   return Math.max(a.from, b.from) < Math.min(a.until, b.until);
 }
 
-/**
- * Finds, among many entries, those that accept everything that another entry accepts. Uses an index, because there may be 100,000.
- */
+/** Finds all entries that accept everything that a given entry accepts. Uses an index, because there may be 100,000 entries. */
 export class MatcherIndex {
   readonly #byCondition = new Map<string, EntryConditions[]>();
 

@@ -175,7 +175,7 @@ function isReversed(name: Name): boolean {
   return name[0]?.[0]?.type === COMMON_NAME && GENERAL.has(name.at(-1)?.[0]?.type ?? "");
 }
 
-/** SHA-256 of no bytes. `openssl dgst` prints it if its input is empty. */
+/** SHA-256 of no octets. `openssl dgst` prints this digest if its input is empty, for example after an error. */
 const EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 function inspectDigest(

@@ -11,11 +11,11 @@ import { errorAt, type Finding } from "./finding.ts";
 import { parsePlace, toFinding } from "./remedies.ts";
 import { inspectPolicy } from "./senders.ts";
 
-/** compilePolicy, or compileEdgePolicy, which has further requirements. */
+/** The function that compiles the document: compilePolicy(), or compileEdgePolicy(), which has further requirements. */
 export type CompilePolicy = (document: unknown) => Policy;
 
 export interface Examination {
-  /** Undefined if the document does not compile. */
+  /** The compiled policy. Undefined if the document does not compile. */
   readonly policy: Policy | undefined;
   readonly findings: readonly Finding[];
 }

@@ -6,9 +6,9 @@ import type { PolicyProblemCode } from "../../../core/policy/words.ts";
 export type { Place } from "../../../core/configuration-error.ts";
 
 export interface Finding {
-  /** Set if the finding prevents the policy from compiling. */
+  /** The compiler's code of the problem. Undefined if the finding does not prevent the policy from compiling. */
   readonly code?: PolicyProblemCode;
-  /** JSON pointer (RFC 6901). */
+  /** The place of the problem, as a JSON pointer (RFC 6901). */
   readonly pointer: string;
   readonly problem: string;
   readonly remedy: string;

@@ -21,8 +21,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * Returns 0 if the policy compiles without errors (with --edge, for the edge). Returns 2 for errors, including errors about dates,
- * and with --strict for warnings too.
+ * Checks a policy file. Returns 0 if the policy compiles without errors (with --edge, for the edge). Returns 2 for errors,
+ * including errors about dates, and with --strict for warnings too.
  */
 export async function checkPolicy(args: string[]): Promise<number> {
   const { policy: file, edge, wrangler, strict, json } = parseOptions(args, OPTIONS).values;
@@ -56,8 +56,8 @@ export async function checkPolicy(args: string[]): Promise<number> {
 }
 
 /**
- * Returns the problems of the wrangler file. The code is loaded only here, because the package wrangler is installed only on
- * machines that build the edge.
+ * Returns the problems of the wrangler file. The code of the check is loaded only here, because the package wrangler is installed
+ * only on machines that build the edge.
  */
 async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
   const { readWranglerFile } = await import("../../cloudflare/wrangler-file.ts");

@@ -1,5 +1,5 @@
-// Finds intermediates of the policy that complete no path: no anchor vouches for them, they are anchors themselves, or they are
-// not in date.
+// Finds intermediates of the policy that complete no path, for example because no anchor vouches for them, because they are denied,
+// or because they are not in date. Also finds intermediates that are anchors too.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Intermediate, Policy } from "../../../core/policy/policy.ts";

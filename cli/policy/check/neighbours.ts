@@ -40,8 +40,9 @@ function inspectPair({ one, other, path }: Pair): Finding[] {
 
 /**
  * Reports factors that `strong` requires and `weak` does not. A request without such a factor is admitted as `weak`, whichever
- * sender comes first. Error: `weak` accepts every certificate that an entry of `strong` accepts. Warning: `weak` accepts some of
- * them, which may be an intended exception. Does not find entries with different members that match the same certificate.
+ * sender comes first. It is an error if `weak` accepts every certificate that an entry of `strong` accepts. It is a warning if
+ * `weak` accepts only some of these certificates, because the operator may intend this exception. Does not find entries with
+ * different members that match the same certificate.
  */
 function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
   const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));
@@ -61,7 +62,7 @@ function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: 
   return tell(warningAt, `without it the certificates of ${formatPointer(exception[0].at)}`);
 }
 
-/** Reports a sender that requires the same factors as an earlier sender, if the earlier sender accepts the same requests. */
+/** Reports a sender that is never chosen, because an earlier sender requires the same factors and accepts the same requests. */
 function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
   const isSameFactors = factorsOf(one).join() === factorsOf(other).join();
   if (!isSameFactors || !one.hasWholeTrust || !other.hasWholeTrust || !acceptsAllFactorsOf(one, other)) return [];

@@ -22,7 +22,7 @@ export interface TrialCase {
   readonly at: number;
   readonly request: AskedRequest;
   readonly chain: Chain | undefined;
-  /** Cloudflare's verdict, if it was stored. */
+  /** Cloudflare's verdict on the certificate, if the verdict was stored. */
   readonly platform: string | undefined;
   readonly unknown: UnknownParts;
   /** The stored event. All its factors passed when the event was accepted. */
@@ -60,7 +60,7 @@ function caseOfEvent(event: StoredEvent): TrialCase {
   };
 }
 
-/** Returns the certificates that are recorded next to the inbox or in the named files. @throws UsageError */
+/** Makes cases from the certificates that are recorded next to the inbox or in the named files. @throws UsageError */
 export function observedCases(
   policy: Policy,
   inbox: string | undefined,

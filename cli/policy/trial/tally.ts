@@ -22,7 +22,7 @@ export interface Trial {
   readonly events: number;
   readonly certificates: number;
   readonly same: number;
-  /** The number of requests that both policies accept, although signature or credentials could not be verified again. */
+  /** The number of requests that both policies accept, although the signature or the credentials could not be verified again. */
   readonly takenOver: number;
   readonly refusedByBoth: number;
   readonly differences: readonly Difference[];

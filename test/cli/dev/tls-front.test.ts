@@ -1,4 +1,4 @@
-// The front of `countersign dev` also logs connections that end before a request was sent.
+// Tests that the front of `countersign dev` also logs connections that end before a request was sent.
 
 import { once } from "node:events";
 import { connect } from "node:net";

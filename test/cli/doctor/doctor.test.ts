@@ -1,4 +1,5 @@
-// countersign doctor checks endpoints that are broken on purpose, with one fault at a time. It must name exactly this fault.
+// Tests countersign doctor with endpoints that are broken on purpose. Each endpoint has one fault, and doctor must name exactly
+// this fault.
 
 import { X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -92,7 +93,7 @@ test.each(["request", "require"] as const)(
   },
 );
 
-/** Faults of the server's certificate: the name of the fault, the expected findings, and a function that makes the fault. */
+/** For each fault of the server's certificate: its name, the expected findings, and a function that makes the fault. */
 const SERVER_FAULTS: readonly (readonly [string, readonly string[], (given: World) => Promise<Faults>])[] = [
   [
     "has expired",
@@ -159,7 +160,7 @@ test("an intermediate that the server sends is enough", async () => {
   expect(await codesOf(subjectAt(port, world))).toEqual([]);
 });
 
-/** Faults of the handshake and of the responses. */
+/** For each fault of the handshake or of the responses: its name, the expected findings, and a function that makes the fault. */
 const ENDPOINT_FAULTS: readonly (readonly [string, readonly string[], (given: World) => Faults])[] = [
   ["asks for no certificate", ["certificate_not_requested"], () => ({ isAsking: false })],
   ["names another CA", ["ca_name_missing"], ({ serverCa }) => ({ named: [serverCa.pem] })],

@@ -1,5 +1,5 @@
-// A receiver of events that doctor checks. It uses TLS, asks for a client certificate, and serves one host. It is correct unless a
-// test breaks it.
+// An endpoint that receives events, for tests of doctor. It uses TLS, asks for a client certificate, and serves one host. It is
+// correct unless a test gives it a fault.
 
 import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
@@ -16,7 +16,7 @@ import { createSenders, type Senders } from "../../support/senders.ts";
 const PATH = "/hooks/acme";
 const CLIENT_NAME = "localhost";
 
-/** Senders, policy and server CA of all endpoints of a suite. */
+/** The senders, the policy and the server CA of all endpoints of a suite. */
 export interface World {
   readonly senders: Senders;
   readonly policy: Policy;
@@ -75,7 +75,7 @@ const respondRightly =
     response.writeHead(202).end();
   };
 
-/** Starts the endpoint on the loopback address. It stops when the stack is disposed. @returns its port */
+/** Starts the endpoint on the loopback address. The endpoint stops when the stack is disposed. @returns its port */
 export async function startEndpoint(stack: AsyncDisposableStack, world: World, faults: Faults = {}): Promise<number> {
   const {
     server: own = await issueServer(world),

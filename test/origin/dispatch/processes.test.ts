@@ -68,8 +68,8 @@ test("other processes handle the events of killed ones: each at least once, none
   for (let round = 1; round <= 3; round += 1) {
     const victim = survivor;
     survivor = startProcess(`p${round}`);
-    // Both processes run at the same time for a while, even if the new one starts slowly. The old one is killed during its
-    // attempts.
+    // Waits until both processes have run at the same time, even if the new one starts slowly. Then the old process is killed
+    // during its attempts.
     await storeUntil(
       ids,
       () => lines.filter(({ name, ends }) => name === `p${round}` && ends !== undefined).length >= 3,
@@ -80,7 +80,7 @@ test("other processes handle the events of killed ones: each at least once, none
   }
   await expect.poll(() => idsIn(inbox, "done")).toHaveLength(ids.length);
   await expect.poll(() => new Set(lines.flatMap(({ ends }) => ends ?? [])).size).toBe(ids.length);
-  // An attempt that was killed has no end. The next attempt of the same event begins after the lease has expired.
+  // A killed attempt has no end. The next attempt of the same event begins only after the lease has expired.
   for (const id of ids) {
     const own = lines
       .filter(({ begins, ends }) => begins === id || ends === id)
@@ -92,7 +92,7 @@ test("other processes handle the events of killed ones: each at least once, none
       else expect(next.name).toBe(line.name);
     }
   }
-  // The killed attempts are recorded, and so are the attempts after them.
+  // The killed attempts are recorded, and the attempts after them too.
   const histories = await Promise.all(ids.map(async (id) => (await inbox.attempts(id))?.records ?? []));
   const outcomes = histories.map((records) => records.map((record) => "outcome" in record && record.outcome));
   expect(outcomes.filter((each) => each.includes("abandoned")).length).toBeGreaterThan(0);

@@ -104,7 +104,7 @@ describe("an origin with --upstream", () => {
       const attempt = c.req.header("countersign-attempt");
       const text = Buffer.from(body).toString();
       seen.push({ id, sender, sha256: certificate?.sha256, body: text, request, headers, attempt });
-      // The first attempt fails, so that there is a second one with a new assertion.
+      // The first attempt fails, so that there is a second attempt with a new assertion.
       return c.body(null, seen.length === 1 ? 503 : 204);
     });
     const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
@@ -120,7 +120,7 @@ describe("an origin with --upstream", () => {
     expect(await running.line({ decision: "dispatched", id })).toMatchObject({ attempt: 2, sender: ACME });
     const request = { method: "POST", target: "/hooks/acme/a?b=%C3%BC&c", contentType: "application/json" };
     const sha256 = sha256Of(senders);
-    // The origin's fetch() adds headers, for example accept and user-agent. They must not be among the delivered headers.
+    // The origin's fetch() adds headers, for example accept and user-agent. These must not be among the delivered headers.
     const headers = [["content-type", "application/json"], ...signedHeaders];
     expect(seen).toEqual(["1", "2"].map((attempt) => ({ id, sender: ACME, sha256, body, request, headers, attempt })));
   });
@@ -256,7 +256,7 @@ describe("an upstream that misbehaves", () => {
     const busy = await listen(stack, (__, response) => response.writeHead(429, { "retry-after": value }).end());
     const attempt = await attemptAt(busy);
     expect(attempt).toMatchObject({ decision: "retrying", reason: "answered 429" });
-    // A random time, at most as long as the first wait, is added to the time in Retry-After.
+    // A random time, at most as long as the first wait before a retry, is added to the time in Retry-After.
     expect(attempt.due).toBeGreaterThan(start + wait - 3_000);
     expect(attempt.due).toBeLessThanOrEqual(Date.now() + wait + 60_000);
   });

@@ -179,7 +179,7 @@ describeOnStores("the record of attempts", (given) => {
       ...Array.from({ length: MAX_FIRST_ATTEMPTS }, (_, index) => index + 1),
       ...Array.from({ length: MAX_LATEST_ATTEMPTS }, (_, index) => all - MAX_LATEST_ATTEMPTS + index + 1),
     ]);
-    // The limit also counts the records of reruns.
+    // The number of records that are left out also counts the records of reruns.
     await inbox.work.complete(await claimOne());
     for (let run = 0; run < 60; run += 1) {
       await inbox.rerun({ ids: ["a"], isTrial: false });

@@ -371,7 +371,7 @@ describeOnStores("the work queue", (given) => {
       expect(idsOf(await claim())).toEqual(["waits"]);
       now += 29 * SECOND;
       expect(await claim()).toEqual([]);
-      // The clock change does not disturb the holder of the lease. If the holder is gone, the lease still expires after its full
+      // After the clock change, a lease stays with its holder. If the holder has ended, the lease still expires after its full
       // length.
       now += 2 * SECOND;
       expect((await claim()).map(({ event }) => event.id).sort()).toEqual(["is leased", "waits"]);

@@ -118,7 +118,7 @@ describe("countersign policy check", () => {
       ["/senders/a/signature/secrets", 4, 65],
       ["/senders/a", 5, 5],
       ["/routes/~1x", 9, 5],
-      // Two routes have this pointer. The problem is in the last route, which counts, but the line of the first route is found.
+      // Two routes have this pointer. The problem is in the last route, which counts, but the reported line is in the first route.
       // That is enough, because the operator must change one of the two routes.
       ["/routes/~1x/senders/0", 8, expect.any(Number)],
     ]);

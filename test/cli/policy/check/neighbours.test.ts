@@ -41,7 +41,7 @@ const cases: Cases = {
     const never = "error /senders/two/certificates/0";
     expectFindings(fixtures, [same], never);
     expectFindings(fixtures, [narrow], never);
-    // Here the narrow entry comes first, so both senders can be chosen. An operator may intend this order.
+    // The narrow entry comes first, so both senders can be chosen. There is no finding, because an operator may intend this order.
     expectFindings(fixtures, [narrow, order]);
     expectFindings(fixtures, [same, order], "error /senders/one/certificates/0");
     expectFindings(fixtures, [same, set(ONE, "signature", SIGNATURE), set(TWO, "signature", SIGNATURE)], never);
@@ -116,7 +116,7 @@ const cases: Cases = {
       );
       // The weaker sender accepts every certificate that the stronger sender accepts.
       expectFindings(fixtures, [...first, narrow, set(TWO, "signature", SIGNATURE)], "error /senders/two/signature");
-      // The weaker sender accepts only some of these certificates. An operator may intend this exception.
+      // The weaker sender accepts only some certificates of the stronger sender. An operator may intend this exception.
       expectFindings(fixtures, [...first, narrow, set(ONE, "signature", SIGNATURE)], "warning /senders/one/signature");
       expectFindings(
         fixtures,

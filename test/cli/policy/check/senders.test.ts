@@ -133,8 +133,8 @@ const cases: Cases = {
     const direct: Change = [[...ONE, "trust", "maxChainDepth"], 1];
     expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], issuer]], `error ${AT}/issuer`);
     expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], "CN=Intermediate,C=US"]], `error ${AT}/issuer`);
-    // When a path is built, names are compared without regard to case. So the issuer in a certificate may differ from the anchor's
-    // name in case, and these entries can match.
+    // Path building ignores the case of names. So the issuer in a certificate may differ in case from the anchor's name, and these
+    // entries can match.
     for (const own of [{ CN: "Root" }, "cn=ROOT,o=countersign tests,c=US"])
       expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], own]]);
     const limited: Change = [["anchors", "root"], anchorOf(fixtures, "limited")];

@@ -215,8 +215,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     const acceptAs = (origin: Inbox, id: string, eventKey: string, body: string) =>
       origin.accept(deliveryOf({ id, sender: "acme", eventKey, body }), { issuer: "direct", jti: id, expires: 0 });
     const outcomes: Acceptance[] = [];
-    // The rounds run one after the other. In one batch, an error would make the inbox store the events one by one, so the race
-    // would not be tested.
+    // The rounds run one after the other. If they shared a batch, an error would make the inbox store the events one by one, so the
+    // race would not be tested.
     for (let n = 0; n < 50; n += 1) {
       const differ = [acceptAs(inbox, `a ${n}`, `differ ${n}`, "a"), acceptAs(other, `b ${n}`, `differ ${n}`, "b")];
       outcomes.push(...((await Promise.all(differ)) as Acceptance[]));

@@ -47,7 +47,7 @@ const shape: fc.Arbitrary<Shape> = fc.array(
   { maxLength: 60 },
 );
 
-/** Returns the rows that giveWay() keeps. It runs on these rows in memory, and deletes at most `most` rows. */
+/** Runs giveWay() on these rows in memory. It deletes at most `most` rows. Returns the rows that are left. */
 function kept(rows: Shape, limit: number, most = Number.POSITIVE_INFINITY): Shape {
   const stored = rows.map(({ share, part, size }, time) => ({ ...{ name: `${share} ${part}`, amount: size }, time }));
   const parts = [...new Set(stored.map(({ name }) => name))].map((name) => {
@@ -240,7 +240,7 @@ describeOnStores("refused requests", (given) => {
     // The newest refusals of the flood are kept.
     const [newest, second] = await timesOf({ limit: 2 });
     expect([newest, second]).toEqual([1_000 + 40 * 64 - 1, 1_000 + 40 * 64 - 2]);
-    // All shares are cut to the same whole number of rows, so a few rows fewer than the limit may be left.
+    // The size of every large share becomes the same whole number of rows. So up to some rows fewer than the limit may be left.
     expect((await inbox.refusals.stock()).refusals).toBeGreaterThan(195);
     // A flood from one sender does not delete refusals of another sender.
     for (let batch = 0; batch < 10; batch += 1)

@@ -115,7 +115,7 @@ test("a full disk refuses new events, keeps the old ones, and accepts new ones w
 
 test("a full file system refuses new events until there is space again", async ({ skip }) => {
   const disk = temporaryDirectory(stack);
-  // Only root may mount a file system, and not in every container.
+  // Mounting a file system needs root, and is forbidden in some containers.
   const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
   if (status !== 0) return skip("a file system of 1 MiB cannot be mounted here");
   stack.defer(() => void spawnSync("umount", [disk]));
@@ -152,7 +152,7 @@ test("the wait for a file that another process holds does not block the event lo
   other.exec("BEGIN IMMEDIATE");
   const exec = vi.spyOn(connection, "exec");
   const accepted = accept(inbox, "a");
-  // After each try, the inbox returns to the event loop. If it waited inside SQLite, its time would be over after fewer tries.
+  // After each try, the inbox returns to the event loop. If it waited inside SQLite, the 5 s would be over after fewer tries.
   await expect.poll(() => exec.mock.calls.length, { interval: 1 }).toBeGreaterThan(MANY_TRIES);
   other.exec("ROLLBACK");
   expect(await accepted).toEqual({ outcome: "stored" });

@@ -49,7 +49,7 @@ async function drip(socket: TLSSocket, first: string, byte: string) {
   }
 }
 
-/** Half of the time that a body may take, in seconds. It leaves enough time for a slow machine. */
+/** Half of the time that a body may take, in seconds. The other half is for slow machines. */
 const SOON_ENOUGH = TLS_DEADLINES.request / 2_000;
 
 describe.concurrent("a listener", () => {

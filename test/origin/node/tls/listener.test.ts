@@ -32,7 +32,7 @@ beforeAll(async () => {
   senders = await createSenders();
   clients = await issueClients(senders);
   const stranger = await issueCertificate({ subject: subjectOf(`${MARKER} Unused`), ca: {} });
-  // The policy has two more anchors. Only a sender without a route uses the first one, and no sender uses the second one.
+  // The policy has two more anchors. The anchor `unrouted` belongs to a sender without a route. No sender uses the anchor `unused`.
   const policy = {
     ...senders.policy,
     anchors: { ...senders.policy.anchors, unrouted: stranger.pem, unused: stranger.pem },
@@ -82,7 +82,7 @@ const JUDGED: readonly (readonly [client: string, code: RefusalCode | "accepted"
   ["ca", "certificate_is_ca"],
   ["none", "no_certificate"],
 ];
-/** The clients that OpenSSL verifies. OpenSSL does not know the allowlist, so beta is among them. */
+/** The clients whose certificates OpenSSL verifies. OpenSSL does not know which senders the policy allows, so beta is included. */
 const VERIFIED = new Set(["acme", "below", "beta"]);
 
 describe.each(VERSIONS)("over %s", (version) => {

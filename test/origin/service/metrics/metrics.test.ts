@@ -57,7 +57,7 @@ test("an origin behind the edge counts its decisions, by route and sender", asyn
   expect(samples.join()).toContain(`code="replayed",route="/hooks/acme",sender="${ACME}"`);
   const text = await metricsOf(origin);
   expect(text).toMatch(/^countersign_request_duration_seconds_count\{decision="accepted"\} 1$/m);
-  // The inbox was also asked about the replay, so the count is 2.
+  // The inbox was asked about the accepted event and about the replay, so the count is 2.
   expect(text).toMatch(/^countersign_accept_duration_seconds_count 2$/m);
   expect(text).toMatch(/^countersign_build_info\{version="\S+",node="v\S+"\} 1$/m);
   expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);

@@ -169,8 +169,7 @@ describe("two workers, when one dies or both stop,", () => {
           return { socket, closed: new Promise((resolve) => socket.once("close", resolve)), answer: () => answer };
         }),
       );
-      // Sends some more requests, so that each worker handles one of them. After that, the workers have read what was written
-      // before.
+      // Sends four more requests, so that each worker handles one. After that, the workers have read all that was written before.
       for (let sent = 0; sent < 4; sent += 1) await sendOnce(origin.server, files.senders.acme);
       const ended = new Promise((resolve) => origin.process.once("exit", resolve));
       // A terminal sends the signal to the whole process group.
