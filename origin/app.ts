@@ -9,15 +9,15 @@ import type { HandlerReplies } from "./dispatch/reply.ts";
 import type { AuthenticateOptions } from "./options.ts";
 
 export interface OriginAppParts {
-  /** Makes the responses to senders if events are dispatched. The options must have the `accept` of this object. */
+  /** Makes the responses to senders if events are dispatched. The option `accept` must then be the `accept` of this object. */
   readonly answers?: HandlerReplies | undefined;
-  /** The current signing keys of this origin, if it signs for an upstream. The app publishes them. */
+  /** The current signing keys of this origin, if it signs for an upstream. The app publishes their public members. */
   readonly keys?: (() => SigningKeys) | undefined;
 }
 
 /**
- * Makes an app that answers after `accept` has returned: with 202, or with the response of `answers`. A refused request gets a
- * problem.
+ * Makes an app that answers after `accept` has returned: with 202, or with the response of `answers`. A refused request is answered
+ * with a problem (RFC 9457).
  */
 export function createOriginApp(options: AuthenticateOptions, { answers, keys }: OriginAppParts = {}): Hono {
   const app = new Hono();
@@ -32,7 +32,10 @@ export function createOriginApp(options: AuthenticateOptions, { answers, keys }:
   return app;
 }
 
-/** Inherits from the options instead of copying them, because a reload replaces the policy in the original object. */
+/**
+ * Returns an object that inherits from the options. A copy would keep the old policy, because a reload replaces the policy in the
+ * original object.
+ */
 function forEveryRoute(options: AuthenticateOptions): AuthenticateOptions {
   return Object.create(options, { servesEveryRoute: { value: true } });
 }

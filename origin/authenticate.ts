@@ -27,7 +27,7 @@ export type AnswerRefusal = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
 ) => Response | void | Promise<Response | void>;
 
-/** Makes middleware from options that may change while it is in use. */
+/** Makes middleware from options that may change while the middleware is in use. */
 export function authenticate(
   options: AuthenticateOptions,
   onRefusal?: AnswerRefusal,
@@ -52,10 +52,10 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
         request: c.req.raw,
         guard,
         environment: c.env,
-        // `c.req.raw` is not asked, because Node's adapter would then have to build a whole Request.
+        // Does not read `c.req.raw.bodyUsed`, because Node's adapter would then build a whole Request.
         isBodyRead: Object.keys(c.req.bodyCache).length > 0,
       });
-      // The event is handled already, or will be, so its sender need not send it again.
+      // The stored event was handled or will be handled. So the request is answered with success, and the handler does not run.
       if (duplicateOf !== undefined) return c.json({ event: duplicateOf, duplicate: true }, 200);
       giveBack(c, delivery.body);
       c.set("delivery", delivery);
@@ -69,7 +69,7 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
   });
 }
 
-/** The exception that Hono expects. Its message is the title of the response. */
+/** The exception that makes Hono answer with getResponse(). Its message is the title of the problem. */
 class RefusedRequest extends HTTPException {
   readonly #refused: RefusedError;
 
@@ -83,16 +83,16 @@ class RefusedRequest extends HTTPException {
   }
 }
 
-/** Puts the body into Hono's cache. The methods of `c.req` make every other form of the body from it. */
+/** Puts the body into Hono's cache, so that `c.req.json()`, `c.req.text()` and the other methods of `c.req` read it from there. */
 function giveBack({ req }: Context, body: Uint8Array<ArrayBuffer>): void {
-  // If the buffer is larger than the body, the octets of the body are copied.
+  // A buffer that is larger than the body also holds other octets, so the body is then copied.
   const buffer = body.byteLength === body.buffer.byteLength ? body.buffer : body.slice().buffer;
-  // Hono's own methods store promises in this cache, although its type says otherwise.
+  // Hono's own methods store promises in this cache, although the type of the cache says otherwise.
   const bodyCache = req.bodyCache as { arrayBuffer?: unknown };
   bodyCache.arrayBuffer = Promise.resolve(buffer);
   const contentType = req.raw.headers.get("content-type") ?? "";
   if (!/form/i.test(contentType)) return;
-  // A Hono before 4.13 would parse the form from the bytes without the Content-Type, which holds the boundary of its parts.
+  // A form is parsed here, because a Hono before 4.13 does not use the Content-Type, which holds the boundary of the form's parts.
   let form: Promise<FormData> | undefined;
   Object.defineProperty(bodyCache, "formData", {
     get: () => (form ??= new Response(buffer, { headers: { "content-type": contentType } }).formData()),

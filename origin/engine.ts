@@ -1,5 +1,5 @@
-// Every door of the package imports this file first. If the runtime lacks a function that is used everywhere, this is reported at
-// the start, and not at the first request.
+// Every entry point of the package imports this file first. If the runtime lacks a function that is used everywhere, this file
+// reports it at the start. Otherwise the first request would fail.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 

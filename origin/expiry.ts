@@ -1,5 +1,5 @@
-// Lists the certificates that senders were seen to present, and until when the current policy admits each of them. This decides
-// nothing, because a request is judged only by what the request itself presents.
+// Lists the certificates that senders were seen to present, and until when the current policy admits each of them. The list has no
+// effect on requests, because a request is judged only by what it presents itself.
 
 import { admitByCertificate } from "../core/admission/admit.ts";
 import { formatPointer } from "../core/configuration-error.ts";
@@ -30,10 +30,13 @@ interface Watched extends Presentation {
   readonly isReplaced: boolean;
 }
 
-/** During a rotation, a sender with several hosts presents the old and the new certificate at the same time. */
+/**
+ * A certificate counts as replaced if another one of the sender was last seen this much later. A shorter time would not suffice,
+ * because a sender with several hosts presents both certificates during a rotation.
+ */
 const ROTATION_SECONDS = 86_400;
 
-/** Lists everything that expires, soonest first: presented certificates, anchors, windows, and `others`. */
+/** Lists everything that expires, soonest first: presented certificates, anchors, entries with an `until`, and `others`. */
 export function listExpiries(
   policy: Policy,
   now: number,
@@ -47,14 +50,14 @@ export function listExpiries(
     return admitted.length === 0 ? undefined : admitted.every(isAdmittedAt(after));
   };
   const ofSenders = [...watched].flatMap(([sender, own]) => {
-    // The same certificate may have been presented with different intermediates. The latest presentation counts.
+    // If the same certificate was presented with different intermediates, the latest presentation counts.
     const latest = new Map(own.map((one) => [one.sha256, one]));
     return [...latest.values()].flatMap((one) => expiryOfPresentation(one, sender, policy, now) ?? []);
   });
   return [...ofSenders, ...listPolicyExpiries(policy, now, outlook), ...others].sort((a, b) => a.notAfter - b.notAfter);
 }
 
-/** Returns the certificates that the sender presented most recently. The latest is the last. */
+/** Returns the certificates that the sender presented most recently, sorted by the time when each was last seen. */
 function watch({ name }: Sender, presentations: readonly Presentation[]): Watched[] {
   const own = presentations
     .filter(({ sender }) => sender === name)
@@ -69,7 +72,7 @@ function watch({ name }: Sender, presentations: readonly Presentation[]): Watche
   });
 }
 
-/** Returns undefined if the certificate can no longer be parsed, because it is then no longer admitted either. */
+/** Returns undefined if the certificate cannot be parsed. The policy does not admit such a certificate. */
 function parsePresentation({ der, intermediates }: Presentation): ClientCertificate | undefined {
   try {
     return parseClientCertificate({ leaf: der, intermediates, platform: undefined });
@@ -80,7 +83,8 @@ function parsePresentation({ der, intermediates }: Presentation): ClientCertific
 }
 
 /**
- * Returns the expiry of the certificate, or of an intermediate if the certificate is not proven without it and it expires earlier.
+ * Returns the expiry of the certificate. If the certificate is proven only by an intermediate that expires earlier, returns the
+ * expiry of that intermediate.
  */
 function expiryOfPresentation(one: Watched, sender: Sender, policy: Policy, now: number): Expiry | undefined {
   const { certificate, isReplaced, lastSeen } = one;
@@ -104,8 +108,8 @@ function expiryOfPresentation(one: Watched, sender: Sender, policy: Policy, now:
 }
 
 /**
- * Returns true if the policy admits the certificate at `now`, by the checks of every request. Two checks are left out: only a
- * request has the platform's verdict, and revocation lists do not exist for the future.
+ * Returns true if the policy admits the certificate at `now`. Two checks of a request are left out, because their facts are
+ * missing: Cloudflare's verdict comes only with a request, and no revocation list exists for the future.
  */
 function isAdmitted({ certificate }: Watched, sender: Sender, { deny }: Policy, now: number): boolean {
   if (sender.certificate === undefined) return false;

@@ -1,5 +1,5 @@
-// Explains errors of Node. The edge uses only describeCauses(), because workerd has none of these codes. For every host that
-// workerd cannot reach, it reports "Network connection lost." or "internal error".
+// Explains errors of Node by their codes. The edge cannot use these codes, because workerd has none of them: for every host that it
+// cannot reach, workerd reports "Network connection lost." or "internal error".
 
 import { describeCauses, LATE, type Meaning } from "../core/failure-chain.ts";
 
@@ -18,7 +18,7 @@ const MEANINGS: readonly Meaning[] = [
   [/^unexpected redirect$/, "redirects are not followed: name the address to which it leads"],
 ];
 
-/** Returns the chain of causes of an error, with the meaning of their codes. Accepts any thrown value. */
+/** Returns the chain of causes of an error, with the meaning of each code. Accepts any thrown value. */
 export function describeCause(error: unknown): string {
   return describeCauses(error, MEANINGS);
 }

@@ -1,4 +1,4 @@
-// The door `countersign/hono`: the guard of a route in a Hono app. See docs/api.md.
+// The entry point `countersign/hono`: the guard of a route in a Hono app. See docs/api.md.
 
 import "./engine.ts";
 

@@ -1,4 +1,4 @@
-// The door `countersign`: the parts of an origin, on any runtime and without a framework. See docs/api.md.
+// The entry point `countersign`: the parts of an origin, on any runtime and without a framework. See docs/api.md.
 
 import "./engine.ts";
 

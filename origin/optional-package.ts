@@ -21,8 +21,8 @@ export async function loadOptional<T>(use: string, packages: readonly string[], 
 }
 
 /**
- * Returns true if the error says that the package is not installed. Node, Bun and Deno all use this code, and their messages quote
- * the name of the package or of the module.
+ * Returns true if the error says that the package is not installed. Node, Bun and Deno all use the code ERR_MODULE_NOT_FOUND, and
+ * their messages quote the name of the package or of the module.
  */
 function isMissing(error: unknown, name: string): boolean {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };

@@ -58,7 +58,10 @@ export interface CertificateOptions extends OriginOptions {
   readonly crossCheck?: (environment: unknown) => void;
 }
 
-/** How an origin learns who the sender is: the options that differ between an origin behind the edge and one without it. */
+/**
+ * The options that say how an origin learns who the sender is. They differ between an origin behind the edge and an origin without
+ * an edge.
+ */
 export type ProofOptions =
   | Pick<AssertionOptions, "findKey" | "issuer" | "audience">
   | Pick<CertificateOptions, "readCertificate" | "crossCheck">;

@@ -4,8 +4,8 @@ import { ConfigurationError } from "../core/configuration-error.ts";
 import { messageOf } from "../core/failure-chain.ts";
 
 /**
- * The problems of one file. If the list also has problems of other files, each problem begins with the name of its file. Otherwise
- * the message begins with the name.
+ * The problems of one file. The message of this error begins with the name of the file. If the problems are listed together with
+ * those of other files, problemsOf() puts the name before each problem.
  */
 export class FileProblems extends ConfigurationError {
   readonly file: string;
@@ -33,7 +33,7 @@ function refuse(file: string, error: unknown): never {
 export class Problems {
   readonly #problems: string[] = [];
 
-  /** Returns the result. If `make` throws, keeps the problem and returns undefined. */
+  /** Returns the result of `make`. If `make` throws, keeps the problem and returns undefined. */
   async attempt<T>(make: () => T | Promise<T>): Promise<T | undefined> {
     try {
       return await make();

@@ -30,7 +30,7 @@ import {
   type OriginOptions,
 } from "./options.ts";
 
-/** One budget per process, because the limit is for the memory of the process. */
+/** Limits the memory for bodies that are being read. All guards share this budget, because the limit is for the whole process. */
 const bodies = new BodyBudget({ endsOldest: true });
 
 /** One request to be judged. receive() reads its body. */
@@ -63,8 +63,8 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { path, target } = readRequestTarget(request.url);
-  // Only the edge knows which host the sender called. The assertion names the host, and the name counts once the assertion is
-  // verified.
+  // Only the edge knows which host the sender called. The assertion names this host. So if routes of the policy name hosts, the
+  // route is selected after the assertion is verified.
   const select = (host: string) => selectGuardedRoute(policy, { path, host }, request.method, asked);
   const early = namesHosts(policy) ? undefined : select("");
   if (early !== undefined) context.route = early.path;
@@ -87,8 +87,8 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
     headers: request.headers,
     facts: trustFacts(policy, options),
     secrets,
-    // This is the time of the edge. The event may have waited in the edge's queue, so a signature's timestamp may be too old by
-    // now.
+    // The time at which the edge received the event. The current time may be much later, because the event may have waited in the
+    // edge's queue. Then the signature's timestamp would be too old.
     receivedAt: claims.rcv ?? claims.iat,
   };
   trace.evidence = evidence;
@@ -133,7 +133,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
     },
     trace,
   );
-  // Nobody else can replay the sender's connection, and the event's own id is unique already.
+  // Without an edge, there is no assertion that somebody could replay. So the id of the request, which is unique, is used as `jti`.
   return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
 }
 

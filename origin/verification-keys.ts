@@ -29,16 +29,17 @@ const REFRESH_AGE_MILLISECONDS = 5 * 60_000;
 /** A set that is older than this is fetched again before it is used. So a key that the edge withdrew is no longer accepted. */
 const MAX_AGE_MILLISECONDS = 10 * 60_000;
 /**
- * The pause after each fetch. An unknown kid comes from a rotation or from a forgery, and the pause limits the fetches for both.
+ * The pause after each fetch. Anybody can send an unknown kid, so without the pause a stranger could cause a fetch for each
+ * request.
  */
 const COOLDOWN_MILLISECONDS = 5_000;
 const FETCH_DEADLINE_MILLISECONDS = 5_000;
 /**
- * The limit of requests that wait for a fetch. Anybody can send an unknown kid, and each waiting request keeps its connection
- * open.
+ * The largest number of requests that wait for a fetch. Anybody can send an unknown kid, and each waiting request keeps its
+ * connection open.
  */
 const MAX_WAITING = 100;
-/** A set of a dozen keys has 3 KB. */
+/** The limit of a fetched set. A set of a dozen keys has 3 KB. */
 const MAX_JWKS_BYTES = 64 * 1024;
 
 /**

@@ -79,7 +79,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify: (request, environment) => judge({ request, ...served, environment, isBodyRead: request.bodyUsed }) };
 }
 
-/** Faults that were found when a request of another kind was converted to a Request. The Request itself does not show them. */
+/** Faults that were found when a Request was made from a request of Node. The Request does not show them. */
 const faults = new WeakMap<Request, Refusal>();
 
 /** Marks a request, so that every judge refuses it with `fault`. */
@@ -142,7 +142,7 @@ export function peerOf(environment: unknown): string | undefined {
   return incoming?.socket?.remoteAddress;
 }
 
-/** Records the duration in tenths of a millisecond, because most verdicts take less than one millisecond. */
+/** Records the milliseconds with one decimal, because most verdicts take less than one millisecond. */
 function noteDuration({ context }: Trace, since: number): void {
   context.milliseconds = Math.round((performance.now() - since) * 10) / 10;
 }

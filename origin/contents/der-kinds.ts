@@ -65,7 +65,7 @@ function beginsWithPkcs7(content: Buffer): boolean {
 
 /**
  * Returns the kind of a signed value: a certificate, a list or a request. Each has a signed part, an algorithm and a signature.
- * Only in a list do times directly follow the name.
+ * Only a revocation list has times as direct members of its signed part.
  */
 function signedKind(members: readonly Header[]): DerKind {
   const tags = members.map(({ tag }) => tag);

@@ -31,16 +31,16 @@ export type Kind = keyof typeof NAMES;
 
 export interface Item {
   readonly kind: Kind;
-  /** The complete part of the value. */
+  /** The octets of the value. If the value is cut off, the octets that are present. Empty if PEM could not be decoded. */
   readonly der: Buffer;
   readonly isPem: boolean;
-  /** The label of the PEM block. */
+  /** The label of the PEM block. Undefined for DER. */
   readonly label?: string;
 }
 
 /**
- * Returns everything that a file holds, in order. Skips a byte order mark, line ends, text around PEM, and parameters of keys. The
- * result is never empty.
+ * Returns everything that a file holds, in order. Skips a byte order mark, line ends, text around PEM, and blocks with parameters
+ * of keys. The result is never empty.
  */
 export function readContents(bytes: Uint8Array): readonly Item[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -63,15 +63,15 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
 export function binaryContents(bytes: Uint8Array): readonly Item[] | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const items = buffer[0] === SEQUENCE ? readDerItems(buffer) : undefined;
-  // The tag of a SEQUENCE has the code of the digit 0, so a text may begin with the same octet.
+  // The first octet of a SEQUENCE is 0x30, which is also the digit 0. So the file may be text that begins with 0.
   if (items !== undefined && !items.some(({ kind }) => kind === "other" || kind === "cutOff")) return items;
   const kind = buffer.length === 0 ? undefined : binaryKind(buffer);
   return kind && [only(kind, buffer)];
 }
 
 /**
- * Returns the text without a byte order mark. If variables or JSON have turned the line ends of PEM into \n, escaped any number of
- * times, they become line ends again. This is safe because PEM holds no backslash.
+ * Returns the text without a byte order mark. If an environment variable or JSON has replaced the line ends of PEM by `\n`, with
+ * one or more backslashes, they become line ends again. This is safe because PEM contains no backslash.
  */
 export function textOf(buffer: Buffer): string {
   const text = withoutMark(buffer.toString("utf8"));
@@ -98,8 +98,8 @@ function only(kind: Kind, der: Buffer): Item {
 }
 
 /**
- * Returns iconv's name for the encoding. It is found by the byte order mark, or by the zeros between characters. Undefined if the
- * encoding is not UTF-16.
+ * Returns iconv's name for an encoding in UTF-16, which shows by a byte order mark or by zeros between characters. Undefined for
+ * any other encoding.
  */
 export function nameUtf16(bytes: Buffer): string | undefined {
   const start = bytes.toString("latin1", 0, 4);
@@ -126,7 +126,7 @@ function textKind(text: string): Kind {
   return "other";
 }
 
-/** The labels of RFC 7468, and those that only OpenSSL and OpenSSH write. Any other label says no more than the DER. */
+/** The labels that say more than the DER. They are labels of RFC 7468, and labels that only OpenSSL and OpenSSH write. */
 const LABELS: Readonly<Record<string, Kind>> = {
   "ENCRYPTED PRIVATE KEY": "lockedKey",
   "OPENSSH PRIVATE KEY": "opensshKey",

@@ -1,5 +1,5 @@
-// Picks certificates or a key from a file. Accepts every form that is unambiguous. Otherwise the error says what the file holds
-// and how to convert it.
+// Picks certificates or a key from a file. Accepts every form that is unambiguous. For any other file, the error says what the file
+// holds and how to convert it.
 
 import { shellWord } from "../shell-word.ts";
 import { describeContents, type Item, type Kind, nameUtf16, readContents } from "./file.ts";
@@ -12,14 +12,14 @@ const WANTED: Readonly<Record<Wanted, string>> = {
 };
 
 /**
- * The error for a file that holds something else. The message says what the file holds and what to do. It can be shown to a user
- * as it is.
+ * The error for a file that does not hold what is wanted. The message says what the file holds and what to do. It can be shown to a
+ * user unchanged.
  */
 export class WrongContents extends Error {
   override readonly name = "WrongContents";
 }
 
-/** @throws WrongContents if the file does not hold what is wanted, or if a part of it is incomplete */
+/** Returns the wanted items of a file. @throws WrongContents if there are none, or if a certificate in the file cannot be read */
 export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): readonly Item[] {
   const items = readContents(bytes);
   const found = items.filter(({ kind }) => kind === wanted);

@@ -1,4 +1,4 @@
-// Names what a source provides instead of a revocation list, and says how to get the list from it.
+// If a source provides something else than a revocation list, says what it is, and how to get the list from it.
 
 import { describeContents, type Item, type Kind, nameUtf16, readContents } from "../contents/file.ts";
 import { shellWord } from "../shell-word.ts";
@@ -15,7 +15,7 @@ const REMEDIES: Partial<Record<Kind, (file: string, item: Item) => string>> = {
   html: () => "open the page, and name the file that it leads to",
 };
 
-/** Returns the name of the contents. Undefined if they are a list, or may be one. */
+/** Returns a sentence about the contents. Undefined if the contents are a revocation list, or may be one. */
 export function nameOtherContents(bytes: Uint8Array, source: string): string | undefined {
   const items = readContents(bytes.subarray(0, NAMED_BYTES));
   const [first] = items;

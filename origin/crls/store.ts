@@ -1,5 +1,5 @@
-// The revocation lists of an origin: loaded before the first request, fetched again before they expire, and never replaced by
-// worse ones.
+// The revocation lists of an origin. They are loaded before the first request, and fetched again before they expire. If a fetch
+// fails, the last good lists stay in use.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -26,7 +26,7 @@ import { describeCause } from "../failure-cause.ts";
 import { CrlAuthorities } from "./authorities.ts";
 import { nameOtherContents } from "./contents.ts";
 
-/** The answer of a source: its bytes, and the condition for the next request. */
+/** The answer of a source: its bytes, and the condition with which the next request asks whether the source changed. */
 export interface CrlAnswer {
   readonly bytes: Uint8Array;
   readonly condition: Condition;
@@ -67,14 +67,19 @@ export interface CrlStore {
 
 /** The time for which the start waits for sources. A list that arrives later is used as soon as it arrives. */
 const START_DEADLINE_MILLISECONDS = 10_000;
-/** Authorities publish a revocation within hours or within a day. One hour more adds little to that. */
+/**
+ * The time between two requests to a URL. Authorities publish a revocation within hours or within a day, so one hour more adds
+ * little.
+ */
 const FETCH_INTERVAL_SECONDS = 3_600;
-/** A file is local, and checking whether it changed costs nothing. */
+/** The time between two checks of a file. A file is local, so it costs nothing to check whether it changed. */
 const FILE_INTERVAL_SECONDS = 10;
-/** The delay after a failure. It doubles with each further failure, up to the interval. */
+/** The delay after a failure. It doubles with each further failure, up to the usual time between two requests. */
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
-/** The authorities that requests have proven are stored at this interval. A restart loses those that are not stored yet. */
+/**
+ * The time after which authorities are stored that requests have proven since then. A restart loses those that are not stored yet.
+ */
 const LEARN_INTERVAL_MILLISECONDS = 10_000;
 
 /**
@@ -172,7 +177,7 @@ class CrlSource {
 
   /**
    * Returns true if the whole answer was accepted. Otherwise the condition is not updated, so that the same answer is fetched
-   * again. It may be accepted later.
+   * again. That answer may be accepted later.
    */
   async #take({ bytes, condition }: CrlAnswer): Promise<boolean> {
     const { storage, log } = this.#options;
@@ -202,7 +207,7 @@ class CrlSource {
     this.#onChange();
   }
 
-  /** Returns the source, while it has no current list. */
+  /** Returns the source if it has no current list. Otherwise returns an empty array. */
   lacking(): readonly string[] {
     const now = this.#options.clock();
     return this.kept.some(({ nextUpdate }) => nextUpdate > now) ? [] : [this.#source];
@@ -223,7 +228,10 @@ class CrlSource {
     this.#closing.abort();
   }
 
-  /** Returns half of the time until nextUpdate, but at most the interval. After failures, the time is shorter. */
+  /**
+   * Returns the seconds until the next request: half of the time until nextUpdate, but at most one interval. After failures, the
+   * time is shorter.
+   */
   #secondsToWait(): number {
     const { clock, random } = this.#options;
     const interval = isUrl(this.#source) ? FETCH_INTERVAL_SECONDS : FILE_INTERVAL_SECONDS;
@@ -254,8 +262,8 @@ class CrlSource {
 }
 
 /**
- * Returns the seconds until the first of the lists expires. Expired lists are ignored if there are others. Otherwise a list that
- * the source no longer provides would cause more requests.
+ * Returns the seconds until the first of the lists expires. If some lists have not expired, expired lists are ignored. Otherwise an
+ * expired list that the source no longer provides would cause requests without need.
  */
 function secondsLeft(lists: readonly Crl[], now: number): number {
   const left = lists.map(({ nextUpdate }) => nextUpdate - now);

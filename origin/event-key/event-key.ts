@@ -34,9 +34,9 @@ export function readEventKeys(
 }
 
 /**
- * Returns the key of one event as a JSON array of texts. The array has one text for each pointer, or null if the body has no such
- * member. A long array is replaced by its digest, as a JSON text. An event has no key if nothing that the rule names is present,
- * or if its body cannot be parsed.
+ * Returns the key of one event as a JSON array. The array has the text of the header or the text at each pointer. It has null for a
+ * pointer at which the body has no text, number or boolean. A long array is replaced by a JSON string with its digest. An event has
+ * no key if nothing that the rule names is present, or if its body cannot be parsed.
  */
 export function readEventKey(rule: EventKeyRule, headers: Delivery["headers"], body: Uint8Array): EventKeyReading {
   try {

@@ -94,7 +94,7 @@ export class JsonOctets {
     return true;
   }
 
-  /** Parses one scalar. */
+  /** Parses the scalar between two positions. */
   parse(start: number, end: number): unknown {
     return JSON.parse(text.decode(this.bytes.subarray(start, end)));
   }

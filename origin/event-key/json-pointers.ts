@@ -1,6 +1,6 @@
-// Reads values at JSON pointers from the bytes of a body. It builds no objects, because the objects of a body of 25 MB would take
-// a gigabyte. It accepts what JSON.parse accepts, and finds the same values. If a name is repeated, the last member counts, as
-// with JSON.parse.
+// Reads values at JSON pointers from the bytes of a body. Builds no objects, because the objects of a body of 25 MB would need a
+// gigabyte. Accepts what JSON.parse accepts, and finds the same values. If a name is repeated in an object, the last member counts,
+// as with JSON.parse.
 
 import { isUtf8 } from "node:buffer";
 import { MAX_KEYED_DEPTH, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
@@ -23,7 +23,7 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const BRACE = { open: 0x7b, close: 0x7d } as const;
 const BRACKET = { open: 0x5b, close: 0x5d } as const;
-/** A name with escapes has to be decoded before it is compared. That takes as long as reading this number of values. */
+/** A name with escapes counts as this number of values, because decoding the name takes as long as reading so many values. */
 const ESCAPED_NAME_VALUES = 20;
 const WORDS = { true: Buffer.from("true"), false: Buffer.from("false"), null: Buffer.from("null") } as const;
 const NONE: readonly number[] = [];

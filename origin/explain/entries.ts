@@ -1,5 +1,5 @@
-// Compares the certificates that a sender may use with the presented certificate, member by member. The compiled matcher judges
-// each member, as if it were an entry of its own.
+// Compares the entries of a sender with the presented certificate, member by member. Each member is judged by the policy's compiled
+// matcher, as if the member were an entry of its own.
 
 import { formatPointer } from "../../core/configuration-error.ts";
 import { compileCertificateMatcher } from "../../core/policy/matcher.ts";
@@ -23,13 +23,16 @@ export interface MemberExplanation {
 }
 
 export interface EntryExplanation {
-  /** JSON pointer into the policy. */
+  /** The JSON pointer of the entry in the policy. */
   readonly rule: string;
   readonly matches: boolean;
   readonly members: readonly MemberExplanation[];
 }
 
-/** Compares the entries. The nearest comes first. Returns at most DIAGNOSED_ENTRIES. */
+/**
+ * Compares the entries of a sender with the certificate. The entry with the fewest differing members is the first. Returns at most
+ * DIAGNOSED_ENTRIES.
+ */
 export function compareEntries(
   sender: string,
   { allowlist }: CertificateRule,
@@ -58,7 +61,7 @@ export function compareMembers(
   return membersOf(entry).map((member) => compareMember(member, certificate, now));
 }
 
-/** Returns what one entry requires. */
+/** Returns the members that one entry requires. */
 export function expectedMembers(entry: CertificateMatcherDocument): Pick<MemberExplanation, "member" | "expected">[] {
   return membersOf(entry).map(([member, expected]) => ({ member, expected }));
 }
@@ -103,7 +106,7 @@ function presentedFor(member: string, certificate: Certificate, now: number): st
   throw new Error(`the member ${member} of an entry is not known here`);
 }
 
-/** Returns the values of an attribute. A value that is not text can match no entry. It is shown as DER. */
+/** Returns the values of an attribute. A value that is not text matches no entry, and is returned as DER. */
 function valuesOf(name: Certificate["subject"], attribute: string): string | readonly string[] {
   const type = parseAttributeType(attribute);
   const values = name

@@ -1,4 +1,4 @@
-// Explains what the current policy says of a stored event and of its sender. Core judges each requirement by itself.
+// Explains how the current policy judges a stored event and its sender. Core judges each requirement separately.
 
 import { findCandidates } from "../../core/admission/admit.ts";
 import type { Secrets } from "../../core/admission/candidate.ts";
@@ -15,7 +15,7 @@ import { explainSender, type SenderExplanation, type Verdict } from "./senders.t
 /** The policy, secrets and lists by which stored events are judged. */
 export interface JudgedBy {
   readonly policy: Policy;
-  /** The secrets that are loaded here. */
+  /** The secrets that this process has loaded. */
   readonly secrets: Secrets;
   /** Undefined if no revocation list is used. */
   readonly lists: RevocationLists | undefined;
@@ -31,8 +31,8 @@ export interface EventExplanation {
   /** Undefined if the route does not admit the sender. */
   readonly sender: SenderExplanation | undefined;
   /**
-   * The refusal of the certificate at the current time. Undefined if it is not refused. `sender` is judged by the time at which
-   * the event arrived.
+   * The refusal of the certificate at the current time. Undefined if the certificate is not refused now. `sender` is judged at the
+   * time at which the event arrived.
    */
   readonly certificateNow: Refusal | undefined;
 }
@@ -43,7 +43,10 @@ const UNKNOWN: UnknownParts = {
   platform: "Cloudflare's verdict is not stored",
 };
 
-/** Explains an event. It is judged as of the time at which it arrived. `now` is in Unix seconds. */
+/**
+ * Explains how the current policy judges the event at the time at which the event arrived. `now` (Unix seconds) is only for
+ * `certificateNow`.
+ */
 export async function explainEvent(event: StoredEvent, by: JudgedBy, now: number): Promise<EventExplanation> {
   const route = routeOf(event, by.policy);
   if (route instanceof Refusal) return { ...refusedBy(route), route, sender: undefined, certificateNow: undefined };
@@ -84,7 +87,10 @@ function routeOf({ request }: StoredEvent, policy: Policy): Route | Refusal {
   return resultOf(() => selectRoute(policy, path, request.method, host));
 }
 
-/** Returns the question, and the sender as the policy of the question has it. */
+/**
+ * Returns the question, and the sender that is judged. Both leave out what cannot be checked again: Basic credentials that were
+ * checked before the event was stored, and revocation lists if none are used here.
+ */
 function questionOf(event: StoredEvent, sender: Sender, by: JudgedBy): [Question, Sender] {
   const request = requestOf(event);
   const wanted = by.lists === undefined ? withoutLists(sender) : sender;

@@ -23,7 +23,7 @@ export interface CrlExplanation {
   readonly state: "not asked" | "good" | "revoked" | "doubtful" | "unknown";
   readonly freshness: RevocationRule["freshness"] | null;
   readonly why: string | null;
-  /** The loaded lists with the name of the certificate's issuer, the newest first. */
+  /** The loaded lists whose issuer has the same name as the issuer of this certificate, the newest first. */
   readonly lists: readonly (ReturnType<typeof describeCrl> & {
     readonly source: string;
     readonly isSignedByIssuer: boolean;
@@ -32,7 +32,7 @@ export interface CrlExplanation {
 
 export interface CertificateExplanation {
   readonly role: "leaf" | "intermediate" | "intermediate of the policy" | "anchor";
-  /** The name of the anchor in the policy. */
+  /** The name of the anchor in the policy. Null if the certificate is not an anchor. */
   readonly anchor: string | null;
   readonly subject: string;
   readonly issuer: string;
@@ -59,8 +59,8 @@ export interface PathExplanation {
   readonly reachesAnchor: boolean;
   readonly certificates: readonly CertificateExplanation[];
   /**
-   * Set if the path ends because a certificate is missing. It is the subject of the missing certificate, which was not sent and is
-   * not an anchor.
+   * The subject of the missing certificate, if the path ends because a certificate was not sent and is not an anchor. Otherwise
+   * null.
    */
   readonly missingIssuer: string | null;
 }
@@ -107,8 +107,8 @@ export function faultOf({ code, details }: Refusal): Fault {
 }
 
 /**
- * Returns the path that core found with the revocation lists. If the lists refuse it, returns the path without them. If there is
- * no path, returns the steps that the issuer names lead to.
+ * Returns the path that core finds with the revocation lists. If there is none, returns the path that core finds without the lists.
+ * If there is none either, returns the certificates to which the issuer names lead.
  */
 function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const unasked = anchors.map((anchor): Anchor => ({ ...anchor, revocation: undefined }));
@@ -126,7 +126,8 @@ function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits
 }
 
 /**
- * Follows the issuers up to the first fault. Prefers anchors to intermediates, and issuers without a fault to issuers with one.
+ * Follows the issuer names up to the first fault. Prefers an issuer without a fault to one with a fault, and then an anchor to an
+ * intermediate.
  */
 function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const steps: Step[] = [{ certificate: client.leaf, anchor: undefined, fault: undefined }];
@@ -179,8 +180,8 @@ function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetail
 }
 
 /**
- * Returns the result of core for one certificate. It calls checkRevocation on a path of only this certificate and its issuer, with
- * the other certificates that may prove a list.
+ * Describes what core says about one certificate. Calls checkRevocation on a path of only this certificate and its issuer. The
+ * other certificates of the path and the anchors are passed too, because they may prove a list.
  */
 function describeCrls(
   { certificate }: Step,

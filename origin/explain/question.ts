@@ -8,10 +8,10 @@ import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import type { Crl } from "../../core/x509/crl.ts";
 
-/** Precedes a target if no host is known. Then no host is judged. */
+/** Replaces the scheme and host of a URL if they are not known. No host has this name (RFC 6761). */
 export const ANY_HOST = "https://host.invalid";
 
-/** Returns the URL of a path, of a route of the policy, or of a stored target. Each of these may begin with a host. */
+/** Returns the URL of a path, of a route of the policy, or of a stored target. Each of them may begin with a host. */
 export function urlOfTarget(target: string): string {
   if (target.startsWith("//")) return `https:${target}`;
   return target.startsWith("/") ? ANY_HOST + target : `https://${target}`;
@@ -38,7 +38,10 @@ export interface KnownLists {
   readonly sourceOf: ReadonlyMap<Crl, string>;
 }
 
-/** The parts of the request that are not known. Each text says so. If such a part is missing, this proves nothing. */
+/**
+ * For each part of the request that is not known, a text that says so. The absence of such a part proves nothing, because the
+ * sender may have sent it.
+ */
 export interface UnknownParts {
   readonly headers?: string;
   readonly credentials?: string;
@@ -54,7 +57,10 @@ export interface Question {
   /** The time of the judgement in Unix seconds. */
   readonly at: number;
   readonly unknown: UnknownParts;
-  /** The sender whose Basic credentials were checked before the event was stored. `policy` no longer requires them. */
+  /**
+   * The sender whose Basic credentials were checked before the event was stored. `policy` does not require them again, because
+   * credentials are not stored.
+   */
   readonly passedBefore: { readonly sender: string; readonly usernames: readonly string[] } | undefined;
   /** Cloudflare's verdict on the certificate, if it is known. */
   readonly platform: string | undefined;
@@ -71,7 +77,7 @@ export function readChain(
   return parseClientCertificate({ ...chain, platform });
 }
 
-/** Returns the evidence for core/trust/verify.ts, without the body. */
+/** Returns the facts of the question, except the body, in the form in which core judges them. */
 export function evidenceOf(question: Question, certificate: ClientCertificate | Refusal): Evidence {
   const { policy, lists, at, request, available } = question;
   return {

@@ -1,4 +1,5 @@
-// Explains one sender of a route for a request. Core judges each factor that the sender's policy requires by itself.
+// Explains how one sender of a route is judged for a request. Core judges each factor that the policy requires of this sender
+// separately.
 
 import { findCandidates } from "../../core/admission/admit.ts";
 import { verifyBasic } from "../../core/admission/basic.ts";
@@ -13,7 +14,7 @@ import { compareEntries, type EntryExplanation } from "./entries.ts";
 import { describePath, type Fault, faultOf, type PathExplanation } from "./path.ts";
 import type { Question } from "./question.ts";
 
-/** The result of a check. `undecided` means that it cannot be checked here, and `unchecked` says why. */
+/** The result of a check. `undecided` means that this process cannot make the check. Then `unchecked` says why. */
 export type Verdict = "accepted" | "refused" | "undecided";
 
 interface FactorVerdict {
@@ -27,7 +28,7 @@ export interface CertificateFactor extends FactorVerdict {
     readonly holds: boolean;
     readonly anchor: string | null;
     readonly fault: Fault | null;
-    /** The list that was missing or not current, if the policy accepts that. */
+    /** The revocation list that was missing or not current, if the policy accepts this. */
     readonly revocation: string | null;
     readonly path: PathExplanation | null;
   } | null;
@@ -50,13 +51,13 @@ export interface BasicFactor extends FactorVerdict {
 
 export interface SenderExplanation {
   readonly sender: string;
-  /** JSON pointer into the policy. */
+  /** The JSON pointer of the sender in the policy. */
   readonly rule: string;
   readonly role: "sender" | "shadow";
   readonly verdict: Verdict;
   readonly code: RefusalCode | null;
   readonly why: string | null;
-  /** A factor is null if it is not required. */
+  /** Each factor is null if the policy does not require it of this sender. */
   readonly certificate: CertificateFactor | null;
   readonly basic: BasicFactor | null;
   readonly signature: SignatureFactor | null;
@@ -97,7 +98,7 @@ function uncheckedText({ unchecked }: FactorVerdict): string {
   return `cannot be checked: ${unchecked.join("; ")}`;
 }
 
-/** Returns the verdict on a factor. If the refusal has its cause in something that is missing here, the verdict is undecided. */
+/** Returns the verdict on a factor. If `unchecked` returns reasons why the refusal may be wrong, the factor is undecided. */
 function conclude(result: unknown, unchecked: (refusal: Refusal) => readonly string[]): FactorVerdict {
   if (!(result instanceof Refusal)) return { verdict: "accepted", fault: null, unchecked: [] };
   const reasons = unchecked(result);

@@ -1,6 +1,6 @@
 // Converts the header fields in which proxies forward a client certificate to a ClientCertificate. Uses web standards only. Does
-// not check that the fields come from a proxy, so the caller must have proven it (node/proxy-server.ts). A proxy's verdict
-// (X-SSL-Verify: SUCCESS) and the names that the proxy writes are not read. Only the certificate is judged.
+// not check that the fields come from a proxy: the caller must make sure of this (node/proxy-server.ts). Only the certificate is
+// judged. A proxy's verdict (X-SSL-Verify: SUCCESS) and the names that the proxy writes are not read.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -38,7 +38,7 @@ interface Adapter {
   readonly read: (fields: Fields) => readonly string[];
 }
 
-/** Apache writes this for a variable that is not set. */
+/** Apache writes this text for a variable that is not set. */
 const NOT_SENT = "(null)";
 const DEFAULT_HEADER = "ssl-client-cert";
 
@@ -48,10 +48,10 @@ const ADAPTERS = {
     headers: [CLIENT_CERT_HEADER, CLIENT_CERT_CHAIN_HEADER],
     read: ([leaf, chain = ""]) => (leaf ? [parseClientCertField(leaf), ...parseClientCertChainField(chain)] : []),
   },
-  /** The value is `$ssl_client_escaped_cert`. nginx has no variable for the chain. */
+  /** The value is nginx's variable `$ssl_client_escaped_cert`. nginx has no variable for the chain. */
   nginx: { headers: ["*"], read: ([leaf]) => (leaf ? one(readEscapedPem(leaf)) : []) },
   /**
-   * The value is `%{SSL_CLIENT_CERT}s`. mod_headers writes a space instead of a line feed, and "(null)" if there is no
+   * The value is Apache's `%{SSL_CLIENT_CERT}s`. mod_headers writes a space instead of a line feed, and "(null)" if there is no
    * certificate.
    */
   apache: {
@@ -59,7 +59,7 @@ const ADAPTERS = {
     read: ([leaf, chain = NOT_SENT]) =>
       leaf && leaf !== NOT_SENT ? [...one(readPemCertificates(leaf, "space")), ...readApacheChain(chain)] : [],
   },
-  /** The values are `ssl_c_der,base64` and `ssl_c_chain_der,base64`, with or without the quotes of `%{+Q}`. */
+  /** The values are HAProxy's `ssl_c_der,base64` and `ssl_c_chain_der,base64`, with or without the quotes of `%{+Q}`. */
   haproxy: {
     headers: ["*", "*-chain"],
     read: ([leaf, chain]) =>
@@ -68,7 +68,9 @@ const ADAPTERS = {
         : [],
   },
   envoy: { headers: ["x-forwarded-client-cert"], read: ([xfcc]) => (xfcc ? readForwardedClientCert(xfcc) : []) },
-  /** In passthrough mode, an ALB sends the chain. In verify mode, it sends only the leaf. A listener has one of the two modes. */
+  /**
+   * In passthrough mode, an ALB sends the chain. In verify mode, an ALB sends only the leaf. Each listener of an ALB has one mode.
+   */
   alb: {
     headers: ["x-amzn-mtls-clientcert", "x-amzn-mtls-clientcert-leaf"],
     read: ([chain, leaf]) => {
@@ -83,7 +85,10 @@ export type ForwardedFormatName = keyof typeof ADAPTERS;
 
 export const FORWARDED_FORMATS = Object.keys(ADAPTERS) as readonly ForwardedFormatName[];
 
-/** A name with underscores is not allowed. Many programs read an underscore as a hyphen, and then two names would be the same. */
+/**
+ * A name with underscores is not allowed. Many programs read an underscore as a hyphen, so two different names would count as the
+ * same field.
+ */
 const HEADER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /**
@@ -109,12 +114,16 @@ function isFormatName(name: string): name is ForwardedFormatName {
   return Object.hasOwn(ADAPTERS, name);
 }
 
-/** The limit before decoding. Percent-encoding makes at most three characters of one, and PEM adds line ends. */
+/**
+ * The limit of a field before it is decoded. Percent-encoding writes up to three characters for one, and PEM adds line ends. So the
+ * limit is four times the limits of decoded fields.
+ */
 const MAX_ENCODED_CHARACTERS = 4 * (MAX_CERTIFICATE_FIELD_CHARACTERS + MAX_CHAIN_FIELD_CHARACTERS);
 
 /**
- * Reads the certificate that a proxy forwards. If a field was sent twice, its values arrive joined by a comma, and no format
- * permits a comma in a leaf. Does not check that a proxy set the fields, and checks nothing about the certificate.
+ * Reads the certificate that a proxy forwards. If a field was sent twice, its values arrive joined by a comma, and the request is
+ * refused, because no format permits a comma in a leaf. Does not check that a proxy set the fields, and checks nothing about the
+ * certificate.
  * @throws Refusal `no_certificate`, `certificate_elsewhere`, `certificate_too_large`, `certificate_malformed`,
  * `too_many_intermediates`
  */
@@ -140,7 +149,8 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
 }
 
 /**
- * Returns the refusal. If an expected field is present, it says that there was no certificate, so other fields are not searched.
+ * Returns the refusal of a request without a certificate. If an expected field is present, the proxy says with it that the client
+ * sent no certificate, so other fields are not searched.
  */
 function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
   const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);

@@ -10,7 +10,7 @@ const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
   ["percent-encoded base64 of DER, as of Traefik", /^MI[IJ][A-Za-z0-9%]/],
   ["elements with names, as of envoy", /^(?:[^;]{0,256};)?(?:By|Hash|Cert|Chain|Subject|URI|DNS)=/i],
 ];
-/** A shorter value is a subject or a digest. */
+/** A shorter value cannot be a certificate. It may be a subject or a digest. */
 const SHORTEST_CERTIFICATE = 200;
 const MAX_FIELDS = 5;
 

@@ -3,8 +3,8 @@
 import { Refusal } from "../../core/refusal.ts";
 
 /**
- * The two ways in which the lines of a block end: with a line feed, as in a file, or with the space that Apache writes instead. No
- * other white space is accepted, because a space inside the base64 is a "+" that was decoded as in a form.
+ * The two ways in which the lines of a PEM block may end: with a line feed, as in a file, or with the space that Apache writes
+ * instead. No other white space is accepted, because a space inside the base64 is a "+" that was decoded as in an HTML form.
  */
 const BLOCKS = {
   newline: /-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----(?:\r?\n|$)/y,
@@ -12,8 +12,8 @@ const BLOCKS = {
 };
 
 /**
- * Reads certificates in PEM (RFC 7468). No other text may stand before, between or after them. The causes of a refusal quote
- * nothing, because the text may be a private key.
+ * Reads certificates in PEM (RFC 7468). No other text may be before, between or after them. Refusals quote nothing, because the
+ * text may be a private key.
  * @throws Refusal `certificate_malformed`
  */
 export function readPemCertificates(text: string, lineEnd: keyof typeof BLOCKS): string[] {
@@ -27,11 +27,11 @@ export function readPemCertificates(text: string, lineEnd: keyof typeof BLOCKS):
   return certificates;
 }
 
-/** Characters that proxies leave unescaped: RFC 3986 unreserved ones and, for an ALB, `+/=`. */
+/** Matches percent-encoded text. Proxies leave the unreserved characters of RFC 3986 unescaped, and an ALB also `+/=`. */
 const ESCAPED = /^(?:[A-Za-z0-9._~+/=-]|%[0-9A-Fa-f]{2})*$/;
 
 /**
- * Reads certificates in percent-encoded PEM. Decodes the text once, and keeps each "+".
+ * Reads certificates in percent-encoded PEM. Decodes the text once. A "+" stays a "+" and does not become a space.
  * @throws Refusal `certificate_malformed`
  */
 export function readEscapedPem(text: string): string[] {
@@ -47,7 +47,7 @@ export function readEscapedPem(text: string): string[] {
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Checks one value in base64. @throws Refusal `certificate_malformed` */
+/** Returns the text if it is one base64 value. @throws Refusal `certificate_malformed` */
 export function readBase64(text: string): string {
   if (text === "" || !BASE64.test(text)) throw malformed("not one base64 value");
   return text;

@@ -1,10 +1,11 @@
-// Reads Envoy's X-Forwarded-Client-Cert: the single element that an Envoy sets if it removes elements of the client.
+// Reads Envoy's header X-Forwarded-Client-Cert (XFCC). If Envoy removes the elements that the client sent, the header has exactly
+// one element.
 
 import { malformed, readEscapedPem } from "./pem.ts";
 
 /**
- * The keys, in the order in which Envoy writes them. `By`, `URI` and `DNS` may repeat. Envoy neither quotes nor escapes URI and
- * DNS, so the order is checked: without that check, a certificate with `;Cert="…"` in a URI could add a Cert of its choice.
+ * The keys, in the order in which Envoy writes them. `By`, `URI` and `DNS` may occur several times. Envoy neither quotes nor
+ * escapes `URI` and `DNS`. If the order were not checked, a certificate with `;Cert="…"` in a URI could add a `Cert` of its choice.
  */
 const KEYS = ["By", "Hash", "Cert", "Chain", "Subject", "URI", "DNS"];
 const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);
@@ -16,8 +17,8 @@ const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);
 const PAIR = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))([;,]|$)/y;
 
 /**
- * Reads the certificates, leaf first, from `Cert`, from `Chain` (which holds the leaf too), or from both. Refuses a second
- * element, because it depends on the proxies in front which element is that of the client.
+ * Reads the certificates, leaf first, from `Cert`, from `Chain` (which holds the leaf too), or from both. Refuses a header with two
+ * elements, because this code cannot know which of them describes the client.
  * @throws Refusal `certificate_malformed`
  */
 export function readForwardedClientCert(header: string): string[] {
@@ -33,7 +34,7 @@ export function readForwardedClientCert(header: string): string[] {
   return certificates;
 }
 
-/** Returns `Cert` and `Chain`, unquoted. Other pairs are only checked for their form. */
+/** Returns `Cert` and `Chain` without their quotes. Of the other pairs, only the form is checked. */
 function readPairs(header: string): Map<string, string> {
   const pair = new RegExp(PAIR);
   const values = new Map<string, string>();

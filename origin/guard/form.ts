@@ -65,7 +65,7 @@ export function isWithoutEdge(options: object): boolean {
   return "readCertificate" in options;
 }
 
-/** Returns the problems of each single member, with its JSON pointer. */
+/** Returns the problems of each single member, with the JSON pointer of the member. */
 export function findFormProblems(options: unknown, kind: "guard" | "verifier"): string[] {
   if (!isObject(options)) return ["/: must be an object"];
   if (isWithoutEdge(options) && "keys" in options)

@@ -8,7 +8,7 @@ import { fetchedKeys, pinnedKeys } from "../verification-keys.ts";
 import type { KeySource } from "./options.ts";
 
 /**
- * Makes the function that finds a key. Nothing is fetched or imported before the first look-up, because a Worker may not do so
+ * Makes the function that finds a key. Nothing is fetched or imported before the first look-up, because a Worker may do neither
  * while it starts.
  * @throws ConfigurationError for an invalid URL or set
  */
@@ -18,17 +18,17 @@ export function keysOf(source: KeySource, onError: (reason: string) => void): Fi
   return keysIn(source);
 }
 
-/** Returns the cache key of a KeySource. Undefined for a function. */
+/** Returns the text by which the keys of this source are cached. Undefined for a function. */
 export function nameKeySource(source: KeySource): string | undefined {
   if (typeof source === "function") return undefined;
   return typeof source === "string" || source instanceof URL ? String(source) : JSON.stringify(source);
 }
 
-/** Returns what is wrong with the URL of an edge's keys, or undefined. Returns `otherwise` if it is no URL of the right kind. */
+/** Returns what is wrong with the URL of an edge's keys, or undefined. Returns `otherwise` if it is not an HTTP or HTTPS URL. */
 export function problemOfKeysUrl(url: URL | null, otherwise = "is not an https URL"): string | undefined {
   if (url === null || !/^https?:$/.test(url.protocol)) return otherwise;
   if (!isHttpsOrLoopback(url)) return "keys fetched over plain HTTP prove nothing: use https";
-  // fetch() would refuse such a URL each time, with an error that quotes the password.
+  // For a URL with a user or password, fetch() throws an error that quotes the password. So the URL is refused here.
   return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
 }
 

@@ -25,8 +25,8 @@ type Members = Partial<GuardOptions & BehindEdge & WithoutEdge> & {
 const MAX_KEY_SOURCES = 16;
 
 /**
- * Reads the options of one guard, once or for each request. Results that take long to make are cached. The key of the cache is the
- * object from which they were made.
+ * Reads the options of one guard, once or for each request. Results that take long to make are cached, by the object from which
+ * they were made.
  */
 export class OptionsReader {
   readonly #kind: Kind;
@@ -54,7 +54,7 @@ export class OptionsReader {
       }
     };
     const { onDecision = printDecision } = options;
-    // The user's function gets only one argument, the line.
+    // `onDecision` gets only the line, not the further facts of a refused request.
     const log: Log = (line) => onDecision(line);
     const policy = take("policy", () => this.#policyOf(options.policy as object));
     const findKey = isWithoutEdge(options)
@@ -112,7 +112,7 @@ export function printDecision(line: LogLine): void {
   console.log(formatLogLine(stampLine(line, Date.now())));
 }
 
-/** Returns true for a compiled policy. A document comes from JSON, so it holds no function. */
+/** Returns true for a compiled policy. A policy document comes from JSON, so it has no functions. */
 function isCompiled(policy: object): policy is Policy {
   return typeof (policy as Partial<Policy>).findRival === "function";
 }

@@ -1,5 +1,5 @@
-// A guard admits the senders of one route of the policy, and the router runs the handler behind the guard. This checks that both
-// mean the same route.
+// A guard admits the senders of one route of the policy, and the router runs the handler behind the guard. This file checks that
+// the policy and the router mean the same route.
 
 import { type Policy, placeOf, type Route, selectRoute } from "../../core/policy/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -16,7 +16,7 @@ export interface Served {
 }
 
 /**
- * Returns the policy's route for a request. It must be the route of the code behind the guard, unless that code serves all routes.
+ * Returns the policy's route for a request. Refuses the request if the code behind the guard serves another route.
  * @throws Refusal `route_mismatch`, and the refusals of selectRoute
  */
 export function selectGuardedRoute(
@@ -27,7 +27,7 @@ export function selectGuardedRoute(
 ): Route {
   const route = selectRoute(policy, path, method, host);
   const [, ownPath] = placeOf(route);
-  // Hono decodes a path before it matches the path, so the path of the guard may also be the decoded one.
+  // Hono decodes the path of a request before it looks for a guard, so the guard may be registered at the decoded path.
   const isAtGuard = guard === undefined || guard === ownPath || guard === decodeURI(ownPath);
   if (!isAtGuard || (served !== undefined && served !== route.path))
     throw new Refusal("route_mismatch", { path, policy: route.path, guard: served ?? guard });

@@ -42,7 +42,7 @@ export class OnceObject {
     const { issuer, jti, expires } = (await request.json()) as AssertionId;
     const isNew = this.#sql.exec(INSERT_SQLITE, issuer, jti, expires).toArray().length === 1;
     if (Math.random() < PRUNE_SHARE) this.#sql.exec(PRUNE_SQLITE, forgettableBefore());
-    // The object's output gate holds the response back until the write is stored.
+    // Cloudflare holds this response back until the write is stored (output gate).
     return new Response(null, { status: isNew ? 201 : 409 });
   }
 }

@@ -11,14 +11,17 @@ export interface IdStore {
   prune(before: number): unknown;
 }
 
-/** An expired assertion is refused before its id is looked up. Its id is kept for another day, because clocks may differ. */
+/**
+ * The time for which an id is kept after its assertion expired. An expired assertion is refused before its id is looked up, but the
+ * clocks of two processes may differ.
+ */
 const MARGIN_SECONDS = 86_400;
-/** The fraction of inserts after which prune() is called. */
+/** The fraction of inserts after which old ids are deleted. */
 export const PRUNE_SHARE = 0.01;
 
 export const TABLE = "countersign_accepted";
 
-/** Creates the table in SQLite, and in databases that are based on SQLite. */
+/** Creates the table in SQLite, or in a database that is based on SQLite. */
 export const CREATE_SQLITE_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE}
   (issuer TEXT NOT NULL, jti TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (issuer, jti))`;
 export const CREATE_SQLITE_INDEX = `CREATE INDEX IF NOT EXISTS ${TABLE}_expires ON ${TABLE} (expires)`;
@@ -27,7 +30,7 @@ export const CREATE_SQLITE_INDEX = `CREATE INDEX IF NOT EXISTS ${TABLE}_expires 
 export const INSERT_SQLITE = `INSERT INTO ${TABLE} (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING jti`;
 export const PRUNE_SQLITE = `DELETE FROM ${TABLE} WHERE expires < ?`;
 
-/** Returns a Unix second. Ids that expired before it can be deleted. */
+/** Returns a Unix second. Ids whose assertions expired before this second can be deleted. */
 export const forgettableBefore = () => Math.floor(Date.now() / 1000) - MARGIN_SECONDS;
 
 /** Makes an `accept` that uses this store. Ids of requests without an edge are never used twice, so they are not recorded. */
@@ -35,7 +38,8 @@ export function acceptOnce({ insert, prune }: IdStore): AcceptDelivery {
   return async (_, assertion) => {
     if (assertion.issuer === DIRECT) return;
     if (!(await insert(assertion))) throw new ReplayedError(assertion);
-    // An error of prune() is ignored, because the id is already recorded, and a later call prunes too.
+    // Only a small share of the calls deletes old ids. An error is ignored, because this id is already recorded, and a later call
+    // will delete the old ids.
     if (Math.random() >= PRUNE_SHARE) return;
     try {
       await prune(forgettableBefore());
@@ -44,8 +48,8 @@ export function acceptOnce({ insert, prune }: IdStore): AcceptDelivery {
 }
 
 /**
- * Inserts. If there is no table, creates it and inserts again. An error of the creation is ignored, because another process may
- * have created the table at the same time. The second insert shows whether the table exists.
+ * Calls `insert`. If the table is missing, calls `create` and then `insert` again. An error of `create` is ignored, because another
+ * process may have created the table at the same time. If the table is still missing, the second `insert` fails.
  */
 export async function insertOrCreate<T>(
   insert: () => Promise<T>,
@@ -61,7 +65,7 @@ export async function insertOrCreate<T>(
   }
 }
 
-/** @throws ConfigurationError if the binding is missing or is of another kind */
+/** @throws ConfigurationError if the store is missing or is of another kind */
 export function requireMember(subject: string, store: unknown, member: string, expected: string): void {
   if (typeof (store as Record<string, unknown> | undefined | null)?.[member] === "function") return;
   throw new ConfigurationError(subject, [
