@@ -1,4 +1,4 @@
-// The parts that all commands share: help, options parsed by node:util, and the end with an error.
+// The parts that all commands share: help, options parsed by node:util, and the exit after an error.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { ConfigurationError } from "../core/configuration-error.ts";
@@ -43,8 +43,9 @@ function parse<const T extends Options>(args: string[], options: T, allowPositio
 }
 
 /**
- * Refuses options that have no effect in this mode of a command, because a user who gives an option expects an effect. `way`
- * completes the sentence. @throws UsageError that names the options
+ * Refuses options that have no effect in this mode of a command, because a user who gives an option expects an effect. `way` is the
+ * end of the message, for example "with --tls".
+ * @throws UsageError that names the options
  */
 export function refuseUnread(given: ReadonlySet<string>, read: readonly string[], way: string): void {
   const unread = [...given].filter((name) => !read.includes(name));
@@ -68,12 +69,15 @@ export function endWithError(error: unknown): void {
   process.exitCode = code;
 }
 
-/** An address to listen on. An IPv6 address may be in brackets, as in a URL. */
+/** Parses an address to listen on. An IPv6 address may be in brackets, as in a URL. */
 export function parseHost(text = "127.0.0.1"): string {
   return /^\[([0-9A-Fa-f:.]+(?:%[^\]]+)?)\]$/.exec(text)?.[1] ?? text;
 }
 
-/** Returns the value of an option without a default. The choice is a security decision, so the program must not guess it. */
+/**
+ * Returns the value of an option that must be given. There is no default, because the choice is a security decision that the
+ * program must not guess.
+ */
 export function requireOption(value: string | undefined, option: string, meaning: string): string {
   if (value === undefined || value === "") throw new UsageError(`--${option} is required: ${meaning}`);
   return value;

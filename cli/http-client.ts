@@ -6,7 +6,7 @@ export interface SendOptions {
   readonly method: string;
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: Uint8Array | string;
-  /** PEM: the certificate followed by its intermediates, and the key. */
+  /** The certificate followed by its intermediates, and the key, in PEM. */
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
   /** PEM of the CA that signed the server's certificate. Default: the system's roots. */
@@ -28,7 +28,10 @@ export interface BufferedResponse {
 
 /** The time limit for the whole response. */
 const TIMEOUT_MILLISECONDS = 30_000;
-/** A usual receiver answers with a line or a page. The limit is needed because the other end may be any program. */
+/**
+ * The largest part of a response body that is read. A usual receiver answers with a line or a page, but the server may be any
+ * program.
+ */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends the request on a new connection, so that each request makes a handshake. @throws Error if there is no response */

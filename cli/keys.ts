@@ -64,7 +64,10 @@ export async function create(file: string): Promise<PrivateJwk[]> {
   return save(file, [await newKey()]);
 }
 
-/** The first key signs, and all keys are published, so that origins know every key that is in use during each step. */
+/**
+ * Does one step of a rotation. The first key of the set signs, and all keys of the set are published. So origins know a new key
+ * before it signs, and know the old key until it is retired.
+ */
 async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
   const keys = load(file);
   const newest = keys.reduce((a, b) => ((b.iat ?? 0) >= (a.iat ?? 0) ? b : a));
@@ -82,7 +85,7 @@ async function rotate(file: string, step: RotationStep): Promise<PrivateJwk[]> {
   return save(file, [newest]);
 }
 
-/** The new key gets a later time than the newest key, even in the same second or if the clock was set back. */
+/** Makes a key with a later time than the newest key, even in the same second or if the clock was set back. */
 function newKey(newest = 0): Promise<PrivateJwk> {
   return generateSigningKey(Math.max(Math.floor(Date.now() / 1000), newest + 1));
 }

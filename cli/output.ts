@@ -62,7 +62,7 @@ function format(lines: readonly Line[]): string {
   return lines.map((line) => (typeof line === "string" ? escapeControls(line) : line.text)).join("\n");
 }
 
-/** The lines of a text, without the last line end: printing adds it. */
+/** Returns the lines of a text. Drops the last line end, because printing adds it. */
 function linesOf(text: string): string[] {
   return text.replace(/\r?\n$/, "").split(/\r?\n/);
 }

@@ -12,7 +12,7 @@ In a terminal, verdicts have colours and columns fit the width. \`NO_COLOR=1\` t
 
 Made by \`npm run cli\` from the help texts.`;
 
-/** Returns the whole document. */
+/** Returns the text of docs/cli.md. */
 export async function formatReference(): Promise<string> {
   const names = Object.keys(COMMANDS);
   const list = names.map((name) => `- [\`${name}\`](#countersign-${name}): ${COMMANDS[name]?.summary}`).join("\n");

@@ -79,8 +79,8 @@ function paint({ style }: Measured, text: string, stream: NodeJS.WriteStream): s
 }
 
 /**
- * Breaks only at spaces, so a long word, for example a digest or a URL, stays whole. Each new line has the indentation of the
- * text.
+ * Breaks a text into lines. Breaks only at spaces, so a long word, for example a digest or a URL, stays whole. Each new line has
+ * the indentation of the text.
  */
 function wrap(text: string, room: number): string[] {
   const indent = /^ */.exec(text)?.[0] ?? "";
@@ -99,9 +99,9 @@ function wrap(text: string, room: number): string[] {
 }
 
 const PLAIN = /^[\u0020-\u007e]*$/;
-/** Combining marks, which have no width of their own. */
+/** Matches combining marks, which have no width of their own. */
 const MARK = /[\p{Mn}\p{Me}]/u;
-/** Characters that a terminal shows in two columns: East Asian Wide and Fullwidth (UAX #11) by block, and emoji. */
+/** Matches characters that a terminal shows in two columns: East Asian Wide and Fullwidth (UAX #11) by block, and emoji. */
 const WIDE =
   /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2630-\u2637\u268a-\u268f\u2e80-\u303e\u3041-\u3247\u3250-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1d300}-\u{1d376}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/u;
 

@@ -12,7 +12,7 @@ too. \`countersign explain --decision ID --log FILE\` shows the same for one req
 
 Made by \`npm run troubleshooting\` from the tables that the programs log by.`;
 
-/** Returns the whole document. */
+/** Returns the text of docs/troubleshooting.md. */
 export function formatTroubleshooting(): string {
   const refusals = Object.keys(REFUSALS) as RefusalCode[];
   const sections = [

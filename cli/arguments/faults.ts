@@ -10,7 +10,7 @@ type Token = ReturnType<typeof tokensOf>[number];
 export function findOptionFaults(args: readonly string[], options: Options, allowPositionals: boolean): string[] {
   const tokens = tokensOf(args, options);
   return tokens.flatMap((token, index) => {
-    // The word after an unknown option is probably the value of that option, so it is not reported.
+    // The word after an unknown option is probably the value of that option. So the word is not reported as a second fault.
     if (token.kind === "positional" && isUnknown(tokens[index - 1], options)) return [];
     return describeToken(token, options, allowPositionals) ?? [];
   });

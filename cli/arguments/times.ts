@@ -8,15 +8,15 @@ const DATE = /^\d{4}-\d\d-\d\d$/;
 const INSTANT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?$/;
 
 /**
- * Returns Unix seconds. The text is `2026-11-30`, `2026-11-30T08:00:00Z`, or an age: `90s`, `15m`, `12h`, `7d`, `2w`. @throws
- * UsageError
+ * Returns Unix seconds. The text is `2026-11-30`, `2026-11-30T08:00:00Z`, or an age: `90s`, `15m`, `12h`, `7d`, `2w`.
+ * @throws UsageError
  */
 export function parseTime(text: string, option: string, now: number): number {
   const ago = readDuration(text);
   if (ago !== undefined) return now - ago;
   const [, date, time, zone = "Z"] = INSTANT.exec(text) ?? [];
   const milliseconds = Date.parse(DATE.test(text) ? `${text}T00:00Z` : `${date}T${time}${zone}`);
-  // Date.parse accepts the 31st of a month that has only 30 days.
+  // Date.parse accepts the 31st of a month that has only 30 days, so the day is also checked here.
   const day = text.slice(0, 10);
   const isDay = !Number.isNaN(Date.parse(day)) && new Date(Date.parse(day)).toISOString().startsWith(day);
   if (Number.isNaN(milliseconds) || !isDay)

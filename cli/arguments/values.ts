@@ -4,14 +4,17 @@ import type { Address } from "../../origin/node/listening.ts";
 import { UsageError } from "../command.ts";
 import { askWhether } from "./nearest.ts";
 
-/** `what` is the option, for example `--mode`. @throws UsageError that lists the words and suggests the nearest one */
+/**
+ * Returns the text if it is one of the words. `what` names the option in messages, for example `--mode`.
+ * @throws UsageError that lists the words and suggests the nearest one
+ */
 export function parseChoice<const T extends string>(what: string, text: string, words: readonly T[]): T {
   const word = words.find((one) => one === text);
   if (word !== undefined) return word;
   throw new UsageError(`${what} ${text} is none of ${words.join(", ")}${askWhether(text, words)}`);
 }
 
-/** @throws UsageError if the text is not a whole number in digits, or is out of bounds */
+/** Returns the number. @throws UsageError if the text is not a whole number in digits, or is out of bounds */
 export function parseWhole(what: string, text: string, min: number, max: number): number {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= min && number <= max) return number;
@@ -26,8 +29,8 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 /**
- * Parses the action, which is the word after the name of a command. @throws UsageError that suggests the nearest action or lists
- * all
+ * Parses the action, which is the word after the name of a command.
+ * @throws UsageError that suggests the nearest action or lists all
  */
 export function parseAction<const T extends string>(command: string, text: string, actions: readonly T[]): T {
   const action = actions.find((one) => one === text);

@@ -17,16 +17,16 @@ export type DeploymentConfig = Pick<
 const SIGNING_KEYS = "SIGNING_KEYS";
 
 /**
- * Returns the problems, each with the JSON pointer of its place in the wrangler file. The checks are those of the worker. Settings
- * in the dashboard and the values of secrets are not visible here. `secrets.required` closes this gap: Cloudflare refuses a
- * deployment while one of these secrets is missing.
+ * Returns the problems, each with the JSON pointer of its place in the wrangler file. Makes the same checks as the worker. Settings
+ * in the dashboard and the values of secrets cannot be checked here. But if a secret in `secrets.required` is missing, Cloudflare
+ * refuses the deployment.
  */
 export function findDeploymentProblems(policy: Policy, config: DeploymentConfig): string[] {
   return [...checkVariables(policy, config), ...checkSecrets(policy, config), ...checkBindings(policy, config)];
 }
 
 function checkVariables(policy: Policy, { vars }: DeploymentConfig): string[] {
-  // The key set is a secret, so its text is not in the file. An empty object replaces it.
+  // The key set is a secret, so its text is not in the file. An empty object takes its place in the check.
   const { problems } = readForm(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
   const hosts: readonly unknown[] = Array.isArray(vars["HOSTS"]) ? vars["HOSTS"] : [];
   const unserved = hostsOf(policy).filter((host) => !hosts.includes(host));

@@ -23,7 +23,7 @@ let original: typeof fetch | undefined;
 
 /**
  * Makes the process's fetch answer like the platform's fetch. `report` gets the reason why a request had no response, because the
- * status does not show it. Returns a function that ends the use. When the last user ends it, Node's own fetch is restored.
+ * status does not show it. Returns a function that ends this use. When no use is left, Node's own fetch is restored.
  */
 export function installPlatformFetch(report: (text: string) => void): () => void {
   users += 1;

@@ -8,7 +8,7 @@ import { parseCertificate } from "../../core/x509/certificate.ts";
 import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import { presentedBy } from "../../origin/node/tls/peer.ts";
 
-/** OpenSSL's messages by Node's error codes, in the platform's spelling. */
+/** For each error code of Node, OpenSSL's message as Cloudflare spells it. */
 const FAILURES: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "self signed certificate",
   SELF_SIGNED_CERT_IN_CHAIN: "self signed certificate in certificate chain",
@@ -70,7 +70,6 @@ export function readPeerCertificate(socket: TLSSocket, trusted: ReadonlySet<stri
   return { leaf, intermediates, authorizationError: socket.authorized ? "" : String(socket.authorizationError) };
 }
 
-/** Returns the `tlsClientAuth` of a connection. */
 export function emulateTlsClientAuth(peer: PeerCertificate | undefined): TlsClientAuth {
   if (peer === undefined) return PLACEHOLDER;
   const { leaf, intermediates, authorizationError } = peer;
@@ -137,7 +136,7 @@ function formatName(certificate: X509Certificate, which: "subject" | "issuer"): 
   }
 }
 
-/** Writes each octet of a non-ASCII character's UTF-8 in hex, after this mark. */
+/** Writes each UTF-8 octet of a non-ASCII character in hex, after `mark`. */
 function escapeNonAscii(text: string, mark: string): string {
   return text.replace(/[^\u0020-\u007e]/gu, (character) =>
     Array.from(

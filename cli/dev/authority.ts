@@ -1,4 +1,4 @@
-// Makes CA certificates, client certificates and revocation lists for local runs and tests. Edge and origin never use it.
+// Makes CA certificates, client certificates and revocation lists for local runs and tests. Edge and origin never use this file.
 
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
@@ -89,7 +89,7 @@ export interface CrlRequest {
   readonly thisUpdate?: Date;
   /** Default: one week from now. */
   readonly nextUpdate?: Date;
-  /** cRLNumber, at most 127. Default 1. */
+  /** The cRLNumber, at most 127 because it is written as one octet. Default: 1. */
   readonly number?: number;
   readonly extensions?: readonly Extension[];
 }

@@ -10,7 +10,7 @@ import { CLIENTS, type ClientName, type DevelopmentState } from "./state.ts";
 
 const USUAL_PORT = 9465;
 
-/** Opens the console at the usual port, or at a free one if another program uses it. */
+/** Opens the console at the usual port. If another program uses that port, opens it at a free one. */
 export async function openDevelopmentConsole(
   given: ConsoleSettings | undefined,
   shown: Shown,

@@ -1,4 +1,4 @@
-// countersign dev: the whole system locally, until it is stopped.
+// countersign dev: runs the whole system on this machine until the command is stopped.
 
 import { resolve } from "node:path";
 import { loadOptional } from "../../origin/optional-package.ts";
@@ -63,7 +63,10 @@ The front requests a client certificate and lets every handshake complete. The w
   },
 };
 
-/** Loads the rest on demand, because workerd and the certificate library are missing if only production packages are installed. */
+/**
+ * Loads the modules of `dev` only when they are needed. If only production packages are installed, workerd and the certificate
+ * library are missing.
+ */
 async function loadDevelopment() {
   const packages = ["wrangler", "@peculiar/x509", "reflect-metadata"];
   return await loadOptional("dev", packages, () => import("./system.ts"));

@@ -1,5 +1,5 @@
-// Runs the edge worker in workerd on this machine, with another policy, origin and keys. `countersign dev` and the tests use it.
-// The worker is the deployed one. Only its configuration differs.
+// Runs the edge worker in workerd on this machine. The code is that of the deployed worker. The policy, the origin and the keys are
+// others. `countersign dev` and the tests use this file.
 
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,13 +8,13 @@ import type { LogLine } from "../../core/log-line.ts";
 import { installPlatformFetch } from "../cloudflare/fetch.ts";
 import { complain } from "../output.ts";
 
-// Turns off the download of a sample `cf` object and the usage report: a local run sends nothing to anybody.
+// Turns off the download of a sample `cf` object and the usage report, so that a local run sends nothing to anybody.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 process.env["WRANGLER_SEND_METRICS"] = "false";
 // Turns off wrangler's lines about every batch of a queue, because standard output may be JSON.
 process.env["WRANGLER_LOG"] ??= "error";
 
-/** The worker of wrangler.toml and of every project. The harness builds it from this package. */
+/** The configuration of the worker that wrangler.toml and every project share. The harness builds the worker from this package. */
 export const WORKER = {
   name: "countersign",
   main: fileURLToPath(new URL(`../../worker/index${extname(import.meta.filename)}`, import.meta.url)),
@@ -34,7 +34,7 @@ export interface LocalEdgeOptions {
   readonly report?: (text: string) => void;
   /** Members of wrangler.toml to override. */
   readonly config?: Pick<Unstable_RawConfig, "main" | "queues" | "analytics_engine_datasets">;
-  /** Further workers in the same harness. They share its simulated queues and stores. */
+  /** Further workers in the same harness. They share the simulated queues and stores of the harness. */
   readonly beside?: readonly Unstable_RawConfig[];
 }
 
@@ -107,7 +107,7 @@ const LOG_POLL_MILLISECONDS = 50;
 
 /**
  * Passes on each log line of the worker soon after it is written. Lines that are not decisions go to stderr. Returns a function
- * that stops this.
+ * that stops the passing on.
  */
 export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) => void): () => void {
   const drain = () => {

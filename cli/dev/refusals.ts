@@ -18,10 +18,10 @@ type Log = (line: LogLine, refused?: RefusedFacts) => void;
 
 export class DevelopmentRefusals {
   readonly #presented = new BoundedCache<string, ClientCertificate>(MAX_PRESENTED);
-  /** Undefined while no inbox is open. Always undefined if the origin is another program. */
+  /** Keeps a refusal in the inbox. Undefined while no inbox is open, and always if the origin is another program. */
   #keep: Log | undefined;
 
-  /** An arrow property, because it is passed as a callback without its object. */
+  /** This is an arrow property, because it is passed as a callback without its object. */
   readonly notePresented = ({ leaf, intermediates }: PeerCertificate): void => {
     const base64 = ({ raw }: { readonly raw: Buffer }) => raw.toString("base64");
     const parsed = resultOf(() =>
@@ -45,7 +45,7 @@ export class DevelopmentRefusals {
     return () => kept.close();
   }
 
-  /** Returns a log function for the origin. */
+  /** Returns a log function for the origin. It prints each line, and keeps each refusal in the inbox. */
   logging(print: (line: LogLine) => void): Log {
     return (line, refused) => {
       print(line);
@@ -53,7 +53,7 @@ export class DevelopmentRefusals {
     };
   }
 
-  /** Returns a log function for the edge. */
+  /** Returns a log function for the edge. It prints each line, and keeps each refusal in the inbox. */
   loggingEdge(print: (line: LogLine) => void): (line: LogLine) => void {
     const log = this.logging(print);
     return (line) => {

@@ -94,8 +94,8 @@ async function start(
   const refusals = new DevelopmentRefusals();
   const logEdge = refusals.loggingEdge((line) => options.onDecision("edge", line));
   const edge = Promise.withResolvers<TestHarness>();
-  // If the start fails before anything waits for the edge, start() reports the error. Without this line, Node would also report an
-  // unhandled rejection.
+  // If the start fails before anything waits for the edge, start() reports the error. Without this line, Node would also report the
+  // rejection of this promise.
   edge.promise.catch(() => undefined);
   const front = await startTlsFront({
     port: options.port,
@@ -106,7 +106,7 @@ async function start(
     onPresented: refusals.notePresented,
   });
   started.push(() => front.close());
-  // A URL object leaves out the port if it is 443.
+  // A URL object leaves out the port if it is 443, as the Host header of a client does.
   const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
   const issuer = urlOf("localhost").origin;
   const own = options.originUrl === undefined ? await startOrigin() : undefined;
@@ -172,7 +172,7 @@ function readSecretTexts(policy: Policy): Record<string, string> {
 
 const CRON_MILLISECONDS = 60_000;
 
-/** Runs the worker's cron trigger now and then every minute. Returns a function that stops it. */
+/** Runs the worker's cron trigger once, and then again every minute. Returns a function that stops it. */
 async function runCronTrigger(harness: TestHarness): Promise<() => void> {
   const trigger = () => harness.getWorker().scheduled({ cron: "* * * * *" });
   await trigger();

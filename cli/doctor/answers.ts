@@ -6,7 +6,10 @@ import { loadOptional } from "../../origin/optional-package.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject } from "./subject.ts";
 
-/** Problems of refusals that doctor reports as separate findings. Every other problem only says that the sender was not proven. */
+/**
+ * For each problem that has a finding of its own, the code of this finding. Every other problem only says that the sender was not
+ * proven.
+ */
 const OTHER_PROBLEMS: Readonly<Partial<Record<Problem, FindingCode>>> = {
   "unknown-host": "host_not_served",
   "not-found": "route_not_found",
@@ -25,7 +28,7 @@ export async function checkWithoutCertificate(subject: Subject): Promise<{ repor
   return { report: { check: "answer without a certificate", seen: [evidence], findings }, reply };
 }
 
-/** A refusal or the end of the handshake is the expected result. Returns anything else that is wrong with the answer. */
+/** Returns what is wrong with the answer. A refusal or the end of the handshake is the expected answer, so it gives no finding. */
 function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   const { status, problem, error } = reply;
   if (error !== undefined) return [];

@@ -17,7 +17,7 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
   return { check, seen: [evidence], findings };
 }
 
-/** Asks for a host that the server does not have, first in the Host header, then in the handshake. */
+/** Sends requests for a host that does not exist: first with its name in the Host header, then with its name in the handshake. */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
   const { url } = subject;
   const serverName = serverNameOf(subject);
@@ -36,8 +36,8 @@ export async function checkOtherHosts(subject: Subject, own: Reply): Promise<Che
 }
 
 /**
- * Returns true if the server refused this request at the same step as a request for its own host. A response without a problem of
- * Countersign comes from another server.
+ * Returns true if the server refused this request at the same step as a request for its own host. If the response has no problem of
+ * Countersign, another server sent it.
  */
 function isSameRefusal(reply: Reply, own: Reply): boolean {
   return reply.problem !== undefined && reply.problem === own.problem;

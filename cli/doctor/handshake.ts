@@ -42,7 +42,7 @@ function run(args: readonly string[]): Promise<string | undefined> {
     const child = execFile("openssl", [...args], options, (error, stdout) =>
       resolve(error?.code === ("ENOENT" as unknown) ? undefined : stdout),
     );
-    // Closing stdin ends openssl. It may have ended before, so errors are ignored.
+    // Closing stdin ends openssl. If openssl has already ended, this causes an error, which is ignored.
     child.stdin?.on("error", () => {});
     child.stdin?.end();
   });
@@ -74,7 +74,10 @@ export interface CertificateRequest {
 const SIGNATURE_ALGORITHMS = 13;
 const CERTIFICATE_AUTHORITIES = 47;
 
-/** Undefined if the server requested no certificate. @throws RangeError if the message is cut off */
+/**
+ * Parses the server's request for a client certificate. Returns undefined if the server sent none.
+ * @throws RangeError if the message is cut off
+ */
 export function readCertificateRequest(handshake: Handshake): CertificateRequest | undefined {
   const message = handshake.get("CertificateRequest");
   if (message === undefined) return undefined;
@@ -122,7 +125,7 @@ export function readSentChain(handshake: Handshake): Buffer[] {
   const message = handshake.get("Certificate");
   if (message === undefined) return [];
   const reader = new Reader(message.content);
-  // Only TLS 1.3 has a context, which is empty here, and has extensions after each certificate.
+  // Only the message of TLS 1.3 begins with a context, which is empty here, and has extensions after each certificate.
   if (message.isTls13) reader.vector(1);
   const chain: Buffer[] = [];
   for (const list = new Reader(reader.vector(3)); list.hasMore; ) {
@@ -132,7 +135,7 @@ export function readSentChain(handshake: Handshake): Buffer[] {
   return chain;
 }
 
-/** Reads numbers and vectors of TLS. A vector is a length, followed by the same number of octets. */
+/** Reads numbers and vectors of TLS. A vector is a length and then the same number of octets. */
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;

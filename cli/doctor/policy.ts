@@ -28,8 +28,8 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
 }
 
 /**
- * If edge and origin have different policies, the origin logs both digests with each event. Only the last accepted event is
- * checked.
+ * Checks in the origin's log whether edge and origin had different policies when they judged the last accepted event. If they had,
+ * the line of the event has both digests.
  */
 export function checkDrift({ policy, options: { log } }: Subject): CheckReport {
   const check = "policy of edge and origin";

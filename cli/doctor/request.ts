@@ -7,7 +7,10 @@ import { type CheckReport, type Finding, found } from "./findings.ts";
 import { type Handshake, readCertificateRequest } from "./handshake.ts";
 import type { Subject } from "./subject.ts";
 
-/** ECDSA: ecdsa_secp256r1_sha256. RSA: rsa_pkcs1_sha256 or rsa_pss_rsae_sha256 (RFC 8446 §4.2.3). */
+/**
+ * The signature schemes that senders commonly need (RFC 8446 §4.2.3): ecdsa_secp256r1_sha256, and rsa_pkcs1_sha256 or
+ * rsa_pss_rsae_sha256.
+ */
 const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
   ["ECDSA with P-256 and SHA-256", [0x0403]],
   ["RSA with SHA-256", [0x0401, 0x0804]],
@@ -15,8 +18,8 @@ const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
 const MOST_NAMES_SHOWN = 20;
 
 /**
- * Compares the CAs that the server names with the anchors of the policy's senders: those of the route or, without a route, all of
- * them.
+ * Compares the CAs that the server names with the anchors of the route's senders. Without a route, compares them with the anchors
+ * of all senders.
  */
 export function checkCertificateRequest({ policy, route }: Subject, handshake: Handshake): CheckReport {
   const check = "client certificate request";
@@ -50,7 +53,7 @@ function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): F
     .map(({ name, certificate }) => found("ca_name_missing", `anchor ${name}: ${certificate.subjectText}`));
 }
 
-/** If the certificate reader refuses a name, the name gets a key that no other name has. */
+/** Returns a name and a key by which it is compared. If the certificate reader refuses the name, the key matches no anchor. */
 function readName(der: Buffer): { readonly text: string; readonly key: string } {
   try {
     const name = parseDistinguishedNameDer(der);

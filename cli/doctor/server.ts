@@ -9,7 +9,7 @@ import { hostOf, type Subject, serverNameOf } from "./subject.ts";
 
 const TIMEOUT_MILLISECONDS = 15_000;
 const DAY_MILLISECONDS = 86_400_000;
-/** Public CAs advise to renew 30 days before expiry. If fewer days than this remain, the renewal is late. */
+/** If fewer days than this remain, the renewal is late, because public CAs advise to renew 30 days before expiry. */
 const ENDS_SOON_DAYS = 21;
 
 /** The handshake as a Node client sees it. */
@@ -84,7 +84,10 @@ function codeOfFailure(code: string): FindingCode {
   return "no_connection";
 }
 
-/** Node's codes for the verification errors at which a strict client ends the handshake. */
+/**
+ * The finding for each code with which Node reports that the server's certificate was not verified. A strict client ends such a
+ * handshake.
+ */
 const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "server_other_host",
   CERT_HAS_EXPIRED: "server_expired",
@@ -142,7 +145,7 @@ function describeOwn(own: X509Certificate, now: Date): Finding[] {
   ];
 }
 
-/** Returns a name in one line. */
+/** Returns a distinguished name in one line. */
 function nameOf(name: string | undefined): string {
   return oneLine(name) || "(no name)";
 }

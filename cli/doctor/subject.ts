@@ -22,7 +22,7 @@ export interface Subject {
 
 export interface SubjectOptions {
   readonly httpPort: number;
-  /** Other URLs of the Worker. They must not reach the same code. */
+  /** Other URLs of the Worker, on which no certificate is requested. They must not accept events. */
   readonly also: readonly string[];
   /** URL of the origin behind the edge. */
   readonly origin: string | undefined;
@@ -57,7 +57,7 @@ export interface Reply {
   readonly date?: string | undefined;
 }
 
-/** The posted event names doctor as its sender, because a handler may receive the event. */
+/** The body that doctor posts. It names doctor, because a handler may receive it as an event. */
 export const PROBE_BODY = JSON.stringify({ event: "countersign-doctor", data: {} });
 
 /** Sends one request to any server, on a new connection. */
@@ -96,7 +96,6 @@ export function isRedirect({ status }: Reply): boolean {
   return status >= 300 && status < 400;
 }
 
-/** Describes a reply in a few words. */
 export function describeReply(reply: Reply): string {
   if (reply.error !== undefined) return `no answer (${reply.error})`;
   return reply.problem === undefined ? `${reply.status}` : `${reply.status} ${reply.problem}`;

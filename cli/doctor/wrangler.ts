@@ -45,7 +45,7 @@ function checkRoutes(routes: readonly RouteEntry[], hosts: readonly string[]): F
     ...patterns
       .filter(({ host }) => !hosts.some((one) => isServed(host, one)))
       .map(({ pattern }) => found("route_without_host", pattern)),
-    // If the file has no routes, the routes were made in the dashboard.
+    // If the file has no routes, they were made in the dashboard. Then a host without a route is no finding.
     ...(routes.length === 0 ? [] : hosts)
       .filter((one) => !patterns.some(({ host }) => isServed(host, one)))
       .map((one) => found("host_without_route", one)),

@@ -17,8 +17,8 @@ import { UsageError } from "../command.ts";
 import { readBytes } from "./files.ts";
 
 /**
- * Returns the certificates of a PEM or DER file, in the order of the file. Other content is skipped. @throws UsageError that names
- * the file
+ * Returns the certificates of a PEM or DER file, in the order of the file. Other content is skipped.
+ * @throws UsageError that names the file
  */
 export function readCertificates(file: string): readonly Certificate[] {
   return parseCertificates(readBytes(file), file);
@@ -135,7 +135,8 @@ export function readAuthorities(file: string): readonly Certificate[] {
 }
 
 /**
- * Returns the sender's own certificates: all that are not CA certificates. @throws UsageError if the file does not begin with one
+ * Returns the sender's own certificates: all that are not CA certificates.
+ * @throws UsageError if the first certificate of the file is a CA certificate
  */
 export function readSenderCertificates(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);
@@ -151,10 +152,11 @@ export function readSenderCertificates(file: string): readonly Certificate[] {
 }
 
 /**
- * Returns the faults of the certificate itself. With any of these faults, our servers refuse every request with the certificate.
+ * Returns the faults of the certificate itself. With any of these faults, a Countersign server refuses every request with the
+ * certificate.
  */
 export function faultsOfClient({ validFromDate, validToDate, keyUsage }: X509Certificate): string[] {
-  // `keyUsage` is undefined if the certificate has no extended key usage. Then it may be used for anything.
+  // `keyUsage` is undefined if the certificate has no extended key usage. Such a certificate may be used for any purpose.
   const uses = keyUsage as readonly string[] | undefined;
   const now = Date.now();
   return [
@@ -166,7 +168,7 @@ export function faultsOfClient({ validFromDate, validToDate, keyUsage }: X509Cer
   ];
 }
 
-/** Certificates as one PEM text. */
+/** Returns the certificates as one PEM text. */
 export function formatPems(certificates: readonly Certificate[]): string {
   return certificates.map(({ base64 }) => formatPem(base64)).join("");
 }

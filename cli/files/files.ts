@@ -10,11 +10,14 @@ import { shellWord } from "../../origin/shell-word.ts";
 import { UsageError } from "../command.ts";
 import { findRepeatedMembers, formatPosition, JsonSyntaxError, parseJson, type RepeatedMember } from "./json-text.ts";
 
-/** This is more than the size of any policy, key set or CA bundle. */
+/** The largest size of a file. It is more than the size of any policy, key set or CA bundle. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-/** This is more than a route may accept, so that a user can try the refusal of a body that is too large. */
+/**
+ * The largest size of a file with a body. It is more than a route may accept, so that a user can see the refusal of a body that is
+ * too large.
+ */
 export const MAX_BODY_FILE_BYTES = 64 * 1024 * 1024;
-/** A log is read into memory as one text, and then split into lines. */
+/** The largest size of a log. It is limited, because a log is read into memory as one text and then split into lines. */
 export const MAX_LOG_FILE_BYTES = 256 * 1024 * 1024;
 
 /** @throws UsageError that names the file, also if the file is larger than `maxBytes` */

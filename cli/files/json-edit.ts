@@ -7,7 +7,7 @@ import jsonc from "jsonc-parser";
 type Path = readonly (string | number)[];
 type Members = Readonly<Record<string, unknown>>;
 
-/** One change, at the path of a member or a list entry. `insert` adds at the end. */
+/** One change at the path of a member or of a list entry. `insert` adds the value at the end of the object or list. */
 type Change =
   | { readonly kind: "remove"; readonly path: Path }
   | { readonly kind: "insert" | "replace"; readonly path: Path; readonly value: unknown };
@@ -23,7 +23,10 @@ export function rewriteJson(text: string, after: unknown): string {
   return changed;
 }
 
-/** Entries of a list are removed from its end, so that the indexes before them stay valid. */
+/**
+ * Returns the changes that make `after` from `before`. Entries of a list are removed from its end, so that the indexes of the
+ * entries before them stay valid.
+ */
 function findChanges(before: unknown, after: unknown, path: Path): Change[] {
   if (isDeepStrictEqual(before, after)) return [];
   if (Array.isArray(before) && Array.isArray(after)) return findEntryChanges(before, after, path);
@@ -83,8 +86,8 @@ function nameOf({ children }: jsonc.Node): unknown {
 }
 
 /**
- * Removes the entry, its comma and white space. The first entry is removed with the comma after it, each other entry with the
- * comma before it.
+ * Removes the entry, its comma and white space. The first entry is removed with the comma after it. Any other entry is removed with
+ * the comma before it.
  */
 function removeChild(text: string, holder: jsonc.Node, index: number): string {
   const { children = [] } = holder;

@@ -1,4 +1,4 @@
-// Finds facts that JSON.parse does not report: where a text breaks off, which members are repeated, and where a member is. Only
+// Finds facts that JSON.parse does not report: where a text is not JSON, which members are repeated, and where a member is. Only
 // JSON.parse decides whether a text is accepted. No message quotes a value, because it may be a secret.
 
 import jsonc from "jsonc-parser";
@@ -20,7 +20,10 @@ export class JsonSyntaxError extends Error {
 
 const STRICT = { disallowComments: true, allowTrailingComma: false } as const;
 
-/** A policy has eight levels. The limit prevents a stack overflow, because code that walks a document is recursive. */
+/**
+ * The largest depth of a document. A policy has eight levels. Without a limit, the recursive code that walks a document could
+ * overflow the stack.
+ */
 const MAX_DEPTH = 100;
 
 /**
@@ -37,7 +40,10 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Counts only brackets outside of strings, so the text need not be valid JSON. */
+/**
+ * Returns true if brackets are nested deeper than the limit. Brackets inside strings are not counted. The text need not be valid
+ * JSON.
+ */
 function isDeeperThan(limit: number, text: string): boolean {
   let depth = 0;
   for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[{}\]]/gs)) {
@@ -106,7 +112,7 @@ export function locateMembers(text: string): (path: readonly string[]) => Positi
   };
 }
 
-/** Returns the property itself, not only its value, so that the position is that of the name. */
+/** Returns the property itself and not only its value, because the position of a member is the position of its name. */
 function childOf(node: jsonc.Node, member: string): jsonc.Node | undefined {
   const holder = node.type === "property" ? node.children?.[1] : node;
   if (holder?.type === "array") return holder.children?.[Number(member)];

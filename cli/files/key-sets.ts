@@ -46,7 +46,7 @@ function nameValue(value: unknown): string {
   return Array.isArray(value) ? "a list" : `a ${typeof value}`;
 }
 
-/** Undefined for an empty set, because the code that imports the keys reports an empty set. */
+/** Returns undefined for an empty set, because the code that imports the keys reports an empty set. */
 function isPrivate({ keys }: KeySet): boolean | undefined {
   return keys.length === 0 ? undefined : holdsPrivateKeys(keys);
 }

@@ -24,7 +24,7 @@ function reportGap(file: string, chain: readonly X509Certificate[]): void {
     const next = chain[index + 1];
     return next === undefined ? !isIssuedByRoot(certificate) : !certificate.checkIssued(next);
   });
-  // With several processes, only one reports.
+  // If several processes serve the port, only the primary process reports the gap.
   if (gap === undefined || cluster.isWorker) return;
   const [subject, issuer] = [gap.subject, gap.issuer].map(oneLine);
   const remedy =

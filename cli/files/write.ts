@@ -1,6 +1,6 @@
 // Writes the files of commands. The content is first written to a new file next to the target, which then replaces the target. So
-// nobody reads half a file, and a file of somebody else is never written to. A file with secrets is readable only by its owner,
-// whatever the umask is. If the target is a symbolic link, the link stays, and the file to which it points is replaced.
+// nobody reads half a file, and nothing is written into an existing file of another user. A file with secrets is readable only by
+// its owner, whatever the umask is. If the target is a symbolic link, the link stays, and the file to which it points is replaced.
 
 import { randomUUID } from "node:crypto";
 import {

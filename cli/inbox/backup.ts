@@ -1,4 +1,5 @@
-// countersign inbox backup and restore: one file with everything, from any store and into any store.
+// countersign inbox backup and restore: write everything of an inbox to one file, and read such a file into an inbox, in SQLite or
+// PostgreSQL.
 
 import { backupInbox, restoreInbox } from "../../origin/inbox/backup.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";

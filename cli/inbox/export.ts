@@ -1,4 +1,4 @@
-// countersign inbox export: stored events as JSON lines, for other programs. docs/operations.md says what the members mean.
+// countersign inbox export: prints stored events as JSON lines, for other programs. docs/operations.md says what the members mean.
 
 import { once } from "node:events";
 import type { EventCursor, EventPage } from "../../origin/inbox/inbox.ts";
@@ -24,7 +24,7 @@ export async function exportEvents(values: Values, ids: readonly string[]): Prom
   return 0;
 }
 
-/** Waits until the reader has received the output, so that the output does not fill the memory. */
+/** Prints one event, and waits until the output is passed on. Otherwise the output could fill the memory. */
 async function write(event: EventPage["events"][number]): Promise<void> {
   print([JSON.stringify(toExported(event))]);
   if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
@@ -42,7 +42,7 @@ function toExported(event: EventPage["events"][number]) {
   };
 }
 
-/** Returns a text if the body is UTF-8, otherwise base64. */
+/** Returns the body as a text if it is UTF-8, otherwise as base64. */
 function toText(body: Uint8Array): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body) };

@@ -17,7 +17,7 @@ function describeRecord(record: EventAttempt | OperatorAction) {
 
 const HEADINGS = ["attempt", "began", "took", "outcome", "status", "next or reason"];
 
-/** Returns the lines below the facts of the event. There are none if nothing was attempted yet. */
+/** Returns the lines below the facts of the event. Empty if the event has no records. */
 export function formatHistory(history: EventHistory | undefined): Line[] {
   if (history === undefined || history.records.length === 0) return [];
   const { records, leftOut } = history;

@@ -78,7 +78,7 @@ To retry all dead events of a sender:
   },
 };
 
-/** A program such as `head` closes the pipe when it has read enough. */
+/** Ends without an error if a program such as `head` closes the pipe because it has read enough. */
 function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();

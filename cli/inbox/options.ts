@@ -40,18 +40,19 @@ export function parseInboxOptions(args: string[]) {
   return parseOptions(args, OPTIONS, true);
 }
 
-/** @throws UsageError if there is no such inbox */
+/** Opens the inbox for reading, calls `ask` and closes the inbox. @throws UsageError if there is no such inbox */
 export async function readFrom<T>({ inbox }: Values, ask: (reader: InboxReader) => Promise<T>): Promise<T> {
   const reader = await namingInbox(inbox, () => openInboxReader(inbox));
   return await ask(reader).finally(() => reader.close());
 }
 
-/** Runs `open`. If it fails, the error has only the reason, without a stack. @throws UsageError */
+/** Runs `open`. If it fails, throws its reason without a stack. @throws UsageError */
 export async function namingInbox<T>(inbox: string, open: () => Promise<T>): Promise<T> {
   warnOfShownPassword(inbox, complainLogLine);
   return await open().catch((error: unknown) => {
     if (error instanceof UsageError) throw error;
-    // These problems name the inbox, or the other file that is at fault.
+    // The text begins with the path of the inbox, or of another file at fault. A hint is added only if the inbox itself is at
+    // fault.
     const told = problemsOf(error).join("; ");
     const isItself = !isPostgresUrl(inbox) && told.startsWith(`${resolve(inbox)}: `);
     throw new UsageError(`${told}${isItself ? findElsewhere(inbox) || tellOption(inbox) : ""}`);
@@ -62,7 +63,6 @@ function tellOption(inbox: string): string {
   return existsSync(inbox) ? "" : ": give --inbox as the origin has it";
 }
 
-/** Opens the inbox to change it. */
 export function openToChange({ inbox, anyway }: Values): Promise<Inbox> {
   const options = { onNotice: tellNotice, allowNetworkFileSystem: anyway };
   return namingInbox(inbox, () => openInbox(inbox, options));

@@ -36,7 +36,7 @@ function parseWhich(values: Values, ids: readonly string[]): Omit<RerunOptions, 
   return { filter: parseFilter(values, 1) };
 }
 
-/** Reports each of these events that is not done. Returns true if there is one. */
+/** Reports each event that is not done. Returns true if there is such an event. */
 async function tellUndone(inbox: Inbox, ids: readonly string[]): Promise<boolean> {
   let found = false;
   for (const id of ids) {

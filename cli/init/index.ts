@@ -83,7 +83,7 @@ function completed(directory: string, files: ReadonlyMap<string, string>): Reado
   return new Map(files).set(MANIFEST, formatJson({ ...ours, ...theirs, ...Object.fromEntries(groups) }));
 }
 
-/** Asks the user. Without a terminal nobody could answer, so the result is yes. */
+/** Asks the user for a confirmation. Returns true without a terminal, because nobody could answer. */
 async function isConfirmed(directory: string, names: readonly string[]): Promise<boolean> {
   if (!process.stdin.isTTY) return true;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

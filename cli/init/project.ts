@@ -14,9 +14,9 @@ export type ProjectMode = "edge" | "origin" | "both";
 
 export interface ProjectOptions {
   readonly mode: ProjectMode;
-  /** Undefined for the template's policy, which is an example. */
+  /** The name of the preset. Undefined for the template's policy, which is an example. */
   readonly preset: string | undefined;
-  /** Each is NAME=FILE, the CA for a preset that has none. */
+  /** The CAs for a preset that names none, each as NAME=FILE. */
   readonly anchors: readonly string[];
 }
 
@@ -81,7 +81,7 @@ interface Manifest {
   readonly dependencies: Record<string, string>;
 }
 
-/** A project depends on the Countersign version that creates the project. */
+/** Returns the package.json of the project, which depends on the Countersign version that makes the project. */
 function manifestOf(template: Manifest, mode: ProjectMode): object {
   const { deploy = "", ...scripts } = template.scripts;
   if (mode === "edge") scripts["dev"] = "countersign dev";

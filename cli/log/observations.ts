@@ -26,7 +26,8 @@ export interface Observation {
 
 /**
  * Returns the distinct certificates in a log or a file of observations, in the order in which they were first seen. A certificate
- * that was proven at least once is reported as proven. @throws UsageError
+ * that was proven at least once is reported as proven.
+ * @throws UsageError
  */
 export function readObservations(file: string): Observation[] {
   const byKey = new Map<string, LogLine>();

@@ -19,7 +19,7 @@ export function readLogFile(file: string): LogLine[] {
   return readLogEntries(file).map(({ line }) => line);
 }
 
-/** Returns the same lines, each with its request and time if they are known. @throws UsageError */
+/** Returns the lines of readLogFile(), each with its request and time if they are known. @throws UsageError */
 export function readLogEntries(file: string): LogEntry[] {
   const text = readText(file, MAX_LOG_FILE_BYTES);
   const entries = documentsOf(text).flatMap((document) =>

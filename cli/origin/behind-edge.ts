@@ -80,7 +80,7 @@ function loadKeys(jwks: string): FindVerificationKey | Promise<FindVerificationK
   });
 }
 
-/** A URL scheme must have more than one letter here. One letter and a colon is a drive of Windows. */
+/** Returns true for a URL. Its scheme must have more than one letter, because one letter and a colon is a drive of Windows. */
 function isUrl(jwks: string): boolean {
   return /^[a-z][a-z0-9+.-]+:/i.test(jwks);
 }

@@ -139,7 +139,8 @@ async function loadTlsListener(values: Values, problems: Problems): Promise<TlsL
 
 /**
  * Checks the CA and the subject of the proxy. If one of them could not be read, the other is still checked, so that one message
- * lists all problems. @throws ConfigurationError
+ * lists all problems.
+ * @throws ConfigurationError
  */
 function requireProxy(identity: { readonly [part in keyof ProxyIdentity]: ProxyIdentity[part] | undefined }): void {
   const { ca, subject } = identity;

@@ -16,7 +16,7 @@ export interface AskedOfClients {
 
 const MODES = ["request", "require", "none"] as const;
 
-/** Values are one MODE, and any number of HOST=MODE. @throws UsageError */
+/** `values` has one MODE, and any number of HOST=MODE. @throws UsageError */
 export function parseClientCertificates(values: readonly string[] = []): AskedOfClients {
   const pairs = values.map((value) => value.split("=", 2) as [string, string?]);
   const [others] = pairs.findLast(([, mode]) => mode === undefined) ?? [];
@@ -33,7 +33,8 @@ export function askedAt({ others, hosts }: AskedOfClients, host: string): Client
 }
 
 /**
- * `served` has the hosts of the listener. It is undefined if the listener's certificates could not be read.
+ * Checks the modes against the hosts and the policy. `served` has the hosts of the listener, or is undefined if the listener's
+ * certificates could not be read.
  * @throws ConfigurationError for a host that is not served, and for senders that no host can admit
  */
 export function requireAdmissible(asked: AskedOfClients, served: readonly string[] | undefined, policy: Policy): void {

@@ -108,8 +108,8 @@ async function countPasswords(problems: Problems): Promise<number> {
 }
 
 /**
- * Returns the credential of a role, from the current value of its secret. Undefined if the secret is not set. @throws UsageError
- * that does not quote the secret
+ * Returns the credential of a role, from the current value of its secret. Undefined if the secret is not set.
+ * @throws UsageError that does not quote the secret
  */
 function readCredential(role: ConsoleRole): BasicCredential | undefined {
   const name = CONSOLE_PASSWORDS[role];

@@ -18,7 +18,7 @@ const COMMON = {
 } as const;
 
 const ADDRESS = { host: { type: "string" }, port: { type: "string" } } as const;
-/** Certificates and keys are given in pairs, in the same order. */
+/** Certificates and keys are given in pairs: the first key belongs to the first certificate. */
 const PAIRS = {
   certificate: { type: "string", multiple: true },
   key: { type: "string", multiple: true },
@@ -75,8 +75,8 @@ export function parseOriginOptions(args: string[]) {
 }
 
 /**
- * Parses PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so. @throws
- * UsageError
+ * Parses PORT or HOST:PORT. The default host is the loopback, so that metrics are public only if the user says so.
+ * @throws UsageError
  */
 export function parseMetricsAddress(text: string): Address {
   const address = parseAddress(text);

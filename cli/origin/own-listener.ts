@@ -22,7 +22,7 @@ export interface TlsOriginSettings extends ServeSettings {
   /** PEM files in pairs: the first certificate belongs to the first key. */
   readonly certificates: readonly string[];
   readonly keys: readonly string[];
-  /** A file with the passphrase of the keys that have one. */
+  /** A file with the passphrase of all keys that have a passphrase. */
   readonly passphraseFile: string | undefined;
   readonly clientCertificates: AskedOfClients;
 }
@@ -61,7 +61,7 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);
-  // This is done even without anchors, so that the faults of the files are in the same message.
+  // The certificates and keys are checked even if the anchors could not be read, so that one message has the faults of all.
   const tls = files && (await problems.attempt(() => createTlsState(files, anchors ?? [])));
   const hosts = tls && [...tls.hosts.keys()];
   if (policy !== undefined) await problems.attempt(() => requireAdmissible(settings.clientCertificates, hosts, policy));

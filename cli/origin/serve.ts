@@ -8,7 +8,7 @@ import { complain, complainLogLine, printLogLine, printText } from "../output.ts
 import { compilePolicyFile } from "../policy/load.ts";
 import { type DispatchSettings, loadTarget } from "./target.ts";
 
-/** The options of every mode. */
+/** The options that every mode of `countersign origin` has. */
 export interface ServeSettings extends OriginSettings {
   readonly dispatch: DispatchSettings;
   readonly json: boolean;
@@ -21,7 +21,7 @@ export interface Way<T extends Loaded> extends WayIn<T> {
   readonly greet: (url: string) => string;
 }
 
-/** Runs until a signal arrives. `first` is the configuration that was loaded before. */
+/** Runs until a signal arrives. `first` is the configuration with which the origin starts. */
 export async function serveWay<T extends Loaded>(way: Way<T>, first: T): Promise<number> {
   const { settings } = way;
   const mode: OriginMode<T> = {

@@ -94,7 +94,7 @@ function describeLoading(error: unknown, module: string): string {
   if ((error as NodeJS.ErrnoException).code === "ERR_UNKNOWN_FILE_EXTENSION") return "it is no .js, .mjs or .ts module";
   const lines = (error.stack ?? error.message).split("\n");
   const own = lines.filter((line) => !/^ +at /.test(line) || !isForeign(line)).join("\n");
-  // For an ES module, Node does not say where the syntax error is.
+  // For an ES module, Node does not say where the syntax error is. So the message names a command that does.
   return error instanceof SyntaxError && lines[0]?.startsWith("SyntaxError")
     ? `${own}: node --check ${shellWord(module)}`
     : own;

@@ -1,5 +1,6 @@
-// Google Dialogflow's fulfillment calls. The issuer of the new certificate also certifies people and companies. So its short
-// subject is accepted only from that issuer. Google falls back to the old certificate until 2026-12-01.
+// Google Dialogflow's fulfillment calls. The new certificate has a short subject, CN=Google LLC, and its issuer also certifies
+// people and other companies. So this subject is accepted only from that issuer. Google uses the old certificate as a fallback
+// until 2026-12-01.
 
 import type { Preset } from "./preset.ts";
 import { GTS_ROOTS, SSL_COM_ROOT_RSA } from "./public-roots.ts";

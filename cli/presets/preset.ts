@@ -17,11 +17,11 @@ export interface Preset {
   readonly steps: readonly string[];
   /** Facts that are not published, not certain, not proven, or likely to change. They are written into the policy. */
   readonly notes: readonly string[];
-  /** What the sender does with an event that is refused. Left out if it is not published. */
+  /** Says what the sender does with an event that is refused. Left out if it is not published. */
   readonly afterRefusal?: {
-    /** Whether it drops an event for good at a 4xx (429 excepted). */
+    /** True if the sender does not retry an event after a 4xx other than 429. */
     readonly isFinal: boolean;
-    /** In the sender's own terms: how long and how often it tries again after other answers. */
+    /** Says in the sender's own terms for how long and how often it retries after other responses. */
     readonly retries: string;
   };
   readonly sources: readonly string[];
@@ -31,7 +31,7 @@ export interface Preset {
 
 export type AnchorSource = PublicRoot | PrivateAnchor;
 
-/** A root in Node's own store, found by its fingerprint. */
+/** A root in Node's own store. It is found by its fingerprint. */
 export interface PublicRoot {
   readonly subject: string;
   readonly sha256: string;

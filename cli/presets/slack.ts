@@ -1,4 +1,4 @@
-// Slack. It promises a name and "any DigiCert root", so all DigiCert roots in Node's store are anchors.
+// Slack. Its documentation promises only a name and "any DigiCert root", so all DigiCert roots in Node's store are anchors.
 
 import type { Preset } from "./preset.ts";
 import { DIGICERT_ROOTS } from "./public-roots.ts";

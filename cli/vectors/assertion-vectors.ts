@@ -1,4 +1,4 @@
-// Makes the test vectors in the form of their file.
+// Makes the test vectors of vectors/assertion.json.
 
 import { ACCEPTED } from "./accepted-cases.ts";
 import type { CaseRow } from "./case-row.ts";
@@ -10,11 +10,11 @@ import { REQUESTS } from "./request-cases.ts";
 import { TOKENS } from "./token-cases.ts";
 import { AUDIENCE, ISSUER, JWKS } from "./world.ts";
 
-/** One request to a receiver, and the verdict that it must reach. */
+/** One request to a receiver, and the verdict that the receiver must reach. */
 export interface AssertionCase {
   readonly name: string;
   readonly expect: "accept" | "reject";
-  /** Our refusal code. */
+  /** Countersign's refusal code. */
   readonly reason?: string;
   /** Unix seconds. */
   readonly now: number;

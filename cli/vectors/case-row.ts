@@ -1,9 +1,9 @@
-// One row in the tables of cases.
+// The type of a row in the tables of test cases.
 
 import type { RefusalCode } from "../../core/refusal.ts";
 import type { ForwardedRequest, SentEvent } from "./issue.ts";
 
-/** `name` also determines the ids of the event, unless the row names another row with the same event (`of`). */
+/** The ids of the event are made from `name`. A row with `of` has the same event as the row whose name is `of`. */
 export type CaseRow = readonly [
   verdict: "accept" | RefusalCode,
   name: string,

@@ -25,7 +25,7 @@ function readSegment(token: string, index: number): Members {
   return JSON.parse(Buffer.from(token.split(".")[index] ?? "", "base64url").toString()) as Members;
 }
 
-/** Returns the request with one field of this header for each value. Without values, the header is removed. */
+/** Returns the request with one header field of this name for each value. Without values, the header is removed. */
 export function withHeader(request: ForwardedRequest, name: string, ...values: readonly string[]): ForwardedRequest {
   const others = request.headers.filter(([other]) => other !== name);
   return { ...request, headers: [...others, ...values.map((value) => [name, value] as const)] };
@@ -78,7 +78,7 @@ export function privateKey({ kty, crv, x, y, d }: PrivateJwk): KeyObject {
 /** The order of P-256 (SEC 2). */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
-/** Returns the other valid signature: (r, n − s) for (r, s). Anybody can compute it. */
+/** Returns the second ECDSA signature that is valid for the same text and key: (r, n − s) for (r, s). Anybody can compute it. */
 export function otherSignature(signature: string): string {
   const octets = Buffer.from(signature, "base64url");
   const s = ORDER - BigInt(`0x${octets.toString("hex", 32)}`);

@@ -39,7 +39,7 @@ const HONEST: readonly CaseRow[] = [
   ],
 ];
 
-/** Returns a claim over these headers, as the edge would make it. */
+/** Returns the claim that an edge would make for these headers. */
 function claimOver(...fields: readonly (readonly [name: string, value: string])[]) {
   const lines = fields.map(([name, value]) => `${name}: ${value}\n`);
   return { names: fields.map(([name]) => name), digest: formatContentDigest(lines.join("")) };

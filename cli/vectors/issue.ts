@@ -34,7 +34,7 @@ export interface SentEvent {
   readonly waited?: number;
 }
 
-/** A request that a receiver behind the edge receives, and the time. */
+/** A request that a receiver behind the edge receives, and the time at which the receiver judges it. */
 export interface ForwardedRequest {
   readonly now: number;
   readonly method: string;

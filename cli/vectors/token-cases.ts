@@ -56,7 +56,7 @@ const hmac = (jwk: PrivateJwk) => (input: string) => {
   return createHmac("sha256", pem).update(input).digest("base64url");
 };
 
-/** Changes the unused bits of the last character. */
+/** Changes the unused bits of the last base64url character, so that the decoded octets stay the same. */
 const looseBits = (text: string) => text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
 
 const FORMS: readonly CaseRow[] = [

@@ -45,7 +45,10 @@ export class CrlAuthorities {
     }
   }
 
-  /** Stores the authorities that requests have proven. Reads the stored ones first, because several processes may add to them. */
+  /**
+   * Stores the authorities that requests have proven. Reads the stored authorities first, because other processes may have added to
+   * them.
+   */
   async learn(lists: readonly Crl[]): Promise<void> {
     const found = newAuthorities(this.known, lists);
     if (found.length === 0) return;

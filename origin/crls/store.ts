@@ -158,7 +158,7 @@ class CrlSource {
     }
   }
 
-  /** Never throws: a failure is logged, and the last good lists are kept. */
+  /** Requests the source once. Never throws: a failure is logged, and the last good lists are kept. */
   async refresh(): Promise<void> {
     const { storage } = this.#options;
     try {

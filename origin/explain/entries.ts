@@ -61,7 +61,6 @@ export function compareMembers(
   return membersOf(entry).map((member) => compareMember(member, certificate, now));
 }
 
-/** Returns the members that one entry requires. */
 export function expectedMembers(entry: CertificateMatcherDocument): Pick<MemberExplanation, "member" | "expected">[] {
   return membersOf(entry).map(([member, expected]) => ({ member, expected }));
 }
