@@ -54,7 +54,9 @@ export function refuseUnread(given: ReadonlySet<string>, read: readonly string[]
   throw new UsageError(`${names} ${unread.length === 1 ? "has" : "have"} no effect ${way}`);
 }
 
-/** Returns exit code and text for an error. If the user can correct the error: 2 and the message. Otherwise: 1 and the stack. */
+/**
+ * Returns the exit code and the text for an error: 2 and the message if the user can correct the error, otherwise 1 and the stack.
+ */
 export function endOf(error: unknown): { code: number; text: string } {
   const isExpected = error instanceof UsageError || error instanceof ConfigurationError;
   if (isExpected) return { code: 2, text: error.message };

@@ -5,7 +5,7 @@ import { styleText } from "node:util";
 import { escapeControls } from "../core/shown-text.ts";
 import { Shown } from "./output.ts";
 
-/** A text. A marked text has a colour, or is never wrapped so that it can be copied. */
+/** The text of a cell. A marked text has a colour, or is never wrapped, so that a user can copy it. */
 export type Cell = string | Marked;
 export type Row = readonly Cell[];
 

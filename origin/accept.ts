@@ -17,7 +17,7 @@ export type Acceptance =
   | { readonly outcome: "duplicate"; readonly of: string };
 
 /**
- * The value of `issuer` for a request without an assertion. The origin makes a new id for each such request, so no id occurs
+ * The `issuer` of a request without an assertion. The origin makes a new `jti` for each of these requests, so no `jti` occurs
  * twice.
  */
 export const DIRECT = "direct";

@@ -1,5 +1,5 @@
-// Loads packages that only some installations need. For example, an origin with a SQLite inbox and without metrics needs none. The
-// packages are loaded when they are used. If one is missing, the error names the command that installs it.
+// Loads packages that only some installations need. For example, an origin with a SQLite inbox and without metrics needs none of
+// them. A package is loaded when it is used. If it is missing, the error names the command that installs it.
 
 import { ConfigurationError } from "../core/configuration-error.ts";
 

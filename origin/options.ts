@@ -30,7 +30,7 @@ export interface OriginOptions {
   readonly servesEveryRoute?: boolean;
   /** The replay check. There is no default, because a check that forgets ids protects against nothing. */
   readonly accept: AcceptDelivery;
-  /** Receives one line for each request. For a refused request, it also receives facts that are not in the line. */
+  /** Receives one line for each request. `refused` has the facts of a refused request that are not in the line. */
   readonly log: (line: LogLine, refused?: RefusedFacts) => void;
   /** Unix seconds. */
   readonly clock?: () => number;
@@ -47,13 +47,12 @@ export interface AssertionOptions extends OriginOptions {
   readonly audience: string;
 }
 
-/** Options of an origin without an edge. Its own listener, or a proxy that it trusts, did the TLS handshake. */
+/** Options of an origin without an edge. The origin's own listener, or a proxy that the origin trusts, did the TLS handshake. */
 export interface CertificateOptions extends OriginOptions {
-  /** Reads the certificate of the connection. `environment` comes from the runtime. On Node it holds the socket. */
+  /** Reads the certificate of the connection. `environment` comes from the runtime. On Node, it holds the socket. */
   readonly readCertificate: (request: Request, environment: unknown) => ClientCertificate;
   /**
-   * Throws a Refusal to object to a certificate that was admitted. It can turn an acceptance into a refusal, never a refusal into
-   * an acceptance.
+   * Throws a Refusal if a certificate that was admitted must be refused after all. It cannot admit a certificate that was refused.
    */
   readonly crossCheck?: (environment: unknown) => void;
 }

@@ -1,5 +1,6 @@
-// The steps of one event through the origin. The code uses web standards only, so it runs unchanged on Node, workerd and others.
-// The origin checks everything that it can check without the edge: signature, time, bytes, certificate, trust, allowlist, replay.
+// The steps of one event through the origin. The code uses web standards only, so it runs unchanged on Node, workerd and other
+// runtimes. The origin checks everything that it can check without the edge: signature, time, bytes, certificate, trust, allowlist,
+// replay.
 
 import { admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admission/admit.ts";
 import type { Evidence } from "../core/admission/candidate.ts";
@@ -159,8 +160,8 @@ function requireDeclaredDigest({ contentDigest }: DigestedBody, headers: Headers
 }
 
 /**
- * Reads the certificate in the header fields. It must be the certificate to which the assertion is bound (RFC 8705 §3.1). An
- * assertion without a certificate is for a sender that needs none. Then the request must not have a certificate either.
+ * Reads the certificate in the header fields. Refuses the request if the assertion is bound to another certificate (RFC 8705 §3.1).
+ * If the assertion is bound to no certificate, because the sender needs none, the request must not have a certificate either.
  */
 function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims): ClientCertificate | Refusal {
   const field = headers.get(CLIENT_CERT_HEADER);

@@ -136,7 +136,7 @@ function factsOf({ url }: Request, { evidence, likelySender }: Trace): RefusedFa
   return { url, likelySender, certificate: presented instanceof Refusal ? undefined : presented };
 }
 
-/** Returns the address of the peer. Undefined if the runtime does not provide the socket. Node provides it. */
+/** Returns the address of the peer, from the socket that Node provides. Undefined on a runtime that provides no socket. */
 export function peerOf(environment: unknown): string | undefined {
   const { incoming } = (environment ?? {}) as { readonly incoming?: { readonly socket?: { remoteAddress?: string } } };
   return incoming?.socket?.remoteAddress;

@@ -1,4 +1,4 @@
-// Describes the errors of a command line that node:util refuses, in the user's own words.
+// Describes the faults of a command line that node:util refuses, in words for the user.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { askWhether } from "./nearest.ts";

@@ -34,7 +34,7 @@ export class DevelopmentRefusals {
     if (!(parsed instanceof Refusal)) this.#presented.set(parsed.leaf.sha256, parsed);
   };
 
-  /** Starts to keep refused log lines in the inbox. Call the returned function before the inbox is closed. */
+  /** Starts to keep refusals in the inbox. Call the returned function before the inbox is closed. */
   keepIn(inbox: Inbox, policy: Policy, log: (line: LogLine) => void): () => Promise<void> {
     const kept = keepRefusals(
       parseRefusals(INBOX_OPTIONS.refusals.default),

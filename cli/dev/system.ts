@@ -1,4 +1,4 @@
-// The whole system on this machine: TLS front, edge worker in workerd, origin with its inbox.
+// Runs the whole system on this machine: TLS front, edge worker in workerd, origin with its inbox.
 
 import { join } from "node:path";
 import type { TestHarness } from "wrangler";

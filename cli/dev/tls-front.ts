@@ -55,7 +55,7 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
     secureOptions: SSL_OP_NO_TICKET,
     requireHostHeader: false,
   });
-  // The request is checked here too, because relay() builds a URL from Host and target.
+  // The request is checked here and not only by the edge, because relay() builds a URL from its Host and its target.
   const pass = passClear((request, response) => {
     const peer = readPeerCertificate(request.socket as TLSSocket, trusted);
     if (peer !== undefined) onPresented?.(peer);

@@ -62,7 +62,7 @@ export async function checkAlso({ options: { also } }: Subject): Promise<CheckRe
   return { check, seen, findings };
 }
 
-/** Requests that somebody who knows the origin's address could send to it. */
+/** Forged requests that a stranger could send to the origin if the stranger knows its address. */
 const FORGERIES: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
   ["without an assertion", {}],
   ["with an assertion that nobody signed", { "countersign-assertion": "eyJhbGciOiJub25lIn0.e30." }],

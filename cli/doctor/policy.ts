@@ -9,7 +9,10 @@ import type { Subject } from "./subject.ts";
 const DAY_SECONDS = 86_400;
 const WITHIN_DAYS = 30;
 
-/** Checks the expiry of the policy's anchors and windows, and of the given certificate. `now` is in Unix seconds. */
+/**
+ * Checks the expiry of the policy's anchors, of its entries with an `until`, and of the given certificate. `now` is in Unix
+ * seconds.
+ */
 export function checkExpiry({ policy, identity }: Subject, now: number): CheckReport {
   const check = "expiry";
   if (policy === undefined && identity === undefined)

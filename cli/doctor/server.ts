@@ -50,7 +50,9 @@ function codeOf(error: unknown): string {
   return String((error as { readonly code?: unknown }).code ?? error);
 }
 
-/** Checks whether the server can be reached. The handshake is undefined if there is no openssl or no server. */
+/**
+ * Checks whether the server can be reached. `handshake` is undefined if openssl is not installed or the server cannot be reached.
+ */
 export async function checkConnection(
   subject: Subject,
 ): Promise<{ report: CheckReport; connection: Connection | undefined; handshake: Handshake | undefined }> {
@@ -124,7 +126,7 @@ export function checkServerCertificate(
     ...(own === undefined ? [] : [nameOf(own.subject), own.subjectAltName ?? "no alternative names"]),
   ].join(": ");
   if (verification !== "") findings.push(found(VERIFICATIONS[verification] ?? "server_not_verified", evidence));
-  // The verification stops at the first fault. If a check of the certificate found the same fault, it is reported only once.
+  // The verification stops at the first fault. If a check of the certificate found the same fault, the fault is reported only once.
   return {
     check,
     seen,

@@ -99,8 +99,8 @@ function removeChild(text: string, holder: jsonc.Node, index: number): string {
 }
 
 /**
- * Adds an entry with the same white space as the entry before it. If the new entry does not fit on that line, it starts a new
- * line.
+ * Adds an entry after the last entry, with the same white space before it. If the entries are on one line and the new entry does
+ * not fit there, the new entry starts a new line.
  */
 function insertLast(text: string, holder: jsonc.Node, name: string | number | undefined, value: unknown): string {
   const last = holder.children?.at(-1);

@@ -61,8 +61,8 @@ export function makeFolder(folder: string, mode = 0o777): void {
 const MAX_LINKS = 40;
 
 /**
- * Returns the target of a link. A link of another user is not followed, unless that user is root. In a folder that everybody may
- * write to, anybody could make a link to one of our files.
+ * Returns the target of a link. A link of another user is not followed, unless that user is root, because in a folder that
+ * everybody may write to, anybody could make a link to one of our files.
  */
 function followLinks(file: string): string {
   let target = file;

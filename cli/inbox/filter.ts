@@ -1,4 +1,4 @@
-// Parses the options that select events. They are the same for `list`, `export` and `run`.
+// Parses the options that select events. `list`, `export` and `run` have the same ones.
 
 import { type EventFilter, type EventState, ROUTE_NAME } from "../../origin/inbox/inbox.ts";
 import { parseTime } from "../arguments/times.ts";
@@ -20,7 +20,7 @@ export function parseFilter(values: Values, limit: number): EventFilter {
   };
 }
 
-/** Returns Unix seconds. @throws UsageError */
+/** Returns the times of --since and --until in Unix seconds. @throws UsageError */
 export function parseTimes(values: Values): Pick<EventFilter, "since" | "until"> {
   const now = Math.floor(Date.now() / 1000);
   const [since, until] = (["since", "until"] as const).map((name) => {

@@ -1,5 +1,5 @@
-// The files of a new project: those of template/, without the files that its mode does not need. If a preset is given, its policy
-// replaces the policy of the template.
+// Makes the files of a new project: those of template/, without the files that the project's mode does not need. If a preset is
+// given, its policy replaces the policy of the template.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -43,7 +43,7 @@ interface Values {
   readonly "console-host"?: readonly string[] | undefined;
 }
 
-/** Undefined if no console is requested. @throws ConfigurationError that lists every problem */
+/** Returns undefined if no console is requested. @throws ConfigurationError that lists every problem */
 export async function parseConsole(values: Values): Promise<ConsoleSettings | undefined> {
   const { console: place, "console-host": hosts = [] } = values;
   const problems = new Problems();
@@ -125,7 +125,10 @@ function readCredential(role: ConsoleRole): BasicCredential | undefined {
   );
 }
 
-/** Beyond loopback, a console needs a password, and on a TCP port also TLS. @throws ConfigurationError if one of them is missing */
+/**
+ * Requires a password for a console beyond loopback, and TLS too if it listens on a TCP port.
+ * @throws ConfigurationError if the password or TLS is missing
+ */
 function requireProtected(
   address: ReturnType<typeof parsePlace>,
   { hasTls, passwords }: { readonly hasTls: boolean; readonly passwords: number },

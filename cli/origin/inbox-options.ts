@@ -39,7 +39,7 @@ export function parseWaitSeconds(text: string | undefined, inbox: string): numbe
   return parseWhole("--wait-for-store", text, 0, 86_400);
 }
 
-/** Undefined if no refusals are kept. @throws UsageError */
+/** Returns undefined if no refusals are to be kept. @throws UsageError */
 export function parseRefusals(text: string): RefusalLimits | undefined {
   if (text === "off") return undefined;
   const refusals = parseWhole("--refusals", text, 1_000, 1_000_000);

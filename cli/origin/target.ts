@@ -56,7 +56,7 @@ for both:
                             is three times as long, up to an hour
 `;
 
-/** Undefined if events are only stored. @throws ConfigurationError that lists every problem */
+/** Returns undefined if events are only stored. @throws ConfigurationError that lists every problem */
 export async function loadTarget(settings: DispatchSettings): Promise<DispatchTarget | undefined> {
   const problems = new Problems();
   const { handler: module, upstream } = settings;

@@ -1,4 +1,4 @@
-// Docusign Connect, production and demo. They have different certificates, and neither is published.
+// Docusign Connect, production and demo. The two have different certificates, and neither certificate is published.
 
 import type { Preset } from "./preset.ts";
 import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";

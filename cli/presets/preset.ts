@@ -1,5 +1,5 @@
-// A preset: members of a policy that are ready to be written, and the facts and steps that an operator needs in addition. Only
-// data. A value that its vendor has not published is left out and named in `notes`, never guessed.
+// A preset has members of a policy that are ready to be written, and the facts and steps that an operator needs in addition. A
+// preset contains no code. A value that its vendor has not published is left out and named in `notes`, never guessed.
 
 import type { PolicyDocument, SenderDocument } from "../../core/policy/schema.ts";
 

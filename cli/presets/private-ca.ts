@@ -1,4 +1,5 @@
-// A sender whose certificate comes from its own CA, or from yours: GitLab, Svix, Fireblocks, Plain, Wise and many others.
+// A sender whose certificate comes from the sender's own CA or from a CA of the operator: GitLab, Svix, Fireblocks, Plain, Wise and
+// many others.
 
 import type { Preset } from "./preset.ts";
 

@@ -1,5 +1,5 @@
-// Signs a body as a sender does, for `countersign send`. It shares the table of schemes with core/signature/verify.ts, but no
-// code, so that a fault in one of them is noticed.
+// Signs a body as a sender does, for `countersign send`. This file shares the table of schemes with core/signature/verify.ts, but
+// no code. So a fault in one of the two files is noticed.
 
 import { createHmac, randomUUID } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";

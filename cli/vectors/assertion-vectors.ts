@@ -24,7 +24,10 @@ export interface AssertionCase {
   readonly body?: string;
   /** Replaces `body` if the bytes are not text. */
   readonly bodyBase64?: string;
-  /** For an accepted request: the headers that may be used, in the order of the claim. If absent, there are none. */
+  /**
+   * For an accepted request: the signed headers, which the receiver may use, in the order of the claim. Absent if no header is
+   * signed.
+   */
   readonly signed?: readonly (readonly [name: string, value: string])[];
 }
 

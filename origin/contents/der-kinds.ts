@@ -1,4 +1,4 @@
-// Finds the kind of a DER value by the shape of its outer SEQUENCE. That is enough to name the contents of a file.
+// Finds the kind of a DER value by the shape of its outer SEQUENCE. The shape is enough to name the contents of a file.
 
 import { type Header, readHeader } from "../../core/x509/encoded-values.ts";
 

@@ -31,7 +31,7 @@ export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): r
   throw new WrongContents(`${from} holds no ${WANTED[wanted]}, but ${what}: ${mend(first as Item, wanted, from)}`);
 }
 
-/** Returns true if the item may be what is wanted, but cannot be read. */
+/** Returns true if the item may be a certificate or a key, but cannot be read as one. */
 export function isBroken({ kind }: Item): boolean {
   return kind === "cutOff" || kind === "damaged" || kind === "trustedCertificate";
 }

@@ -1,5 +1,5 @@
-// Keeps the authorities whose keys prove revocation lists at an origin: the anchors, and all authorities that signed a list, also
-// before a restart.
+// Keeps the authorities whose keys prove revocation lists at an origin. They are the anchors and every authority that was seen to
+// sign a list. The authorities are stored, so they are also known after a restart.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";

@@ -145,7 +145,9 @@ class CrlSource {
     };
   }
 
-  /** Loads the stored lists. They are judged like fetched lists, because the policy may have changed since they were stored. */
+  /**
+   * Loads the stored lists. Stored lists are judged like fetched lists, because the policy may have changed since they were stored.
+   */
   async restore(): Promise<void> {
     try {
       const ders = await this.#options.storage.read(this.#source);

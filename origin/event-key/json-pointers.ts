@@ -33,7 +33,7 @@ class Scanner {
   readonly #paths: readonly Path[];
   /** The member names of each path, as JSON without escapes writes them. */
   readonly #names: readonly (readonly Uint8Array[])[];
-  /** The position of the value for each path. */
+  /** For each path, the start and the end of its value in the body. Undefined if no value is found. */
   readonly #found: (readonly [start: number, end: number] | undefined)[];
   /**
    * The length of the longest encoding that a name of a path can have: six octets for each character. A longer name cannot match.

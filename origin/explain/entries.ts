@@ -18,7 +18,7 @@ export interface MemberExplanation {
   readonly expected: string | readonly string[];
   readonly presented: string | readonly string[];
   readonly holds: boolean;
-  /** The reason why the two values differ, if it is easily overlooked. */
+  /** The reason why the expected and the presented values differ, if this reason is easily overlooked. */
   readonly hint: string | null;
 }
 

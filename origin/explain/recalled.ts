@@ -27,8 +27,8 @@ export function platformOf({ certificate }: StoredEvent): string | undefined {
 }
 
 /**
- * Returns the policy for a stored event, without the Basic credentials of its sender. They were checked before the event was
- * stored, but they are not stored with it.
+ * Returns the policy for a stored event, without the Basic credentials of its sender. The credentials were checked before the event
+ * was stored, but they are not stored with it.
  */
 export function withoutCheckedCredentials(
   policy: Policy,

@@ -177,8 +177,8 @@ async function judgeSignature(sender: Sender, { available, request, at, unknown 
 }
 
 /**
- * Returns the names of the secrets that verify a request. If the sender has accounts, they are the secrets of the request's
- * account.
+ * Returns the names of the secrets that verify a request. If the policy has secrets for the account that the request names, returns
+ * the names of those secrets.
  */
 function signingNames({ scheme, secrets, accounts }: SignatureRule, headers: Headers): readonly string[] {
   const { account } = SIGNATURE_SCHEMES[scheme];

@@ -20,7 +20,7 @@ import { findOtherFields, shapeOf } from "./diagnosis.ts";
 import { malformed, readBase64, readConcatenatedDer, readEscapedPem, readPemCertificates } from "./pem.ts";
 import { readForwardedClientCert } from "./xfcc.ts";
 
-/** How one kind of proxy forwards a certificate. */
+/** The format in which one kind of proxy forwards a certificate. */
 export interface ForwardedFormat {
   readonly name: ForwardedFormatName;
   /** Every field that is read, in lower case. The proxy must set or remove each of them on every request. */
@@ -34,7 +34,7 @@ type Fields = readonly (string | undefined)[];
 interface Adapter {
   /** Field names. `*` stands for a name that the operator may choose. */
   readonly headers: readonly string[];
-  /** The base64 of each certificate, leaf first. Empty if the proxy says that it received none. */
+  /** The base64 of each certificate, leaf first. Empty if the proxy says that it received no certificate. */
   readonly read: (fields: Fields) => readonly string[];
 }
 

@@ -1,5 +1,5 @@
-// Explains why a forwarded certificate is missing or unreadable. The explanation is only for the operator's log line. Nothing here
-// is used as a certificate. Only the names of fields are shown, never their values.
+// Explains why a forwarded certificate is missing or unreadable. The explanation is only for the operator's log line. This file
+// never returns a certificate. Only the names of fields are shown, never their values.
 
 /** The forms in which proxies write a certificate. The beginning of a value shows its form. */
 const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
@@ -10,7 +10,7 @@ const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
   ["percent-encoded base64 of DER, as of Traefik", /^MI[IJ][A-Za-z0-9%]/],
   ["elements with names, as of envoy", /^(?:[^;]{0,256};)?(?:By|Hash|Cert|Chain|Subject|URI|DNS)=/i],
 ];
-/** A shorter value cannot be a certificate. It may be a subject or a digest. */
+/** The smallest number of characters of a certificate. A shorter value is something else, for example a subject or a digest. */
 const SHORTEST_CERTIFICATE = 200;
 const MAX_FIELDS = 5;
 
@@ -19,7 +19,7 @@ export function shapeOf(value: string): string | undefined {
   return value.length < SHORTEST_CERTIFICATE ? undefined : SHAPES.find(([, beginning]) => beginning.test(value))?.[0];
 }
 
-/** Finds the fields that look like a certificate, except the fields that are read. */
+/** Returns the names of the fields that look like a certificate, except the fields that this origin reads (`read`). */
 export function findOtherFields(headers: Headers, read: readonly string[]): string[] {
   const found: string[] = [];
   for (const [name, value] of headers) {
