@@ -1,4 +1,5 @@
-// A least-recently-used cache for facts that cannot change, such as a parsed certificate. It must never hold verdicts.
+// Caches facts that cannot change, such as a parsed certificate. Never cache a verdict here, because a verdict can change, for
+// example when a certificate expires.
 
 /** Keeps at most `capacity` entries with a total weight of at most `weight`. The least recently used entry is removed first. */
 export class BoundedCache<Key, Value> {

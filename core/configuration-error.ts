@@ -1,11 +1,12 @@
-// A fault of the configuration. It lists every problem at once, each with its place.
+// The error for a faulty configuration. It lists every problem with its place, so that the operator can correct all of them at
+// once.
 
 /**
- * The configuration cannot be used: a policy, keys, secrets, options, an address, or the runtime. The message lists every
- * problem.
+ * Thrown if the configuration cannot be used. The fault is in a policy, keys, secrets, options, an address, or the runtime. The
+ * message lists every problem.
  */
 export class ConfigurationError extends Error {
-  /** One text for each problem, beginning with the JSON pointer of its place. Holds no secret value. */
+  /** One text for each problem. It begins with the JSON pointer of the problem's place, and contains no value of a secret. */
   readonly problems: readonly string[];
 
   constructor(subject: string, problems: readonly string[]) {
@@ -16,10 +17,12 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** A place in a document, as the members of a JSON pointer. */
+/** The names and indexes that lead to a value in a document, in the order of a JSON pointer. */
 export type Place = readonly (string | number)[];
 
-/** The problems that the form of any value can have. A % is replaced by what is expected. */
+/**
+ * The texts of the problems that a value of any form can have. The detail of a problem, for example the expected kind, replaces %.
+ */
 export const FORM_PROBLEMS = {
   unknown_member: "is no member that is known here",
   reserved_name: "is no member that can be named so",
@@ -52,7 +55,7 @@ export function parsePointer(pointer: string): string[] {
   return members.map((member) => member.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-/** Writes a JSON pointer (RFC 6901). The whole document is "/", not the empty text. */
+/** Writes a JSON pointer (RFC 6901). For the whole document, returns "/" instead of the empty text of the RFC. */
 export function formatPointer(path: readonly unknown[]): string {
   return `/${path.map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`;
 }

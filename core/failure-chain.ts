@@ -1,10 +1,13 @@
-// Writes the chain of causes of an error in one line. fetch() says only "fetch failed" and keeps the reason in `cause`. The error
-// of a connection that was tried at several addresses has no message, and keeps the reasons in `errors`.
+// Writes the chain of causes of an error in one line. The error of fetch() has only the message "fetch failed", and its reason is
+// in `cause`. The error of a connection that was tried at several addresses has no message, and its reasons are in `errors`.
 
-/** Matches codes, names or messages of errors, and explains what they mean. */
+/** A pattern for codes, names or messages of errors, and an explanation of the errors that it matches. */
 export type Meaning = readonly [codes: RegExp, meaning: string];
 
-/** The meaning of a time-out. It is the only one that applies to every runtime; failure-cause.ts has those of Node. */
+/**
+ * Explains a time-out. This explanation applies to every runtime. origin/failure-cause.ts has the explanations that apply only to
+ * Node.
+ */
 export const LATE: Meaning = [
   /TIMEOUT$|^ETIMEDOUT$|^TimeoutError$/,
   "no answer in time: the host is slow, or a firewall drops packets to it",
@@ -47,8 +50,8 @@ export function describeCauses(error: unknown, meanings: readonly Meaning[] = [L
 }
 
 /**
- * Writes the code first. Only the reason of an OpenSSL message is kept, because the rest contains memory addresses, and line
- * numbers of OpenSSL's source.
+ * Writes the code of an error before its message. Of an OpenSSL message, keeps only the reason, because the rest contains memory
+ * addresses, and line numbers of OpenSSL's source.
  */
 function formatFailure(message: string, code: unknown): string {
   const reason = /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message;

@@ -1,4 +1,4 @@
-// Compares a value with its form, copies it, and finds every problem. No problem quotes the value.
+// Compares a value with a form (form.ts), copies the value, and finds every problem. No problem quotes the value.
 
 import { type FormProblem, formatPointer } from "./configuration-error.ts";
 import { type Form, type FormNode, type Rule, WRONG_KIND } from "./form.ts";
@@ -9,7 +9,7 @@ export interface Reading<Output> {
   readonly problems: readonly FormProblem[];
 }
 
-/** Compares a value with its form, and copies it. */
+/** Compares a value with a form. Returns a copy of the value, or all problems. */
 export function readForm<Output>(form: Form<Output>, value: unknown): Reading<Output> {
   const problems: Found[] = [];
   const { copy } = read(form, value, problems);
@@ -17,7 +17,8 @@ export function readForm<Output>(form: Form<Output>, value: unknown): Reading<Ou
 }
 
 /**
- * A problem. Its place is relative to the value that is being read. The code that reads the containing value adds a name in front.
+ * A problem whose place is relative to the value that is being read. The code that reads the containing object or list puts the
+ * name or index of the value in front of the place.
  */
 interface Found extends FormProblem {
   readonly at: (string | number)[];
@@ -51,8 +52,8 @@ function otherKind({ code = WRONG_KIND, expected }: FormNode, value: unknown): F
 }
 
 /**
- * Returns the first form that fits. If none fits but the value is of one form's kind, reports the problems of that form. If no
- * single form is meant, reports what is expected, and the problems that all forms have inside the value.
+ * Reads a value with the first form that fits. If no form fits, reports the problems of the form that was probably meant. If it is
+ * not clear which form was meant, reports the expected kinds, and the problems inside the value that all forms report.
  */
 function readEither(form: FormNode, forms: readonly FormNode[], value: unknown, problems: Found[]): Part {
   const tried = forms.map((one) => {
@@ -148,7 +149,10 @@ class Whole implements Part {
   }
 }
 
-/** True if JavaScript objects have a member of this name by default. Such a name cannot be used as the name of a member. */
+/**
+ * True if JavaScript objects have a member of this name by default, for example `toString`. A document must not use such a name for
+ * a member of its own.
+ */
 export function isNatural(name: string): boolean {
   return name === "prototype" || name in Object.prototype;
 }

@@ -3,32 +3,32 @@
 
 /** A form without the type of its values, for code that traverses it. */
 export interface FormNode {
-  /** The name of the expected kind, as the words of a problem say it. */
+  /** The name of the expected kind of value, as it is written in the text of a problem. */
   readonly expected: string;
   readonly isKind: (value: unknown) => boolean;
-  /** The code for a value of another kind, instead of `wrong_kind`. */
+  /** The code of the problem that a value is of another kind. The default is `wrong_kind`. */
   readonly code?: string | undefined;
   readonly rules: readonly Rule<never>[];
   readonly isOptional?: true;
-  /** The permitted values, if only some values are. */
+  /** The permitted values. Undefined if all values of the kind are permitted. */
   readonly choices?: readonly unknown[];
-  /** The permitted forms, if a value may have one of several. */
+  /** The permitted forms. Undefined unless a value may have one of several forms. */
   readonly forms?: readonly FormNode[];
   /** The members of an object. `others` says what happens to all other members. */
   readonly members?: Readonly<Record<string, FormNode>>;
   readonly others?: "refused" | "dropped" | "kept";
-  /** The form of the names, for an object whose members may have any names. */
+  /** The form of the member names of an object whose members may have any names. */
   readonly names?: FormNode;
-  /** The form of each value in such an object, or in a list. */
+  /** The form of each item of a list, or of each member's value in an object whose members may have any names. */
   readonly each?: FormNode;
 }
 
-/** The code for a value that is not of the expected kind. Its words name this kind. */
+/** The code of the problem that a value is not of the expected kind. The text of the problem names this kind. */
 export const WRONG_KIND = "wrong_kind";
 
 declare const output: unique symbol;
 
-/** The form of a value. A value that has this form is an Output. */
+/** The form of values of the type Output. */
 export interface Form<Output> extends FormNode {
   readonly [output]?: Output;
 }
@@ -51,15 +51,18 @@ type Flat<T> = { [Name in keyof T]: T[Name] } & {};
 
 /** A condition for a value that is of the right kind. */
 export interface Rule<Value> {
-  /** The keyword of a JSON Schema for this rule, if there is one. `limit` is its number or pattern. */
+  /**
+   * The keyword that expresses this rule in a JSON Schema. Undefined if no keyword does. `limit` is the number or pattern of the
+   * keyword.
+   */
   readonly keyword?: string;
   readonly limit?: number | RegExp;
   readonly holds: (value: Value) => boolean;
   readonly code: string;
   readonly expected?: string;
   /**
-   * Returns the name of the member that is missing if the rule does not hold. Such a rule is checked even if members of the object
-   * are of a wrong kind.
+   * Only for a rule that requires a member: returns the name of the missing member. A rule with this function is checked even if
+   * members of the object are of a wrong kind.
    */
   readonly missing?: (value: Value) => string;
 }
@@ -115,7 +118,7 @@ export const wholeNumber: Rule<number> = {
   expected: "a whole number",
 };
 
-/** The form of a whole number in a range. */
+/** Returns the form of a whole number from `least` to `most`. */
 export function whole(least: number, most: number): Form<number> {
   return number(
     wholeNumber,
@@ -132,7 +135,7 @@ function kind<Value>(
   return { expected, isKind, rules };
 }
 
-/** The form of all values for which `isKind` is true. */
+/** Returns the form of all values for which `isKind` returns true. */
 export function custom(isKind: (value: unknown) => boolean, code: string): Form<unknown> {
   return or(kind("unknown", isKind), code);
 }
@@ -164,12 +167,12 @@ export function record<Value>(
   return { ...kind("Object", isObject, rules), names, each };
 }
 
-/** The form of an object with these members and no others. */
+/** Returns the form of an object with these members and no others. */
 export function object<M extends Members>(members: M, ...rules: readonly Rule<ObjectOf<M>>[]): Form<ObjectOf<M>> {
   return { ...kind("Object", isObject, rules), members, others: "refused" };
 }
 
-/** The form of an object with these members. Other members are left out of the output, or kept in it. */
+/** Returns the form of an object with these members. Other members are left out of the copy, or kept in it. */
 export function openObject<M extends Members>(members: M, others: "dropped" | "kept"): Form<ObjectOf<M>> {
   return { ...object(members), others };
 }
@@ -182,7 +185,7 @@ export function optional<Value>(form: Form<Value>): OptionalForm<Value> {
   return { ...form, isOptional: true };
 }
 
-/** The same form, with another code for a value of another kind. */
+/** Returns the form with `code` as the code of the problem that a value is of another kind. */
 export function or<Value>(form: Form<Value>, code: string): Form<Value> {
   return { ...form, code };
 }

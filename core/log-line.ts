@@ -1,18 +1,19 @@
-// A line of the log, as it is written. It is a file of its own, so that a command that only prints does not load the checks.
+// Formats the lines of the log. This code has a file of its own, so that a command that only prints lines does not load the code
+// that checks requests.
 
 import type { DecisionWord, LogCode } from "./log-words.ts";
 import { bound, escapeControls, isBounded } from "./shown-text.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_LOG_LINE_BYTES } from "./wire.ts";
 
 /**
- * One line of the log: what was decided or happened, the reason as a code, and the facts. docs/troubleshooting.md explains every
- * word and code.
+ * One line of the log. It says what was decided or what happened, the reason as a code, and the facts. docs/troubleshooting.md
+ * explains every word and code.
  */
 export type LogLine = Readonly<Record<string, unknown> & { decision: DecisionWord; code?: LogCode | undefined }>;
 
 export type LogLevel = "info" | "warn" | "error";
 
-/** The levels of decisions that somebody should notice. All other decisions are normal. */
+/** The levels of decisions that somebody should notice. All other decisions have the level `info`. */
 const LEVELS: ReadonlyMap<DecisionWord, LogLevel> = new Map([
   ["failed", "error"],
   ["dead", "error"],
@@ -30,23 +31,23 @@ export function levelOf({ decision }: LogLine): LogLevel {
   return LEVELS.get(decision) ?? "info";
 }
 
-/**
- * Adds the time and the level to a line. `now` is in Unix milliseconds. If the line already has a time or a level, that one is
- * kept.
- */
+/** Adds the time and the level to a line. `now` is in Unix milliseconds. A time or a level that the line already has is kept. */
 export function stampLine(line: LogLine, now: number): LogLine {
   return { at: new Date(now).toISOString(), level: levelOf(line), ...line };
 }
 
-/** RFC 9440 fields are useless if they are cut. They are kept whole up to the length with which they can be read again. */
+/**
+ * The longest RFC 9440 fields that are written whole. A field that was cut cannot be parsed, and a longer field is not accepted by
+ * the parser.
+ */
 const WHOLE: ReadonlyMap<string, number> = new Map([
   ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],
   ["clientCertChain", MAX_CHAIN_FIELD_CHARACTERS],
 ]);
 
 /**
- * Formats a line as one line of JSON. Cuts long values and lists, and escapes characters that steer a terminal or reorder text. If
- * the line is still too long, leaves out members and names them in `leftOut`.
+ * Formats a line as one line of JSON. Cuts long values and lists, and escapes characters that control a terminal or reorder text.
+ * If the line is still too long, leaves out members and names them in `leftOut`.
  */
 export function formatLogLine(line: LogLine): string {
   const bounded = boundLine(line);
@@ -55,10 +56,13 @@ export function formatLogLine(line: LogLine): string {
   return isShort ? text : formatMembers(keepWhatFits(Object.entries(bounded)));
 }
 
-/** The most octets that UTF-8 needs for one UTF-16 code unit. */
+/** The largest number of octets that UTF-8 needs for one UTF-16 code unit. */
 const MOST_OCTETS = 3;
 
-/** Cuts long values and lists of a line. It is also used for lines read from a log, which anybody may have written. */
+/**
+ * Cuts long values and lists of a line. Is also called for lines that are read from a log, because a stranger may have written
+ * them.
+ */
 export function boundLine(line: LogLine): LogLine {
   if (Object.keys(line).every((name) => isBoundedMember(name, line[name]))) return line;
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;
@@ -78,7 +82,9 @@ function boundMember(name: string, value: unknown): unknown {
   return isBoundedMember(name, value) ? value : bound(value);
 }
 
-/** Keeps the members that fit, in the order of the line. The verdict comes before its details, so it is kept. */
+/**
+ * Keeps each member for which there is room, in the order of the line. The verdict is kept, because it comes before its details.
+ */
 function keepWhatFits(members: readonly Member[]): readonly Member[] {
   const kept: Member[] = [];
   const leftOut: string[] = [];

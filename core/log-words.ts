@@ -1,13 +1,13 @@
-// Every word that `decision` can have in a log line, and every code of a line besides the codes of refusals. A line with any other
-// word does not compile. Programs load only the types. The explanations are for docs/troubleshooting.md.
+// Lists every word that `decision` can have in a log line, and every code of a log line except the codes of refusals. Code that
+// writes a line with any other word does not compile. docs/troubleshooting.md is made from the explanations.
 
 import type { RefusalCode } from "./refusal.ts";
 
-/** The meaning of a line, who must act, and what they must do. */
+/** Explains a log line: what it means, who must act, and what they must do. */
 export interface Explanation {
   readonly meaning: string;
   readonly who: "sender" | "operator" | "nobody";
-  /** Empty if nobody must act. */
+  /** The action that is needed. Empty if nobody must act. */
   readonly what: string;
 }
 

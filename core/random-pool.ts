@@ -1,11 +1,12 @@
-// Takes random octets from a pool. Filling it for a hundred ids costs as much as one call of the runtime's generator for one id.
+// Takes random octets from a pool that is filled for many ids at once. One call of the runtime's generator takes as long for a
+// hundred ids as for one id.
 
 const ID_OCTETS = 16;
 const POOL_OCTETS = 256 * ID_OCTETS;
 
 /**
- * Makes a function that returns 16 new random octets for each id. The octets are valid until the next call. To keep them, copy
- * them. `fill` is the runtime's generator. It is called for the first time when the first id is needed.
+ * Makes a function that returns 16 new random octets for each id. Copy the octets before the next call, because a later call may
+ * overwrite them. `fill` is the runtime's generator. It is not called before the first id is needed.
  */
 export function poolRandom(fill: (pool: Uint8Array<ArrayBuffer>) => void): () => Uint8Array {
   const pool = new Uint8Array(POOL_OCTETS);

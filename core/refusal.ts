@@ -1,7 +1,8 @@
-// Every refusal of Countersign, in one closed table: for each code, the public problem and the explanation for the operator. The
-// public problem is coarse on purpose, so that a sender cannot probe with it. It says nothing of a certificate or policy.
+// Lists every refusal of Countersign. Each code has a problem, which the sender sees, and an explanation, which only the operator
+// sees. The problem is coarse on purpose and says nothing about a certificate or the policy, so that a sender cannot use it to find
+// out what is accepted.
 
-/** The answers to the sender: RFC 9457 type and title, with the HTTP status. */
+/** The problems that an answer to a sender can have (RFC 9457), by type. Each has an HTTP status and a title. */
 export const PROBLEMS = {
   "https-required": { status: 403, title: "This endpoint is served over HTTPS only" },
   "unknown-host": { status: 421, title: "This host is not served here" },
@@ -24,7 +25,7 @@ export const PROBLEMS = {
 
 export type Problem = keyof typeof PROBLEMS;
 
-/** For each code in the log line: the problem in the answer to the sender, and the explanation for the operator. */
+/** For each code of the log line, the problem in the answer to the sender, and the explanation for the operator. */
 export const REFUSALS = {
   plain_http: ["https-required", "the request came over plain HTTP"],
   unknown_host: ["unknown-host", "the host is not in HOSTS"],
@@ -139,15 +140,19 @@ export const REFUSALS = {
   internal_error: ["internal-error", "an unexpected error"],
 } as const satisfies Record<string, readonly [Problem, string]>;
 
-/** The code of the reason, as in the log line. */
+/** The code of the reason for a refusal, as in the log line. */
 export type RefusalCode = keyof typeof REFUSALS;
 
-/** Facts for the operator's log line: strings, numbers and lists of them. They are never secrets, and never sent to the sender. */
+/**
+ * Facts for the operator's log line. They are strings, numbers, or lists of strings or numbers. They never contain a secret, and
+ * are never sent to the sender.
+ */
 export type RefusalDetails = Readonly<Record<string, unknown>>;
 
 /**
- * A refusal. The step that decides throws it, and each program catches it in one place. An `accept` function that you write also
- * throws it: `replayed` for an id that was recorded before, `store_unavailable` if nothing could be recorded.
+ * The error that refuses a request. The code that decides throws it, and each program catches it in one place. An `accept` function
+ * that you write also throws it: with `replayed` for an id that was recorded before, or with `store_unavailable` if nothing could
+ * be recorded.
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;
@@ -169,7 +174,10 @@ export class Refusal extends Error {
   }
 }
 
-/** Returns the error itself if it is a Refusal. Otherwise returns `internal_error` with the stack for the log. */
+/**
+ * Returns the error itself if it is a Refusal. Otherwise returns a Refusal with the code `internal_error`, and with the error's
+ * stack for the log.
+ */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   return new Refusal("internal_error", {

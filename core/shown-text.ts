@@ -7,10 +7,16 @@ import { MAX_LOGGED_CHARACTERS, MAX_LOGGED_DEPTH, MAX_LOGGED_MEMBERS } from "./w
  */
 export const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Matches most texts. This test is faster than the search for unseen characters. */
+/**
+ * Matches texts that have only visible ASCII and spaces, as most texts do. This test is faster than the search for unseen
+ * characters.
+ */
 const PLAIN = /^[\u0020-\u007e]*$/;
 
-/** Writes characters that control a terminal, reorder text or are invisible as `\uXXXX`. JSON keeps its meaning. */
+/**
+ * Replaces each character that controls a terminal, reorders text or is invisible by `\uXXXX`. In a JSON text, this does not change
+ * the meaning.
+ */
 export function escapeControls(text: string): string {
   return PLAIN.test(text) ? text : text.replace(UNSEEN, escapeUnits);
 }
@@ -31,7 +37,7 @@ export function cut(text: string): string {
 
 /**
  * Returns a copy of limited size. Long texts are cut. Long lists and objects end with the number of members that were left out.
- * Deep values are replaced by "…". A copy of the copy is equal to it.
+ * Values that are nested too deep are replaced by "…". If the copy is copied again, nothing more is cut.
  */
 export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   if (typeof value === "string") return cut(value);
@@ -46,7 +52,7 @@ export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   return Object.fromEntries(left === 0 ? shown : [...shown, ["…", `and ${left} more`]]);
 }
 
-/** True if bound() would change nothing. That is so for most values, and this check is faster than a copy. */
+/** True if bound() would change nothing, which is so for most values. This check is faster than a copy. */
 export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   if (typeof value === "string") return value.length <= MAX_LOGGED_CHARACTERS;
   if (typeof value !== "object" || value === null) return typeof value !== "bigint";
@@ -60,7 +66,7 @@ export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   );
 }
 
-/** Does the same as bound() for named facts, to show a refusal outside the log. */
+/** Does the same as bound() for the details of a refusal that is shown outside the log. */
 export function boundDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return bound(details) as Readonly<Record<string, unknown>>;
 }
@@ -71,7 +77,10 @@ function boundList(list: readonly unknown[], depth: number): unknown[] {
   return left === 0 ? shown : [...shown, `… and ${left} more`];
 }
 
-/** Returns how many members are shown: all, or one less than the limit, so that a last member can say how many were left out. */
+/**
+ * Returns how many members are shown. If there are too many members, one place is kept free for the text that says how many were
+ * left out.
+ */
 function countShown({ length }: readonly unknown[]): number {
   return length <= MAX_LOGGED_MEMBERS ? length : MAX_LOGGED_MEMBERS - 1;
 }

@@ -1,6 +1,7 @@
-// Names and numbers on which edge and origin must agree, each with its reason. These are only constants. Nothing here decides.
+// Has the names and numbers on which edge and origin must agree, each with its reason. There are only constants here, no code that
+// decides.
 
-/** The header with the assertion: one JWS in compact form (RFC 7515). */
+/** The header that contains the assertion, which is one JWS in compact form (RFC 7515). */
 export const ASSERTION_HEADER = "countersign-assertion";
 /** The headers with the leaf certificate and its intermediates (RFC 9440). */
 export const CLIENT_CERT_HEADER = "client-cert";
@@ -8,63 +9,72 @@ export const CLIENT_CERT_CHAIN_HEADER = "client-cert-chain";
 /** The header with the SHA-256 of the body as sent (RFC 9530). */
 export const CONTENT_DIGEST_HEADER = "content-digest";
 
-/** `typ` of the assertion. Explicit typing rejects other JWTs that the same key signed (RFC 8725 §3.11). */
+/**
+ * The `typ` of the assertion. It is explicit, so that another kind of JWT that the same key signed is rejected (RFC 8725 §3.11).
+ */
 export const ASSERTION_TYPE = "countersign+jwt";
-/** The only algorithm. It is fixed for each key. The token's own `alg` never selects it (RFC 8725 §3.1). */
+/** The only accepted algorithm of assertions. The `alg` of a token never selects another algorithm (RFC 8725 §3.1). */
 export const ASSERTION_ALGORITHM = "ES256";
 export const JWKS_PATH = "/.well-known/jwks.json";
 
 /**
- * The lifetime of an assertion. Edge to origin takes much less than a second. A minute limits how long an assertion from a leaked
- * log can be used.
+ * The lifetime of an assertion. A request takes much less than a second from edge to origin. The lifetime is short, so that an
+ * assertion from a leaked log cannot be used for long.
  */
 export const ASSERTION_LIFETIME_SECONDS = 60;
 /**
- * The most by which the clocks of edge and origin may differ. NTP keeps both exact to a second. A Worker's clock does not advance
- * between I/O.
+ * The largest accepted difference between the clocks of edge and origin. NTP keeps both clocks exact to a second. The clock of a
+ * Worker can be late, because it advances only when the Worker does I/O.
  */
 export const CLOCK_SKEW_SECONDS = 10;
 /**
- * The longest time from receipt to delivery of an event. The edge's queue retries for three days. The rest is time to notice a dead
- * letter and to send it again. A limit is needed because a handler may not expect an event of last year.
+ * The longest time from receipt to delivery of an event. The edge's queue retries for three days. The remaining days are for
+ * noticing a dead letter and sending it again. A limit is needed because a handler may not expect an event of last year.
  */
 export const MAX_DELIVERY_AGE_SECONDS = 30 * 86_400;
 /**
- * A JWS with our claims takes about 1.2 KB. 24 KiB also have room for a long target, a long subject and the names of a hundred
- * headers.
+ * The limit of the length of an assertion. A usual assertion has about 1.2 KB. The limit leaves room for a long target, a long
+ * subject and the names of a hundred headers.
  */
 export const MAX_ASSERTION_CHARACTERS = 24 * 1024;
 
 /**
- * The limit of the forwarded headers without the assertion and the certificates. An origin accepts 64 KiB in total. Senders use a
- * few KB.
+ * The limit of the length of all forwarded headers, not counting the assertion and the certificates. A limit is needed because an
+ * origin accepts at most 64 KiB of headers. Senders use a few KB.
  */
 export const MAX_FORWARDED_HEADER_CHARACTERS = 16 * 1024;
 
-/** Cloudflare's limits for `certRFC9440` (10 KiB) and `certChainRFC9440` (16 KiB) of encoded text. */
+/** Cloudflare's limits for the encoded text of `certRFC9440` (10 KiB) and of `certChainRFC9440` (16 KiB). */
 export const MAX_CERTIFICATE_FIELD_CHARACTERS = 10 * 1024;
 export const MAX_CHAIN_FIELD_CHARACTERS = 16 * 1024;
-/** No public or private hierarchy in use has more intermediates. The limit bounds the path search. */
+/**
+ * The limit of intermediates that a sender may present. It bounds the time of the path search. No public or private hierarchy in
+ * use has more intermediates.
+ */
 export const MAX_INTERMEDIATES = 10;
 /**
- * The limit of CA certificates on a path, the anchor included. Three intermediates and a root fit, as in Apache's SSLVerifyDepth.
+ * The default limit of CA certificates on a path, including the anchor, as in Apache's SSLVerifyDepth. It allows three
+ * intermediates and a root.
  */
 export const DEFAULT_MAX_CHAIN_DEPTH = 4;
-/** RSA keys below 2048 bits have not been accepted in the public PKI since 2014 (CA/Browser Forum BR 6.1.5). */
+/** The minimum size of an RSA key. Smaller keys have not been accepted in the public PKI since 2014 (CA/Browser Forum BR 6.1.5). */
 export const MIN_RSA_BITS = 2048;
-/** CAs have at most 4096 bits. Verifying a signature of 16384 bits takes milliseconds. */
+/**
+ * The maximum size of an RSA key. The keys of CAs have at most 4096 bits. A limit is needed because verifying a signature of 16384
+ * bits takes milliseconds.
+ */
 export const MAX_RSA_BITS = 8192;
 /**
- * Limits of the time for verifying signatures on certificates in one request: for all signatures, and for the wrong ones. The unit
- * is one signature on P-256. An honest chain has at most four signatures on P-521. It has wrong ones only if a CA has several keys
- * with one name and without key identifiers. The second limit allows one wrong signature on P-521, two on P-384, or twenty with
- * other keys.
+ * Two limits of the time for verifying the signatures on certificates in one request: one for all signatures, and one for the
+ * signatures that do not match. The unit is the time of one signature on P-256. An honest chain has at most four signatures on
+ * P-521. In an honest chain, a signature fails to match only if a CA has several keys with one name and without key identifiers.
+ * The second limit allows one failed signature on P-521, two on P-384, or twenty with other keys.
  */
 export const MAX_SIGNATURE_COST = 120;
 export const MAX_WRONG_SIGNATURE_COST = 20;
 /**
- * Limits of the extensions of a certificate and of the attributes of a name. Real certificates have up to twenty extensions, and
- * real names up to a dozen attributes. The limits are needed because OpenSSL takes time for each.
+ * Limits of the number of extensions in a certificate, and of attributes in a name. Real certificates have up to twenty extensions,
+ * and real names up to a dozen attributes. The limits are needed because OpenSSL takes time for each extension and each attribute.
  */
 export const MAX_EXTENSIONS = 64;
 export const MAX_NAME_ATTRIBUTES = 64;
@@ -72,99 +82,130 @@ export const MAX_NAME_ATTRIBUTES = 64;
 export const MAX_SERIAL_OCTETS = 20;
 
 /**
- * The limit of a product: the number of a certificate's names, multiplied by the octets of an issuer's constraints. Each constraint
- * counts as at least 64 octets. The limit allows 8,000 comparisons of usual names, for example forty names under two hundred
- * constraints. No client certificate needs more.
+ * Limits the work of checking name constraints. The work is the number of a certificate's names, multiplied by the octets of an
+ * issuer's constraints. Each constraint counts as at least 64 octets. The limit allows 8,000 comparisons of usual names, for
+ * example forty names under two hundred constraints. No client certificate needs more.
  */
 export const MAX_NAME_COMPARISON_OCTETS = 512 * 1024;
 
-/** A million entries with serial numbers of 16 octets take 35 MB. The largest public lists have a tenth of these entries. */
+/**
+ * The limit of the size of what one source of revocation lists contains. A list of a million serial numbers of 16 octets has 35 MB.
+ * The largest public lists have a tenth of these entries.
+ */
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
 /**
- * The limit of lists from one source. It is enough for every authority of a hierarchy. It is needed because an answer that a
- * stranger wrote may contain a hundred thousand lists.
+ * The limit of revocation lists from one source. It is enough for one list from every CA of a hierarchy. Without a limit, an answer
+ * that a stranger wrote could contain a hundred thousand lists.
  */
 export const MAX_CRLS_OF_SOURCE = 64;
-/** The number of list signers whose certificates are remembered. A hierarchy has a handful. */
+/** The limit of certificates of list signers that are remembered. A hierarchy has only a few list signers. */
 export const MAX_CRL_AUTHORITIES = 64;
-/** On the edge, a list is stored in Workers KV under its source, and a key of Workers KV has at most 512 bytes. */
+/**
+ * The limit of the length of a revocation list's source (URL or path). On the edge, the source is the key under which a list is
+ * stored in Workers KV, and such a key has at most 512 bytes.
+ */
 export const MAX_CRL_SOURCE_CHARACTERS = 500;
 
-/** Webhook bodies without attachments are smaller than 150 KB. A route that expects documents sets its own limit. */
+/**
+ * The default limit of a body's size. Webhook bodies without attachments are smaller than 150 KB. A route that expects documents
+ * sets its own limit.
+ */
 export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 /**
- * A body without a declared length is in memory twice while its pieces are joined, and an isolate has only 128 MB for all its
- * requests.
+ * The largest body size that a route may allow. A body without a declared length is in memory twice while its pieces are joined,
+ * and an isolate has only 128 MB for all its requests.
  */
 export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
 /**
  * A chunk of one octet costs as much time as a chunk of 16 KiB. A body of 1 MiB in chunks of one octet took five seconds. So a body
- * with more chunks than MAX_TINY_PIECES is refused if the chunks have fewer octets than TINY_PIECE_BYTES on average. Senders write
- * with a buffer. The few senders without a buffer send fewer chunks.
+ * with more chunks than MAX_TINY_PIECES is refused if the chunks have fewer octets than TINY_PIECE_BYTES on average. This does not
+ * affect usual senders: most write through a buffer, and the few without a buffer send fewer chunks.
  */
 export const MAX_TINY_PIECES = 4_096;
 export const TINY_PIECE_BYTES = 16;
 /**
- * The limit of all bodies in transit, in one process or isolate, whose senders only a signature can prove. It has room for two
- * bodies of the largest size. The first UNCOUNTED_BODY_BYTES of each body do not count, so that most events pass even when somebody
- * else uses up the budget.
+ * Limits the memory of bodies that are still being received from senders that only a signature can prove, in one process or
+ * isolate. The limit has room for two bodies of the largest size. The first UNCOUNTED_BODY_BYTES of each body do not count, so that
+ * most events are accepted even when somebody else uses up the limit.
  */
 export const MAX_UNPROVEN_BODY_BYTES = 2 * LARGEST_MAX_BODY_BYTES;
 export const UNCOUNTED_BODY_BYTES = 64 * 1024;
 
-/** Slack, Stripe and Standard Webhooks all use five minutes. A retry has a new signature. */
+/**
+ * The largest accepted difference between the time in a signature and our time. Slack, Stripe and Standard Webhooks all use five
+ * minutes. A later retry is not affected, because it has a new signature.
+ */
 export const SIGNATURE_TOLERANCE_SECONDS = 300;
-/** Docusign signs with every active key of an account, each in a header of its own. An account may have a hundred keys. */
+/**
+ * The limit of signatures that are in numbered headers. Docusign signs with every active key of an account, and puts each signature
+ * into a header of its own. An account may have a hundred keys.
+ */
 export const MAX_NUMBERED_SIGNATURES = 100;
 /**
- * During a rotation, senders sign with the old and the new key. With two algorithms these are four signatures. The rest is room for
- * later versions.
+ * The limit of elements in a header that lists signatures. During a rotation, senders sign with the old and the new key. With two
+ * algorithms, that makes four signatures. The limit leaves room for signatures of later versions.
  */
 export const MAX_LISTED_SIGNATURES = 16;
-/** Each Ed25519 signature is verified with each key over the whole body. A rotation needs two. The limit is twice that. */
+/**
+ * The limit of Ed25519 signatures in one request, because each is verified with each key over the whole body. A rotation needs two
+ * signatures. The limit is twice that.
+ */
 export const MAX_ED25519_SIGNATURES = 4;
 /**
- * For one request, each key of its route verifies the first Ed25519 signature, and all keys together verify at most this number of
- * further signatures. They are needed because a sender that rotates signs with the old and the new key. One verification takes
- * 0.1 ms.
+ * Each key of a route verifies the first Ed25519 signature of a request. Of the further signatures, all keys together verify at
+ * most this number. Further signatures are needed because a sender that rotates signs with the old and the new key. One
+ * verification takes 0.1 ms.
  */
 export const MAX_FURTHER_ED25519 = 16;
-/** Standard Webhooks sets no limit for `webhook-id`. The ids of Svix have 31 characters. */
+/**
+ * The limit of the length of the event id that is part of what the sender signs. Standard Webhooks sets no limit for this id,
+ * `webhook-id`. The ids of Svix have 31 characters.
+ */
 export const MAX_EVENT_ID_CHARACTERS = 256;
-/** A longer key is stored as its digest, because keys are indexed and PostgreSQL allows at most 2,704 octets in an index. */
+/**
+ * An event key that is longer than this is stored as its digest, because event keys are indexed, and PostgreSQL allows at most
+ * 2,704 octets in an index.
+ */
 export const MAX_EVENT_KEY_CHARACTERS = 512;
 /**
- * The limit of JSON values in a body from which keys are read. Reading this number takes 30 ms, in which the origin does nothing
- * else. A body of 1 MB has 100,000 values.
+ * The limit of JSON values in a body from which event keys or order keys are read. Reading this number of values takes 30 ms, and
+ * during this time the origin does nothing else. A body of 1 MB has 100,000 values.
  */
 export const MAX_KEYED_VALUES = 500_000;
-/** The limit of nesting in a body from which keys are read. Events of real senders have less than a tenth of this depth. */
+/**
+ * The limit of nesting in a body from which event keys or order keys are read. Events of real senders have less than a tenth of
+ * this depth.
+ */
 export const MAX_KEYED_DEPTH = 500;
-/** The limit of one value that is part of a key. */
+/** The limit of the size of one JSON value that is part of an event key or order key. */
 export const MAX_KEYED_VALUE_BYTES = 64 * 1024;
 /**
- * Somebody who has one signed event can try secrets on it without a time limit. Twelve random characters of base64 contain 72 bits.
- * Secrets that senders generate have 32 characters or more.
+ * The minimum length of a secret. Anybody who has one signed event can guess secrets and check each guess with this event, without
+ * a time limit. Twelve random characters of base64 contain 72 bits. Secrets that senders generate have 32 characters or more.
  */
 export const MIN_SIGNATURE_SECRET_CHARACTERS = 12;
-/** Standard Webhooks requires at least 24 octets. */
+/** Standard Webhooks requires that a secret has at least 24 octets. */
 export const MIN_STANDARD_SECRET_OCTETS = 24;
 /**
- * After a mismatch, other forms of key and body are tried. The work is limited, because anybody can send a signature that does not
- * match. The unit is the time of SHA-256 for one octet. A rewritten body costs sixteen times its size, and an Ed25519 signature as
- * much as 64 KiB. The whole work takes a few milliseconds.
+ * If no key matches a signature, other forms of keys and bodies are tried, so that the log can say what is wrong. The work is
+ * limited, because anybody can send a signature that does not match. The unit of DIAGNOSED_WORK is the time of SHA-256 for one
+ * octet. A rewritten body costs sixteen times its size, and an Ed25519 signature as much as 64 KiB. The whole work takes a few
+ * milliseconds.
  */
 export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
 export const DIAGNOSED_WORK = 4 * 1024 * 1024;
-/** The limit of a body's size after decompression. */
+/** The limit of a compressed body's size after decompression, which is tried if no key matches a signature. */
 export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
-/** A user name and a password of 255 octets each have 684 characters in base64. */
+/** The limit of the length of Basic credentials. A user name and a password of 255 octets each have 684 characters in base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
 
 /** The limit of secrets for one sender. Each costs one HMAC of the body. Docusign allows at most 100 keys for an account. */
 export const MAX_SIGNATURE_SECRETS = 20;
-/** The names of the worker's bindings. The secrets of a policy must not have these names. */
+/**
+ * The names of the worker's own bindings. A policy must not use these names for secrets, because on the edge each secret is a
+ * binding too.
+ */
 export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
   "HOSTS",
   "ISSUER",
@@ -178,13 +219,22 @@ export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
   "DECISIONS",
 ]);
 
-/** Docusign expects a response within 5 s, others within 10 to 30 s. Hardly any sender waits longer than 20 s. */
+/**
+ * The time for which the edge waits for the origin's answer. Docusign expects a response within 5 s, other senders within 10 to 30
+ * s. Hardly any sender waits longer than 20 s.
+ */
 export const ORIGIN_DEADLINE_MILLISECONDS = 20_000;
-/** An origin's own problem document has 200 octets. A larger response comes from the user's code and is passed on unchanged. */
+/**
+ * The limit up to which the edge reads an origin's answer, to see whether it is a problem document of Countersign, which has 200
+ * octets. A larger answer comes from the user's code and is passed on unchanged.
+ */
 export const MAX_ORIGIN_PROBLEM_BYTES = 64 * 1024;
-/** The Retry-After that a sender gets if the fault is on our side. */
+/** The Retry-After header that a sender gets if the fault is on our side. */
 export const RETRY_AFTER_SECONDS = 30;
-/** The time is long enough to keep requests away from the edge, and short enough that a withdrawn key disappears within minutes. */
+/**
+ * The time for which anybody may cache the edge's published keys. It is long enough to keep requests away from the edge, and short
+ * enough that a withdrawn key disappears within minutes.
+ */
 export const JWKS_MAX_AGE_SECONDS = 300;
 
 /**
@@ -195,56 +245,64 @@ export const JWKS_MAX_AGE_SECONDS = 300;
 export const CERTIFICATE_CACHE_ENTRIES = 512;
 export const CERTIFICATE_CACHE_CHARACTERS = 1024 * 1024;
 /**
- * The number of entries, of all senders together, with which a certificate is compared if no sender admits it. The nearest entry is
- * reported. The limit bounds the work that a stranger can cause.
+ * If no sender admits a certificate, the nearest entry of the policy is reported. To find it, the certificate is compared with at
+ * most this number of entries of all senders together, because a stranger can cause this work.
  */
 export const DIAGNOSED_ENTRIES = 100;
 /**
- * The number of different certificates that a process reports for an observed route, for each sender and for each anchor. A sender
- * has a handful.
+ * The limit of different certificates that a process reports for an observed route. Each admitted sender and each proving anchor
+ * has its own limit. A sender usually presents only a few certificates.
  */
 export const MAX_OBSERVED_PROVEN = 100;
-/** The limit of reported certificates that no anchor proves, for an observed route. */
+/** The limit of different certificates that a process reports for an observed route although no anchor proves them. */
 export const MAX_OBSERVED_UNPROVEN = 20;
 /**
- * The number of a sender's most recently presented certificates that are watched. Their expiry is checked, and a new certificate is
- * compared with them. Their records stay when all their events are deleted. A sender has a handful, at most one per host.
+ * The number of certificates that are watched for each sender: those that the sender presented most recently. Their expiry is
+ * checked, and a new certificate is compared with them. The record of a watched certificate is kept even when all its events are
+ * deleted. A sender has only a few certificates, at most one per host.
  */
 export const MAX_WATCHED_CERTIFICATES = 100;
-/** The number of a sender's windows that are checked, those that end next. Each window is compared with all entries. */
+/**
+ * The number of a sender's windows (from `from` to `until`) whose end is checked. The windows that end next are chosen. A limit is
+ * needed because each window is compared with all entries.
+ */
 export const MAX_WATCHED_WINDOWS = 100;
 /**
- * The number of attempts whose records are kept for each event: the first attempts, which show how it began, and the latest ones.
- * By default, an event has 30 attempts. So all of them are kept unless the event is run again. Each record has at most 1 KB.
+ * The number of attempts at each event whose records are kept: the first attempts, which show how the trouble began, and the latest
+ * attempts. By default, an event has 30 attempts. So all records are kept unless the event is run again. Each record has at most 1
+ * KB.
  */
 export const MAX_FIRST_ATTEMPTS = 10;
 export const MAX_LATEST_ATTEMPTS = 40;
 /**
- * The default number of refused requests that are kept next to the events. With their lines and certificates, they take at most
- * 48 MiB. SQLite's pages take up to a third more. A flood cannot use the room of other sources: see giveWay in
+ * The default limit of refused requests that are kept next to the events. With their lines and certificates, they take at most 48
+ * MiB. SQLite's pages take up to a third more. A flood of refusals cannot use up the room of other sources: see giveWay in
  * origin/inbox/refusals/shares.ts.
  */
 export const MAX_REFUSALS = 20_000;
 /**
- * The average bytes per kept refusal, for its line and for its certificates. Multiplied by the limit on refusals, they are the
- * limits in bytes. A line has 1.2 KB. Most certificates are presented repeatedly and are kept only once.
+ * The average sizes of the line and of the certificates of one kept refusal. Multiplied by the limit on the number of refusals,
+ * they are the limits in bytes. A line has 1.2 KB. The certificates take less, because most are presented repeatedly, and each is
+ * kept only once.
  */
 export const REFUSAL_BYTES = 1_664;
 export const REFUSED_CERTIFICATE_BYTES = 832;
 /**
- * The limits of refusals that wait to be written, and of refusals in one transaction. They are written twice a second. While a
- * transaction of them runs, acceptances wait some milliseconds.
+ * MAX_WAITING_REFUSALS limits the refusals that wait in memory. They are written twice a second. MAX_REFUSALS_PER_WRITE limits the
+ * refusals in one transaction, because accepted events wait some milliseconds until the transaction ends.
  */
 export const MAX_WAITING_REFUSALS = 256;
 export const MAX_REFUSALS_PER_WRITE = 64;
-/** The length at which values from a certificate are cut in a log line. A subject may be 10 KB of any text. */
+/** The length at which a text is cut in a log line. A limit is needed because a certificate's subject may be 10 KB of any text. */
 export const MAX_LOGGED_CHARACTERS = 512;
-/** The limit of members of a list or object in a log line. A certificate may name thousands of purposes. */
+/**
+ * The limit of members of a list or object in a log line. A limit is needed because a certificate may name thousands of purposes.
+ */
 export const MAX_LOGGED_MEMBERS = 16;
 /** The limit of nesting in a log line. Our own lines have three levels. */
 export const MAX_LOGGED_DEPTH = 6;
 /**
- * The limit of a log line, without the RFC 9440 fields of an observed certificate. Our own lines have one or two KB. A stranger who
- * fills every value that he controls cannot write more than this per request.
+ * The limit of a log line, not counting the RFC 9440 fields of an observed certificate. Our own lines have one or two KB. A
+ * stranger who fills every value that he controls cannot write more than this per request.
  */
 export const MAX_LOG_LINE_BYTES = 8 * 1024;

@@ -1,5 +1,5 @@
-// The accepted certificates of one sender, indexed by the values that they require. So a lookup in 100,000 entries costs as much as
-// a lookup in ten.
+// Indexes the `certificates` entries of one sender by the values that the entries require. So a lookup in 100,000 entries takes as
+// long as a lookup in ten.
 
 import type { Certificate } from "../x509/certificate.ts";
 import { type CertificateMatcher, lookupKeysOf } from "./matcher.ts";
@@ -11,7 +11,7 @@ export class Allowlist {
   readonly matchers: readonly CertificateMatcher[];
   readonly #byKey = new Map<string, AllowlistEntry[]>();
 
-  /** Indexes each entry under only one of its keys: the one that the fewest entries have. */
+  /** Indexes each entry under only one of its keys: the key that the fewest entries have, so that a lookup finds few entries. */
   constructor(matchers: readonly CertificateMatcher[]) {
     this.matchers = matchers;
     const uses = new Map<string, number>();
@@ -24,15 +24,15 @@ export class Allowlist {
     }
   }
 
-  /** Returns every entry that could match. Each other entry requires a value that the certificate does not have. */
+  /** Returns every entry that could match the certificate. All other entries require a value that the certificate does not have. */
   entriesFor(certificate: Certificate): AllowlistEntry[] {
     const keys = lookupKeysOf(certificate);
     const found: AllowlistEntry[] = [];
     const add = (entries: readonly AllowlistEntry[] = []) => {
       for (const entry of entries) found.push(entry);
     };
-    // Iterates over the smaller of the two sets. A stranger's certificate may hold thousands of names, and each of fifty senders
-    // may have only one entry.
+    // Iterates over the smaller set: the keys of the certificate, or the keys of the index. A stranger's certificate may have
+    // thousands of names, and each of fifty senders may have only one entry.
     if (keys.size < this.#byKey.size) for (const key of keys) add(this.#byKey.get(key));
     else for (const [key, entries] of this.#byKey) if (keys.has(key)) add(entries);
     return found;

@@ -1,5 +1,5 @@
-// Compiles policy.json to a Policy. If any member of a policy is not understood, it throws an error that lists all problems. There
-// is no partial policy. The time is not checked here: an expired part is refused when it is used.
+// Compiles policy.json to a Policy. If any member is not understood, throws an error that lists all problems, so that no part of a
+// faulty policy comes into force. Does not check whether a part has expired, because an expired part is refused when it is used.
 
 import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";
@@ -40,7 +40,10 @@ export function compilePolicy(document: unknown): Policy {
   return compilePolicyInWords(document, wordsOf);
 }
 
-/** Does the same as compilePolicy, but `tell` formats the problems: the worker does not carry their texts. @throws PolicyError */
+/**
+ * Does the same as compilePolicy, but formats the problems with `tell`, because the worker does not contain the texts of problems.
+ * @throws PolicyError
+ */
 export function compilePolicyInWords(document: unknown, tell: TellProblem): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
   if (output === undefined) throw new PolicyError(ofForm, tell);
@@ -49,7 +52,10 @@ export function compilePolicyInWords(document: unknown, tell: TellProblem): Poli
   return policy;
 }
 
-/** Returns the policy without its faulty parts, and the problems. This policy is only for inspection. Never put it in force. */
+/**
+ * Returns the policy without its faulty parts, and the problems. Use this policy only for inspection, never to decide about
+ * requests.
+ */
 export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly PolicyProblem[] } {
   const compiler = new PolicyCompiler(document);
   return { policy: compiler.compile(), problems: compiler.problems };
@@ -144,7 +150,10 @@ class PolicyCompiler {
     return rule && this.#attempt(at, () => compileEventKey(rule));
   }
 
-  /** Reports a sender without an accepted certificate, because it admits nobody. An observed route may have such a sender. */
+  /**
+   * Reports a sender whose list of accepted certificates is empty, because such a sender admits nobody. In a route in observe mode,
+   * such a sender is allowed.
+   */
   #checkRecognition(): void {
     const { senders, routes } = this.#document;
     for (const [path, route] of Object.entries(routes)) {
@@ -239,7 +248,7 @@ function compileAuthority(pem: string): Certificate {
   return certificate;
 }
 
-/** Adds to each anchor the anchors that certified it, and the intermediates that it certified. */
+/** Adds two lists to each anchor: the anchors that certified this anchor, and the intermediates that this anchor certified. */
 function connect(
   anchors: ReadonlyMap<string, Anchor>,
   intermediates: readonly Intermediate[],
@@ -272,7 +281,10 @@ function checkRoutePath(route: string): void {
   if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
 }
 
-/** Requires the spelling of URL.host, for comparison. A name without a dot is probably a path without its first slash. */
+/**
+ * Requires the spelling of URL.host, because hosts are compared as texts. Refuses a host without a dot or a port, except
+ * `localhost`, because it is probably a path whose first slash is missing.
+ */
 function checkRouteHost(host: string): void {
   const spelled = URL.parse(`https://${host}`)?.host.replace(/\.(?=:|$)/, "");
   if (spelled === undefined || !/[.:]|^localhost$/.test(spelled)) throw new PolicyFault("malformed_path");
@@ -309,7 +321,10 @@ function digestOf(document: unknown): string {
   return hash("sha256", canonicalJson(document));
 }
 
-/** JSON with sorted members and no spaces (RFC 8785 for the strings, integers and booleans of a policy). */
+/**
+ * Writes JSON with sorted members and without spaces. For the strings, integers and booleans of a policy, this is the form of RFC
+ * 8785.
+ */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     typeof member === "object" && member !== null && !Array.isArray(member)

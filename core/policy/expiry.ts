@@ -1,5 +1,6 @@
-// Finds what expires in a policy (anchors, and the windows of accepted certificates), and whether events will be refused then.
-// Only an origin knows which certificates senders present, and passes an Outlook. An edge passes none.
+// Finds the parts of a policy that expire (CA certificates, and the windows of accepted certificates), and whether events will be
+// refused afterwards. An origin passes an Outlook, because it knows which certificates senders present. An edge does not know them
+// and passes none.
 
 import { formatPointer } from "../configuration-error.ts";
 import type { LogLine } from "../log-line.ts";
@@ -9,7 +10,10 @@ import { formatTime } from "../x509/crl.ts";
 import type { Anchor, CertificateRule, Intermediate, Policy, Sender } from "./policy.ts";
 
 const DAY_SECONDS = 86_400;
-/** Thirty days are enough to get a certificate from another company's security team. Further warnings come at shorter intervals. */
+/**
+ * The numbers of days before an expiry at which the operator is warned. Thirty days are enough to get a certificate from another
+ * company's security team.
+ */
 const WARNING_DAYS = [1, 3, 7, 14, 30];
 
 /** A part of the policy, or a certificate, that expires. */
@@ -17,27 +21,30 @@ export interface Expiry {
   readonly kind: "sender-certificate" | "anchor" | "intermediate" | "listener-certificate" | "policy-window";
   /** The name of the sender or the anchor, or the host of the listener. */
   readonly name: string;
-  /** The JSON pointer of its place in the policy. Undefined for a listener. */
+  /** The JSON pointer of the expiring part's place in the policy. Undefined for a listener. */
   readonly pointer: string | undefined;
-  /** Digest of the certificate that expires. */
+  /** The SHA-256 digest of the certificate that expires. Undefined for a window. */
   readonly sha256: string | undefined;
-  /** The lifetime of a certificate. */
+  /** The time from notBefore to notAfter of a certificate. Undefined for a window. */
   readonly lifetimeSeconds: number | undefined;
   /** Unix seconds. For a certificate, the last second of its validity. For a window, the first second after it. */
   readonly notAfter: number;
-  /** Whether events will be refused afterwards. False if another certificate or entry replaces it. */
+  /** True if events will be refused afterwards. False if another certificate or entry continues to admit them. */
   readonly refuses: boolean;
   /** The action that the operator should take. */
   readonly remedy: string;
 }
 
 /**
- * Looks at the certificates that the sender was seen to present, and that the current policy admits at `before`. Returns whether
- * all of them are still admitted at `after`, or undefined if there are none.
+ * Returns true if every certificate that the sender was seen to present, and that the current policy admits at `before`, is still
+ * admitted at `after`. Returns undefined if there is no such certificate.
  */
 export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
 
-/** Lists when the anchors and windows that routes use expire. Leaves out those whose expiry in the past causes no refusals. */
+/**
+ * Lists the expiry of every CA certificate and every window that routes use. Leaves out an expiry in the past that causes no
+ * refusals.
+ */
 export function listPolicyExpiries(policy: Policy, now: number, outlook: Outlook = () => undefined): Expiry[] {
   const senders = sendersInUse(policy);
   return [
@@ -47,15 +54,16 @@ export function listPolicyExpiries(policy: Policy, now: number, outlook: Outlook
   ].filter(({ refuses, notAfter }) => refuses || notAfter > now);
 }
 
-/** The senders that some route admits and that need a certificate. */
+/** Returns the senders that some route admits and that need a certificate. */
 export function sendersInUse({ routes }: Policy): Sender[] {
   const senders = new Set(routes.flatMap((route) => route.senders));
   return [...senders].filter(({ certificate }) => certificate !== undefined);
 }
 
 /**
- * Describes when a CA certificate of the policy expires. Any other anchor of a sender can replace an anchor. Only an intermediate
- * of the same CA can replace an intermediate.
+ * Describes the expiry of a CA certificate of the policy. Returns undefined if no sender uses the certificate. A sender loses
+ * nothing if another CA certificate remains: instead of an anchor, any other anchor of the sender, and instead of an intermediate,
+ * only an intermediate of the same CA.
  */
 function endAuthority(
   kind: "anchor" | "intermediate",
@@ -74,7 +82,8 @@ function endAuthority(
     const hasOther = authoritiesOf(sender).some(
       (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
     );
-    // If the certificate has already expired, the outlook is not asked: what was presented since then was refused and logged.
+    // If the certificate has already expired, the outlook is not asked. Certificates that senders presented since then were
+    // refused, and the refusals are in the log.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");
@@ -91,7 +100,10 @@ function anchorsOf({ certificate }: Sender): readonly Anchor[] {
   return certificate?.trust.anchors ?? [];
 }
 
-/** Returns the windows that end next. If no window is open now, also returns the window that ended last. */
+/**
+ * Returns the expiries of the sender's windows that end next. If no window is open now, also returns the expiry of the window that
+ * ended last.
+ */
 function windowExpiries(sender: Sender, now: number, outlook: Outlook): Expiry[] {
   const { matchers } = (sender.certificate as CertificateRule).allowlist;
   const isAnyOpen = (at: number) => matchers.some(({ from, until }) => from <= at && at < until);
@@ -141,8 +153,9 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
 }
 
 /**
- * Returns one line for each expiry and threshold that `told` does not contain, and adds them to `told`. A certificate with a short
- * lifetime is reported only in the last third of it, because a certificate of one day is renewed every day.
+ * Returns a log line for each expiry that has reached a threshold of WARNING_DAYS, unless `told` contains this expiry with this
+ * threshold. Adds what it returns to `told`. A certificate is reported only in the last third of its lifetime, because a
+ * certificate of one day is renewed every day.
  */
 export function warnOfExpiries(expiries: readonly Expiry[], now: number, told: Set<string>): LogLine[] {
   return expiries.flatMap((ending) => {

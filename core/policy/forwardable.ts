@@ -1,4 +1,4 @@
-// The headers that a route must never name, because their values do not come from the sender.
+// Lists the headers that are never forwarded to the handler, so that a route must not name them.
 
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../wire.ts";
 
@@ -23,8 +23,8 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 const NEVER_FORWARDED_PREFIXES: readonly string[] = ["cf-", "countersign-", "mf-", "proxy-", "x-forwarded-"];
 
 /**
- * True if a route may name this header (lower case). It must not be a header of Countersign, a credential, a hop-by-hop header, or
- * a header that a platform sets.
+ * True if a route may name this header (lower case) to forward it. The name must not be that of a header of Countersign, a
+ * credential, a hop-by-hop header, or a header that a platform sets.
  */
 export function isForwardableHeader(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));

@@ -1,5 +1,5 @@
-// One entry of a sender's `certificates`. It is compiled once and then compared with whole certificates. Code points are compared
-// exactly. The case folding of RFC 5280 is only for chaining names, and decides nothing about the allowlist.
+// Compiles one entry of a sender's `certificates`, which is then compared with certificates. Texts are compared exactly, code point
+// by code point. The case folding of RFC 5280 is not used here, because it is only for finding the issuer of a certificate.
 
 import { parseAttributeType } from "../x509/attribute-types.ts";
 import type { Certificate } from "../x509/certificate.ts";
@@ -9,14 +9,17 @@ import { PolicyFault, readOrFault } from "./problem.ts";
 import type { CertificateMatcherDocument } from "./schema.ts";
 
 export interface CertificateMatcher {
-  /** The entry as it is in the policy, for code that explains a verdict. */
+  /** The entry as it is written in the policy, for code that explains a verdict. */
   readonly entry: CertificateMatcherDocument;
   /** The keys of this entry in the index. If a certificate matches the entry, lookupKeysOf(certificate) contains all of them. */
   readonly keys: readonly string[];
-  /** Unix seconds. -Infinity or Infinity if the policy sets no limit. */
+  /**
+   * The window of the entry in Unix seconds: `from` is its first second, `until` is the first second after it. -Infinity or
+   * Infinity if the policy sets no limit.
+   */
   readonly from: number;
   readonly until: number;
-  /** The members that do not match, for example `subject.CN`. Empty if the entry matches. */
+  /** Returns the members of the entry that do not match the certificate, for example `subject.CN`. Empty if the entry matches. */
   failures(certificate: Certificate, now: number): readonly string[];
 }
 

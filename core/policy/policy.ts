@@ -1,4 +1,5 @@
-// Policy: anchors, senders, routes and the deny list. compile.ts makes it once, and nothing changes it afterwards.
+// Has the types of a compiled policy, and selects the route of a request. compile.ts makes a policy, and nothing changes it
+// afterwards.
 
 import { Refusal } from "../refusal.ts";
 import type { SignatureSchemeName } from "../signature/schemes.ts";
@@ -8,7 +9,7 @@ import type { Allowlist } from "./allowlist.ts";
 export interface Anchor {
   readonly name: string;
   readonly certificate: Certificate;
-  /** Other anchors of the policy that certified this anchor. Their revocation lists may contain it. */
+  /** Other anchors of the policy that certified this anchor. Their revocation lists may contain this anchor. */
   readonly certifiers: readonly Certificate[];
   /** The intermediates of the policy that this anchor certified. Senders need not present them. */
   readonly intermediates: readonly Certificate[];
@@ -39,18 +40,22 @@ export interface Trust {
 }
 
 /**
- * A sender. Each of its requests must pass every factor that is defined here. At least a certificate or a signature is defined.
+ * A sender. A request of this sender must pass every factor that is defined here: certificate, signature and Basic credentials. At
+ * least a certificate or a signature is defined.
  */
 export interface Sender {
   readonly name: string;
   readonly certificate: CertificateRule | undefined;
   readonly signature: SignatureRule | undefined;
-  /** Empty if no credentials are required. Otherwise a request must carry one of them. */
+  /** The accepted Basic credentials. A request must have one of them. Empty if no credentials are required. */
   readonly basic: readonly BasicRule[];
   readonly eventKey: EventKeyRule | undefined;
-  /** Events with the same order key are handled in order. */
+  /** The place from which the order key of an event is read. Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
-  /** The status that asks the sender to send an event again, if the operator has to mend the fault. Undefined: a refusal is final. */
+  /**
+   * The status that asks the sender to send a refused event again, if the operator has to correct the fault. Undefined if each
+   * refusal is final.
+   */
   readonly retryStatus: 429 | 503 | undefined;
 }
 
@@ -60,13 +65,13 @@ export interface CertificateRule {
   readonly trust: Trust;
 }
 
-/** Holds the names of secrets. secrets.ts loads their values. */
+/** The rule by which a signature is verified. It contains only the names of secrets. secrets.ts loads their values. */
 export interface SignatureRule {
   readonly scheme: SignatureSchemeName;
   readonly secrets: readonly string[];
-  /** The names of the secrets by Docusign account id in lower case. */
+  /** The names of the secrets of each Docusign account. The key of the map is the account id in lower case. */
   readonly accounts: ReadonlyMap<string, readonly string[]>;
-  /** Secrets that are no longer accepted. If one of them made the signature, the log names it. */
+  /** The names of secrets that are no longer accepted. If a signature was made with one of them, the log says so. */
   readonly retired: readonly string[];
 }
 
@@ -79,7 +84,10 @@ export interface BasicRule {
 export type EventKeyRule = { readonly header: string } | { readonly pointers: readonly string[] };
 
 export interface Route {
-  /** As written in the policy: an exact path, or one that ends in `/*`. A host may come before it. It is the name of the route. */
+  /**
+   * The name of the route, as written in the policy. It is an exact path or a path that ends in `/*`, and a host may come before
+   * the path.
+   */
   readonly path: string;
   readonly senders: readonly Sender[];
   readonly methods: readonly string[];
@@ -89,13 +97,16 @@ export interface Route {
    * and keys.
    */
   readonly headers: readonly string[];
-  /** True if each different certificate is recorded. That does not change the verdict. */
+  /** True if the route is in observe mode, in which each different certificate is logged. This mode does not change the verdict. */
   readonly isObserved: boolean;
   /** True if the edge answers as soon as an event is in its queue, and delivers it to the origin afterwards. */
   readonly isQueued: boolean;
   /** True if the sender gets the handler's own response. */
   readonly isAnsweredByHandler: boolean;
-  /** Senders that are tried instead of `senders`, only for the log. Empty if there are none. */
+  /**
+   * Senders that are tried out: the log says where the verdict would differ if the route had these senders instead of `senders`.
+   * Empty if there are none.
+   */
   readonly shadow: readonly Sender[];
 }
 
@@ -129,7 +140,8 @@ export interface Policy {
 }
 
 /**
- * Returns a route's host in the form of URL.host, and its path, exact or ending in `/*`. The host is empty if the route names none.
+ * Splits the name of a route into its host, in the form of URL.host, and its path, which is exact or ends in `/*`. The host is
+ * empty if the route names none.
  */
 export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, path: string] {
   const slash = path.indexOf("/");
@@ -139,8 +151,8 @@ export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, 
 /**
  * Selects the route of a path: the exact route, otherwise the route with the longest prefix. Routes that name the request's host
  * (in the form of URL.host) come before routes without a host. Routes of other hosts are ignored. Some routers ignore letter case
- * or a slash at the end. So the request is refused if its path differs only in these from the path of another route, and that route
- * does not admit every sender of the selected route.
+ * or a slash at the end, and would run the handler of another route. If that route does not admit every sender of the selected
+ * route, the request is refused.
  * @throws Refusal `unknown_route`, `method_not_allowed`
  */
 export function selectRoute(policy: Policy, path: string, method: string, host?: string): Route {
@@ -153,15 +165,15 @@ export function selectRoute(policy: Policy, path: string, method: string, host?:
   return route;
 }
 
-/** The routes of one host by path. `prefixes` are the routes that end in `/*`, the longest first. */
+/** The routes of one host by path. `prefixes` has the routes that end in `/*`, the longest path first. */
 interface RouteIndex {
   readonly exact: ReadonlyMap<string, Route>;
   readonly prefixes: readonly (readonly [start: string, Route])[];
 }
 
 /**
- * The index is built at the first look-up, so that a request does not search ten thousand routes. The key is the host. It is empty
- * for routes without a host.
+ * The index of each list of routes, by host. The host is empty for routes without a host. An index is built at the first look-up,
+ * so that a request does not search ten thousand routes.
  */
 const indexes = new WeakMap<readonly Route[], ReadonlyMap<string, RouteIndex>>();
 
@@ -185,27 +197,27 @@ function indexHost(routes: readonly Route[]): RouteIndex {
   };
 }
 
-/** True if some route names a host. Then the route of a request depends on its host. */
+/** True if some route names a host. If so, the route of a request depends on the request's host. */
 export function namesHosts({ routes }: Policy): boolean {
   const index = indexOf(routes);
   return index.size > (index.has("") ? 1 : 0);
 }
 
-/** The hosts that routes name. */
+/** Returns the hosts that routes name. */
 export function hostsOf({ routes }: Policy): string[] {
   return [...indexOf(routes).keys()].filter((host) => host !== "");
 }
 
 /**
- * Returns the host under which routes are looked up. The port is kept only if a route names the host with this port. The final dot
- * is removed. Otherwise another spelling of a host could bypass its routes.
+ * Returns the form of a request's host under which routes are looked up. The port is kept only if a route names the host with this
+ * port. The final dot is removed. Otherwise a request could bypass the routes of a host with another spelling of the host.
  */
 export function namedHost(named: { has(host: string): boolean }, host: string): string {
   const plain = host.replace(/\.(?=:|$)/, "");
   return named.has(plain) ? plain : plain.replace(/:\d+$/, "");
 }
 
-/** The route of a path, for any method. */
+/** Returns the route of a path, whatever the method is. */
 export function findRoute({ routes }: Policy, path: string, host = ""): Route | undefined {
   const index = indexOf(routes);
   return findIn(index.get(namedHost(index, host)), path) ?? findIn(index.get(""), path);

@@ -1,5 +1,5 @@
-// A problem that the schema or the compiler finds in a policy: its place, its code and a detail. words.ts has the texts, for the
-// programs that print them. The worker does not carry the texts.
+// Describes a problem that the schema or the compiler finds in a policy, by its place, a code and a detail. The texts of the codes
+// are in words.ts, which the worker does not load.
 
 import { ConfigurationError, type FormProblem, formatPointer, type Place } from "../configuration-error.ts";
 import { messageOf } from "../failure-chain.ts";
@@ -20,12 +20,12 @@ export function codeOf({ code, detail }: ProblemCode): string {
   return detail === undefined ? code : `${code} (${detail})`;
 }
 
-/** Returns its argument. It makes the compiler check the code of a rule in the schema. */
+/** Returns its argument. The rules of the schema call this function, so that TypeScript checks that their codes exist. */
 export function problem(code: PolicyProblemCode): PolicyProblemCode {
   return code;
 }
 
-/** The problems of the policy's form. All their codes are codes of a policy. */
+/** Returns its argument with another type. Every code that the policy's form can report is a PolicyProblemCode. */
 export function problemsOfIssues(issues: readonly FormProblem[]): readonly PolicyProblem[] {
   return issues as readonly PolicyProblem[];
 }
@@ -42,7 +42,7 @@ export class PolicyFault extends SyntaxError {
   }
 }
 
-/** Returns what `read` returns. @throws PolicyFault with `before` and the message of the error that `read` throws */
+/** Returns what `read` returns. @throws PolicyFault if `read` throws. Its detail is `before` and the message of the error */
 export function readOrFault<T>(code: PolicyProblemCode, read: () => T, before = ""): T {
   try {
     return read();
@@ -52,7 +52,7 @@ export function readOrFault<T>(code: PolicyProblemCode, read: () => T, before = 
   }
 }
 
-/** A policy that cannot be used, with its problems as they were found. */
+/** Thrown if a policy cannot be used. `found` has the problems before they are formatted. */
 export class PolicyError extends ConfigurationError {
   readonly found: readonly PolicyProblem[];
 

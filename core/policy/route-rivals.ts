@@ -1,12 +1,13 @@
-// Finds routes that a router may confuse. Many routers ignore letter case, a slash at the end of a path, and parameters in it. An
-// index is built once, so that a request looks up only a few segments, even if there are many routes.
+// Finds routes that a router may confuse with each other. Many routers ignore letter case, a slash at the end of a path, and
+// parameters in a path. An index is built once, so that a request looks up only a few segments, even if there are many routes.
 
 import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 
 /**
- * Returns a function that finds, for a path and its route, another route whose handler a loose router would run, and that does not
- * admit every sender of `route`. Some routers ignore the host. So a route of another host is a rival too, unless a route of `host`
- * or a route without a host has exactly the same path. If all routes have the same senders, there are no rivals.
+ * Returns a function that finds a rival of the route of a path. A rival is another route whose handler a loose router would run for
+ * this path, and that does not admit every sender of `route`. Some routers ignore the host, so a route of another host can be a
+ * rival too. It is not a rival if the request's host has a route of its own with the rival's path, or if a route without a host has
+ * this path. If all routes have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   // Compares senders by name and routes by path, because the caller may pass a copy of a route with other senders.
@@ -29,8 +30,8 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
     const everywhere = ownRoutes.get("");
     for (const loose of looseFormsOf(path)) {
       for (const [otherPath, others] of routesOf(loose)) {
-        // If `host` has a route of its own with this path, the policy gives the path to several hosts on purpose. Then only this
-        // route counts.
+        // If there is a route with `otherPath` for `host` or without a host, the policy gives this path to several hosts on
+        // purpose. Then only this route can be a rival.
         const ofHost = own?.get(otherPath) ?? everywhere?.get(otherPath);
         const rival = (ofHost === undefined ? others : [ofHost]).find(
           (other) => other.path !== route.path && !admitsAllOf(other, route),
@@ -42,11 +43,15 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   };
 
   function routesOf(loose: string): readonly (readonly [path: string, Route[]])[] {
-    // With a slash at its end, the path may match a longer prefix than without the slash.
+    // `loose` has no slash at its end. For a router that ignores a slash at the end, the path matches the prefix that is equal to
+    // `loose`. For other routers, the path matches a shorter prefix. So both prefixes are looked up.
     return exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
   }
 
-  /** Starts at the length of the longest prefix, so that a path of thousands of segments costs no more than a short path. */
+  /**
+   * Returns the routes of the longest prefix that contains the path. The search starts at the length of the longest prefix, so that
+   * a path of thousands of segments costs no more than a short path.
+   */
   function longestPrefix(loose: string): readonly (readonly [path: string, Route[]])[] {
     let end = longest + 1;
     while (end > 0) {
@@ -68,13 +73,16 @@ function groupByLooseForm(routes: readonly Route[]): ReadonlyMap<string, readonl
   return Map.groupBy(byPath, ([path]) => looseFormOf(path.replace("*", "")));
 }
 
-/** Some routers remove the parameters of each segment (RFC 3986 §3.3). Others remove everything after the first semicolon. */
+/**
+ * Returns the forms in which loose routers compare a path. Some routers remove the parameters of each segment (RFC 3986 §3.3).
+ * Others remove everything after the first semicolon.
+ */
 function looseFormsOf(path: string): readonly string[] {
   const forms = path.includes(";") ? [path, path.replace(/;[^/]*/g, ""), path.replace(/;.*/s, "")] : [path];
   return forms.map(looseFormOf);
 }
 
-/** The path as a loose router sees it: without letter case, even of encoded letters, and without a slash at the end. */
+/** Returns the path as a loose router compares it: decoded, in lower case, and without a slash at its end. */
 function looseFormOf(path: string): string {
   return decode(path).toLowerCase().replace(/\/$/, "");
 }

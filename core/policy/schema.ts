@@ -1,4 +1,4 @@
-// The schema of policy.json. The published JSON Schema (policy.schema.json) is generated only from this file and from the
+// Defines the schema of policy.json. The published JSON Schema (policy.schema.json) is generated only from this file and from the
 // descriptions of the members (cli/policy/descriptions.ts). compile.ts checks rules that concern several members, for example that
 // an anchor is defined.
 
@@ -69,7 +69,10 @@ const CrlSource = string(
   check(isCrlSource, problem("malformed_source")),
 );
 
-/** A text that does not look like a URL is the path of a file. */
+/**
+ * True for an HTTP or HTTPS URL without user, password and fragment. A text that does not begin with a scheme is the path of a
+ * file, which is accepted too.
+ */
 function isCrlSource(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
   if (/[\u0000-\u001f\u007f]/.test(text) || !text.isWellFormed()) return false;
@@ -182,7 +185,7 @@ const DenySchema = either(
   }),
 );
 
-/** A path, with an optional host before it. The compiler checks the spelling. */
+/** The path of a route, with an optional host before it. compile.ts checks the spelling of both. */
 const path = string(regex(/^(?![A-Za-z]+:\/)[^/?#\s\\@*%]*\/[^?#\s\\]*$/, problem("malformed_path")));
 
 export const PolicySchema = object({

@@ -1,10 +1,10 @@
-// The texts of the problems of a policy, in one table for the programs that print them. The worker prints only codes, because
-// `countersign policy check` runs before each of its builds. cli/policy/check/remedies.ts says what to do about each code.
+// Has the texts of all problems of a policy, for the programs that print them. The worker prints only codes, because `countersign
+// policy check` prints the texts before each build of the worker. cli/policy/check/remedies.ts says what to do about each code.
 
 import { FORM_PROBLEMS, formatWords } from "../configuration-error.ts";
 import { MAX_CRL_SOURCE_CHARACTERS, MAX_SIGNATURE_SECRETS } from "../wire.ts";
 
-/** A % is replaced by the detail. */
+/** The texts by code. The detail of a problem replaces %. */
 export const POLICY_PROBLEMS = {
   ...FORM_PROBLEMS,
   malformed_name: "a name is letters, digits, '.', '_' or '-', at most 64",
@@ -65,11 +65,11 @@ export type PolicyProblemCode = keyof typeof POLICY_PROBLEMS;
 /** A problem without its place. */
 export interface ProblemCode {
   readonly code: PolicyProblemCode;
-  /** The text that replaces the % of the words. Holds no value of a secret. */
+  /** The text that replaces % in the text of the code. It contains no value of a secret. */
   readonly detail?: string | undefined;
 }
 
-/** The words of a problem, without its place. */
+/** Returns the text of a problem, without its place. */
 export function wordsOf({ code, detail }: ProblemCode): string {
   return formatWords(POLICY_PROBLEMS[code], detail);
 }

@@ -1,4 +1,5 @@
-// Limits the memory that the bodies of unproven senders use together, because anybody can begin to send a body and stop.
+// Limits the memory that the bodies of unproven senders use together. Otherwise anybody could begin to send many bodies, never
+// finish them, and so use up the memory.
 
 import { Refusal } from "../refusal.ts";
 import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../wire.ts";
@@ -11,8 +12,9 @@ export class BodyBudget {
   readonly #readings = new Set<BodyReading>();
 
   /**
-   * At the limit, `endsOldest` ends the body that began first, so that a sender that stops sending does not block others. Otherwise
-   * the body that needs more ends, because in workerd a request must not touch the stream of another request.
+   * If the limit is reached and `endsOldest` is true, the body that began first is ended, so that a sender that stops sending does
+   * not block others. If `endsOldest` is false, the body that needs more memory is ended. workerd needs false, because there a
+   * request must not touch the stream of another request.
    */
   constructor({ endsOldest }: { readonly endsOldest: boolean }) {
     this.#endsOldest = endsOldest;

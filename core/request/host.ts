@@ -1,11 +1,11 @@
-// Checks that the Host of a request is only a host. Otherwise a URL that is built from it could get a path, a user or a query.
+// Checks that the Host field of a request contains only a host. Otherwise a URL that is built from the field could get a path, a
+// user or a query.
 
 import { Refusal } from "../refusal.ts";
 
 /**
- * Refuses a Host field that a URL parser would change. It must be one host and port in canonical form, but port 80 may be written.
- * Several Host fields that were joined into one are refused too.
- * @throws Refusal `malformed_host`
+ * Refuses a Host field that a URL parser would change. The field must be one host, with or without a port, in canonical form. Only
+ * port 80, which the canonical form leaves out, may be written. Several Host fields that were joined into one are refused too.
  */
 export function requireHost(host: string): void {
   const isPlain = /^[\w.:[\]-]+$/.test(host);
@@ -18,8 +18,9 @@ export function requireHost(host: string): void {
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * Makes the same check for a request in `Headers`. Some platforms put the host into the URL and leave out the field. Then there is
- * nothing to check. `known` has hosts that were checked before, in the form of URL.host.
+ * Makes the check of requireHost for the Host field in `headers`. If there is no such field, there is nothing to check, because
+ * some platforms put the host into the URL and leave out the field. `known` has hosts that were checked before, in the form of
+ * URL.host.
  */
 export function requireHostField(headers: Headers, known = NONE): void {
   const host = headers.get("host");

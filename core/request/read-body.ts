@@ -6,8 +6,8 @@ import { MAX_TINY_PIECES, TINY_PIECE_BYTES, UNCOUNTED_BODY_BYTES } from "../wire
 import type { BodyReading } from "./body-budget.ts";
 
 /**
- * Reads the whole body. If the declared length is over the limit, refuses it before reading anything. Without a declared length,
- * stops at the first chunk that exceeds the limit. GET and HEAD must not have a body, because fetch() cannot forward one.
+ * Reads the whole body. If the declared length is over the limit, refuses the body before reading anything. Without a declared
+ * length, stops at the first chunk that exceeds the limit. GET and HEAD must not have a body, because fetch() cannot forward one.
  * @throws Refusal `body_too_large`, `body_incomplete`, `body_in_pieces`, and `bodies_full` if `reading` counts the body
  */
 export function readBody(
@@ -69,13 +69,13 @@ export async function readStream(
   }
 }
 
-/** Most bodies fit into the first segment. Larger segments are allocated only when they are needed. */
+/** Most bodies fit into the first segment. Larger segments are allocated only if they are needed. */
 const FIRST_SEGMENT_BYTES = 4 * 1024;
 const SEGMENT_BYTES = 64 * 1024;
 
 /**
- * Copies pieces into segments, in their order. A piece may be one octet long, and keeping an object for each piece would use too
- * much memory.
+ * Collects the pieces of a body by copying them into segments, in order. A piece may be one octet long, and keeping an object for
+ * each piece would use too much memory.
  */
 class Pieces {
   readonly #segments: Uint8Array[] = [];

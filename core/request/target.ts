@@ -1,4 +1,5 @@
-// Reads the request target, which is routed, signed and compared. Edge and origin use the same code.
+// Reads the request target (path and query). The target decides the route, and it is signed. Edge and origin use the same code, so
+// that both read the same target.
 
 import { Refusal } from "../refusal.ts";
 
@@ -11,13 +12,14 @@ export interface RequestTarget {
 
 /**
  * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite (`/a/../b`, `\`, a raw quote), and
- * a path with a second spelling. Otherwise a proxy or a router could read another path than this code.
+ * a path that some routers would read in another way (see findSecondSpelling). Otherwise a proxy or a router could read another
+ * path than this code.
  * @throws Refusal `malformed_target`
  */
 export function readRequestTarget(requestUrl: string): RequestTarget {
   const url = URL.parse(requestUrl);
   if (url === null) throw new Refusal("malformed_target");
-  // Copied once, because a URL builds these texts again at every access.
+  // The texts are read only once, because a URL builds them again at every access.
   const { pathname: path, search } = url;
   const target = path + search;
   const sent = requestUrl.slice(requestUrl.indexOf("/", requestUrl.indexOf("//") + 2));
@@ -28,14 +30,15 @@ export function readRequestTarget(requestUrl: string): RequestTarget {
 }
 
 /**
- * Returns the target that is signed, stored and forwarded. It is the target that was sent. If the request's route names a host,
- * `//host` comes first, so that an event for one host is not accepted for another. No target that is sent can begin with `//`.
+ * Returns the target in the form in which it is signed, stored and forwarded. If the request's route names a host, puts `//host` in
+ * front of the target that was sent, so that an event for one host is not accepted for another. A target that was sent never begins
+ * with `//`, so the two forms cannot be confused.
  */
 export function formatSignedTarget(target: string, host: string): string {
   return host === "" ? target : `//${host}${target}`;
 }
 
-/** Returns the host and the target that was sent. The host is empty if there is none. */
+/** Splits a signed target into the host and the target that was sent. The host is empty if the signed target names none. */
 export function splitSignedTarget(signed: string): readonly [host: string, target: string] {
   if (!signed.startsWith("//")) return ["", signed];
   const slash = signed.indexOf("/", 2);
@@ -43,21 +46,21 @@ export function splitSignedTarget(signed: string): readonly [host: string, targe
 }
 
 /**
- * Characters that must not be percent-encoded in a path. RFC 3986 §3.3 allows most of them unencoded. The others are `/`, `\` and
- * control characters, which routers read in different ways. (Many patterns that end in `$` match before a line feed.)
+ * Characters that must not be percent-encoded in a path. Most of them need no encoding (RFC 3986 §3.3). The others are `/`, `\` and
+ * control characters, which routers read in different ways. For example, many patterns that end in `$` match before a line feed.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const NEVER_ENCODED = /[A-Za-z0-9\-._~!$&'()*+,;=:@/\\\0-\x1f\x7f]/;
 /**
- * Matches a segment with parameters and, before them, nothing or only dots. Some routers remove the parameters first and resolve
- * the dots afterwards. They see an empty segment, or a step to the parent.
+ * Matches a segment that has parameters, and before them nothing, one dot or two dots, for example `/..;a=b`. Some routers remove
+ * the parameters first and resolve the dots afterwards. They see an empty segment, or a step to the parent.
  */
 const HIDDEN_SEGMENT = /\/\.{0,2};/;
 /** Matches an encoded percent sign before two hex digits. A proxy that decodes the path twice would read another path. */
 const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 /**
- * Finds the part of a path that gives the path a second spelling for some routers: an encoded character that needs no encoding,
+ * Finds a part of a path that some routers would read in another way. Such a part is an encoded character that needs no encoding,
  * lower-case hex digits (RFC 3986 §6.2.2), octets that are not UTF-8, an encoded percent sign before two hex digits, an empty
  * segment, or a segment with nothing or only dots before its parameters. Returns undefined if there is no such part.
  */

@@ -1,7 +1,6 @@
-// Attribute types that have a short name in text: those of RFC 4514 §3, and others that certificates use. All other types are
-// written as a dotted OID.
+// Translates between the OID and the short name of an attribute type. The types with a short name are those of RFC 4514 §3, and
+// others that certificates use. All other types are written as a dotted OID.
 
-/** Short name and OID. If an OID has several names, the first one is printed. */
 const NAMES: ReadonlyArray<readonly [name: string, oid: string]> = [
   ["CN", "2.5.4.3"],
   ["L", "2.5.4.7"],
@@ -32,7 +31,7 @@ const NAMES: ReadonlyArray<readonly [name: string, oid: string]> = [
 
 const oidByName = new Map(NAMES.map(([name, oid]) => [name.toLowerCase(), oid]));
 const nameByOid = new Map(NAMES.map(([name, oid]) => [oid, name]));
-/** Below the arcs 0 and 1 there are at most 40 arcs (X.660), so DER cannot encode a larger second number. */
+/** Matches a dotted OID. After 0 and 1, the second number is less than 40 (X.660), because DER cannot encode a larger one. */
 const DOTTED_OID = /^(?:[01]\.[1-3]?[0-9]|2\.(?:0|[1-9][0-9]{0,18}))(?:\.(?:0|[1-9][0-9]{0,18})){0,19}$/;
 
 /** Returns the OID of a short name (in any case) or of a dotted OID. Undefined for any other text. */
@@ -40,7 +39,7 @@ export function parseAttributeType(text: string): string | undefined {
   return oidByName.get(text.toLowerCase()) ?? (DOTTED_OID.test(text) ? text : undefined);
 }
 
-/** Returns the short name of an OID. Undefined if it has none. */
+/** Returns the short name of an OID, or undefined if the OID has none. */
 export function attributeTypeName(oid: string): string | undefined {
   return nameByOid.get(oid);
 }

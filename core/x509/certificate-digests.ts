@@ -17,8 +17,8 @@ const ORDERS = [
 const known = new WeakMap<Certificate, readonly string[]>();
 
 /**
- * Returns the certificate's own digest, and its digests with the other valid signature. There is one such digest for each accepted
- * curve, because this code does not know the curve of the issuer's key.
+ * Returns the digest of the certificate, and the digests that the certificate has with the other valid signature. There is one
+ * other digest for each accepted curve, because this code does not know the curve of the issuer's key.
  */
 export function digestsOf(certificate: Certificate): readonly string[] {
   const digests = known.get(certificate) ?? [certificate.sha256, ...otherDigests(certificate)];
@@ -40,7 +40,7 @@ function otherDigests({ base64, signatureAlgorithm }: Certificate): string[] {
   }
 }
 
-/** Reads the DER before the signature, the encoding of r, and the value of s. */
+/** Returns the DER that comes before the signature, the encoding of r, and the value of s. */
 function readSignature(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const tbs = members.read().encoding;

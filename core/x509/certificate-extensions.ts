@@ -1,4 +1,4 @@
-// The certificate extensions that decisions depend on (RFC 5280 §4.2), and those for which a path is refused.
+// Reads the certificate extensions that decisions depend on (RFC 5280 §4.2), and finds extensions for which a path is refused.
 
 import type { DerReader } from "./der.ts";
 import { type Extensions, readExtensions, readValue } from "./extension.ts";
@@ -24,16 +24,19 @@ export interface CertificateExtensions {
   readonly keyUsage:
     | { readonly digitalSignature: boolean; readonly keyCertSign: boolean; readonly cRLSign: boolean }
     | undefined;
-  /** OIDs. Undefined if the extension is absent. */
+  /** The OIDs in the extension. Undefined if the extension is absent. */
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly subjectAltNames: readonly GeneralName[];
   readonly nameConstraints: NameConstraints | undefined;
-  /** URIs of the full names in cRLDistributionPoints. They are only compared with the scope of a list, and never fetched. */
+  /**
+   * The URIs of the full names in cRLDistributionPoints. They are only compared with the scope of a revocation list, and never
+   * fetched.
+   */
   readonly distributionPoints: readonly string[];
-  /** Lower-case hex. */
+  /** The two key identifiers in lower-case hex. Undefined if the extension or the identifier is absent. */
   readonly authorityKeyId: string | undefined;
   readonly subjectKeyId: string | undefined;
-  /** OIDs of extensions that must be processed but are not supported. A path with such a certificate is refused. */
+  /** The OIDs of extensions that must be processed but are not supported. A path with such a certificate is refused. */
   readonly unknownCritical: readonly string[];
 }
 
@@ -53,14 +56,14 @@ const OID = {
 } as const;
 
 /**
- * This OID is not in OID. If the extension is critical, it must be processed, even for an anchor without revocation lists. Then
- * the path is refused.
+ * This extension is not in OID, so a path with a certificate in which it is critical is refused. A critical extension must always
+ * be processed, but distribution points are not processed for an anchor without revocation lists.
  */
 const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
 /**
- * The extensions that may be critical, because their checks enforce them. certificatePolicies demands nothing as long as no policy
- * is required (RFC 5280 §6.1.3 d).
+ * The extensions that may be critical, because their checks enforce them. A critical certificatePolicies needs no check, because
+ * the extension demands nothing as long as no policy is required (RFC 5280 §6.1.3 d).
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 

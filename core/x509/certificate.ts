@@ -28,11 +28,11 @@ export interface Certificate extends CertificateExtensions {
   /** The subject and the issuer, folded for comparison when a path is built (RFC 5280 §7.1). */
   readonly foldedSubject: string;
   readonly foldedIssuer: string;
-  /** Has no leading zeros. */
+  /** The serial number without leading zeros. */
   readonly serial: string;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** OID of the algorithm with which the issuer signed this certificate. */
+  /** The OID of the algorithm with which the issuer signed this certificate. */
   readonly signatureAlgorithm: string;
   /** @internal */
   readonly publicKey: KeyObject;
@@ -42,7 +42,7 @@ export interface Certificate extends CertificateExtensions {
   isSignedBy(issuer: Certificate): boolean;
 }
 
-/** Version 3. The field holds the version minus one. */
+/** The content of the version field for version 3. The field contains the version minus one. */
 const V3 = "02";
 
 const parsed = new BoundedCache<string, Certificate>(
@@ -143,12 +143,15 @@ function readTbs(tbs: DerReader) {
   };
 }
 
-/** True if both are certificates of the same CA. They have the same name and the same key, but may have different issuers. */
+/** True if both certificates are of the same CA: they have the same name and the same key. Their issuers may differ. */
 export function isSameAuthority(a: Certificate, b: Certificate): boolean {
   return a.foldedSubject === b.foldedSubject && a.spkiSha256 === b.spkiSha256;
 }
 
-/** Node and workerd throw if the key cannot make a signature of this type. Then this key did not sign the certificate. */
+/**
+ * Returns false if the runtime throws. Node and workerd throw if the key cannot make a signature of this type, so this key did not
+ * sign the certificate.
+ */
 function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
   try {
     return x509.verify(publicKey);

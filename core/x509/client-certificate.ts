@@ -1,4 +1,5 @@
-// The certificates that a sender presented, in one form for the edge and all kinds of origin, and the RFC 9440 fields for them.
+// Parses the certificates that a sender presented into one form for the edge and all kinds of origin. Also reads and writes the RFC
+// 9440 fields that contain these certificates.
 
 import { BoundedCache } from "../bounded-cache.ts";
 import { Refusal } from "../refusal.ts";
@@ -11,21 +12,26 @@ import {
 } from "../wire.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 
-/** Cloudflare's own verdict. `verified` is Cloudflare's text, unchanged. Only `SUCCESS` means that it verified the certificate. */
+/**
+ * Cloudflare's verdict on a certificate. `verified` is Cloudflare's text, unchanged. Only `SUCCESS` means that Cloudflare verified
+ * the certificate.
+ */
 export interface PlatformVerdict {
   readonly verified: string;
   readonly revoked: boolean;
 }
 
-/** The certificates in base64 DER as presented. The intermediates are in the sender's order. Nothing is proven yet. */
+/**
+ * The certificates that the sender presented, in base64 DER. The intermediates are in the sender's order. Nothing is proven yet.
+ */
 export interface PresentedCertificate {
   readonly leaf: string;
   readonly intermediates: readonly string[];
-  /** Undefined if no platform received the connection for this program. */
+  /** The verdict of the platform that received the connection. Undefined if there is no such platform. */
   readonly platform: PlatformVerdict | undefined;
 }
 
-/** The presented certificates, parsed. Dates, signatures and permissions are still not checked. */
+/** The presented certificates after parsing. Dates, signatures and permissions are still not checked. */
 export interface ClientCertificate {
   readonly leaf: Certificate;
   readonly intermediates: readonly Certificate[];
@@ -52,14 +58,14 @@ export function parseClientCertificate(presented: PresentedCertificate): ClientC
   };
 }
 
-/** The parsed content of the two fields of a request. */
+/** The parsed certificates of a request, and the text of its `Client-Cert-Chain` field. */
 interface ReadFields extends Pick<ClientCertificate, "leaf" | "intermediates"> {
   readonly chain: string;
 }
 
 /**
- * Caches parsed fields, because a sender presents the same certificates many times. The key is the field of the leaf. The chain is
- * the last one that was received with this leaf.
+ * Caches parsed certificates, because a sender presents the same certificates many times. The key is the text of the `Client-Cert`
+ * field. Only the latest chain that came with this text is kept.
  */
 const readBefore = new BoundedCache<string, ReadFields>(
   CERTIFICATE_CACHE_ENTRIES,
@@ -68,8 +74,8 @@ const readBefore = new BoundedCache<string, ReadFields>(
 );
 
 /**
- * Reads a `Client-Cert` and a `Client-Cert-Chain` value. Returns fields with the same text as before from a cache. An empty text is
- * an empty chain.
+ * Reads a `Client-Cert` and a `Client-Cert-Chain` value. If both texts were read before, returns the certificates from a cache. An
+ * empty `chainField` is an empty chain.
  * @throws Refusal of parseClientCertField or parseClientCertificate
  */
 export function parseClientCertFields(

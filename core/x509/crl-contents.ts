@@ -7,20 +7,20 @@ export interface CrlContents {
   /** The DER of each list, not parsed. */
   readonly ders: readonly Uint8Array[];
   readonly isPem: boolean;
-  /** Describes the parts that are incomplete or were not read. */
+  /** Describes the parts of the answer that are incomplete or were not read. */
   readonly faults: readonly string[];
 }
 
 const LABEL = "X509 CRL";
 
 /**
- * Skips text around PEM, a byte order mark, line ends, and PEM blocks of other kinds. If there is no list at all, reports no fault,
- * because the caller can say better what the content is.
+ * Splits an answer into its lists. Skips text around PEM, a byte order mark, line ends, and PEM blocks of other kinds. If there is
+ * no list at all, reports no fault, because the caller can say better what the answer contains instead.
  */
 export function readCrlContents(bytes: Uint8Array): CrlContents {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer[0] === SEQUENCE) return cut(buffer);
-  // latin1 makes one character of each octet. That is enough, because the code only searches for ASCII.
+  // latin1 makes one character of each octet. That is enough here, because only ASCII is searched for.
   const text = buffer.toString("latin1");
   const contents = readPem(text);
   if (contents.isPem) return contents;

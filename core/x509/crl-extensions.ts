@@ -1,4 +1,5 @@
-// The extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3). Only those that change its meaning are used.
+// Reads the extensions of a revocation list and of its entries (RFC 5280 §5.2 and §5.3). Uses only the extensions that change the
+// meaning of the list or of an entry.
 
 import { MAX_SERIAL_OCTETS } from "../wire.ts";
 import { type DerReader, formatHex } from "./der.ts";
@@ -13,8 +14,8 @@ const OID = {
   authorityKeyIdentifier: "2.5.29.35",
 } as const;
 /**
- * authorityKeyIdentifier counts as understood although nothing uses its value. The value is only a hint for finding the key, and
- * the path already gives the key.
+ * The extensions that may be critical. authorityKeyIdentifier may be critical although nothing uses its value. The value is only a
+ * hint for finding the signer's key, and this key is already known from the path.
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
@@ -49,7 +50,9 @@ function readNumber(values: DerReader): bigint {
   return BigInt(`0x${formatHex(octets)}`);
 }
 
-/** The tags in IssuingDistributionPoint that restrict a list to some certificates, reasons or issuers, in their order. */
+/**
+ * The tags in IssuingDistributionPoint that restrict a list to some certificates, reasons or issuers, in the order of the members.
+ */
 const ONLY = {
   userCerts: primitive(1),
   caCerts: primitive(2),
@@ -59,8 +62,9 @@ const ONLY = {
 };
 
 /**
- * Refuses a list that is restricted to some certificates, reasons or issuers, because it does not cover the others. Accepts a list
- * that only names its distribution point, for the certificates that name the same point.
+ * Returns the URIs of the list's distribution point. Refuses a list that is restricted to some certificates, reasons or issuers,
+ * because such a list says nothing about all others. Accepts a list that only names its distribution point, for the certificates
+ * that name the same point.
  */
 function readScope(values: DerReader): string[] {
   return values.members(TAG.sequence, (members) => {
@@ -78,9 +82,15 @@ function readScope(values: DerReader): string[] {
   });
 }
 
-/** The content of the OBJECT IDENTIFIER 2.5.29.29, one character for each octet. The keys below are in the same form. */
+/**
+ * The content of certificateIssuer's OBJECT IDENTIFIER (2.5.29.29), with one character for each octet. The keys of ENTRY_FORMS have
+ * the same form.
+ */
 const CERTIFICATE_ISSUER = "\x55\x1d\x1d";
-/** reasonCode, holdInstructionCode and invalidityDate. Their values are not used: a listed certificate is revoked in any case. */
+/**
+ * Checks the form of reasonCode, holdInstructionCode and invalidityDate. Their values are not used, because a listed certificate is
+ * revoked in any case.
+ */
 const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   ["\x55\x1d\x15", (values) => void values.read(TAG.enumerated)],
   ["\x55\x1d\x17", (values) => void values.read(TAG.oid)],
@@ -93,7 +103,7 @@ const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
  * @throws SyntaxError
  */
 export function checkEntryExtensions(entry: DerReader): void {
-  // Most entries have only one extension, so the set is made only for a second one.
+  // Most entries have only one extension. So the set of OIDs is made only if there is a second extension.
   let seen: Set<string> | undefined;
   entry.members(TAG.sequence, (extensions) => {
     while (extensions.hasMore) {
@@ -104,7 +114,7 @@ export function checkEntryExtensions(entry: DerReader): void {
   });
 }
 
-/** Reads the members extnID, critical DEFAULT FALSE, and extnValue. */
+/** Reads one extension, and returns its OID. The members are extnID, critical DEFAULT FALSE, and extnValue. */
 function checkEntryExtension(members: DerReader): string {
   const oid = members.read(TAG.oid).latin1();
   const isCritical = members.nextIs(TAG.boolean) && members.boolean();

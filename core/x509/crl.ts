@@ -16,7 +16,7 @@ export interface Crl {
   readonly foldedIssuer: string;
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** cRLNumber. Undefined if the list has none. */
+  /** The cRLNumber of the list. Undefined if the list has none. */
   readonly number: bigint | undefined;
   /**
    * The URIs of the list's issuingDistributionPoint. The list covers only the certificates that name one of these URIs. Undefined
@@ -26,13 +26,13 @@ export interface Crl {
   /** The number of serial numbers in the list. */
   readonly size: number;
   readonly der: Uint8Array;
-  /** True if the list contains this serial number (hex, as in Certificate). */
+  /** True if the list contains this serial number (hex, in the form of Certificate.serial). */
   lists(serial: string): boolean;
   /** True if `issuer`'s key signed this list. Checks nothing else of the issuer. */
   isSignedBy(issuer: Certificate): boolean;
 }
 
-/** Version 2. The field holds the version minus one. */
+/** The content of the version field for version 2. The field contains the version minus one. */
 const V2 = "01";
 
 /**
@@ -44,7 +44,8 @@ const V2 = "01";
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   const der = new Uint8Array(buffer, byteOffset, byteLength);
   const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned, { hasOddTimes: true });
-  // The key of the map is the digest of the public key, because the same certificate may be parsed again as another object.
+  // The key is the digest of the public key and not the certificate, because the same certificate may be parsed again as another
+  // object.
   const signedBy = new Map<string, boolean>();
   return {
     ...facts,
@@ -102,8 +103,8 @@ function readTbs(tbs: DerReader) {
 
 /**
  * Reads an entry: serial number, revocation date, extensions. A listed certificate is revoked even if the date is malformed, and
- * one malformed date must not invalidate the other entries. Returns the octets of the serial number, one character for each octet,
- * because that is the smallest key that hashes well.
+ * one malformed date must not invalidate the other entries. Returns the serial number as text with one character for each octet,
+ * because such a text is the smallest key that hashes well.
  */
 function readEntry(entries: DerReader): string {
   return entries.members(TAG.sequence, (entry) => {
@@ -114,14 +115,17 @@ function readEntry(entries: DerReader): string {
   });
 }
 
-/** Accepts negative numbers, because some authorities listed them, and the other entries must still count. */
+/** Accepts negative numbers. Some authorities listed negative numbers, and the other entries of such a list must still count. */
 function readSerial(entry: DerReader): string {
   const { bytes, start, end } = entry.read(TAG.integer);
   const isNegative = (bytes[start] as number) >= 0x80;
   return isNegative ? `${NEGATIVE}${entry.latin1()}` : entry.latin1(magnitudeStart(bytes, start, end));
 }
 
-/** The prefix of negative numbers. A non-negative number never begins with it, unless it is zero and has only one octet. */
+/**
+ * The first character of the text for a negative number. The text for a non-negative number begins with this character only if the
+ * number is zero, and then has no other character. So two numbers never have the same text.
+ */
 const NEGATIVE = "\0";
 
 function serialOctets(hex: string): string {

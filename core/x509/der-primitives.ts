@@ -1,12 +1,12 @@
-// The contents of DER's primitive types (X.690 §8, §10 and §11), with one check and one reader for each type. A content is passed
-// as `bytes`, `start` and `end`, because lists are too long to make an array for each value.
+// Checks and reads the contents of DER's primitive types (X.690 §8, §10 and §11). There is one check and one reader for each type.
+// A content is passed as `bytes`, `start` and `end`, because a revocation list has too many values to make an array for each.
 
 import { TAG } from "./der-tags.ts";
 
 /** Throws SyntaxError if the content breaks a rule of its type. */
 type Check = (bytes: Uint8Array, start: number, end: number) => void;
 
-/** The checks by identifier octet. The alphabets of the string types are checked by the code that reads them. */
+/** The checks by identifier octet. The alphabets of string types are not checked here, but by the code that reads them. */
 const CHECKS: Readonly<Record<number, Check>> = {
   [TAG.boolean]: readBoolean,
   [TAG.integer]: checkInteger,
@@ -25,7 +25,7 @@ export function checkPrimitive(tag: number, bytes: Uint8Array, start: number, en
   CHECKS[tag]?.(bytes, start, end);
 }
 
-/** @throws SyntaxError */
+/** Requires a condition. @throws SyntaxError with `complaint` if the condition is not met */
 export function demand(isMet: boolean, complaint: string): asserts isMet {
   if (!isMet) throw new SyntaxError(complaint);
 }
@@ -46,7 +46,7 @@ function checkText(bytes: Uint8Array, start: number, end: number, size: 2 | 4): 
   }
 }
 
-/** FALSE must be 0 and TRUE must be 255 (X.690 §11.1). @throws SyntaxError */
+/** Reads a BOOLEAN. FALSE must be 0 and TRUE must be 255 (X.690 §11.1). @throws SyntaxError */
 export function readBoolean(bytes: Uint8Array, start: number, end: number): boolean {
   const octet = bytes[start];
   demand(end - start === 1 && (octet === 0 || octet === 0xff), "a BOOLEAN is malformed");
@@ -61,14 +61,19 @@ export function checkInteger(bytes: Uint8Array, start: number, end: number): voi
   demand(bytes[start] !== sign, "an INTEGER is padded");
 }
 
-/** Returns the start of a non-negative INTEGER's magnitude, which is after a leading zero octet. @throws SyntaxError */
+/**
+ * Returns the position at which the magnitude of a non-negative INTEGER starts. It is after a leading zero octet. @throws
+ * SyntaxError
+ */
 export function magnitudeStart(bytes: Uint8Array, start: number, end: number): number {
   checkInteger(bytes, start, end);
   demand((bytes[start] as number) < 0x80, "an INTEGER is negative");
   return bytes[start] === 0 && end - start > 1 ? start + 1 : start;
 }
 
-/** The first octet is the number of unused bits in the last octet. The unused bits must be zero (X.690 §8.6.2, §11.2.1). */
+/**
+ * Checks a BIT STRING. Its first octet is the number of unused bits in the last octet, which must be zero (X.690 §8.6.2, §11.2.1).
+ */
 export function checkBitString(bytes: Uint8Array, start: number, end: number): void {
   const unused = bytes[start] as number;
   const last = end - start > 1 ? (bytes[end - 1] as number) : 0;
@@ -86,7 +91,10 @@ export function readNamedBits(bytes: Uint8Array, start: number, end: number): (b
   return (bit) => (((octets[bit >> 3] ?? 0) << (bit & 7)) & 0x80) !== 0;
 }
 
-/** RFC 5280 Appendix A asks for 20 arcs of 28 bits. A limit is needed, because a long number takes much time to read. */
+/**
+ * The limit of an OID's length. RFC 5280 Appendix A asks for 20 arcs of 28 bits. A limit is needed because a long number takes much
+ * time to read.
+ */
 const MAX_OID_OCTETS = 128;
 
 /** Checks that every arc is complete and is in base 128 without padding (X.690 §8.19.2). @throws SyntaxError */
@@ -100,7 +108,7 @@ export function checkOid(bytes: Uint8Array, start: number, end: number): void {
   demand(isFirst, "an OBJECT IDENTIFIER is cut short");
 }
 
-/** Returns the dotted form. @throws SyntaxError */
+/** Returns the dotted form of an OID. @throws SyntaxError */
 export function readOid(bytes: Uint8Array, start: number, end: number): string {
   checkOid(bytes, start, end);
   let text = "";
@@ -116,7 +124,10 @@ export function readOid(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** One number encodes the first two arcs. It is 40 times the first arc (0, 1 or 2) plus the second arc (X.690 §8.19.4). */
+/**
+ * Returns the first two arcs of an OID, which one number encodes: 40 times the first arc (0, 1 or 2) plus the second arc (X.690
+ * §8.19.4).
+ */
 function firstArcs(both: number | bigint): string {
   const first = both < 40 ? 0 : both < 80 ? 1 : 2;
   return `${first}.${BigInt(both) - BigInt(first * 40)}`;
@@ -125,7 +136,7 @@ function firstArcs(both: number | bigint): string {
 const DIGITS = { from: 0x30, to: 0x39 };
 const Z = 0x5a;
 
-/** Requires UTC with seconds and without fractions, the only form that RFC 5280 §4.1.2.5 allows. */
+/** Requires a time in UTC with seconds and without fractions, the only form that RFC 5280 §4.1.2.5 allows. */
 function checkTime(bytes: Uint8Array, start: number, end: number, digits: number): void {
   let isTime = end - start === digits + 1 && bytes[end - 1] === Z;
   for (let at = start; isTime && at < end - 1; at += 1) {
@@ -141,7 +152,7 @@ export function readTime(text: string): number {
   const full = text.length > 13 ? text : `${text < "5" ? "20" : "19"}${text}`;
   const iso = full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6.000Z");
   const date = new Date(iso);
-  // Formats the date again and compares, because Date accepts some dates that do not exist.
+  // Formats the date again and compares the texts, because Date accepts some dates that do not exist.
   demand(!Number.isNaN(date.getTime()) && date.toISOString() === iso, "a time is malformed");
   return date.getTime() / 1000;
 }

@@ -1,4 +1,5 @@
-// Identifier octets of DER (X.690 §8.1.2): the class, whether the value is constructed, and a tag number below 31.
+// Defines the identifier octets of DER (X.690 §8.1.2). Each has the class, whether the value is constructed, and a tag number below
+// 31.
 
 export const TAG = {
   boolean: 0x01,
@@ -22,7 +23,7 @@ export const TAG = {
   set: 0x31,
 } as const;
 
-/** `[n]` as an implicit tag of a primitive type. */
+/** Returns the identifier octet of `[n]` as an implicit tag of a primitive type. */
 export const primitive = (number: number): number => 0x80 | number;
-/** `[n]` as an explicit tag, or as an implicit tag of a constructed type. */
+/** Returns the identifier octet of `[n]` as an explicit tag, or as an implicit tag of a constructed type. */
 export const constructed = (number: number): number => 0xa0 | number;

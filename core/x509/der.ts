@@ -1,4 +1,4 @@
-// Strict reading of DER (X.690 §8 and §10). Every value is checked once. Then its members are read in order.
+// Reads DER strictly (X.690 §8 and §10). First checks a value and everything in it. Then reads its members in order.
 
 import {
   checkBitString,
@@ -13,7 +13,7 @@ import {
 } from "./der-primitives.ts";
 import { TAG } from "./der-tags.ts";
 
-/** Values in real certificates are nested ten deep. */
+/** The limit of nested values. In real certificates, values are nested ten deep. */
 const MAX_DEPTH = 32;
 const CONSTRUCTED = 0x20;
 /** The tag numbers of the constructed types of the universal class: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, CHARACTER STRING. */
@@ -23,8 +23,8 @@ const TIMES: ReadonlySet<number> = new Set([TAG.utcTime, TAG.generalizedTime]);
 /**
  * Reads exactly one value, to its end. `read` must read all members of the value. The rules of DER are checked for every value
  * inside, even if `read` skips it. Two rules are not checked: the order of a SET's members, and the absence of default values. Some
- * authorities break both, OpenSSL accepts that, and nothing here depends on them. With `hasOddTimes`, the form of times that are
- * skipped is not checked either.
+ * authorities break both rules, OpenSSL accepts that, and nothing here depends on these rules. If `hasOddTimes` is true, the form
+ * of a time that `read` skips is not checked either.
  * @throws SyntaxError
  */
 export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T, { hasOddTimes = false } = {}): T {
@@ -55,7 +55,7 @@ function checkAll(members: DerReader): void {
   while (members.hasMore) check(members.read());
 }
 
-/** Checks that `read` read all members, so that no surplus member is skipped. */
+/** Calls `read`, and then requires that all members were read. Otherwise a surplus member would be ignored. */
 function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
   const result = read(reader);
   demand(!reader.hasMore, "a value has more members than its type");
@@ -63,7 +63,7 @@ function readWhole<T>(reader: DerReader, read: (reader: DerReader) => T): T {
 }
 
 /**
- * Reads values that follow one another, in place. It makes no object for each value, because a revocation list may have a million
+ * Reads values that follow one another, in place. Makes no object for each value, because a revocation list may have a million
  * entries.
  */
 export class DerReader {
@@ -96,7 +96,7 @@ export class DerReader {
     return this.hasMore && this.bytes[this.end] === tag;
   }
 
-  /** Reads the next value. If `tag` is given, the value must have it. @throws SyntaxError */
+  /** Reads the next value. If `tag` is given, the value must have this tag. @throws SyntaxError */
   read(tag?: number): this {
     const at = this.end;
     const next = this.bytes[at];
@@ -112,7 +112,7 @@ export class DerReader {
     return this;
   }
 
-  /** Checks that the length is definite and is in as few octets as possible (X.690 §10.1). */
+  /** Reads a length of several octets. The length must be definite and in as few octets as possible (X.690 §10.1). */
   #readLongLength(octets: number): number {
     const at = this.start;
     const isHeld = octets > 0 && octets <= 4 && at + octets <= this.#limit;
@@ -193,7 +193,7 @@ export class DerReader {
     return readOid(this.bytes, this.start, this.end);
   }
 
-  /** Skips an INTEGER of either sign. `tag` may be another tag. */
+  /** Skips an INTEGER, which may be negative. `tag` is another tag if the INTEGER has an implicit tag. */
   skipInteger(tag: number = TAG.integer): void {
     this.read(tag);
     checkInteger(this.bytes, this.start, this.end);
@@ -230,7 +230,7 @@ export class DerReader {
     return readTime(this.latin1());
   }
 
-  /** Skips a time of either type. Does not check that the time exists. */
+  /** Skips a UTCTime or a GeneralizedTime. Does not check that the date exists. */
   skipTime(): void {
     this.read();
     demand(TIMES.has(this.tag), "a time is missing or of another type");

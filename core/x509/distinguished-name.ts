@@ -1,17 +1,20 @@
-// X.501 names: reads DER and RFC 4514 text, writes RFC 4514 text, and makes the comparison key of RFC 5280 §7.1. Nothing here
-// decides what a name permits: core/policy/matcher.ts does.
+// Reads X.501 names from DER and from RFC 4514 text, writes RFC 4514 text, and makes the comparison key of RFC 5280 §7.1. This file
+// does not decide what a name permits. core/policy/matcher.ts does.
 
 import { MAX_NAME_ATTRIBUTES } from "../wire.ts";
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 
-/** One attribute. It has `text` for the string types of RFC 5280, otherwise the DER of the value in lower-case hex. */
+/**
+ * One attribute of a name. It has `text` if the value is a UTF8String, or a string type with ASCII characters. Otherwise it has the
+ * DER of the value in lower-case hex.
+ */
 export type AttributeValue =
   | { readonly type: string; readonly text: string }
   | { readonly type: string; readonly der: string };
 
-/** Usually has one attribute. A multi-valued RDN has several, and their order has no meaning. */
+/** An RDN. It usually has one attribute. A multi-valued RDN has several attributes, and their order has no meaning. */
 export type RelativeDistinguishedName = readonly AttributeValue[];
 
 /** A name in encoding order (`C` first, as in the certificate). RFC 4514 text has the opposite order. */
@@ -24,17 +27,18 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const ASCII_TAGS: ReadonlySet<number> = new Set([TAG.numeric, TAG.printable, TAG.ia5]);
 /**
  * The accepted types of attribute values. OpenSSL accepts no other types, so a parsed certificate cannot have a name with another
- * type. Names in lists and constraints must not have one either.
+ * type. Names in revocation lists and name constraints must not have another type either.
  */
 const VALUE_TAGS: ReadonlySet<number> = new Set([
   ...[...ASCII_TAGS, TAG.utf8, TAG.teletex, TAG.universal, TAG.bmp],
-  // x500UniqueIdentifier, postalAddress
+  // The types of x500UniqueIdentifier and postalAddress.
   ...[TAG.bitString, TAG.sequence],
 ]);
 const NUMERIC = /^[0-9 ]*$/;
 /**
- * The characters of C0, DEL and C1. Characters that change the direction of writing are not refused, because names in Arabic and
- * Hebrew need them. Names are compared exactly, so a name with such a character is never equal to a name without it.
+ * Matches control characters (C0, DEL and C1), with which a name is refused. Characters that change the direction of writing are
+ * accepted, because names in Arabic and Hebrew need them. Names are compared exactly, so a name with such a character is never
+ * equal to a name without it.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;

@@ -10,7 +10,8 @@ export interface Header {
 }
 
 /**
- * Reads the header of one value. The content may be missing. A value of indefinite length (BER) counts up to the end of `bytes`.
+ * Reads the header of one value. The content may be missing. A value of indefinite length (BER) is taken to end at the end of
+ * `bytes`. Returns undefined if the header is incomplete, or if the length has more than four octets.
  */
 export function readHeader(bytes: Buffer, at: number): Header | undefined {
   const [tag, first] = [bytes[at], bytes[at + 1]];
@@ -43,7 +44,10 @@ export interface Block {
   readonly body: string | undefined;
 }
 
-/** Uses indexOf to find the BEGIN and END lines, because a list of a million entries is too large for a regular expression. */
+/**
+ * Yields the PEM blocks of a text. Uses indexOf to find the BEGIN and END lines, because a list of a million entries is too large
+ * for a regular expression.
+ */
 export function* readBlocks(text: string): Generator<Block> {
   for (let at = text.indexOf(BEGIN); at >= 0; ) {
     const next = text.indexOf(BEGIN, at + BEGIN.length);

@@ -7,7 +7,7 @@ import { constructed, primitive, TAG } from "./der-tags.ts";
 import { readRelativeName } from "./distinguished-name.ts";
 import { readLocation, readLocations } from "./general-name.ts";
 
-/** The members are cA DEFAULT FALSE and pathLenConstraint OPTIONAL. */
+/** Reads BasicConstraints. The members are cA DEFAULT FALSE and pathLenConstraint OPTIONAL. */
 export function readBasicConstraints(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const isCa = members.nextIs(TAG.boolean) && members.boolean();
@@ -30,8 +30,8 @@ export function readSubjectKeyId(values: DerReader): string {
 }
 
 /**
- * The members are [0] keyIdentifier OPTIONAL, then [1] authorityCertIssuer and [2] authorityCertSerialNumber. The last two are both
- * present or both absent.
+ * Returns the key identifier in hex. The members are [0] keyIdentifier OPTIONAL, then [1] authorityCertIssuer and [2]
+ * authorityCertSerialNumber. The last two members are both present or both absent.
  */
 export function readAuthorityKeyId(values: DerReader): string | undefined {
   return values.members(TAG.sequence, (members) => {
@@ -45,8 +45,8 @@ export function readAuthorityKeyId(values: DerReader): string | undefined {
 }
 
 /**
- * Returns the URIs of cRLDistributionPoints or freshestCRL. Leaves out points that cover only some reasons, and points with the
- * list of another authority.
+ * Returns the URIs of cRLDistributionPoints or freshestCRL. Leaves out points that cover only some reasons, and points whose list
+ * is issued by another authority.
  */
 export function readDistributionPoints(values: DerReader): string[] {
   return values.list(TAG.sequence, readDistributionPoint).flat();
@@ -125,18 +125,18 @@ export const FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   ["2.5.29.16", skipPrivateKeyUsagePeriod],
   // subjectDirectoryAttributes: each attribute is an OID and a SET of any values.
   ["2.5.29.9", (values) => skipAll(values, (members) => [members.oid(), members.list(TAG.set, (set) => set.read())])],
-  // issuerAltName
+  // issuerAltName: GeneralNames.
   ["2.5.29.18", (values) => void readLocations(values, TAG.sequence)],
-  // policyMappings
+  // policyMappings: each mapping has two OIDs.
   ["2.5.29.33", (values) => skipAll(values, (members) => [members.oid(), members.oid()])],
-  // freshestCRL
+  // freshestCRL: the same form as cRLDistributionPoints.
   ["2.5.29.46", (values) => void readDistributionPoints(values)],
-  // authorityInfoAccess, subjectInfoAccess
+  // authorityInfoAccess and subjectInfoAccess: each description has an OID and a GeneralName.
   ["1.3.6.1.5.5.7.1.1", skipAccessDescriptions],
   ["1.3.6.1.5.5.7.1.11", skipAccessDescriptions],
 ]);
 
-/** Reads a SEQUENCE of SEQUENCEs. `skip` reads the members of each. */
+/** Reads a SEQUENCE of SEQUENCEs. `skip` reads the members of each inner SEQUENCE. */
 function skipAll(values: DerReader, skip: (members: DerReader) => unknown): void {
   values.list(TAG.sequence, (each) => each.members(TAG.sequence, skip));
 }

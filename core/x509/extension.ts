@@ -1,11 +1,15 @@
-// Extensions as certificates, revocation lists and their entries contain them (RFC 5280 §4.1 and §4.2). Each OID occurs only once.
+// Reads the extensions of certificates, of revocation lists and of list entries (RFC 5280 §4.1 and §4.2). Each OID may occur only
+// once.
 
 import { messageOf } from "../failure-chain.ts";
 import { MAX_EXTENSIONS } from "../wire.ts";
 import { type DerReader, readDer } from "./der.ts";
 import { TAG } from "./der-tags.ts";
 
-/** The value is checked as DER only when it is read, because extensions that RFC 5280 does not define may contain anything. */
+/**
+ * An extension whose value is not parsed yet. The value is checked as DER only when it is read, because the values of extensions
+ * that RFC 5280 does not define may contain anything.
+ */
 export interface Extension {
   readonly isCritical: boolean;
   readonly value: Uint8Array;
@@ -13,7 +17,7 @@ export interface Extension {
 
 export type Extensions = ReadonlyMap<string, Extension>;
 
-/** Reads Extensions, indexed by OID. @throws SyntaxError if there are none or too many, or if one is repeated */
+/** Reads Extensions, indexed by OID. @throws SyntaxError if there are none or too many, or if an extension is repeated */
 export function readExtensions(values: DerReader): Extensions {
   const extensions = new Map<string, Extension>();
   for (const [oid, extension] of values.list(TAG.sequence, readExtension)) {

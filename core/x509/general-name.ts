@@ -1,5 +1,5 @@
-// GeneralName (RFC 5280 §4.2.1.6): the typed names of subjectAltName and of name constraints. Names of different types are never
-// equal: a DNS name is not an e-mail address with the same text.
+// Reads GeneralNames (RFC 5280 §4.2.1.6), the typed names of subjectAltName and of name constraints. Names of different types are
+// never equal, for example a DNS name and an e-mail address with the same text.
 
 import type { DerReader } from "./der.ts";
 import { constructed, primitive, TAG } from "./der-tags.ts";
@@ -12,7 +12,10 @@ export type GeneralName =
   /** otherName, x400Address, ediPartyName and registeredID are kept, but not understood. */
   | { readonly kind: "other"; readonly tag: number };
 
-/** Tagging is implicit. Only the directory name has an explicit tag, because it is a CHOICE (RFC 5280 Appendix A.2). */
+/**
+ * The identifier octets of the kinds of names. Tagging is implicit. Only the directory name has an explicit tag, because it is a
+ * CHOICE (RFC 5280 Appendix A.2).
+ */
 const FORM = {
   otherName: constructed(0),
   email: primitive(1),
@@ -41,12 +44,12 @@ export function readGeneralName(values: DerReader): GeneralName {
   return readOther(values);
 }
 
-/** These kinds of names are not understood, but their form is checked. */
+/** Reads a name of a kind that is not understood. Only its form is checked. */
 function readOther(values: DerReader): GeneralName {
   if (values.nextIs(FORM.registeredId)) values.oid(FORM.registeredId);
   else if (values.nextIs(FORM.otherName)) values.members(FORM.otherName, skipOtherName);
   else if (values.nextIs(FORM.ediPartyName)) values.members(FORM.ediPartyName, skipEdiPartyName);
-  // Only the rules of DER are checked. The members of ORAddress are not read.
+  // For x400Address, only the rules of DER are checked. The members of ORAddress are not read.
   else values.read(FORM.x400Address);
   return { kind: "other", tag: values.tag & 0x1f };
 }
@@ -69,21 +72,21 @@ export function readGeneralNames(values: DerReader): GeneralName[] {
 }
 
 /**
- * Reads GeneralNames that are locations, and returns the URIs. Spaces in these URIs are accepted, because they are common, and
- * harmless as no URI is fetched.
+ * Reads GeneralNames that are locations, and returns the URIs. Spaces in these URIs are accepted, because they are common, and do
+ * no harm because no URI is fetched.
  */
 export function readLocations(values: DerReader, tag: number): string[] {
   return values.list(tag, readLocation).flatMap((uri) => uri ?? []);
 }
 
-/** Returns the URI, or undefined for a name of another kind. */
+/** Reads one location. Returns its URI, or undefined if it is a name of another kind. */
 export function readLocation(values: DerReader): string | undefined {
   if (values.nextIs(FORM.uri)) return readText(values, IA5);
   readGeneralName(values);
   return undefined;
 }
 
-/** Returns the canonical text of an IP address (RFC 5952 for IPv6). Undefined if it has neither 4 nor 16 octets. */
+/** Returns the canonical text of an IP address (RFC 5952 for IPv6). Undefined if there are neither 4 nor 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string | undefined {
   if (octets.byteLength === 4) return octets.join(".");
   if (octets.byteLength !== 16) return undefined;

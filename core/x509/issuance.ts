@@ -1,9 +1,12 @@
-// Finds which certificate issued which, by names that chain and by signatures. Does not check dates, key usage, or whether an
-// issuer may issue anything. core/trust checks these on the certification path.
+// Finds which CA issued which certificate, by names and signatures. Does not check dates, key usage, or whether a CA may issue
+// anything. core/trust checks these on the certification path.
 
 import type { Certificate } from "./certificate.ts";
 
-/** True if the names chain. If both certificates have key identifiers, the identifiers must be equal (RFC 5280 §4.2.1.1). */
+/**
+ * True if the certificate names `issuer` as its issuer. If both certificates have key identifiers, the identifiers must be equal
+ * too (RFC 5280 §4.2.1.1).
+ */
 export function namesIssuer(certificate: Certificate, issuer: Certificate): boolean {
   const { authorityKeyId } = certificate;
   return (
@@ -13,12 +16,12 @@ export function namesIssuer(certificate: Certificate, issuer: Certificate): bool
   );
 }
 
-/** Returns the CA certificates that certified this certificate. Leaves out those with the same key. */
+/** Returns the CA certificates that certified `certificate`. Leaves out CA certificates with the same key as `certificate`. */
 export function findCertifiers(certificate: Certificate, authorities: readonly Certificate[]): readonly Certificate[] {
   return authorities.filter((one) => isCertifiedBy(certificate, one));
 }
 
-/** Returns the certificates that one of the issuers signed, those that these certificates signed, and so on. */
+/** Returns the certificates of the list that `issuers` signed, directly or through other certificates of the list. */
 export function descend(
   issuers: readonly Certificate[],
   certificates: readonly Certificate[],
@@ -35,7 +38,7 @@ export function descend(
   return certified;
 }
 
-/** Returns the CA certificates that this authority certified, directly or through other ones. */
+/** Returns the certificates of the list that `authority` certified, directly or through other certificates of the list. */
 export function findCertified(authority: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
   return descend([authority], certificates, isCertifiedBy);
 }

@@ -1,6 +1,6 @@
-// Reads names whose texts are in the string types of older certificates (BMPString, UniversalString, TeletexString), as programs
-// print them. Use the result only to refuse a name. To permit a name, compare only texts in the types that RFC 5280 allows in new
-// certificates.
+// Reads names whose texts are in the string types of older certificates (BMPString, UniversalString, TeletexString), as other
+// programs print them. Use the result only to refuse a name. To permit a name, compare only texts in the types that RFC 5280 allows
+// in new certificates.
 
 import type { Certificate } from "./certificate.ts";
 import { readDer } from "./der.ts";
@@ -9,7 +9,10 @@ import { type AttributeValue, foldName } from "./distinguished-name.ts";
 
 const known = new WeakMap<Certificate, readonly string[]>();
 
-/** Returns the folded issuer names under which a certificate can be denied: the name itself, and the name as programs print it. */
+/**
+ * Returns the folded issuer names under which a certificate can be denied: the name itself, and the name as other programs print
+ * it.
+ */
 export function foldedIssuersOf(certificate: Certificate): readonly string[] {
   const { issuer, foldedIssuer } = certificate;
   const isOpaque = issuer.some((rdn) => rdn.some((attribute) => "der" in attribute));
@@ -29,7 +32,7 @@ function readText(der: string): string | undefined {
     const { tag, content } = value.read();
     if (tag === TAG.bmp) return readUnits(content, 2);
     if (tag === TAG.universal) return readUnits(content, 4);
-    // Programs read T.61 as Latin-1.
+    // The character set of a TeletexString is T.61, but other programs read it as Latin-1.
     return tag === TAG.teletex ? readUnits(content, 1) : undefined;
   });
 }

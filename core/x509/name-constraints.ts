@@ -1,5 +1,5 @@
-// Name constraints (RFC 5280 §4.2.1.10): the names that an issuer permits in the certificates below it. A constraint of an unknown
-// kind, or with a malformed base, permits nothing.
+// Checks name constraints (RFC 5280 §4.2.1.10), which say what names an issuer permits in the certificates below it. A constraint
+// of an unknown kind, or with a malformed base, permits nothing.
 
 import { MAX_NAME_COMPARISON_OCTETS } from "../wire.ts";
 import type { DerReader } from "./der.ts";
@@ -15,7 +15,7 @@ export interface NameConstraints {
 
 const SUBTREES = { permitted: constructed(0), excluded: constructed(1) };
 
-/** Reads the value of the extension. @throws SyntaxError if it is malformed or empty, or has minimum or maximum distances */
+/** Reads the value of the extension. @throws SyntaxError if the value is malformed or empty, or has `minimum` or `maximum` */
 export function readNameConstraints(values: DerReader): NameConstraints {
   return values.members(TAG.sequence, (parts) => {
     if (!parts.hasMore) throw new SyntaxError("NameConstraints is empty");
@@ -24,7 +24,7 @@ export function readNameConstraints(values: DerReader): NameConstraints {
   });
 }
 
-/** Reads one base name. The distances must have their default values (RFC 5280 §4.2.1.10), which DER leaves out. */
+/** Reads one base name. `minimum` and `maximum` must have their default values (RFC 5280 §4.2.1.10), which DER leaves out. */
 function readSubtree(subtrees: DerReader): GeneralName {
   return subtrees.members(TAG.sequence, readGeneralName);
 }
@@ -59,7 +59,7 @@ export function satisfiesNameConstraints(names: readonly GeneralName[], constrai
 
 const known = new WeakMap<NameConstraints, Rules | null>();
 
-/** Returns undefined if a base name cannot be judged. */
+/** Returns the constraints as rules. Undefined if a base name cannot be judged. */
 function rulesOf(constraints: NameConstraints): Rules | undefined {
   const rules = known.get(constraints) ?? readRules(constraints) ?? null;
   known.set(constraints, rules);

@@ -44,7 +44,10 @@ function isOddRsaKey(values: DerReader): boolean {
   );
 }
 
-/** True if any signature can match an accepted key. No runtime checks that an Ed25519 key is a point on the curve. */
+/**
+ * True if a signature can match the key, which must be of an accepted kind. Only Ed25519 keys are checked here, because no runtime
+ * checks that such a key is a point on the curve.
+ */
 export function canMatch(key: KeyObject): boolean {
   if (key.asymmetricKeyType !== "ed25519") return true;
   return isPublicPoint(Buffer.from(String(key.export({ format: "jwk" }).x), "base64url"));

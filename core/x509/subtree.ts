@@ -1,5 +1,5 @@
-// Brings names and subtrees of names (RFC 5280 §4.2.1.10) into a form for comparison. The form is made once for each. A name
-// without such a form cannot be judged, and name-constraints.ts refuses it.
+// Converts names and subtrees of names (RFC 5280 §4.2.1.10) into a form for comparison, each only once. A name without such a form
+// cannot be judged, and name-constraints.ts refuses it.
 
 import { type DistinguishedName, rdnKeysOf } from "./distinguished-name.ts";
 import type { GeneralName } from "./general-name.ts";
@@ -16,7 +16,9 @@ export type Subtree = (name: NameForm) => boolean;
 
 type Form<Kind extends NameForm["kind"]> = Extract<NameForm, { readonly kind: Kind }>;
 type HostForm = Extract<NameForm, { readonly host: string }>;
-/** A subtree of one kind. Undefined if no valid name can have this base. */
+/**
+ * A test whether a name of one kind is inside a subtree. Undefined if the base of the subtree is malformed or of an unknown kind.
+ */
 type Within<Names extends NameForm> = ((name: Names) => boolean) | undefined;
 
 const names = new WeakMap<GeneralName, NameForm | null>();
@@ -36,7 +38,8 @@ function readForm(name: GeneralName): NameForm | undefined {
   if (name.kind === "directory") return readDirectory(name.name);
   if (name.kind === "ip") return [4, 16].includes(name.octets.byteLength) ? name : undefined;
   if (name.kind !== "dns") return undefined;
-  // A wildcard matches one label. Here the wildcard is compared as a literal, as everywhere in this project.
+  // The first label may be a wildcard. It is compared as the text `*`, as everywhere in this project, so only the other labels must
+  // form a host.
   const host = readHost(name.value.replace(/^\*\./, ""));
   return host === undefined ? undefined : { kind: "dns", host: name.value.toLowerCase() };
 }
@@ -55,7 +58,7 @@ function readBase(base: GeneralName): Within<never> {
 
 const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 const HOST = new RegExp(`^(?:${LABEL}\\.)*${LABEL}$`);
-/** Matches a numeric last label, because other programs may read it as part of an IPv4 address. */
+/** Matches a host whose last label is a number, because other programs may read such a host as an IPv4 address. */
 const NUMERIC_END = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
 const MAX_HOST_CHARACTERS = 253;
 
@@ -93,7 +96,10 @@ function readUri(text: string): NameForm | undefined {
   return host === undefined ? undefined : { kind: "uri", host };
 }
 
-/** Returns undefined if a text has an encoding that is not read, because the text could be any name. */
+/**
+ * Returns undefined if a text is in a string type that is not decoded (TeletexString, UniversalString, BMPString), because the text
+ * could be any name.
+ */
 function readDirectory(name: DistinguishedName): Form<"directory"> | undefined {
   const isOpaque = name.flat().some((attribute) => "der" in attribute && /^(?:14|1c|1e)/.test(attribute.der));
   return isOpaque ? undefined : { kind: "directory", rdns: rdnKeysOf(name) };
@@ -139,7 +145,7 @@ function withinNetwork(base: Uint8Array): Within<Form<"ip">> {
     name.octets.every((octet, i) => ((octet ^ (address[i] as number)) & (mask[i] as number)) === 0);
 }
 
-/** The base contains names that are equal to it, or of which it is an ancestor. */
+/** The base contains each name that begins with all RDNs of the base. */
 function withinDirectory(base: DistinguishedName): Within<Form<"directory">> {
   const ancestor = readDirectory(base)?.rdns;
   if (ancestor === undefined) return undefined;

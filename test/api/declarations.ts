@@ -1,4 +1,5 @@
-// Builds the package as the program of a user sees it: its package.json, and the types that tsc makes for its doors.
+// Builds the package as a user's program sees it, and reads the types of its doors. A door is an entry of `exports` in
+// package.json.
 
 import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
@@ -31,7 +32,10 @@ export async function buildPackage(folder: string, ...args: readonly string[]): 
   return folder;
 }
 
-/** Links packages of this repository into a project. The second name is the name in the project, if it is different. */
+/**
+ * Links packages of this repository into a project. `own` is the package's name here. `name` is its name in the project, if the
+ * names differ.
+ */
 export function linkPackages(project: string, ...names: readonly (readonly [own: string, name?: string])[]): void {
   for (const [own, name = own] of names) {
     const link = join(project, "node_modules", name);

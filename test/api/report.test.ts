@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Returns the first program in a document that imports this door. */
+/** Returns the code of the first program in a document that imports `door`. */
 function codeOf(document: string, door: string): string {
   const programs = readFileSync(join(ROOT, document), "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
   const found = Array.from(programs, ([, code = ""]) => code).find((code) => code.includes(`from "${door}"`));

@@ -1,4 +1,4 @@
-// Makes the text of docs/api.md: everything that the package exports, with its types.
+// Makes the text of docs/api.md, which lists everything that the package exports, with its types.
 
 import { type Declaration, readExports } from "./declarations.ts";
 
@@ -20,7 +20,10 @@ Unix seconds unless a name or a comment says milliseconds; digests and serial nu
 
 Made by \`npm run api\` from the types of the built package.`;
 
-/** `doors` has the declarations file of each door, by the name under which a program imports the door. */
+/**
+ * Returns the text of docs/api.md. `doors` has the declarations file of each entry of `exports`, by the name under which a program
+ * imports the entry.
+ */
 export function formatReport(doors: ReadonlyMap<string, string>): string {
   const sections = Array.from(doors, ([door, file]) => {
     const about = DOORS[door];

@@ -14,7 +14,7 @@ import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
 import { libraryCertificateFacts, libraryCrlFacts, type NameConditions } from "./library-facts.ts";
 import type { Original } from "./originals.ts";
 
-/** How an input was read. If only our reader refuses it, `cause` is our reason. */
+/** How an input was read. `cause` is the error of the only reader that refuses the input. */
 export type Outcome =
   | { readonly kind: "same" | "refused by all" }
   | { readonly kind: "refused by us"; readonly cause: string }
@@ -32,7 +32,7 @@ function attempt<T>(read: () => T): { readonly value: T } | { readonly cause: st
   }
 }
 
-/** Returns the first fact that differs. */
+/** Returns the first fact that differs, or the outcome `same`. */
 function compare(ours: Readonly<Record<string, unknown>>, theirs: Readonly<Record<string, unknown>>): Outcome {
   const fact = Object.keys(theirs).find((name) => !isDeepStrictEqual(ours[name], theirs[name]));
   return fact === undefined ? { kind: "same" } : { kind: "different", fact, ours: ours[fact], theirs: theirs[fact] };
@@ -75,7 +75,10 @@ function byLibrary(der: Uint8Array) {
   return { ...facts, spkiSha256: sha256(spki), unknown };
 }
 
-/** `isIssued` tests more than the name of the issuer. For this check, OpenSSL reads every extension that it knows. */
+/**
+ * Returns the facts as OpenSSL reads them. `isIssued` tests more than the name of the issuer, because checkIssued() reads every
+ * extension that OpenSSL knows.
+ */
 function byOpenssl(x509: X509Certificate, issuer: X509Certificate | undefined) {
   return {
     serial: BigInt(`0x${x509.serialNumber}`).toString(16),
@@ -112,7 +115,8 @@ function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, ori
   const facts = { ...certificate, mayIssue: isCa && (keyUsage?.keyCertSign ?? true) };
   const asOpenssl = compare(facts, theirs);
   if (asOpenssl.kind !== "same") return asOpenssl;
-  // Not every key can be encoded again. Points in the hybrid form cannot, but keys in that form are not accepted.
+  // Only accepted keys are compared. A key that is not accepted may have a form that cannot be encoded again, for example a point
+  // in the hybrid form.
   if (certificate.hasAcceptedKey) {
     const key = sha256(toHex(x509.publicKey.export({ type: "spki", format: "der" })));
     if (key !== certificate.spkiSha256)
@@ -123,7 +127,9 @@ function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, ori
   return { kind: "same" };
 }
 
-/** A list holds its issuer as canonical text, in which the attributes of one RDN are sorted. */
+/**
+ * Sorts the attributes of each RDN, because our reader returns the issuer of a list as canonical text, in which they are sorted.
+ */
 const inOneOrder = (name: NameConditions) =>
   name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
 
@@ -138,8 +144,8 @@ function crlFacts(crl: Crl, serials: readonly string[]) {
 const pem = (der: Uint8Array) => `-----BEGIN X509 CRL-----\n${toBase64(der)}\n-----END X509 CRL-----\n`;
 
 /**
- * Replaces the dates of entries by correct ones. OpenSSL and the library refuse a list with a malformed date. Our reader uses an
- * entry whatever its date is.
+ * Replaces the dates of entries by correct dates. OpenSSL and the library refuse a list with a malformed date, but our reader
+ * accepts an entry whatever its date is.
  */
 function withWholeDates(der: Uint8Array): Uint8Array {
   const list = decode(der);
@@ -152,7 +158,7 @@ function withWholeDates(der: Uint8Array): Uint8Array {
   return encode(list);
 }
 
-/** The index in a TBSCertList that has a version and a nextUpdate. */
+/** The index of revokedCertificates in a TBSCertList that has a version and a nextUpdate. */
 const REVOKED_CERTIFICATES = 5;
 const WHOLE_DATES: readonly Tlv[] = [tlv(TAG.utcTime, "260101000000Z"), tlv(TAG.generalizedTime, "20260101000000Z")];
 

@@ -68,7 +68,10 @@ export const LIBRARY_STRICTER: readonly Difference[] = [
   ],
 ];
 
-/** Serial numbers of entries, in hex with a sign. The list of our reader has no entry for them. */
+/**
+ * Patterns of serial numbers, in hex with a sign. Our reader finds no entry with such a number in a list, although the list has
+ * one.
+ */
 export const MATCHES_NONE: readonly Difference[] = [
   [
     /^-/,

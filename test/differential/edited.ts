@@ -1,4 +1,5 @@
-// Compares the readers on a given number of edited inputs. A failure prints its seed, the original and the octets.
+// Compares the readers on a given number of edited inputs. A failure prints the seed, the name of the original, and the octets of
+// the edited input.
 
 import fc from "fast-check";
 import { toBase64 } from "../support/certificates/der-edit.ts";
@@ -17,7 +18,7 @@ export interface Runs {
 /** The number of inputs that all readers read alike, and the number of all inputs. */
 export type Count = Readonly<{ same: number; all: number }>;
 
-/** @throws Error unless the outcome is the same, or a known difference */
+/** @throws Error if the readers differ in a way that differences.ts does not list */
 export function requireKnown(outcome: Outcome, what: string): void {
   const { kind } = outcome;
   if (kind === "same" || kind === "refused by all") return;

@@ -1,5 +1,5 @@
-// Edits a value of ASN.1 as a tree: changes one or two places, also inside extensions. All lengths around a change are corrected,
-// unless the change is to a length.
+// Edits a value of ASN.1 as a tree. Changes one or two places, also inside extensions. Corrects all lengths around a change, unless
+// the change is to a length.
 
 import fc from "fast-check";
 import { concat, encode, TAG } from "../support/certificates/der-edit.ts";
@@ -10,10 +10,10 @@ export type Edit = (der: Uint8Array) => Uint8Array;
 /** A value with its members. If the content of an OCTET STRING or BIT STRING is exactly one value, that value is a member. */
 interface Node {
   tag: number;
-  /** The octet before the members of a BIT STRING: the number of unused bits. */
+  /** The first octet of a BIT STRING, which is the number of unused bits. Empty for all other types. */
   readonly prefix: Uint8Array;
   content: Uint8Array | Node[];
-  /** Replaces the octets of the length. */
+  /** The octets that are written instead of the correct length. Undefined if the correct length is written. */
   length?: readonly number[];
 }
 
@@ -188,8 +188,8 @@ function extentOf(der: Uint8Array, at: number): readonly [content: number, end: 
 }
 
 /**
- * Tests for the types that extensions and keys contain. An octet string may look like such a value by chance. Then it is edited as
- * a value.
+ * True if the octets are exactly one value of a type that extensions and keys contain. If other octets look like such a value by
+ * chance, they are edited as a value.
  */
 function isOneValue(der: Uint8Array, start: number, end: number): boolean {
   if (end - start < 2 || ![0x01, 0x02, 0x03, 0x04, 0x30].includes(der[start] as number)) return false;

@@ -1,5 +1,5 @@
-// Compares the reader of forms with Valibot. The policy's form is built again with the parts of the library. Both read the same
-// documents, most of which were edited. Our reader must refuse what the library refuses, for the same reason at the same place.
+// Compares the reader of forms with the library Valibot. The policy's form is built again as a schema of Valibot. Both read the
+// same documents, most of which were edited. Our reader must refuse what Valibot refuses, for the same reason at the same place.
 
 import fc from "fast-check";
 import * as v from "valibot";
@@ -12,7 +12,7 @@ import { PolicySchema } from "../../core/policy/schema.ts";
 
 type Schema = v.GenericSchema<unknown, unknown>;
 
-/** Returns the form, built with the parts of the library. */
+/** Returns the form as a schema of Valibot. */
 function rebuild(form: FormNode): Schema {
   const schema = v.pipe(
     rebuildKind(form),
@@ -56,8 +56,8 @@ function rebuildCheck({ holds, code, missing }: Rule<unknown>): unknown {
 }
 
 /**
- * Returns the library's issues as problems of our reader. If several forms are allowed, returns the issues for the form that fits
- * the kind of the value.
+ * Returns Valibot's issues as problems of our reader. If several forms are allowed, returns the issues for the form that fits the
+ * kind of the value.
  */
 function translate(issues: readonly v.BaseIssue<unknown>[], parent: Place = []): FormProblem[] {
   return issues.flatMap((issue) => {
@@ -80,8 +80,8 @@ function translateOne({ type, message, expected, received }: v.BaseIssue<unknown
 const show = ({ at, code, detail }: FormProblem) => [formatPointer(at), code, ...(detail ? [detail] : [])].join(" ");
 
 /**
- * Removes problems that the library does not report. It reports only the first unknown member of an object. It reports none if the
- * object has none of several allowed forms.
+ * Removes the problems that Valibot does not report. Of several unknown members of an object, Valibot reports only the first. If an
+ * object has none of several allowed forms, Valibot reports no unknown member.
  */
 function withoutListed(problems: readonly FormProblem[]): FormProblem[] {
   const seen = new Set<string>();
@@ -231,7 +231,7 @@ test("a policy with any edits has the same problems as in Valibot", () => {
     fc.property(fc.array(anyEdit, { minLength: 1, maxLength: 4 }), (edits) => {
       const document = structuredClone(SOUND) as Json;
       for (const one of edits) edit(document, one);
-      // A list with a hole is not JSON, so it is written and read again.
+      // An edit can make a list with a hole, which is not JSON. So the document is written and parsed again.
       refused += compare(JSON.parse(JSON.stringify(document))) > 0 ? 1 : 0;
     }),
     { numRuns: 5_000 },

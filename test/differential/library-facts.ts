@@ -1,5 +1,5 @@
-// Reads the facts of a certificate or a list with @peculiar/asn1-x509, which uses asn1js. They have the same form as those of our
-// reader.
+// Reads the facts of a certificate or a list with @peculiar/asn1-x509, which uses asn1js. The facts have the same form as those of
+// our reader.
 
 import { AsnConvert } from "@peculiar/asn1-schema";
 import {
@@ -42,13 +42,12 @@ function nameFacts(name: Name): NameConditions {
   );
 }
 
-/** The library does not know NumericString, so it is read here. */
+/** Returns the text of a NumericString, which the library does not know, or the DER of any other value in hex. */
 function anyFacts(der: ArrayBuffer): string {
   const { tag, content } = decode(new Uint8Array(der));
   return tag === TAG.numeric ? Buffer.from(content as Uint8Array).toString() : `#${hex(der)}`;
 }
 
-/** Returns the kind of a name and its value. */
 function generalNameFacts(name: GeneralName): readonly [kind: string, value: unknown] {
   if (name.dNSName !== undefined) return ["dns", name.dNSName];
   if (name.rfc822Name !== undefined) return ["email", name.rfc822Name];

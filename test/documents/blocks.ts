@@ -1,17 +1,17 @@
-// The code blocks of a document. An HTML comment above each block says how the test treats it:
+// Reads the code blocks of a document. An HTML comment above each block says how the test treats the block:
 //
-//   <!-- run -->                       bash runs it in the document's folder; its last command ends with 0
-//   <!-- run: ends with 1 -->          the same, and its last command ends with 1
-//   <!-- run in the background -->     it stays up until the end of the document; the test waits until it prints "ready"
-//   <!-- file: NAME -->                it is written into the folder under this name
-//   <!-- prints -->                    the block that ran last, or one in the background, prints each line; … stands for any text
-//   <!-- parse: REASON -->             its syntax alone is checked, for the reason that is given
-//   <!-- not checked: REASON -->       not even that, in a language that nothing here reads
-//   <!-- is PATH -->                   it is this file of the repository, which another test uses
-//   <!-- checked by PATH -->           this test has it from the document
+//   <!-- run -->                       bash runs the block in the document's folder; the last command must end with 0
+//   <!-- run: ends with 1 -->          bash runs the block in the same way; the last command must end with 1
+//   <!-- run in the background -->     bash runs the block until the document ends; the test waits until the block prints "ready"
+//   <!-- file: NAME -->                the block is written into the folder as the file NAME
+//   <!-- prints -->                    the last run or a background run must print each line of the block; … matches any text
+//   <!-- parse: REASON -->             only the syntax of the block is checked, for the given reason
+//   <!-- not checked: REASON -->       nothing is checked, because the test cannot parse the block's language
+//   <!-- is PATH -->                   the block must be equal to this file of the repository, which another test uses
+//   <!-- checked by PATH -->           the test at PATH reads the block from the document
 //
-// `<!-- run; NAME is /PATTERN/ -->`: the reader copies a value. The test puts what the pattern finds in the output so far for NAME.
-// A picture (```mermaid) needs no mark.
+// With `<!-- run; NAME is /PATTERN/ -->`, the test searches the output so far for the pattern. Before it runs the block, it replaces
+// NAME by the text of the pattern's group, as a reader would copy a value. A picture (```mermaid) needs no HTML comment.
 
 export interface Block {
   readonly language: string;
@@ -35,7 +35,7 @@ export interface Copied {
 
 const BLOCK = /^(?:<!-- ([^\n]*) -->\n)?```(\w*)\n(.*?)^```$/gms;
 
-/** @throws Error that names the block without a mark, or with one that is not known */
+/** Returns the code blocks of a document. @throws Error that names a block whose comment is missing or not known */
 export function readBlocks(text: string): Block[] {
   return Array.from(text.matchAll(BLOCK))
     .filter(([, , language]) => language !== "mermaid")

@@ -1,4 +1,5 @@
-// README.md and the guides: each command and each snippet is run, in its order, in a new folder; what cannot be run here is parsed at least.
+// Runs all commands and snippets of README.md and of the guides, in order, in a new folder for each document. If a block cannot be
+// run here, at least its syntax is checked.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,7 +11,7 @@ import { Reader } from "./reader.ts";
 import { checkSyntax, isParsed } from "./syntax.ts";
 
 const FOLLOWED: ReadonlySet<string> = new Set(["run", "background", "file", "prints"]);
-/** Made from the code, or with examples that this test does not follow yet. */
+/** The documents that are generated from the code, or have examples that this test cannot run yet. */
 const OTHERS = ["docs/api.md", "docs/cli.md", "docs/console.md", "docs/monitoring.md"];
 const DOCUMENTS = execFileSync(
   "git",

@@ -1,4 +1,5 @@
-// docs/policy.md: its examples are together one policy, which compiles and has every member that a policy can have.
+// Tests the examples of docs/policy.md. Together they must be one policy that compiles, and that has every member that a policy can
+// have.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +16,10 @@ interface Tree {
 
 const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The members of both; where both have an object, of these again. */
+/**
+ * Returns the members of both objects. If both have an object under the same name, these two objects are merged in the same way.
+ * Otherwise the value of `b` is used.
+ */
 function merge(a: Tree, b: Tree): Tree {
   const both = Object.entries(b).map(([name, value]) => {
     const other = a[name];
@@ -45,7 +49,10 @@ test("every member of the schema is in an example", () => {
   expect([...known].filter((place) => !matchesOne(place, shown))).toEqual([]);
 });
 
-/** The named members, with `*` for a name of the reader's own and for a place in a list. */
+/**
+ * Returns the paths of all members that the schema describes. In a path, `*` stands for a name that the operator chooses, or for an
+ * index of a list.
+ */
 function placesOf(
   { properties = {}, additionalProperties: rest, items, anyOf = [] }: SchemaNode,
   place: string,

@@ -1,4 +1,4 @@
-// Follows a document as its reader does: runs its commands in their order, in one new folder in which the package is installed.
+// Follows a document as its reader does. Runs the commands in order, in one new folder in which the package is installed.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { freePort } from "../support/free-port.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import type { Block, Copied } from "./blocks.ts";
 
-/** What `npm install` adds in a project that `countersign init` made. */
+/** The packages that `npm install` adds to a project that `countersign init` made. */
 const PACKAGES = ["wrangler", "@peculiar/x509", "reflect-metadata", "hono", "@types/node"];
 
 interface Output {
@@ -22,7 +22,7 @@ export class Reader {
   readonly folder: string;
   readonly #ports = new Map<string, string>();
   readonly #stack: AsyncDisposableStack;
-  /** Of each block that ran, in order. */
+  /** The output of each block that ran, in order. */
   readonly #outputs: Output[] = [];
 
   constructor(folder: string, stack: AsyncDisposableStack) {
@@ -30,7 +30,7 @@ export class Reader {
     this.#stack = stack;
   }
 
-  /** In a new folder. Everything ends with the stack. */
+  /** Makes a reader with a new folder. When the stack is disposed, the programs end and the folder is deleted. */
   static async open(stack: AsyncDisposableStack): Promise<Reader> {
     const folder = temporaryDirectory(stack);
     await installPackage(folder);
@@ -60,11 +60,11 @@ export class Reader {
       .toMatchObject({ isReady: true, hasEnded: false });
   }
 
-  /** Variables and the working directory are handed on from block to block, as in one terminal. */
+  /** Runs a script in bash. Variables and the working directory are passed on from block to block, as in one terminal. */
   #start(script: string, isOfBackground: boolean): { readonly child: ChildProcess; readonly output: Output } {
     const state = join(this.folder, ".state");
     const session = `. ${state}\nset -eo pipefail\n${script}\n{ export -p; printf 'cd %q\\n' "$PWD"; } > ${state}\n`;
-    // A group of its own, so that what the block started ends with it.
+    // The script gets a process group of its own, so that endOf() also ends the programs that the script started.
     const options = { cwd: this.folder, detached: true, env: { ...process.env, NO_COLOR: "1" } };
     const child = spawn("bash", ["-c", session], options);
     child.stdin.end();
@@ -84,7 +84,7 @@ export class Reader {
     writeFileSync(file, text);
   }
 
-  /** Output of a program in the background arrives after what caused it. */
+  /** Waits for each line of the block, because a program in the background prints a line some time after its cause. */
   async #expectPrinted({ code, line }: Block): Promise<void> {
     for (const text of code.trimEnd().split("\n")) {
       const pattern = new RegExp(`^ *${text.trim().split("…").map(literally).join(".*")} *$`, "m");
@@ -92,7 +92,10 @@ export class Reader {
     }
   }
 
-  /** With the ports of the document, so that its lines are found. */
+  /**
+   * Returns the output with the ports of the document instead of the ports that were used. Otherwise lines with a port would not be
+   * found.
+   */
   #printed(): string {
     const last = this.#outputs.findLast(({ isOfBackground }) => !isOfBackground);
     const outputs = this.#outputs.filter((output) => output.isOfBackground || output === last);
@@ -109,7 +112,7 @@ export class Reader {
     return script.replaceAll(name, found);
   }
 
-  /** The same port is the same one in each block. */
+  /** Replaces each port of the document by a free port. A port is replaced by the same free port in all blocks. */
   async #withOwnPorts(script: string): Promise<string> {
     const ports = new Set(
       Array.from(script.matchAll(/(?:-port |localhost:|127\.0\.0\.1:)(\d+)/g), ([, port = ""]) => port),
@@ -132,12 +135,15 @@ async function endOf(child: ChildProcess): Promise<void> {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   } catch {
-    // Nothing of its group is left.
+    // No process of the group is left.
   }
   if (isOpen) await ended;
 }
 
-/** As `npm install` does, without the registry: the built package, and those of this repository beside it. */
+/**
+ * Installs the built package as `npm install` does, but without the registry. Its dependencies are links to the packages of this
+ * repository.
+ */
 async function installPackage(folder: string): Promise<void> {
   const own = join(folder, "node_modules/countersign");
   cpSync(await askShared("package"), own, { recursive: true });

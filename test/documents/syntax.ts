@@ -12,10 +12,10 @@ const CHECKS: Readonly<Record<string, (code: string) => void>> = {
   jsonc: checkJson,
 };
 
-/** Whether a block of this language must be parsed at least. */
+/** True if there is a check for the syntax of this language. */
 export const isParsed = (language: string) => language in CHECKS;
 
-/** @throws Error that says what is wrong, also for a language that nothing here can read */
+/** @throws Error if the syntax is wrong, or if there is no check for the language */
 export function checkSyntax({ language, code, line }: Block): void {
   const check = CHECKS[language];
   if (check === undefined) throw new Error(`line ${line}: the syntax of ${language || "this"} is not checked`);

@@ -1,6 +1,6 @@
 // npm run mutate -- [FILE…] [--since REVISION] [--minutes N]: makes single changes in core and checks that a test notices each.
-// Without files, tries every file that decides. With --since, tries the files of core that have changed since then. After N minutes
-// it stops. A file that was not finished by then does not count, and its name is printed.
+// Without files, tries every file that decides. With --since, tries the files of core that have changed since this revision. Stops
+// after N minutes. A file that was not finished by then does not count, and its name is printed.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   options: {
     since: { type: "string" },
     minutes: { type: "string", default: "0" },
-    /** Prints survivors as JSON, so that they can be listed after a reason is added. */
+    /** Prints the changes that no test notices as JSON, so that they can be copied into equivalent.json and get a reason there. */
     json: { type: "boolean", default: false },
   },
 });

@@ -11,8 +11,8 @@ const SOURCE = "export const isOpen =\n  a && b;\n";
 const LISTED = { original: "a && b", line: "a && b;", replacement: "a || b" };
 
 /**
- * Makes a report on one file, with `killed` mutants that a test noticed, and one mutant for each given status. All are at the same
- * place.
+ * Makes a report on one file, with `killed` mutants that a test noticed, and one mutant for each given status. All mutants are at
+ * the same place.
  */
 function reportOn(file: string, killed: number, ...statuses: readonly string[]): MutationReport {
   const mutants = [...Array.from({ length: killed }, () => "Killed"), ...statuses].map((status) => ({

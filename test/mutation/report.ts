@@ -1,4 +1,4 @@
-// Reads the mutation tester's report and compares its survivors with the list of equivalent mutants.
+// Reads the mutation tester's report, and compares the mutants that no test noticed with the list of equivalent mutants.
 
 import { DECIDING, NOTICED_ELSEWHERE_PERCENT } from "./files.ts";
 
@@ -28,7 +28,10 @@ export interface MutationReport {
 /** A mutant that no test can notice, because the program behaves the same. */
 export interface EquivalentMutant {
   readonly file: string;
-  /** The replaced text, and the complete line or lines that contain it, trimmed. So an entry stays valid if the line moves. */
+  /**
+   * The replaced text, and the complete line or lines that contain it, without indentation. Line numbers are not used, so that an
+   * entry stays valid if the line moves.
+   */
   readonly original: string;
   readonly line: string;
   readonly replacement: string;

@@ -1,5 +1,5 @@
-// Is compiled with the built package, but never run. Has an origin behind the edge, and origins that terminate mutual TLS
-// themselves or use a proxy.
+// This program is compiled with the built package, but never run. It has an origin behind the edge, and origins that terminate
+// mutual TLS themselves or use a proxy.
 
 import type { AcceptDelivery, Delivery, Handler } from "countersign";
 import { compilePolicy, createVerifier, forwardTo, importSigningKeys, RefusedError, ReplayedError } from "countersign";
@@ -32,7 +32,7 @@ app.post("/hooks/acme", countersign({ policy, ...edge, accept: inbox.accept, onD
   const delivery: Delivery = c.var.delivery;
   return c.json({ event: delivery.id, factors: delivery.factors }, 202);
 });
-// A route without the guard has no delivery.
+// The guard declares the type of `c.var.delivery`, so an app need not declare it. A route without the guard has no delivery.
 new Hono().post("/hooks/beta", countersign({ policy, ...edge, accept: inbox.accept }), async (c) =>
   c.json({ sender: c.var.delivery.sender, said: await c.req.json() }),
 );

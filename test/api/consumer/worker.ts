@@ -1,4 +1,4 @@
-// Is compiled with the built package, but never run. Has an edge, and an origin in a Worker.
+// This program is compiled with the built package, but never run. It has an edge, and an origin in a Worker.
 
 import { compilePolicy, onceInD1, onceInDurableObject, ReplayedError } from "countersign";
 import { createEdge, type EdgeBindings } from "countersign/edge";
