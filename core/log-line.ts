@@ -37,8 +37,8 @@ export function stampLine(line: LogLine, now: number): LogLine {
 }
 
 /**
- * The longest RFC 9440 fields that are written whole. A field that was cut cannot be parsed, and a longer field is not accepted by
- * the parser.
+ * The length up to which RFC 9440 fields are written whole. A field that was cut cannot be parsed, and the parser does not accept a
+ * longer field.
  */
 const WHOLE: ReadonlyMap<string, number> = new Map([
   ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],

@@ -137,8 +137,8 @@ export const UNCOUNTED_BODY_BYTES = 64 * 1024;
  */
 export const SIGNATURE_TOLERANCE_SECONDS = 300;
 /**
- * The limit of signatures that are in numbered headers. Docusign signs with every active key of an account, and puts each signature
- * into a header of its own. An account may have a hundred keys.
+ * The limit of signatures in numbered headers, such as X-DocuSign-Signature-1. Docusign signs with every active key of an account,
+ * and puts each signature into a header of its own. An account may have a hundred keys.
  */
 export const MAX_NUMBERED_SIGNATURES = 100;
 /**
@@ -195,7 +195,7 @@ export const MIN_STANDARD_SECRET_OCTETS = 24;
 export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
 export const DIAGNOSED_WORK = 4 * 1024 * 1024;
-/** The limit of a compressed body's size after decompression, which is tried if no key matches a signature. */
+/** The limit of a body's size after decompression. A compressed body is decompressed only if no key matches the signature. */
 export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
 /** The limit of the length of Basic credentials. A user name and a password of 255 octets each have 684 characters in base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
@@ -281,15 +281,16 @@ export const MAX_LATEST_ATTEMPTS = 40;
  */
 export const MAX_REFUSALS = 20_000;
 /**
- * The average sizes of the line and of the certificates of one kept refusal. Multiplied by the limit on the number of refusals,
- * they are the limits in bytes. A line has 1.2 KB. The certificates take less, because most are presented repeatedly, and each is
- * kept only once.
+ * The room for the log line, and the room for the certificates, of one kept refusal. Multiplied by the limit on the number of
+ * refusals, these numbers give the limits in bytes. A line has 1.2 KB. Certificates need less room, because most are presented
+ * repeatedly, and each is kept only once.
  */
 export const REFUSAL_BYTES = 1_664;
 export const REFUSED_CERTIFICATE_BYTES = 832;
 /**
- * MAX_WAITING_REFUSALS limits the refusals that wait in memory. They are written twice a second. MAX_REFUSALS_PER_WRITE limits the
- * refusals in one transaction, because accepted events wait some milliseconds until the transaction ends.
+ * MAX_WAITING_REFUSALS limits the refusals that wait in memory. The waiting refusals are written twice a second.
+ * MAX_REFUSALS_PER_WRITE limits the refusals in one transaction, because accepted events wait some milliseconds until the
+ * transaction ends.
  */
 export const MAX_WAITING_REFUSALS = 256;
 export const MAX_REFUSALS_PER_WRITE = 64;

@@ -40,10 +40,7 @@ export function compilePolicy(document: unknown): Policy {
   return compilePolicyInWords(document, wordsOf);
 }
 
-/**
- * Does the same as compilePolicy, but formats the problems with `tell`, because the worker does not contain the texts of problems.
- * @throws PolicyError
- */
+/** Does the same as compilePolicy, but formats problems with `tell`, because the worker does not have their texts. @throws PolicyError */
 export function compilePolicyInWords(document: unknown, tell: TellProblem): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
   if (output === undefined) throw new PolicyError(ofForm, tell);
@@ -52,10 +49,7 @@ export function compilePolicyInWords(document: unknown, tell: TellProblem): Poli
   return policy;
 }
 
-/**
- * Returns the policy without its faulty parts, and the problems. Use this policy only for inspection, never to decide about
- * requests.
- */
+/** Returns the policy without its faulty parts, and the problems. Never use this policy to decide about a request. */
 export function compileSoundParts(document: PolicyDocument): { policy: Policy; problems: readonly PolicyProblem[] } {
   const compiler = new PolicyCompiler(document);
   return { policy: compiler.compile(), problems: compiler.problems };
@@ -150,10 +144,7 @@ class PolicyCompiler {
     return rule && this.#attempt(at, () => compileEventKey(rule));
   }
 
-  /**
-   * Reports a sender whose list of accepted certificates is empty, because such a sender admits nobody. In a route in observe mode,
-   * such a sender is allowed.
-   */
+  /** Reports a sender without an accepted certificate, which admits nobody. A route in observe mode may have such a sender. */
   #checkRecognition(): void {
     const { senders, routes } = this.#document;
     for (const [path, route] of Object.entries(routes)) {
@@ -281,10 +272,7 @@ function checkRoutePath(route: string): void {
   if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
 }
 
-/**
- * Requires the spelling of URL.host, because hosts are compared as texts. Refuses a host without a dot or a port, except
- * `localhost`, because it is probably a path whose first slash is missing.
- */
+/** Requires the spelling of URL.host, because hosts are compared as texts. Refuses a path that lacks its first slash. */
 function checkRouteHost(host: string): void {
   const spelled = URL.parse(`https://${host}`)?.host.replace(/\.(?=:|$)/, "");
   if (spelled === undefined || !/[.:]|^localhost$/.test(spelled)) throw new PolicyFault("malformed_path");
@@ -321,10 +309,7 @@ function digestOf(document: unknown): string {
   return hash("sha256", canonicalJson(document));
 }
 
-/**
- * Writes JSON with sorted members and without spaces. For the strings, integers and booleans of a policy, this is the form of RFC
- * 8785.
- */
+/** Writes JSON with sorted members and without spaces. This is RFC 8785 for the strings, integers and booleans of a policy. */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     typeof member === "object" && member !== null && !Array.isArray(member)

@@ -61,9 +61,9 @@ export function sendersInUse({ routes }: Policy): Sender[] {
 }
 
 /**
- * Describes the expiry of a CA certificate of the policy. Returns undefined if no sender uses the certificate. A sender loses
- * nothing if another CA certificate remains: instead of an anchor, any other anchor of the sender, and instead of an intermediate,
- * only an intermediate of the same CA.
+ * Describes the expiry of a CA certificate of the policy. Returns undefined if no sender uses the certificate. Events are refused
+ * afterwards if no other certificate can replace this one. An anchor can be replaced by any other anchor of the sender, an
+ * intermediate only by another intermediate of the same CA.
  */
 function endAuthority(
   kind: "anchor" | "intermediate",
@@ -154,8 +154,8 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
 
 /**
  * Returns a log line for each expiry that has reached a threshold of WARNING_DAYS, unless `told` contains this expiry with this
- * threshold. Adds what it returns to `told`. A certificate is reported only in the last third of its lifetime, because a
- * certificate of one day is renewed every day.
+ * threshold. Adds each expiry that is returned to `told`. A certificate is reported only in the last third of its lifetime, because
+ * a certificate of one day is renewed every day.
  */
 export function warnOfExpiries(expiries: readonly Expiry[], now: number, told: Set<string>): LogLine[] {
   return expiries.flatMap((ending) => {

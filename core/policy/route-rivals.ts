@@ -6,8 +6,8 @@ import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 /**
  * Returns a function that finds a rival of the route of a path. A rival is another route whose handler a loose router would run for
  * this path, and that does not admit every sender of `route`. Some routers ignore the host, so a route of another host can be a
- * rival too. It is not a rival if the request's host has a route of its own with the rival's path, or if a route without a host has
- * this path. If all routes have the same senders, there are no rivals.
+ * rival too, unless a route of the request's host, or a route without a host, has the same path as the other route. If all routes
+ * have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   // Compares senders by name and routes by path, because the caller may pass a copy of a route with other senders.

@@ -20,7 +20,7 @@ export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 export interface CertificateExtensions {
   readonly isCa: boolean;
   readonly pathLength: number | undefined;
-  /** Undefined if the extension is absent. Then every use is allowed. */
+  /** The permitted uses of the key. Undefined if the extension is absent, because every use is permitted then. */
   readonly keyUsage:
     | { readonly digitalSignature: boolean; readonly keyCertSign: boolean; readonly cRLSign: boolean }
     | undefined;

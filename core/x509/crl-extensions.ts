@@ -15,7 +15,7 @@ const OID = {
 } as const;
 /**
  * The extensions that may be critical. authorityKeyIdentifier may be critical although nothing uses its value. The value is only a
- * hint for finding the signer's key, and this key is already known from the path.
+ * hint for finding the signer's key, and this key is already known from the certification path.
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 

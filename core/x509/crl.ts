@@ -44,8 +44,8 @@ const V2 = "01";
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   const der = new Uint8Array(buffer, byteOffset, byteLength);
   const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned, { hasOddTimes: true });
-  // The key is the digest of the public key and not the certificate, because the same certificate may be parsed again as another
-  // object.
+  // The map has the digest of the issuer's public key as its key, and not the certificate, because the same certificate may be
+  // parsed again as another object.
   const signedBy = new Map<string, boolean>();
   return {
     ...facts,

@@ -62,7 +62,7 @@ export function checkInteger(bytes: Uint8Array, start: number, end: number): voi
 }
 
 /**
- * Returns the position at which the magnitude of a non-negative INTEGER starts. It is after a leading zero octet. @throws
+ * Returns the position at which the magnitude of a non-negative INTEGER starts. A leading zero octet is skipped. @throws
  * SyntaxError
  */
 export function magnitudeStart(bytes: Uint8Array, start: number, end: number): number {

@@ -212,7 +212,9 @@ function foldAttribute(attribute: AttributeValue): string {
   return `${attribute.type}=${foldText(attribute.text)}`;
 }
 
-/** Words of visible ASCII with single spaces between them. Nearly all texts match, and only need to be put in lower case. */
+/**
+ * Matches words of visible ASCII with single spaces between them. Nearly all texts match, and only need to be put in lower case.
+ */
 const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
 
 function foldText(text: string): string {

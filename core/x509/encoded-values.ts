@@ -1,4 +1,5 @@
-// Splits a file or an answer into DER values or PEM blocks (RFC 7468) that follow one another. Does not look at their content.
+// Splits a file or the body of a response into DER values or PEM blocks (RFC 7468) that follow one another. Does not look at the
+// content of the values and blocks.
 
 export const SEQUENCE = 0x30;
 const INDEFINITE = 0x80;
@@ -24,7 +25,7 @@ export function readHeader(bytes: Buffer, at: number): Header | undefined {
   return { tag, start, end: start + bytes.readUIntBE(at + 2, octets) };
 }
 
-/** Yields the SEQUENCEs that follow one another, up to the first incomplete one. */
+/** Yields each SEQUENCE in `bytes`, until a value is incomplete or is not a SEQUENCE. */
 export function* readValues(bytes: Uint8Array): Generator<Uint8Array> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < buffer.length; ) {

@@ -100,7 +100,7 @@ function readQualifier(qualifiers: DerReader): boolean {
   });
 }
 
-/** The members are noticeRef OPTIONAL and explicitText OPTIONAL. */
+/** Skips a UserNotice. The members are noticeRef OPTIONAL and explicitText OPTIONAL. */
 function skipUserNotice(notice: DerReader): void {
   if (notice.nextIs(TAG.sequence)) {
     notice.members(TAG.sequence, (reference) => {

@@ -28,7 +28,7 @@ export function readExtensions(values: DerReader): Extensions {
   return extensions;
 }
 
-/** The members are extnID, critical DEFAULT FALSE, and extnValue. */
+/** Reads one Extension. The members are extnID, critical DEFAULT FALSE, and extnValue. */
 function readExtension(extensions: DerReader): readonly [oid: string, extension: Extension] {
   return extensions.members(TAG.sequence, (members) => {
     const oid = members.oid();
@@ -37,7 +37,7 @@ function readExtension(extensions: DerReader): readonly [oid: string, extension:
   });
 }
 
-/** Reads the value of one extension, if it is present. @throws SyntaxError that names the extension */
+/** Reads the value of one extension. Returns undefined if the extension is absent. @throws SyntaxError that names the extension */
 export function readValue<T>(extensions: Extensions, oid: string, read: (value: DerReader) => T): T | undefined {
   const extension = extensions.get(oid);
   if (extension === undefined) return undefined;

@@ -54,13 +54,13 @@ function readOther(values: DerReader): GeneralName {
   return { kind: "other", tag: values.tag & 0x1f };
 }
 
-/** The members are type-id and [0] EXPLICIT value. */
+/** Skips an OtherName. The members are type-id and [0] EXPLICIT value. */
 function skipOtherName(members: DerReader): void {
   members.oid();
   members.members(constructed(0), (value) => value.read());
 }
 
-/** The members are [0] nameAssigner OPTIONAL and [1] partyName. Each is a DirectoryString. */
+/** Skips an EDIPartyName. The members are [0] nameAssigner OPTIONAL and [1] partyName. Each is a DirectoryString. */
 function skipEdiPartyName(members: DerReader): void {
   if (members.nextIs(constructed(0))) members.members(constructed(0), (value) => value.read());
   members.members(constructed(1), (value) => value.read());
@@ -72,14 +72,14 @@ export function readGeneralNames(values: DerReader): GeneralName[] {
 }
 
 /**
- * Reads GeneralNames that are locations, and returns the URIs. Spaces in these URIs are accepted, because they are common, and do
- * no harm because no URI is fetched.
+ * Reads GeneralNames that are locations, and returns the URIs. Spaces in these URIs are accepted, because they are common. They do
+ * no harm, because no URI is fetched.
  */
 export function readLocations(values: DerReader, tag: number): string[] {
   return values.list(tag, readLocation).flatMap((uri) => uri ?? []);
 }
 
-/** Reads one location. Returns its URI, or undefined if it is a name of another kind. */
+/** Reads one location. Returns its URI, or undefined if the location is a name of another kind. */
 export function readLocation(values: DerReader): string | undefined {
   if (values.nextIs(FORM.uri)) return readText(values, IA5);
   readGeneralName(values);

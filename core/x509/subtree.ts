@@ -17,13 +17,15 @@ export type Subtree = (name: NameForm) => boolean;
 type Form<Kind extends NameForm["kind"]> = Extract<NameForm, { readonly kind: Kind }>;
 type HostForm = Extract<NameForm, { readonly host: string }>;
 /**
- * A test whether a name of one kind is inside a subtree. Undefined if the base of the subtree is malformed or of an unknown kind.
+ * Tests whether a name of one kind is inside a subtree. Undefined if the base of the subtree is malformed or of an unknown kind.
  */
 type Within<Names extends NameForm> = ((name: Names) => boolean) | undefined;
 
 const names = new WeakMap<GeneralName, NameForm | null>();
 
-/** Returns undefined for a malformed name, and for a name without a part to which a constraint can apply. */
+/**
+ * Returns the name in the form for comparison. Undefined if the name is malformed, or has no part to which a constraint can apply.
+ */
 export function formOf(name: GeneralName): NameForm | undefined {
   const known = names.get(name);
   if (known !== undefined) return known ?? undefined;
@@ -83,13 +85,16 @@ function readMailbox(text: string): Form<"email"> | undefined {
 
 const unquote = (text: string): string => text.replace(/\\(.)/g, "$1");
 
-/** A URI with an authority (RFC 3986 §3.2): scheme, user information, host, and all that may follow. The group is the host. */
+/**
+ * Matches a URI with an authority (RFC 3986 §3.2): scheme, user information, host, port, and then path, query and fragment. The
+ * group is the host.
+ */
 const URI =
   /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[A-Za-z0-9._~!$&'()*+,;=:%-]*@)?([^/?#:@[\]]*)(?::[0-9]*)?(?:[/?#][!#-;=?-Z_a-z~[\]]*)?$/;
 
 /**
- * Returns undefined for a URI without a host name, or with an IP address as its host. Such a URI is refused if there are
- * constraints on URIs.
+ * Reads the host name of a URI. Returns undefined if the URI has no host name, or has an IP address as its host. Such a URI is
+ * refused if there are constraints on URIs.
  */
 function readUri(text: string): NameForm | undefined {
   const host = readHost(URI.exec(text)?.[1]);

@@ -44,7 +44,10 @@ export function linkPackages(project: string, ...names: readonly (readonly [own:
   }
 }
 
-/** Returns the declarations file of each door, by the name under which a program imports the door. */
+/**
+ * Returns the declarations file of each door (entry of `exports` in package.json), by the name under which a program imports the
+ * door.
+ */
 export function doorsOf(folder: string): Map<string, string> {
   const { name, exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
     name: string;

@@ -3,15 +3,15 @@
 //   <!-- run -->                       bash runs the block in the document's folder; the last command must end with 0
 //   <!-- run: ends with 1 -->          bash runs the block in the same way; the last command must end with 1
 //   <!-- run in the background -->     bash runs the block until the document ends; the test waits until the block prints "ready"
-//   <!-- file: NAME -->                the block is written into the folder as the file NAME
-//   <!-- prints -->                    the last run or a background run must print each line of the block; … matches any text
+//   <!-- file: NAME -->                the test writes the block into the folder as the file NAME
+//   <!-- prints -->                    the last run, or a run in the background, must print each line of the block; … is any text
 //   <!-- parse: REASON -->             only the syntax of the block is checked, for the given reason
 //   <!-- not checked: REASON -->       nothing is checked, because the test cannot parse the block's language
 //   <!-- is PATH -->                   the block must be equal to this file of the repository, which another test uses
 //   <!-- checked by PATH -->           the test at PATH reads the block from the document
 //
-// With `<!-- run; NAME is /PATTERN/ -->`, the test searches the output so far for the pattern. Before it runs the block, it replaces
-// NAME by the text of the pattern's group, as a reader would copy a value. A picture (```mermaid) needs no HTML comment.
+// With `<!-- run; NAME is /PATTERN/ -->`, the test searches the output so far for the pattern. Before it runs the block, the test
+// replaces NAME by the text of the pattern's group, as a reader would copy a value. A picture (```mermaid) needs no HTML comment.
 
 export interface Block {
   readonly language: string;

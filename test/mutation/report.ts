@@ -97,7 +97,8 @@ export function judgeReport(report: MutationReport, equivalent: readonly Equival
 }
 
 /**
- * Returns listed mutants that did not survive although their file was tried. Their line has changed, or a test now notices them.
+ * Returns the entries of the list whose mutant did not survive although its file was tried. The line of such an entry has changed,
+ * or a test now notices the mutant.
  */
 export function staleEntries(report: MutationReport, equivalent: readonly EquivalentMutant[]): EquivalentMutant[] {
   const survivors = new Set(survivorsOf(report).map(keyOf));
