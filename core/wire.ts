@@ -153,7 +153,7 @@ export const MAX_LISTED_SIGNATURES = 16;
 export const MAX_ED25519_SIGNATURES = 4;
 /**
  * Each key of a route verifies the first Ed25519 signature of a request. Of the further signatures, all keys together verify at
- * most this number. Further signatures are needed because a sender that rotates signs with the old and the new key. One
+ * most this number. Further signatures are needed because, during a rotation, a sender signs with the old and the new key. One
  * verification takes 0.1 ms.
  */
 export const MAX_FURTHER_ED25519 = 16;

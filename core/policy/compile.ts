@@ -40,7 +40,7 @@ export function compilePolicy(document: unknown): Policy {
   return compilePolicyInWords(document, wordsOf);
 }
 
-/** Does the same as compilePolicy, but formats problems with `tell`, because the worker does not have their texts. @throws PolicyError */
+/** Does the same as compilePolicy, but formats problems with `tell`, because the worker lacks their texts. @throws PolicyError */
 export function compilePolicyInWords(document: unknown, tell: TellProblem): Policy {
   const { output, problems: ofForm } = readPolicyForm(document);
   if (output === undefined) throw new PolicyError(ofForm, tell);

@@ -172,8 +172,8 @@ interface RouteIndex {
 }
 
 /**
- * The index of each list of routes, by host. The host is empty for routes without a host. An index is built at the first look-up,
- * so that a request does not search ten thousand routes.
+ * For each list of routes, a map from a host to the index of its routes. The host is empty for routes without a host. An index is
+ * built at the first look-up, so that a request does not search ten thousand routes.
  */
 const indexes = new WeakMap<readonly Route[], ReadonlyMap<string, RouteIndex>>();
 

@@ -4,8 +4,8 @@
 import { Refusal } from "../refusal.ts";
 
 /**
- * Refuses a Host field that a URL parser would change. The field must be one host, with or without a port, in canonical form. Only
- * port 80, which the canonical form leaves out, may be written. Several Host fields that were joined into one are refused too.
+ * Refuses a Host field that a URL parser would change. The field must be one host, with or without a port, in canonical form. Port
+ * 80 may be written, although the canonical form leaves it out. Several Host fields that were joined into one are refused too.
  */
 export function requireHost(host: string): void {
   const isPlain = /^[\w.:[\]-]+$/.test(host);

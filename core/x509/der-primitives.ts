@@ -72,7 +72,8 @@ export function magnitudeStart(bytes: Uint8Array, start: number, end: number): n
 }
 
 /**
- * Checks a BIT STRING. Its first octet is the number of unused bits in the last octet, which must be zero (X.690 §8.6.2, §11.2.1).
+ * Checks a BIT STRING. Its first octet is the number of unused bits in the last octet. The unused bits must be zero (X.690 §8.6.2,
+ * §11.2.1).
  */
 export function checkBitString(bytes: Uint8Array, start: number, end: number): void {
   const unused = bytes[start] as number;

@@ -123,7 +123,7 @@ export class DerReader {
     return this.start + length;
   }
 
-  /** Reads all members of the value that was read last. Afterwards this value counts as the value that was read last. */
+  /** Reads all members of the value that was read last. Afterwards `tag`, `begin`, `start` and `end` describe this value again. */
   within<T>(read: (members: DerReader) => T): T {
     const { tag, begin, start, end } = this;
     const limit = this.#limit;
