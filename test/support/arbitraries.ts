@@ -1,4 +1,4 @@
-// Random values for property tests.
+// Generates random values for property tests.
 
 import fc from "fast-check";
 import { attributeTypeName } from "../../core/x509/attribute-types.ts";
@@ -8,8 +8,8 @@ const BEFORE_SURROGATES = 0xd800;
 const SURROGATES = 0x800;
 
 /**
- * Any character, like the unit "binary" of fc.string(). With that unit, fc.string() first builds a table of all of Unicode, which
- * takes seconds and 100 MB in each process.
+ * Generates any character, like the unit "binary" of fc.string(). With that unit, fc.string() first builds a table of all of
+ * Unicode, which takes seconds and 100 MB in each process.
  */
 export const character = fc.integer({ min: 0, max: 0x10ffff - SURROGATES }).map(
   (index) => String.fromCodePoint(index < BEFORE_SURROGATES ? index : index + SURROGATES),
@@ -20,10 +20,13 @@ export const character = fc.integer({ min: 0, max: 0x10ffff - SURROGATES }).map(
   },
 );
 
-/** Excludes noncharacters, because BoringSSL refuses a certificate with a noncharacter in a UTF8String. OpenSSL reads it. */
+/**
+ * Excludes noncharacters, because BoringSSL refuses a certificate with a noncharacter in a UTF8String. OpenSSL accepts such a
+ * certificate.
+ */
 const isPrintable = (text: string) => !/[\p{Cc}\p{Noncharacter_Code_Point}]/u.test(text);
 
-/** Text without control characters and noncharacters. It contains many characters that RFC 4514 escapes. */
+/** Generates text without control characters and noncharacters. The text contains many characters that RFC 4514 escapes. */
 export const texts = fc
   .string({
     unit: fc.oneof(fc.constantFrom(...' #,+"\\<>;=/*aA', "é", "字", "🦊"), character),

@@ -1,4 +1,4 @@
-// Asks for something that all test files of a run share: see shared.ts.
+// Asks for an object that all test files of a run share. shared.ts makes these objects.
 
 import { inject } from "vitest";
 import type { Shared } from "./shared.ts";

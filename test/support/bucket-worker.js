@@ -1,6 +1,6 @@
-// A worker with the same bucket as the edge. A test calls the bucket with one request to this worker. Through the proxies of
-// wrangler's harness, each member of each listed object is a request, so a thousand objects take half a minute.
-// JavaScript, because the types of the platform and of Node contradict each other.
+// A worker with the same bucket as the edge. Each call of the bucket is one request to this worker. Through the proxies of
+// wrangler's harness, each member of each listed object is a request, so a thousand objects take half a minute. This file is
+// JavaScript, because the types of the platform contradict the types of Node.
 
 import { maintainQueue } from "../../worker/queue/dead-letters.ts";
 
@@ -23,7 +23,10 @@ export default {
   },
 };
 
-/** Runs the maintenance as a cron trigger does, with a queue that rejects the texts in `refused`. @returns every text sent to it */
+/**
+ * Runs the maintenance as a cron trigger does, with a queue that rejects the texts in `refused`. @returns every text sent to the
+ * queue
+ */
 async function maintain(bodies, { now, refused }) {
   const sent = [];
   const send = (text) => {

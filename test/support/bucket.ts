@@ -5,7 +5,7 @@ import type { TestHarness } from "wrangler";
 import { QUEUE_CONFIG } from "../../cli/dev/local-edge.ts";
 import type { BodyBucket, StoredObject, StoredObjects } from "../../worker/bindings.ts";
 
-/** The worker to start together with the edge. */
+/** The worker that runs beside the edge and has the same bucket. */
 export const BUCKET_WORKER = {
   name: "bucket",
   main: fileURLToPath(new URL("bucket-worker.js", import.meta.url)),
@@ -17,8 +17,8 @@ export interface TestBucket extends BodyBucket {
   /** Puts an object at each key, in one request. The content of an object is its key. */
   fill(keys: readonly string[]): Promise<void>;
   /**
-   * Runs the maintenance of the queue in the worker that has the bucket, because a thousand letters take three calls each. The queue
-   * rejects the texts in `refused`. Resolves to all texts that were sent to it.
+   * Runs the maintenance of the queue inside the worker that has the bucket. A test process would need three requests for each of a
+   * thousand dead letters. The queue rejects the texts in `refused`. Resolves to all texts that were sent to the queue.
    */
   maintain(now: number, refused: readonly string[]): Promise<string[]>;
 }
@@ -63,7 +63,7 @@ export function openBucket(harness: TestHarness): TestBucket {
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
-/** Makes a Date of `uploaded` again, because JSON has only texts. */
+/** Turns `uploaded` into a Date again, because JSON has no dates. */
 function revive(object: StoredObject): StoredObject {
   return { ...object, uploaded: new Date(object.uploaded) };
 }

@@ -1,5 +1,5 @@
-// Runs a command in this process, to test what it decides, prints and writes. A real process is needed to test how the program
-// starts, reads its standard input and ends: see running.ts.
+// Runs a command in this process, to test what the command decides, prints and writes. A separate process is needed to test how the
+// program starts, reads its standard input and ends: see running.ts.
 
 import { type Command, endWithError } from "../../cli/command.ts";
 import { COMMANDS } from "../../cli/commands.ts";
@@ -36,7 +36,7 @@ async function runAlone([name = "", ...args]: readonly string[], environment: Re
   return { code: process.exitCode as number, ...printed };
 }
 
-/** Removes the listeners that the command adds. A separate process would keep them until it ends. */
+/** Removes the listeners that a command adds to this process, because this process continues after the command. */
 function keepListeners(stack: DisposableStack): void {
   const emitters = [
     [process, ["SIGINT", "SIGTERM", "SIGHUP"]],
@@ -63,7 +63,7 @@ function setEnvironment(stack: DisposableStack, environment: Readonly<Record<str
   }
 }
 
-/** Captures what cli/output.ts prints. */
+/** Captures the texts that cli/output.ts prints. */
 function capture(stack: DisposableStack): { stdout: string; stderr: string } {
   const printed = { stdout: "", stderr: "" };
   const { log, error } = console;
@@ -85,7 +85,7 @@ function capture(stack: DisposableStack): { stdout: string; stderr: string } {
   return printed;
 }
 
-/** Loads a command as the program does. */
+/** Loads a command in the same way as the program. */
 export async function loadCommand(name: string): Promise<Command> {
   const entry = COMMANDS[name];
   if (entry === undefined) throw new Error(`there is no command ${name}`);

@@ -1,5 +1,6 @@
-// The edge with a dataset that also prints each data point, because the simulator keeps none. Test-Fault makes the dataset refuse it.
-// JavaScript, because the types of the platform and of Node contradict each other.
+// The edge with a dataset that also prints each data point, because the simulator of the dataset stores none. If a request has the
+// header Test-Fault, the dataset throws an error. This file is JavaScript, because the types of the platform contradict the types
+// of Node.
 
 import edge from "../../worker/index.ts";
 

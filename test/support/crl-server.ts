@@ -3,17 +3,17 @@
 import { createHash } from "node:crypto";
 import { listen } from "./http.ts";
 
-/** The bytes of a list, or the status of a response without a body. */
+/** The bytes of a list to serve, or the status of a response without a body. */
 export type Served = Uint8Array | number;
 
 export interface CrlServer {
-  /** The URL of the list with this name. */
+  /** Returns the URL of the list with this name. */
   url(name: string): string;
-  /** The response for each name from now on. A missing name gets a 404. */
+  /** The response for each name from now on. A name that is not in this map gets a 404. */
   readonly lists: Map<string, Served>;
   /** Wrong entity tags, to send instead of the correct ones. */
   readonly tags: Map<string, string>;
-  /** The requested names, each with the status of its response. */
+  /** The name in each request so far, with the status of the response. */
   readonly answers: { readonly name: string; readonly status: number }[];
 }
 
@@ -41,7 +41,7 @@ function statusOf(served: Served, asked: string | undefined): number {
   return asked === "*" || asked === tagOf(served) ? 304 : 200;
 }
 
-/** The correct entity tag of a list. */
+/** Returns the correct entity tag of a list. */
 export function tagOf(list: Uint8Array): string {
   return `"${createHash("sha256").update(list).digest("hex")}"`;
 }

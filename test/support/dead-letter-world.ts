@@ -1,9 +1,12 @@
-// A queue that stops after two attempts, so that events become dead letters within seconds.
+// Starts a queue that stops after two attempts, so that events become dead letters within seconds.
 
 import { type QueueWorld, startQueueWorld } from "./queue-world.ts";
 
 export interface DeadLetterWorld extends QueueWorld {
-  /** Sends an event that the origin refuses until it is a dead letter. Resolves to its id and the key of the letter. */
+  /**
+   * Sends an event that the origin refuses, and waits until the event is a dead letter. Resolves to the id of the event and the key
+   * of the dead letter.
+   */
   die(body?: string | Uint8Array<ArrayBuffer>): Promise<{ id: string; key: string }>;
   /** Empties the bucket. */
   clear(): Promise<void>;

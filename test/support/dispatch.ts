@@ -12,7 +12,10 @@ import { LogLines } from "./log-lines.ts";
 
 export const SENDER = "acme";
 
-/** Polls often and retries soon. Deadlines and leases are not shortened, because they would end too early on a slow machine. */
+/**
+ * Limits with which a dispatcher polls often and retries soon. Deadlines and leases have their normal length, because short ones
+ * could end too early on a slow machine.
+ */
 export const QUICK: Partial<DispatchLimits> = {
   pollMilliseconds: 50,
   firstRetryMilliseconds: 20,
@@ -41,7 +44,7 @@ export function dispatch(
   return dispatchFrom(stack, openSqliteInbox(file, { clock }), handler, limits, clock);
 }
 
-/** Does the same as `dispatch` with an open inbox. The inbox is closed together with the dispatcher. */
+/** Starts a dispatcher with an open inbox. The inbox is closed together with the dispatcher. */
 export function dispatchFrom(
   stack: AsyncDisposableStack,
   inbox: Inbox,

@@ -1,4 +1,4 @@
-// Bundles the worker exactly as a deployment does, with wrangler itself.
+// Builds the bundle of the worker exactly as a deployment does, with wrangler itself.
 
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -10,13 +10,14 @@ import { temporaryDirectory } from "./temporary.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const WRANGLER_TOML = join(ROOT, "wrangler.toml");
 
-/** Builds the bundle. Resolves to the directory of its index.js. */
+/** Builds the bundle. Resolves to the directory that contains the bundle's index.js. */
 export async function buildBundle(
   stack: AsyncDisposableStack,
   policyFile = join(ROOT, "policy.json"),
 ): Promise<string> {
   const directory = temporaryDirectory(stack);
-  // Removes the policy check before the build. The check takes a second, and some tests build policies that would fail it.
+  // Removes the check of the policy that runs before each build. The check takes a second, and some tests build policies that would
+  // fail it.
   const moved = readFileSync(WRANGLER_TOML, "utf8")
     .replace(/^\[build\]\n(?:.+\n)*/m, "")
     .replace('main = "worker/', `main = "${ROOT}worker/`)

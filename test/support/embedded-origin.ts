@@ -1,4 +1,5 @@
-// A user's own worker behind the edge: `authenticate` on workerd. It remembers accepted assertions in memory.
+// A user's own worker behind the edge, which uses `authenticate` on workerd. This worker keeps the ids of accepted assertions in
+// memory, to refuse replays.
 
 import { Hono } from "hono";
 import { formatLogLine } from "../../core/log-line.ts";

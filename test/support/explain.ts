@@ -1,4 +1,4 @@
-// Explains requests in this process. A test gives the policy document and the certificates directly.
+// Explains requests in this process. A test passes the policy document and the certificates as arguments.
 
 import { loadCrls } from "../../cli/explain/crls.ts";
 import { type Explanation, explain } from "../../cli/explain/explanation.ts";
@@ -15,13 +15,13 @@ export interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Unix seconds. Default: now. */
+  /** The time of the request in Unix seconds. Default: now. */
   readonly at?: number;
   readonly platform?: string;
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** Runs the program only once for each question, because a run is slow. */
+/** Runs openssl only once for each question, because a run is slow. */
 function remember(ask: AskOpenssl): AskOpenssl {
   const verdicts = new Map<string, Promise<OpensslVerdict>>();
   return (question) => {

@@ -1,5 +1,6 @@
-// The edge with a faulty queue, bucket or consumer. FAULT names the fault: the simulators never fail by themselves.
-// JavaScript, because the types of the platform and of Node contradict each other.
+// The edge with a faulty queue, bucket or consumer. The binding FAULT names the fault. This file causes the faults, because the
+// simulators of the queue and the bucket never fail. It is JavaScript, because the types of the platform contradict the types of
+// Node.
 
 import edge from "../../worker/index.ts";
 
@@ -18,16 +19,16 @@ function withFault(bindings) {
   return { ...bindings, BODIES: bodies, EVENTS: FAULT === "send" ? { send: fail } : EVENTS };
 }
 
-/** The consumer fails after half of the batch. Its acknowledgements are lost. */
+/** Makes the consumer fail after half of the batch. The acknowledgements of this half are lost. */
 async function crashAfterHalf({ queue, messages }, bindings) {
   await edge.queue({ queue, messages: messages.slice(0, Math.ceil(messages.length / 2)) }, bindings);
   throw new Error("the isolate is gone");
 }
 
 /**
- * The consumer dies when half of the batch is settled, while other deliveries are in progress. Its acknowledgements up to then
- * count, as on the platform. If a consumer throws, the simulator drops them. So this function does not throw, but asks for a retry
- * of the rest.
+ * Makes the consumer die when half of the batch is acknowledged or put back, while other deliveries are in progress. The
+ * acknowledgements up to this moment count, as on the platform. If this function threw an error, the simulator would drop these
+ * acknowledgements. So it asks for a retry of the remaining messages instead.
  */
 async function dieAtHalf({ queue, messages }, bindings) {
   const unsettled = new Set(messages);

@@ -1,5 +1,5 @@
-// Makes requests to the origin as the edge does. A test can change every part. Uses no code under test: the token is built from
-// texts and signed by node:crypto.
+// Makes requests to the origin as the edge does. A test can change every part. No code under test is used: this file builds the
+// token from texts, and node:crypto signs it.
 
 import { createHash, createPrivateKey, randomBytes, sign } from "node:crypto";
 import type { Identity } from "../../cli/dev/authority.ts";
@@ -13,7 +13,7 @@ export interface ForwardedEvent {
   readonly key: PrivateJwk;
   readonly identity: Identity;
   readonly intermediates?: readonly Identity[];
-  /** SHA-256 of the policy in hex. */
+  /** The SHA-256 digest of the policy, in hex. */
   readonly policyDigest: string;
   readonly method?: string;
   readonly target?: string;
@@ -22,9 +22,9 @@ export interface ForwardedEvent {
   /** The sender's headers that the token signs. Their names are in lower case. */
   readonly signedHeaders?: HeaderList;
   readonly sender?: string;
-  /** Unix seconds. */
+  /** The current time in Unix seconds. */
   readonly now?: number;
-  /** Claims to replace. Undefined removes a claim. */
+  /** Claims to replace. The value undefined removes a claim. */
   readonly claims?: Claims;
   readonly header?: Record<string, unknown>;
 }
@@ -79,7 +79,7 @@ export function headersClaim(headers: HeaderList) {
   return { names: headers.map(([name]) => name), digest: contentDigest(lines.join("")) };
 }
 
-/** The request that forwards this event. Parts that the event does not set are correct. */
+/** Makes the request that forwards this event. Every part that the event does not set is correct. */
 export function forwardedRequest(event: ForwardedEvent): ForwardedRequest {
   const {
     identity,
@@ -118,7 +118,7 @@ export function headersOf(parts: {
 
 const chainOf = (identities: readonly Identity[]) => identities.map(({ base64 }) => `:${base64}:`).join(", ");
 
-/** The headers with one of them replaced or, without a value, removed. */
+/** Returns the headers with one header replaced or, if there is no value, removed. */
 export function withHeader(headers: HeaderList, name: string, value?: string): HeaderList {
   const others = headers.filter(([other]) => other.toLowerCase() !== name.toLowerCase());
   return value === undefined ? others : [...others, [name, value]];

@@ -1,11 +1,14 @@
-// Finds a free port, for a program that cannot report its port, or as a port on which nothing listens.
+// Finds a free port, for a program that cannot report its port, or to have a port at which nothing listens.
 
 import { createServer } from "node:net";
 
-/** Linux gives higher ports to outgoing connections and to servers with port 0, so none of them takes one of these ports. */
+/**
+ * The range of the ports to try. Linux gives only higher ports to outgoing connections and to servers with port 0. So these cannot
+ * take a port of the range.
+ */
 const [FIRST, COUNT] = [16_000, 16_000];
 
-/** A port of the loopback that is free now. */
+/** Returns a port of the loopback that is free now. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * COUNT);

@@ -1,4 +1,5 @@
-// The deployed bundle of the edge, the real origin, and a hop between them. A test chooses how the hop behaves.
+// Starts the deployed bundle of the edge, the real origin, and a server between them, called the hop. A test chooses how the hop
+// behaves.
 
 import { publicJwk } from "../../core/assertion/keys.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
@@ -10,12 +11,12 @@ import { newSigningKey } from "./signing-key.ts";
 import { tlsClientAuth } from "./tls-client-auth.ts";
 import { startWorkerd } from "./workerd.ts";
 
-/** Forwards a request to the origin at this URL, possibly changed. */
+/** Forwards a request, changed or unchanged, to the origin at this URL. */
 export type Hop = (request: RecordedRequest, originUrl: string) => ReturnType<typeof exchange>;
 
 export type ChangeHeaders = (headers: HeaderList) => HeaderList;
 
-/** Forwards a request unchanged, except for Host and framing, which belong to the connection. */
+/** Forwards a request unchanged, except for the Host and framing headers, which belong to the connection. */
 export function passOn({ method, target, headers, body }: RecordedRequest, url: string) {
   const ofHop = new Set(["host", "connection", "content-length", "transfer-encoding"]);
   const others = headers.filter(([name]) => !ofHop.has(name.toLowerCase()));
@@ -44,7 +45,7 @@ export async function startEdgeHopOrigin(stack: AsyncDisposableStack) {
   const SIGNING_KEYS = JSON.stringify({ keys: [key] });
   const { edge } = await startWorkerd(stack, policy, { edge: { SIGNING_KEYS, ORIGIN_URL: hopUrl } });
 
-  /** Sends an event with these headers to the edge. Resolves to the status and to the log lines about it. */
+  /** Sends an event with these headers to the edge. Resolves to the status and to the log lines about the event. */
   async function send(headers: HeaderList, next: Hop = passOn) {
     hop = next;
     delivered = undefined;

@@ -1,4 +1,5 @@
-// HTTP requests and servers for tests. Headers are sent as written and bodies as bytes. Nothing is decoded, no redirect is followed.
+// HTTP requests and servers for tests. Headers are sent as written, and bodies as bytes. Nothing is decoded, and no redirect is
+// followed.
 
 import { once } from "node:events";
 import {
@@ -20,18 +21,18 @@ export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export interface RawRequest {
   readonly url: string;
-  /** The request target, which is sent exactly as written. Default: that of `url`. */
+  /** The request target, which is sent exactly as written. Default: the path and query of `url`. */
   readonly target?: string;
   readonly method?: string;
   readonly headers?: HeaderList;
-  /** Bytes are sent with Content-Length, an iterable with chunked encoding. */
+  /** A body of bytes is sent with Content-Length. An iterable is sent with chunked encoding. */
   readonly body?: string | Uint8Array | Chunks;
   readonly host?: string;
-  /** Called when the first part of the response's body has arrived. */
+  /** This function is called when the first part of the response's body has arrived. */
   readonly onFirstChunk?: () => void;
   /** The CA of the server's certificate, and the name that the certificate must have. */
   readonly server?: { readonly ca: string; readonly name: string };
-  /** The path of a Unix socket, instead of the host and port of `url`. */
+  /** The path of a Unix socket to use instead of the host and port of `url`. */
   readonly socket?: string;
 }
 
@@ -41,7 +42,7 @@ export interface RawAnswer {
   readonly body: Buffer;
 }
 
-/** Sends one request on its own connection. A response counts even if the server stops reading the request. */
+/** Sends one request on its own connection. Returns the response even if the server did not read all of the request. */
 export async function exchange(raw: RawRequest): Promise<RawAnswer> {
   const url = new URL(raw.url);
   const { host = url.host, body = "" } = raw;
@@ -71,7 +72,7 @@ export async function exchange(raw: RawRequest): Promise<RawAnswer> {
   return answer;
 }
 
-/** Sends the head at once, and each chunk when it is available. */
+/** Sends the headers at once, and each chunk of the body when it is available. */
 async function writeChunks(outgoing: ClientRequest, chunks: Chunks): Promise<void> {
   const closed = new Promise((resolve) => outgoing.once("close", resolve));
   outgoing.flushHeaders();
@@ -92,7 +93,7 @@ export interface RecordedRequest {
   readonly body: Buffer;
 }
 
-/** Starts a server on a free port of the loopback. It is closed with the stack. */
+/** Starts a server on a free port of the loopback. The server is closed when the stack is disposed. */
 export async function listen(stack: AsyncDisposableStack, handler: RequestListener): Promise<string> {
   const server = createServer({ maxHeaderSize: 64 * 1024 }, handler);
   server.listen(0, "127.0.0.1");
@@ -105,12 +106,12 @@ export async function listen(stack: AsyncDisposableStack, handler: RequestListen
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A URL at which nothing listens. */
+/** Returns a URL at which nothing listens. */
 export async function refusingUrl(): Promise<string> {
   return `http://127.0.0.1:${await freePort()}`;
 }
 
-/** Reads the whole request. */
+/** Reads the whole request, including its body. */
 export async function record(incoming: IncomingMessage): Promise<RecordedRequest> {
   const { method = "", url: target = "", rawHeaders } = incoming;
   const headers: [string, string][] = [];
@@ -118,7 +119,7 @@ export async function record(incoming: IncomingMessage): Promise<RecordedRequest
   return { method, target, headers, body: await buffer(incoming) };
 }
 
-/** The values of a header. The case of its name does not matter. */
+/** Returns the values of a header. The case of its name does not matter. */
 export function valuesOf(headers: HeaderList, name: string): string[] {
   return headers.flatMap(([other, value]) => (other.toLowerCase() === name.toLowerCase() ? [value] : []));
 }

@@ -1,4 +1,4 @@
-// Runs the cases of a suite in Node alone, for code that no other runtime loads.
+// Runs the cases of a suite only in Node, for code that no other runtime loads.
 
 import { test } from "vitest";
 import { askShared } from "./ask-shared.ts";

@@ -1,5 +1,6 @@
-// A process that accepts events into an inbox. "stream": accepts sixteen at a time until it is killed, and prints the id of each
-// event that is stored. "same": accepts a list of events that is the same in every such process, and prints how many it stored.
+// A process that accepts events into an inbox. With "stream", it accepts sixteen events at a time until it is killed, and prints
+// the id of each stored event. With "same", it accepts a list of events that is the same in every such process, and prints how many
+// events it stored.
 
 import type { Acceptance } from "../../origin/accept.ts";
 import { openInbox } from "../../origin/inbox/open.ts";

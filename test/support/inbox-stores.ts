@@ -1,4 +1,4 @@
-// The stores of an inbox, for tests that run on each of them.
+// The stores that can hold an inbox, for tests that run on each of them.
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -17,9 +17,9 @@ export interface Store {
   readonly name: string;
   /** The reason why the store cannot be tested here. Undefined if it can be tested. */
   readonly missing: string | undefined;
-  /** Called before the tests of a file. */
+  /** Starts the store before the tests of a file. */
   start(stack: AsyncDisposableStack): Promise<void>;
-  /** The location of a new inbox. */
+  /** Creates a new inbox. Resolves to its location. */
   newLocation(stack: AsyncDisposableStack): Promise<string>;
 }
 
@@ -44,22 +44,22 @@ function postgresStore(): Store {
   };
 }
 
-/** A store on the server that all test files share. It is not stopped: see shared.ts. */
+/** A store on the PostgreSQL server that all test files share. A test file neither starts nor stops this server. */
 function sharedPostgresStore(): Store {
   return { ...postgresStore(), start: () => Promise.resolve(), newLocation: () => askShared("database") };
 }
 
-/** Says why tests on PostgreSQL are skipped. In CI they are not skipped: without a server they fail. */
+/** Returns why tests on PostgreSQL are skipped. In CI they are not skipped, so without a server they fail. */
 export function missingPostgres(): string | undefined {
   if (findPostgres() !== undefined || process.env["CI"] !== undefined) return undefined;
   console.warn("SKIPPED: the tests on PostgreSQL, because it is not installed: apt-get install postgresql");
   return "PostgreSQL is not installed";
 }
 
-/** The stores for a test file with its own PostgreSQL server. The server writes to the disk as in production. */
+/** The stores for a test file with its own PostgreSQL server. This server writes to the disk as in production. */
 export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
 
-/** The arguments that describeOnStores passes to a test. */
+/** What describeOnStores passes to a test. */
 export interface OnStore {
   readonly stack: AsyncDisposableStack;
   /** The location of a new inbox. */
@@ -81,7 +81,7 @@ export function describeOnStores(what: string, tests: (given: OnStore) => void):
   });
 }
 
-/** Opens an inbox that is closed with the stack. The test may close it earlier. */
+/** Opens an inbox that is closed when the stack is disposed. The test may close it earlier. */
 export async function openTestInbox(
   stack: AsyncDisposableStack,
   location: string,
@@ -104,7 +104,10 @@ export async function openTestInbox(
   });
 }
 
-/** The location for a command line. The password goes into the environment, because a command line with one causes a warning. */
+/**
+ * Returns the location for a command line. The password is passed in the environment, because a password in a command line causes a
+ * warning.
+ */
 export function onCommandLine(location: string): { inbox: string; environment: Record<string, string> } {
   if (!isPostgresUrl(location)) return { inbox: location, environment: {} };
   const url = new URL(location);
@@ -119,7 +122,7 @@ export function runInbox(location: string, ...args: readonly string[]): Promise<
   return runHere(["inbox", ...args, "--inbox", inbox], environment);
 }
 
-/** Changes the tables directly, as an operator or a fault might. */
+/** Changes the tables directly, as an operator or a fault might do. */
 export async function changeByHand(location: string, statements: readonly string[]): Promise<void> {
   if (isPostgresUrl(location)) {
     await withClient(location, (client) => client.query(["SET search_path TO countersign", ...statements].join("; ")));

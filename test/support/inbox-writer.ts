@@ -1,5 +1,5 @@
-// A process that writes to an inbox until it is killed, each event with a new certificate. With "same", it writes one event, with
-// the certificate from its standard input.
+// A process that writes events to an inbox until it is killed. Each event has a new certificate. With "same", the process writes
+// only one event, with the certificate from its standard input.
 
 import { text } from "node:stream/consumers";
 import { issueCertificate } from "../../cli/dev/authority.ts";

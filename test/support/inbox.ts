@@ -10,7 +10,7 @@ export interface DeliveryParts {
   readonly sender: string;
   readonly identity?: Pick<Identity, "base64"> | undefined;
   readonly intermediates?: readonly Pick<Identity, "base64">[];
-  /** Default: a key that no other event has. */
+  /** The event key. Default: a key that no other event has. */
   readonly eventKey?: string | undefined;
   readonly orderKey?: string;
   readonly body?: string;
@@ -18,7 +18,7 @@ export interface DeliveryParts {
   readonly target?: string;
 }
 
-/** A delivery in the form that bindDelivery returns. No check is made. */
+/** Makes a delivery in the form that bindDelivery returns, without any check. */
 export function deliveryOf(parts: DeliveryParts): Delivery {
   const { id, sender, identity, intermediates = [], orderKey, method = "POST", target = "/hooks/acme" } = parts;
   const body = Uint8Array.from(Buffer.from(parts.body ?? `{"event":${JSON.stringify(id)}}`));

@@ -1,5 +1,5 @@
-// The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness. Its requests to the origin go
-// through Node's fetch, so the bytes that a deployed edge sends are tested with workerd.ts instead.
+// The edge as `countersign dev` runs it: the worker of wrangler.toml in wrangler's local harness. The harness sends requests to the
+// origin through Node's fetch. To test the bytes that a deployed edge sends, use workerd.ts instead.
 
 import { expect, vi } from "vitest";
 import type { TestHarness } from "wrangler";
@@ -20,30 +20,31 @@ export interface LocalEdgeSetUp {
   readonly protocol?: "https" | "http";
   /** The secrets that the policy names. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** The delays of the queue. Default: those of production. */
+  /** The first and the longest delay of a retry by the queue, in seconds. Default: the values of production. */
   readonly retrySeconds?: [number, number];
   readonly config?: LocalEdgeOptions["config"];
   readonly beside?: LocalEdgeOptions["beside"];
 }
 
 export interface EdgeRequest {
-  /** Path and query, or a whole URL. */
+  /** A path with or without a query, or a whole URL. */
   readonly target?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
-  /** `null`: the platform gives no `tlsClientAuth`. */
+  /** With `null`, the request has no `tlsClientAuth`. */
   readonly tls?: TlsClientAuth | null;
 }
 
 export interface LocalEdge {
   readonly harness: TestHarness;
   readonly lines: LogLines;
-  /** Proxies of the worker's own bindings. */
+  /** Returns proxies of the worker's own bindings. */
   bindings<Bindings>(): Promise<Bindings>;
   /**
-   * Runs the worker's cron trigger to its end. Resolves to the lines that it logged. With `count`, waits for this number of lines,
-   * because lines are polled. Lines about attempts are left out: the consumer of the queue logs them.
+   * Runs the worker's cron trigger to its end. Resolves to the lines that the trigger logged. With `count`, waits until there are
+   * this many lines, because lines may arrive later. Lines about delivery attempts are left out, because the consumer of the queue
+   * logs them.
    */
   runCronTrigger(count?: number): Promise<LogLine[]>;
   send(request: EdgeRequest): Promise<Response>;
@@ -76,8 +77,8 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
     async runCronTrigger(count) {
       const known = lines.all.length;
       await harness.getWorker().scheduled({ cron: "* * * * *" });
-      // Logs one more line and waits for it. All earlier lines of the same stream have then arrived. The other stream may still
-      // have more.
+      // Makes the worker log one more line, and waits for this line. Then all earlier lines of the same output stream have arrived.
+      // Lines of the other output stream may still be missing.
       const { decision } = (await (await edge.send({ target: "/unknown" })).json()) as { decision: string };
       await lines.of(decision);
       const logged = () => lines.all.slice(known).filter((line) => line["id"] !== decision && !("attempt" in line));
@@ -86,7 +87,7 @@ export async function startTestEdge(stack: AsyncDisposableStack, setUp: LocalEdg
     },
     async send({ target = "/hooks/acme", method = "POST", headers = {}, body, tls }) {
       const url = target.startsWith("/") ? `${protocol}://${HOST}${target}` : target;
-      // The harness's types do not allow null.
+      // The types of wrangler's harness do not allow null.
       const cf = tls === undefined ? {} : ({ tlsClientAuth: tls } as object);
       const sent = method === "GET" || method === "HEAD" ? {} : { body: body ?? "{}" };
       return (await harness.fetch(url, { method, headers, cf, ...sent })) as unknown as Response;

@@ -1,4 +1,4 @@
-// Collects the log lines of a program. A test can wait for a line by its decision id or by its members.
+// Collects the log lines of a program. A test can wait for a line that has a certain decision id or certain members.
 
 import { isDeepStrictEqual } from "node:util";
 import type { LogLine } from "../../core/log-line.ts";
@@ -12,12 +12,12 @@ export class LogLines {
     for (const look of this.#waiting) look(line);
   };
 
-  /** Resolves to the line of this decision when it is logged. */
+  /** Resolves to the line with this decision id when the line is logged. */
   of(decision: unknown): Promise<LogLine> {
     return this.with({ id: decision });
   }
 
-  /** Resolves to the first line from index `start` on that has these members, when it is logged. */
+  /** Resolves to the first line from index `start` on that has these members, when this line is logged. */
   with(members: Readonly<Record<string, unknown>>, start = 0): Promise<LogLine> {
     const matches = (line: LogLine) =>
       Object.entries(members).every(([name, value]) => isDeepStrictEqual(line[name], value));

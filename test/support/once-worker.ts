@@ -1,4 +1,4 @@
-// An origin in a Worker, with its replay check in D1 or in a Durable Object.
+// An origin in a Worker. Its replay check uses D1 or a Durable Object.
 
 import { Hono } from "hono";
 import { countersign } from "../../origin/guard/guard.ts";
@@ -35,7 +35,7 @@ for (const [path, acceptOf] of Object.entries(ACCEPTS)) {
   app.post(path, guard, (c) => c.json({ sender: c.var.delivery.sender }, 201));
 }
 
-/** Accepts all ids of a list, one after another. Responds with those that were refused. */
+/** Accepts the ids of a list, one after another. Responds with the ids that were refused. */
 app.post("/accept", async (c) => {
   const { path, ids, expires } = (await c.req.json()) as { path: keyof typeof ACCEPTS; ids: string[]; expires: number };
   const accept = ACCEPTS[path](c.env);

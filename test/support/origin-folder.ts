@@ -1,5 +1,5 @@
-// Makes a folder with a policy, and starts origins as programs. They read the policy, keep their inbox in the folder, and serve
-// metrics.
+// Makes a folder with a policy, and starts origins as separate processes. The origins read the policy, keep their inbox in the
+// folder, and serve metrics.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,9 +9,9 @@ import { temporaryDirectory } from "./temporary.ts";
 
 export interface OriginFolder {
   readonly senders: Senders;
-  /** The path of a file in the folder. */
+  /** Returns the path of a file in the folder. */
   readonly file: (name: string) => string;
-  /** Starts an origin with further options. It ends with the stack. */
+  /** Starts an origin with further options. The origin ends when the stack is disposed. */
   readonly start: (...args: readonly string[]) => Promise<Running>;
 }
 

@@ -1,4 +1,4 @@
-// Starts the origin behind an edge on Node, with an inbox in a temporary directory.
+// Starts the origin that runs behind an edge, on Node, with an inbox in a temporary directory.
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -19,13 +19,13 @@ import { temporaryDirectory } from "./temporary.ts";
 
 export interface OriginSetUp {
   readonly policy: PolicyDocument;
-  /** Pinned keys, or a function that finds a key. */
+  /** The pinned keys of the edge, or a function that finds a key. */
   readonly keys: readonly PublicJwk[] | FindVerificationKey;
   readonly clock?: () => number;
-  /** Replaces the inbox. */
+  /** A function that accepts deliveries instead of the inbox. */
   readonly accept?: AcceptDelivery;
   readonly lists?: () => RevocationLists;
-  /** The secrets that this origin holds, by name. */
+  /** The secrets of this origin, by their names in the policy. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
 

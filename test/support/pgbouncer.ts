@@ -9,7 +9,7 @@ import { asUnprivileged, giveAway, withClient } from "./postgres.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
-/** Says why tests with a pooler are skipped. In CI they are not skipped, because PgBouncer is installed there. */
+/** Returns why tests with PgBouncer are skipped. In CI they are not skipped, because PgBouncer is installed there. */
 export function missingPgBouncer(): string | undefined {
   if (existsSync(PROGRAM) || process.env["CI"] !== undefined) return undefined;
   console.warn("SKIPPED: the tests with PgBouncer, because it is not installed: apt-get install pgbouncer");
@@ -17,8 +17,8 @@ export function missingPgBouncer(): string | undefined {
 }
 
 /**
- * Resolves to the URL of the database through PgBouncer. PgBouncer has only a few connections to the server. It lends one for a
- * transaction or, in another mode, for a statement.
+ * Resolves to the URL of the database through PgBouncer. PgBouncer has only a few connections to the server. It lends a connection
+ * to a client for one transaction or, in another mode, for one statement.
  */
 export async function startPgBouncer(
   stack: AsyncDisposableStack,

@@ -13,17 +13,20 @@ const DEBIAN = "/usr/lib/postgresql";
 const SETPRIV = "/usr/bin/setpriv";
 
 export interface PostgresServer {
-  /** Creates a database. Resolves to its URL with the password. If an empty directory is given, its tables are stored there. */
+  /**
+   * Creates a database. Resolves to the URL of the database, with the password. If an empty directory is given, the tables are
+   * stored there.
+   */
   createDatabase(directory?: string): Promise<string>;
-  /** Ends the server as a power cut would: it writes nothing more. */
+  /** Ends the server as a power cut would: the server writes nothing more. */
   crash(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** The process that is the parent of all others of the server. */
+  /** Returns the id of the server's main process, which is the parent of all its other processes. */
   pid(): number;
 }
 
-/** The folder with initdb and postgres. Undefined if PostgreSQL is not installed. */
+/** Returns the folder that contains initdb and postgres, or undefined if PostgreSQL is not installed. */
 export function findPostgres(): string | undefined {
   if (!existsSync(DEBIAN)) return undefined;
   const versions = readdirSync(DEBIAN).filter((version) => existsSync(join(DEBIAN, version, "bin", "initdb")));
@@ -32,8 +35,8 @@ export function findPostgres(): string | undefined {
 }
 
 /**
- * Starts a server. It ends with the stack, or with this process. `settings` are lines of postgresql.conf. `tls` is the server's
- * certificate and key in PEM.
+ * Starts a server. The server ends when the stack is disposed, or when this process ends. `settings` are lines of postgresql.conf.
+ * `tls` is the server's certificate and key in PEM.
  */
 export async function startPostgres(
   stack: AsyncDisposableStack,
@@ -125,7 +128,7 @@ class Server implements PostgresServer {
   }
 }
 
-/** Runs `use` with a separate connection. */
+/** Calls `use` with a separate connection. */
 export async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
   client.on("error", () => {});
@@ -170,7 +173,10 @@ function writeTlsFiles(
   return { ssl: "on", ...files };
 }
 
-/** A command line with another user, because PostgreSQL refuses to run as root. The program also dies if this process is killed. */
+/**
+ * Returns a command line that runs `command` as another user, because PostgreSQL refuses to run as root. The program also ends if
+ * this process is killed.
+ */
 export function asUnprivileged(command: readonly string[]): readonly string[] {
   if (!existsSync(SETPRIV)) return command;
   const owner = unprivilegedUser();
@@ -178,7 +184,7 @@ export function asUnprivileged(command: readonly string[]): readonly string[] {
   return [SETPRIV, ...identity, "--pdeathsig=QUIT", "--", ...command];
 }
 
-/** If this process runs as root, gives the path to the user with which PostgreSQL runs. */
+/** If this process runs as root, makes the user that runs PostgreSQL the owner of the path. */
 export function giveAway(path: string): void {
   const owner = unprivilegedUser();
   if (owner !== undefined) chownSync(path, owner.uid, owner.gid);

@@ -1,4 +1,5 @@
-// An edge with its queue and bucket, an origin, and a gate between them. The gate records attempts, and fails as the test requires.
+// Starts an edge with its queue and bucket, an origin, and a server between them, called the gate. The gate records attempts, and
+// fails in the way that the test chooses.
 
 import { fileURLToPath } from "node:url";
 import { QUEUE_CONFIG } from "../../cli/dev/local-edge.ts";
@@ -15,15 +16,16 @@ import { newSigningKey } from "./signing-key.ts";
 import { tlsClientAuth } from "./tls-client-auth.ts";
 
 /**
- * How the origin seems to behave. A number: it responds with this status. `reset`: no response. `late`: no response, although the
- * origin stored the event. `garbage`: a response that is not HTTP. `held`: it waits until the test calls `release`.
+ * How the origin behaves, as the edge sees it. With a number, the origin responds with this status. `reset` gives no response.
+ * `late` gives no response although the origin stored the event. `garbage` is a response that is not HTTP. With `held`, the attempt
+ * waits until the test calls `release`.
  */
 export type Behaviour = "pass" | "held" | "late" | "reset" | "garbage" | number;
 
 export interface Attempt extends RecordedRequest {
-  /** The claims of the assertion. This test code does not verify them, but the origin does. */
+  /** The claims of the assertion. The origin verifies them, but this test code does not. */
   readonly claims: Readonly<Record<string, unknown>>;
-  /** Milliseconds. */
+  /** The time of the attempt in Unix milliseconds. */
   readonly at: number;
 }
 
@@ -35,34 +37,34 @@ export interface QueueWorld {
   readonly bucket: TestBucket;
   readonly queue: EventQueue;
   readonly attempts: Attempt[];
-  /** Decides the behaviour for each attempt from now on. */
+  /** Chooses the behaviour for each attempt from now on. */
   behave: (attempt: Attempt) => Behaviour;
   /** Releases the attempts that are held now. */
   release(): void;
-  /** Sends one event of acme. Resolves to its id. */
+  /** Sends one event of the sender acme. Resolves to the id of the event. */
   accept(request?: EdgeRequest): Promise<string>;
   attemptsOf(id: string): Attempt[];
-  /** The bodies of the events that the origin stored under this id. */
+  /** Returns the bodies of the events that the origin stored under this id. */
   stored(id: string): Buffer[];
   keys(prefix?: string): Promise<string[]>;
 }
 
 export interface QueueSetUp {
-  /** Changes the policy in which the route of acme uses the queue. */
+  /** Changes the policy. In the given policy, the route of acme uses the queue. */
   readonly policy?: (policy: PolicyDocument) => PolicyDocument;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly originSecrets?: Readonly<Record<string, string>>;
-  /** Unix seconds. */
+  /** The clock of the origin, in Unix seconds. */
   readonly originClock?: () => number;
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
-  /** How many seconds a message waits for others. Default: 1. */
+  /** The number of seconds for which a batch waits for further messages. Default: 1. */
   readonly batchSeconds?: number;
-  /** A fault of faulty-edge.js. */
+  /** One of the faults that faulty-edge.js can cause. */
   readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";
 }
 
-/** The edge with a fault. The binding FAULT names it. */
+/** The path of an edge that has a fault. The binding FAULT names the fault. */
 export const FAULTY_EDGE = fileURLToPath(new URL("faulty-edge.js", import.meta.url));
 
 export function queuedPolicy(policy: PolicyDocument): PolicyDocument {
@@ -135,7 +137,7 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
   return world;
 }
 
-/** The settings of production, except for the number of retries and the time that a batch waits for messages. */
+/** Returns the settings of production, except for the number of retries and the time that a batch waits for messages. */
 function configOf({ maxRetries, batchSeconds = 1, fault }: QueueSetUp) {
   const { producers, consumers } = QUEUE_CONFIG.queues;
   const [events, deadLetters] = consumers;
@@ -160,7 +162,7 @@ function startGate(
 ): Promise<string> {
   return listen(stack, async (incoming, outgoing) => {
     const request = await record(incoming).catch(() => undefined);
-    // The consumer died while it sent the request.
+    // The request is undefined if the consumer died while it sent the request.
     if (request === undefined) return;
     const [token = ".e30"] = valuesOf(request.headers, ASSERTION_HEADER);
     const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());

@@ -1,5 +1,5 @@
-// A TLS 1.2 client that can present any bytes as its certificate. No TLS library sends a certificate that it cannot parse itself. The
-// client has one cipher suite and one curve, and does not verify the server.
+// A TLS 1.2 client that can present any bytes as its certificate. TLS libraries cannot be used for this, because they send only
+// certificates that they can parse. The client has one cipher suite and one curve, and does not verify the server.
 
 import { createECDH, createHash, createPrivateKey, type KeyObject, randomBytes, sign } from "node:crypto";
 import { connect, type Socket } from "node:net";
@@ -8,14 +8,14 @@ import { ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, prf, Records, s
 export interface RawPresentation {
   readonly port: number;
   readonly name: string;
-  /** DER certificates or any other bytes, the leaf first. */
+  /** DER certificates or any other bytes. The leaf comes first. */
   readonly chain: readonly Uint8Array[];
-  /** The key that signs CertificateVerify. It need not be the key of the leaf. */
+  /** The key that signs CertificateVerify. It may differ from the key of the leaf. */
   readonly keyPem: string;
-  /** Sent after the handshake. */
+  /** The text that is sent after the handshake. */
   readonly request: string;
   readonly deadlineMilliseconds?: number;
-  /** Splits the ClientHello into records of this size. */
+  /** If given, the ClientHello is split into records of this size in octets. */
   readonly helloFragmentBytes?: number;
 }
 
@@ -24,7 +24,7 @@ export interface RawOutcome {
   readonly text: string;
   /** The status of the HTTP response, if there was one. */
   readonly status: number | undefined;
-  /** The description in the server's fatal alert, if there was one. */
+  /** The number of the alert in the server's fatal alert message, if there was one. */
   readonly alert: number | undefined;
 }
 
@@ -38,7 +38,10 @@ const CERTIFICATE_VERIFY = 15;
 const CLIENT_KEY_EXCHANGE = 16;
 const FINISHED = 20;
 const ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 = 0xc02b;
-/** secp256r1 is used for the key exchange. The other curves are for keys of certificates: secp384r1, secp521r1, secp256k1. */
+/**
+ * The numbers of the curves in TLS. secp256r1 is used for the key exchange. secp384r1, secp521r1 and secp256k1 are for keys of
+ * certificates.
+ */
 const GROUPS = [23, 24, 25, 22];
 const FATAL = 2;
 const DEADLINE_MILLISECONDS = 20_000;
@@ -47,7 +50,7 @@ const DEADLINE_MILLISECONDS = 20_000;
 export function presentRaw(presentation: RawPresentation): Promise<RawOutcome> {
   const { port, deadlineMilliseconds = DEADLINE_MILLISECONDS } = presentation;
   return new Promise((resolve, reject) => {
-    // Without noDelay, each small message would wait for the acknowledgement of the message before.
+    // Without noDelay, each small message would wait until the message before it is acknowledged.
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     const handshake = new Handshake(socket, presentation);
     const timer = setTimeout(() => {
@@ -64,7 +67,7 @@ export function presentRaw(presentation: RawPresentation): Promise<RawOutcome> {
         socket.destroy();
       }
     });
-    // A reset counts as a normal end.
+    // A reset counts as a normal end of the connection.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "ECONNRESET" && error.code !== "EPIPE") failure = error;
     });
@@ -105,7 +108,7 @@ class Handshake {
       [0, host],
       [10, sized(2, Buffer.concat(GROUPS.map(u16)))],
       [11, Buffer.of(1, 0)],
-      // ECDSA, RSA-PSS and RSA over SHA-256, ECDSA over SHA-384 and SHA-512, Ed25519.
+      // The signature algorithms: ECDSA, RSA-PSS and RSA over SHA-256, ECDSA over SHA-384 and SHA-512, Ed25519.
       [13, sized(2, Buffer.from("040308040401050306030807", "hex"))],
       [0xff01, Buffer.of(0)],
     ] as const;
@@ -142,7 +145,7 @@ class Handshake {
 
   #readMessage(type: number, body: Buffer): void {
     if (type === SERVER_HELLO) this.#serverRandom = body.subarray(2, 34);
-    // The message has curve_type, named_curve, and the point with its length.
+    // This message contains curve_type, named_curve, the length of the server's point, and the point.
     if (type === SERVER_KEY_EXCHANGE) this.#serverPoint = body.subarray(4, 4 + (body[3] ?? 0));
     if (type === CERTIFICATE_REQUEST) this.#isAsked = true;
     if (type === SERVER_HELLO_DONE) this.#answer();

@@ -1,4 +1,4 @@
-// TLS 1.2 records with AES-128-GCM, and the derivation of their keys (RFC 5246 §5 and §6, RFC 5288).
+// Reads and writes TLS 1.2 records with AES-128-GCM, and derives their keys (RFC 5246 §5 and §6, RFC 5288).
 
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 
@@ -15,7 +15,7 @@ const TAG_BYTES = 16;
 
 export const u16 = (value: number): Buffer => Buffer.of(value >> 8, value & 0xff);
 
-/** Returns the content after its length. The length has `octets` octets. */
+/** Returns the content with its length in front. The length is encoded in `octets` octets. */
 export function sized(octets: 1 | 2 | 3, content: Uint8Array): Buffer {
   const length = Buffer.alloc(octets);
   length.writeUIntBE(content.byteLength, 0, octets);
@@ -45,7 +45,7 @@ export interface TlsRecord {
   readonly content: Buffer;
 }
 
-/** Both directions of a connection. Each direction is unencrypted until its ChangeCipherSpec. */
+/** Both directions of a connection. The records of a direction are unencrypted until its ChangeCipherSpec. */
 export class Records {
   #received = Buffer.of();
   #client: Direction | undefined;

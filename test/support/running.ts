@@ -7,19 +7,19 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface Running {
-  /** The first JSON line, printed when ready. */
+  /** The first JSON line, which the program prints when it is ready. */
   readonly ready: Readonly<Record<string, string>> & {
     readonly clients: Record<string, { certificate: string; key: string }>;
   };
-  /** Resolves to the first line from index `start` on that has these members. The line may already be there. */
+  /** Resolves to the first line from index `start` on that has these members. This line may already have been printed. */
   line(members: Readonly<Record<string, unknown>>, start?: number): Promise<Record<string, unknown>>;
   readonly lines: readonly Record<string, unknown>[];
   readonly process: ChildProcess;
-  /** Ends the program. Resolves to its exit code after all its output was read. */
+  /** Ends the program. Resolves to the exit code when all output has been read. */
   stop(): Promise<number | null>;
 }
 
-/** A machine under load needs a long time to start a program. */
+/** The time limit for a line. It is long, because a machine under load needs a long time to start a program. */
 const LINE_DEADLINE_MILLISECONDS = 60_000;
 
 /**
@@ -34,7 +34,7 @@ export function killPrograms(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** Runs the program of another checkout or another Node. `milliseconds` is the time limit for each line. */
+/** Which program to run: another checkout (`folder`) or another Node (`node`). `milliseconds` is the time limit for each line. */
 export interface Place {
   readonly node?: string;
   readonly folder?: string;
@@ -81,7 +81,7 @@ export async function startCountersign(
         listeners.delete(look);
         end();
       };
-      // When the program ends, this runs for every call of line(). Calls that already found their line are no longer in
+      // When the program ends, this function runs for every call of line(). Calls that already found their line are no longer in
       // `listeners`.
       const fail = (why: string) => {
         if (!listeners.has(look)) return;
@@ -136,7 +136,7 @@ export function runCountersign(
   return run(process.execPath, ["cli/main.ts", ...args], input, environment);
 }
 
-/** Returns curl's status and body. `args` come before the URL. */
+/** Runs curl. Returns the status and the body of the response. `args` come before the URL. */
 export async function curl(
   url: string,
   args: readonly string[],
@@ -153,7 +153,7 @@ export async function curl(
   try {
     problem = JSON.parse(body);
   } catch {
-    // Not every response is JSON.
+    // The body is not JSON, so there is no problem document.
   }
   return { status: Number(status), body, problem };
 }

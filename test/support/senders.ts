@@ -1,5 +1,5 @@
-// The certificates and the policy of most integration tests. Every name that a response must not reveal contains MARKER. So one
-// search finds every leak.
+// The certificates and the policy of most integration tests. Every name that a response must not reveal contains the text MARKER.
+// So one search for MARKER finds every leak.
 
 import { type CertificateRequest, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
@@ -11,10 +11,13 @@ export const AUDIENCE = "https://origin.example.com";
 
 export interface Senders {
   readonly root: Identity;
-  /** Admitted as `Quillon-acme` at /hooks/acme. `acmeToo` is another certificate with the same name and CA, also admitted. */
+  /**
+   * The certificate of the sender `Quillon-acme` at /hooks/acme. `acmeToo` is another certificate with the same name and CA, which
+   * is also admitted.
+   */
   readonly acme: Identity;
   readonly acmeToo: Identity;
-  /** Admitted as `Quillon-beta` at /hooks/beta. Both senders may call /hooks/both. */
+  /** The certificate of the sender `Quillon-beta` at /hooks/beta. Both senders may call /hooks/both. */
   readonly beta: Identity;
   readonly policy: PolicyDocument;
 }

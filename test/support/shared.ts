@@ -1,5 +1,5 @@
-// Makes the objects that all test files of a run share. Each costs a second of CPU time or more. It is made when the first file
-// asks for it.
+// Makes the objects that all test files of a run share, because each takes a second of CPU time or more. An object is made when the
+// first test file asks for it.
 
 import { readFileSync } from "node:fs";
 import type { TestProject } from "vitest/node";
@@ -13,7 +13,7 @@ import { temporaryDirectory, temporaryJson } from "./temporary.ts";
 
 export interface Shared {
   readonly bundle: SharedBundle;
-  /** The folder of the package as it is published. */
+  /** The folder that contains the package as it is published. */
   readonly package: string;
   readonly fixtures: Fixtures;
   readonly corpus: Awaited<ReturnType<typeof makeCorpus>>;
@@ -22,13 +22,16 @@ export interface Shared {
 }
 
 export interface SharedBundle {
-  /** The directory of index.js, which holds POLICY_PLACE once. */
+  /** The directory that contains index.js. In index.js, POLICY_PLACE occurs exactly once. */
   readonly directory: string;
   readonly compatibilityDate: string;
   readonly compatibilityFlags: readonly string[];
 }
 
-/** Is built into the bundle instead of a policy. It is a JSON document, so the bundle contains it unchanged. */
+/**
+ * The text that is built into the bundle instead of a policy. Each test replaces this text in the bundle by its own policy. The
+ * text is a JSON document, so it occurs unchanged in the bundle.
+ */
 export const POLICY_PLACE = "countersign: here is the policy of a test";
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
@@ -59,7 +62,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** No test kills this server, so nothing has to be written to the disk. */
+/** The settings of the PostgreSQL server. Nothing has to be synced to the disk, because no test kills this server. */
 const SETTINGS = { fsync: "off", full_page_writes: "off", max_connections: "300" };
 
 async function build(stack: AsyncDisposableStack): Promise<SharedBundle> {
@@ -70,7 +73,10 @@ async function build(stack: AsyncDisposableStack): Promise<SharedBundle> {
   };
 }
 
-/** Reads a setting of wrangler.toml whose value is valid JSON. Asking wrangler takes a second. @throws SyntaxError if it is missing */
+/**
+ * Reads a setting of wrangler.toml whose value is valid JSON. Does not ask wrangler, because this takes a second. @throws
+ * SyntaxError if the setting is missing
+ */
 function readSetting(name: string): unknown {
   const text = readFileSync(WRANGLER_TOML, "utf8");
   return JSON.parse(new RegExp(`^${name} = (.*)$`, "m").exec(text)?.[1] ?? "");
@@ -78,7 +84,7 @@ function readSetting(name: string): unknown {
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The URL of the server for shared things: see ask-shared.ts. */
+    /** The URL of the server for the shared objects. ask-shared.ts uses it. */
     shared: string;
   }
 }

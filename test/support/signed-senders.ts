@@ -1,4 +1,5 @@
-// Senders that sign: a policy with a sender for every scheme, and their signatures. The signatures are not made by code under test.
+// Senders that sign: a policy with a sender for every scheme, and signatures of these senders. No code under test makes the
+// signatures.
 
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
@@ -8,7 +9,7 @@ import { ACME } from "./senders.ts";
 const ed25519 = generateKeyPairSync("ed25519");
 const rawPublicKey = (key: KeyObject) => Buffer.from(String(key.export({ format: "jwk" }).x), "base64url");
 
-/** The secrets, by their names in the policy. */
+/** The secrets of the senders. The policy contains only their names. */
 export const SECRETS = {
   DOCUSIGN_HMAC_KEY: "yoxTD6V6QLlPnVH2ugjh8shUDpPNS+Zkyl5UVzHmVBQ=",
   DOCUSIGN_OLD_KEY: "8shUDpPNS+Zkyl5UVzHmVBQyoxTD6V6QLlPnVH2ugjh=",
@@ -34,7 +35,7 @@ export interface SignedSender {
   readonly scheme: string;
   readonly secrets: readonly Secret[];
   readonly method: "hmac" | "ed25519";
-  /** Makes the headers with a signature over these bytes. */
+  /** Makes the headers of a request whose signature is over these bytes. */
   sign(body: Uint8Array): HeaderList;
 }
 
@@ -56,7 +57,7 @@ const hub = (body: Uint8Array): HeaderList => [
   ["X-Hub-Signature-256", `sha256=${hmac(SECRETS.HUB_SECRET, body).digest("hex")}`],
 ];
 
-/** A sender for every scheme, by the last segment of its route. */
+/** A sender for every scheme. The key of each is the last segment of its route. */
 export const SIGNED_SENDERS: Readonly<Record<string, SignedSender>> = {
   docusign: {
     scheme: "docusign",
@@ -126,8 +127,8 @@ export const BASIC_HEADER: HeaderList[number] = [
 ];
 
 /**
- * A policy with the route `/hooks/signed/NAME` for each sender that only signs, and `/hooks/all` for a sender that needs the
- * certificate of acme, a signature of Docusign's scheme and Basic credentials.
+ * Returns a policy with the route `/hooks/signed/NAME` for each sender that only signs, and `/hooks/all` for a sender that needs
+ * the certificate of acme, a signature of Docusign's scheme and Basic credentials.
  */
 export function signedPolicy({ anchors, senders }: PolicyDocument, maxBodyBytes?: number): PolicyDocument {
   const route = (...names: string[]) => ({

@@ -1,4 +1,5 @@
-// Makes signing keys. Not part of local-edge.ts, which loads wrangler: most tests sign without an edge.
+// Makes signing keys. This code is not in local-edge.ts, because that file loads wrangler, and most tests that need a key have no
+// edge.
 
 import { generateSigningKey, type PrivateJwk } from "../../core/assertion/keys.ts";
 

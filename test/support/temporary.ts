@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Makes a directory that is removed with the stack. */
+/** Makes a directory that is removed when the stack is disposed. */
 export function temporaryDirectory(stack: AsyncDisposableStack): string {
   const directory = mkdtempSync(join(tmpdir(), "countersign-test-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));

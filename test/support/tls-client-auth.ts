@@ -1,11 +1,11 @@
-// Makes request.cf.tlsClientAuth with every documented field, as the platform does for a certificate.
+// Makes the object `request.cf.tlsClientAuth` for a certificate, with every field that Cloudflare documents.
 
 import { X509Certificate } from "node:crypto";
 import type { Identity } from "../../cli/dev/authority.ts";
 
 export type TlsClientAuth = Readonly<Record<string, string | boolean>>;
 
-/** The value for a connection without a client certificate. */
+/** The value of `request.cf.tlsClientAuth` for a connection without a client certificate. */
 export const NO_CERTIFICATE: TlsClientAuth = {
   certPresented: "0",
   certVerified: "NONE",
@@ -30,7 +30,7 @@ export const NO_CERTIFICATE: TlsClientAuth = {
   certChainRFC9440TooLarge: false,
 };
 
-/** The value for a certificate and its intermediates. The platform does not know their CA. */
+/** The value for a certificate and its intermediates, as if the platform did not know their CA. */
 export function tlsClientAuth(
   { base64, certificate }: Identity,
   intermediates: readonly Identity[] = [],

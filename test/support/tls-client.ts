@@ -1,4 +1,4 @@
-// Senders with mutual TLS: Node's client with a persistent connection, and the client of OpenSSL.
+// Senders with mutual TLS: Node's client with a persistent connection, and OpenSSL's s_client.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,14 +8,14 @@ import { buffer } from "node:stream/consumers";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import type { HeaderList, RawAnswer } from "./http.ts";
 
-/** A listener on the loopback: its port, the CA of its certificates, and one of its names. */
+/** A listener on the loopback: its port, the CA of its certificate, and one of its names. */
 export interface TlsServer {
   readonly port: number;
   readonly ca: string;
   readonly name: string;
 }
 
-/** A certificate followed by its intermediates, and its key, in PEM. */
+/** A certificate followed by its intermediates, and the key of the certificate, in PEM. */
 export interface ClientPem {
   readonly pem: string;
   readonly keyPem: string;
@@ -30,14 +30,14 @@ export interface TlsRequest {
 }
 
 export interface TlsAnswer extends RawAnswer {
-  /** The members of a problem+json body. Empty for any other response. */
+  /** The members of a problem+json body. The object is empty for any other response. */
   readonly problem: { readonly decision?: string; readonly code?: string };
   /** True if an earlier request used the same connection. */
   readonly isKeptAlive: boolean;
   readonly socket: TLSSocket;
 }
 
-/** A sender with at most one connection. It stays open between requests. */
+/** A sender with at most one connection. The connection stays open between requests. */
 export class TlsSender {
   readonly #agent: Agent;
   readonly #server: TlsServer;
@@ -45,7 +45,7 @@ export class TlsSender {
   constructor(server: TlsServer, client?: ClientPem, options: ConnectionOptions = {}) {
     this.#server = server;
     const { port, ca, name: servername } = server;
-    // No cached sessions: Node's agent would resume a session by itself, but here the test decides.
+    // The agent stores no sessions. Otherwise it would resume a session by itself, but here the test decides this.
     this.#agent = new Agent({
       keepAlive: true,
       maxSockets: 1,
@@ -81,7 +81,7 @@ export class TlsSender {
       isKeptAlive: outgoing.reusedSocket,
       socket: outgoing.socket as TLSSocket,
     };
-    // On the next turn of the event loop, the agent can use the connection again.
+    // Waits one turn of the event loop, so that the agent can use the connection again.
     await new Promise((resolve) => setImmediate(resolve));
     return answer;
   }
@@ -122,9 +122,9 @@ export async function connectTls(
 
 export interface OpensslOutput {
   readonly text: string;
-  /** The `Acceptable client certificate CA names` that the client printed, in RFC 2253. */
+  /** The list `Acceptable client certificate CA names` that the client printed. The names have the form of RFC 2253. */
   readonly caNames: readonly string[];
-  /** The `Requested Signature Algorithms` that the client printed. */
+  /** The list `Requested Signature Algorithms` that the client printed. */
   readonly signatureAlgorithms: readonly string[];
   readonly isResumed: boolean;
   /** The status of the HTTP response. Undefined if there was none. */
@@ -156,7 +156,10 @@ export async function opensslClient(
   };
 }
 
-/** Sends a request as Docusign does: with its certificate only if the listener names `root` (RFC 2253) among its acceptable CAs. */
+/**
+ * Sends a request as Docusign does: the client sends its certificate only if the listener names `root` (RFC 2253) among its
+ * acceptable CAs.
+ */
 export async function sendStrictly(server: TlsServer, client: ClientPem, root: string, version: "TLSv1.2" | "TLSv1.3") {
   const { caNames } = await opensslClient(server, [version === "TLSv1.2" ? "-tls1_2" : "-tls1_3"]);
   const isAsked = caNames.includes(root);
@@ -171,7 +174,7 @@ async function runOpenssl(args: readonly string[], input: string): Promise<strin
       text += chunk.toString("latin1");
     });
   }
-  // Writing fails if openssl has already ended. That is not an error here.
+  // If openssl has already ended, writing to it fails. That is not an error here.
   child.stdin.on("error", () => {});
   child.stdin.write(input);
   await once(child, "close");

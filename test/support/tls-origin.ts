@@ -1,4 +1,4 @@
-// The origin with its own TLS listener in this process. A test can change everything that a reload replaces.
+// Starts the origin with its own TLS listener in this process. A test can change everything that a reload replaces.
 
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
@@ -45,7 +45,7 @@ export interface TlsOriginSetUp {
   readonly policy: PolicyDocument;
   readonly servers?: ServerCertificates;
   readonly clientCertificates?: TlsListenerOptions["clientCertificates"];
-  /** Unix seconds. Used by our checks, but not by OpenSSL. */
+  /** The clock of the origin's own checks, in Unix seconds. OpenSSL uses the real time instead. */
   readonly clock?: () => number;
   readonly deadlines?: TlsDeadlines;
 }
@@ -55,7 +55,7 @@ export interface TestTlsOrigin {
   readonly inbox: Inbox;
   readonly inboxFile: string;
   readonly port: number;
-  /** The listener for a sender that connects to it by this name. */
+  /** Returns the listener for a sender that connects to it by this name. */
   at(name: string): TlsServer;
   /** Replaces the policy, as a reload does. */
   reload(policy: PolicyDocument): void;

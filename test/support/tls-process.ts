@@ -1,4 +1,4 @@
-// `countersign origin --tls` as a separate process, with files that a test may replace.
+// Runs `countersign origin --tls` as a separate process, with files that a test may replace.
 
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
@@ -18,11 +18,11 @@ export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
   readonly inbox: string;
-  /** The command line without --json. */
+  /** The command line without the option --json. */
   readonly args: readonly string[];
 }
 
-/** Writes the files for a listener with the name A, and makes the command line for them. */
+/** Writes the files for a listener with the name A, and makes the command line of a program that uses these files. */
 export async function writeTlsFiles(
   stack: AsyncDisposableStack,
   change: (policy: PolicyDocument) => PolicyDocument = (policy) => policy,
@@ -59,7 +59,7 @@ export interface TlsProcess extends Running {
   readonly pid: number;
 }
 
-/** Starts the program and waits until it listens. If it still runs when the stack ends, it is ended too. */
+/** Starts the program and waits until it listens. The program ends at the latest when the stack is disposed. */
 export async function startTlsProcess(
   stack: AsyncDisposableStack,
   { args, serverCa }: TlsFiles,
@@ -74,13 +74,13 @@ export async function startTlsProcess(
 export async function endProcess({ process: child }: Running): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
-  // A process that does not stop is killed. Its workers end by themselves then.
+  // Kills a process that does not stop within 20 seconds. Its workers then end by themselves.
   const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
   await once(child, "exit");
   clearTimeout(timer);
 }
 
-/** Replaces a file in one step, as deployments do. */
+/** Replaces a file in one step, as deployments do, so that no reader sees half of the new content. */
 export function replaceFile(file: string, content: string): void {
   writeFileSync(`${file}.new`, content);
   renameSync(`${file}.new`, file);

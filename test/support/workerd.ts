@@ -1,4 +1,4 @@
-// The deployed edge: the bundle of `wrangler deploy`, served by the workerd binary with real sockets on both sides.
+// Runs the deployed edge: workerd serves the bundle of `wrangler deploy`, with real sockets on both sides.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,10 @@ import { POLICY_PLACE, type SharedBundle } from "./shared.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
-/** A deployed worker must treat the header of wrangler's harness as an ordinary header. So this header has another name. */
+/**
+ * The header in which a test sends `request.cf`. Wrangler's harness uses another name, which a deployed worker must treat as an
+ * ordinary header.
+ */
 export const CF_HEADER = "Test-Cf";
 
 /** Bindings by name. An undefined binding is left out. */
@@ -34,12 +37,12 @@ export interface DeployedEdge {
   /** The port of the TLS socket and the CA of its certificate, for connections that `send` cannot make. */
   readonly port: number;
   readonly ca: string;
-  /** The process of the runtime. It serves all edges of one start. */
+  /** The id of the runtime's process. The process serves all edges of one start. */
   readonly pid: number;
   send(request: EdgeRequest): Promise<RawAnswer>;
 }
 
-/** A copy of the shared bundle, with this policy in place of POLICY_PLACE. */
+/** Copies the shared bundle, and puts this policy in place of POLICY_PLACE. */
 async function bundleWith(stack: AsyncDisposableStack, policy: PolicyDocument) {
   const bundle = await askShared("bundle");
   const parts = readFileSync(join(bundle.directory, "index.js"), "utf8").split(JSON.stringify(POLICY_PLACE));
@@ -121,7 +124,7 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
   });
   let errors = "";
   createInterface(child.stdout as Readable).on("line", (line) => lines.push(JSON.parse(line) as LogLine));
-  // stderr has the lines of console.warn and console.error, and the messages of the runtime.
+  // stderr contains the lines of console.warn and console.error, and the messages of the runtime itself.
   createInterface(child.stderr as Readable).on("line", (text) => {
     if (text.startsWith("{")) lines.push(JSON.parse(text) as LogLine);
     else errors += `${text}\n`;
@@ -132,12 +135,12 @@ async function runWorkerd(stack: AsyncDisposableStack, config: string, sockets: 
     ports.set(socket, port);
     if (ports.size === sockets) return { ports, pid: child.pid ?? 0 };
   }
-  // Wait, because more of stderr may arrive after the end of the control pipe.
+  // Waits, because more of stderr may arrive after the end of the control pipe.
   await closed;
   throw new Error(`workerd ended: ${errors}`);
 }
 
-/** A configuration in Cap'n Proto text. Its strings are written as JSON strings. */
+/** Writes a configuration as Cap'n Proto text. Its strings are written as JSON strings. */
 function formatConfig(
   { compatibilityDate, compatibilityFlags }: SharedBundle,
   edges: readonly (readonly [string, Bindings])[],

@@ -1,6 +1,9 @@
-// A small DER reader and writer, to make certificates that no library would make. Uses no code under test.
+// A small DER reader and writer, to make certificates that no library would make. It does not use the DER reader under test.
 
-/** One value. Its content is octets or, for a constructed value, its members. Each tag is one octet, as in every certificate. */
+/**
+ * One DER value. `content` has the octets of the value or, if the value is constructed, the values inside it. Each tag is one
+ * octet, as in every certificate.
+ */
 export interface Tlv {
   tag: number;
   content: Uint8Array | Tlv[];
@@ -30,7 +33,7 @@ export const TAG = {
 
 const utf8 = new TextEncoder();
 
-/** Makes a value. Text becomes UTF-8 octets. */
+/** Makes a DER value. Text becomes UTF-8 octets. */
 export function tlv(tag: number, content: string | Uint8Array | readonly number[] | Tlv[] = []): Tlv {
   if (typeof content === "string") return { tag, content: utf8.encode(content) };
   if (content instanceof Uint8Array) return { tag, content };
@@ -103,7 +106,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** Returns the members of a constructed value. */
+/** Returns the values inside a constructed value. */
 export function members(node: Tlv | undefined): Tlv[] {
   if (node === undefined || node.content instanceof Uint8Array) throw new Error("not a constructed value");
   return node.content;

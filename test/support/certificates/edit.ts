@@ -1,4 +1,5 @@
-// Changes one part of a certificate. The signature is not changed, so the result can be parsed, but not proven.
+// Changes one part of a certificate. The signature is not changed, so the result can still be parsed, but its signature does not
+// verify.
 
 import {
   concat,
@@ -16,7 +17,10 @@ import {
   toHex,
 } from "./der-edit.ts";
 
-/** The parts of a v3 certificate that can be changed: the members of the TBSCertificate, and those of the whole certificate. */
+/**
+ * The parts of a v3 certificate that a test can change: the members of the TBSCertificate, and the members of the whole
+ * certificate.
+ */
 export interface CertificateParts {
   readonly certificate: Tlv[];
   readonly tbs: Tlv[];
@@ -33,14 +37,14 @@ export function readParts(base64: string): CertificateParts & { readonly root: T
   return { root, certificate, tbs, extensions: members(members(tbs[FIELD.extensions])[0]) };
 }
 
-/** Returns the certificate with one change. */
+/** Returns the certificate after one change. The signature is not changed. */
 export function edit(base64: string, change: (parts: CertificateParts) => void): string {
   const { root, ...parts } = readParts(base64);
   change(parts);
   return toBase64(encode(root));
 }
 
-/** Replaces the extension with the same OID. Without such an extension, adds the new one at the end. */
+/** Replaces the extension that has the same OID. If the certificate has no such extension, adds the new extension at the end. */
 export function setExtension({ extensions }: CertificateParts, id: string, value: Tlv | Uint8Array, critical = false) {
   const octets = value instanceof Uint8Array ? value : encode(value);
   const extension = sequence(oid(id), ...(critical ? [tlv(TAG.boolean, [0xff])] : []), tlv(TAG.octetString, octets));
@@ -82,7 +86,7 @@ export function utf16(text: string): Uint8Array {
   return concat(...Array.from(text, (_, i) => Uint8Array.of(text.charCodeAt(i) >> 8, text.charCodeAt(i) & 0xff)));
 }
 
-/** The orders of the curves (FIPS 186-5, SP 800-186). */
+/** The orders of the groups on these curves (FIPS 186-5, SP 800-186). */
 const ORDERS = {
   "P-256": 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
   "P-384": 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
@@ -91,8 +95,8 @@ const ORDERS = {
 };
 
 /**
- * Returns the same certificate with the other signature that is valid for the issuer's ECDSA key: (r, n - s) instead of (r, s). The
- * computation needs no key.
+ * Returns the same certificate with the signature (r, n - s) instead of (r, s). For the issuer's ECDSA key, both are valid. To
+ * compute n - s, no key is needed.
  */
 export function withOtherSignature(base64: string, curve: keyof typeof ORDERS = "P-256"): string {
   return edit(base64, ({ certificate }) => {

@@ -1,4 +1,5 @@
-// Random damage to a certificate: to its octets or to its tree of values, with the old signature or with a new one.
+// Makes random damage to a certificate: to its octets or to its tree of DER values. The certificate keeps its old signature or gets
+// a new one.
 
 import { sign } from "node:crypto";
 import fc from "fast-check";
@@ -18,7 +19,7 @@ import {
 } from "./der-edit.ts";
 import { FIELD, readParts } from "./edit.ts";
 
-/** Changes octets. The same input gives the same result. */
+/** A function that returns damaged octets. The same input always gives the same result. */
 type Damage = (der: Uint8Array) => Uint8Array;
 
 const TAGS = [...Object.values(TAG), 0x00, 0x05, 0x0a, 0x1f, 0x24, 0x80, 0x82, 0xa0, 0xa3, 0xbf, 0xff];
@@ -39,7 +40,7 @@ const repeat: fc.Arbitrary<Damage> = fc.tuple(anywhere, anywhere).map(([from, si
   const end = Math.min(der.length, start + 1 + (size % 64));
   return concat(der.subarray(0, end), der.subarray(start, end), der.subarray(end));
 });
-/** Changes the identifier octet of a value, or the first octet of its length. */
+/** Changes the identifier octet of a DER value, or the first octet of its length. */
 const header = (octets: fc.Arbitrary<number>, shift: 0 | 1): fc.Arbitrary<Damage> =>
   fc.tuple(anywhere, octets).map(([nth, octet]) => (der) => {
     const offsets = headersOf(der);
@@ -47,7 +48,7 @@ const header = (octets: fc.Arbitrary<number>, shift: 0 | 1): fc.Arbitrary<Damage
     changed[(offsets[nth % offsets.length] ?? 0) + shift] = octet;
     return changed;
   });
-/** Changes the tree of values. All lengths are correct afterwards. */
+/** Changes the tree of DER values. Afterwards, the lengths are corrected. */
 const tree: fc.Arbitrary<Damage> = fc
   .tuple(anywhere, fc.constantFrom("replace", "remove", "repeat"), tags, fc.uint8Array({ maxLength: 12 }))
   .map(([nth, kind, tag, content]) => (der) => {
@@ -68,7 +69,9 @@ export const damages: fc.Arbitrary<Damage> = fc.oneof(
   tree,
 );
 
-/** Returns the certificate with a damaged TBSCertificate and a new signature of the issuer over it. */
+/**
+ * Damages the TBSCertificate of a certificate. Returns the certificate with a new signature of the issuer over the damaged part.
+ */
 export function damageSigned(base64: string, signer: { readonly keyPem: string }, damage: Damage): Uint8Array {
   const tbs = damage(encode(sequence(...readParts(base64).tbs)));
   const signature = sign("sha256", tbs, signer.keyPem);
@@ -86,7 +89,10 @@ const BASIC_CONSTRAINTS = encode(oid("2.5.29.19"));
 const isEncoded = (node: Tlv | undefined, expected: Uint8Array) =>
   node !== undefined && Buffer.compare(encode(node), expected) === 0;
 
-/** The texts of all commonNames in the subject. Read by test code, because no library can load every damaged certificate. */
+/**
+ * Returns the texts of all commonNames in the subject. This test code reads them itself, because no library can load every damaged
+ * certificate.
+ */
 export function commonNamesOf(der: Uint8Array): string[] {
   const tbs = members(members(decode(der))[0]);
   const attributes = members(tbs[FIELD.subject]).flatMap(members).map(members);
@@ -101,7 +107,8 @@ export function isMarkedCa(der: Uint8Array): boolean {
     .extensions.map(members)
     .find(([type]) => isEncoded(type, BASIC_CONSTRAINTS));
   const [cA] = members(decode(extension?.at(-1)?.content as Uint8Array));
-  // Only one encoding of TRUE is DER, but OpenSSL accepts all that BER allows, and so do we.
+  // DER allows only one octet for TRUE (0xff). BER allows every octet except 0. OpenSSL and this function accept all that BER
+  // allows.
   return cA?.tag === TAG.boolean && (cA.content as Uint8Array)[0] !== 0;
 }
 
@@ -114,7 +121,7 @@ function placesIn(siblings: Tlv[]): Place[] {
   ]);
 }
 
-/** The offset of each value in an intact certificate, including the values inside extensions. */
+/** Returns the offset of each DER value in an intact certificate, including the values inside extensions. */
 function headersOf(der: Uint8Array, start = 0, end = der.length): number[] {
   const offsets: number[] = [];
   for (let at = start; at < end; ) {
@@ -123,7 +130,8 @@ function headersOf(der: Uint8Array, start = 0, end = der.length): number[] {
     const length = size < 0x80 ? size : der.subarray(at + 2, content).reduce((sum, octet) => sum * 256 + octet, 0);
     const tag = der[at] ?? 0;
     offsets.push(at);
-    // The OCTET STRING of an extension contains DER. That may be another OCTET STRING, as in a key identifier.
+    // The OCTET STRING of an extension contains DER. This inner DER may be another OCTET STRING, as in the extension for key
+    // identifiers.
     const holdsMore = (tag & 0x20) !== 0 || (tag === TAG.octetString && isOneValue(der, content, content + length));
     if (holdsMore) offsets.push(...headersOf(der, content, content + length));
     at = content + length;

@@ -1,4 +1,4 @@
-// Deliveries to sign, and tokens with any content that are signed with the right key.
+// Makes deliveries to sign, and tokens with any content that are signed with the right key.
 
 import { admitByCertificate, admitBySignature } from "../../../core/admission/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../../core/assertion/assertion.ts";
@@ -14,7 +14,7 @@ export const JTI = "AAECAwQFBgcICQoLDA0ODw";
 export const HEADER = { alg: "ES256", kid: "first", typ: "countersign+jwt" };
 const REQUEST = { method: "POST", target: "/hooks?a=b%20c", contentType: "application/json" };
 
-/** Returns a delivery of `client`. The real code admitted it. */
+/** Returns a delivery from the sender with the certificate `client`. The real code admits this sender. */
 export async function deliver(
   fixtures: Fixtures,
   event: Partial<Pick<Delivery, "request" | "body">> = {},
@@ -46,7 +46,7 @@ export async function issue({ keys, now }: Fixtures, delivery: Delivery, receive
   return issueAssertion(delivery, await importSigningKeys(keys.signing), { ...CONTEXT, jti: JTI, now, receivedAt });
 }
 
-/** Verifies with the published keys of the edge. */
+/** Verifies a token with the published keys of the edge. */
 export async function verify({ keys, now }: Fixtures, token: string, { context = CONTEXT, at = now } = {}) {
   const found = await importVerificationKeys((await importSigningKeys(keys.signing)).jwks);
   return verifyAssertion(token, (kid) => found.get(kid), context, at);
@@ -66,7 +66,7 @@ export function open(token: string): Token {
 
 export const toBase64Url = (content: string | Uint8Array): string => Buffer.from(content).toString("base64url");
 
-/** Signs exactly these texts with the edge's own key. */
+/** Signs exactly these two texts with the edge's own key. */
 export async function seal({ keys }: Fixtures, header: string, payload: string | Uint8Array): Promise<string> {
   const { kid: _, ...jwk } = keys.signing.keys[0] as Fixtures["keys"]["signing"]["keys"][number];
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

@@ -1,4 +1,4 @@
-// Functions that many suites use: they expect a refusal, or make a policy for one certificate.
+// Functions that many suites use. They expect a refusal, or make a policy for one certificate.
 
 import assert from "node:assert/strict";
 import { admitByCertificate } from "../../../core/admission/admit.ts";
@@ -74,7 +74,7 @@ export function pemOf(base64: string): string {
 
 export type MatcherDocument = Parameters<typeof compileCertificateMatcher>[0];
 
-/** Returns the members in which one entry of a policy does not match a certificate. */
+/** Returns the members of a policy entry that do not match the certificate. */
 export function failuresOf(base64: string, entry: MatcherDocument, now = 0): readonly string[] {
   const matcher: CertificateMatcher = compileCertificateMatcher(entry);
   return matcher.failures(parseCertificate(base64), now);
@@ -89,7 +89,7 @@ export interface PolicyParts {
 
 const ANY_CLIENT: MatcherDocument = { subject: { CN: "client.example" } };
 
-/** Returns a policy document with one sender on one route. */
+/** Returns a policy document with one sender on one route. `parts` replace its default parts. */
 export function policyDocument({ certificates: all }: Fixtures, parts: PolicyParts = {}) {
   const anchors = parts.anchors ?? ["root"];
   return {
@@ -135,7 +135,7 @@ export function admit(proven: ProvenCertificate, route: Route, now: number) {
   return { sender: candidate.sender, ...candidate.certified };
 }
 
-/** Proves certificates under a policy that is made for them. The policy has one sender, so there is one proof. */
+/** Proves certificates under a policy that is made for them. The policy has one sender, so exactly one proof is returned. */
 export function prove(fixtures: Fixtures, presented: Presented, parts: PolicyParts = {}) {
   const { proofs } = present(fixtures, presented, compilePolicy(policyDocument(fixtures, parts)));
   const [proof] = proofs.values();
@@ -143,7 +143,7 @@ export function prove(fixtures: Fixtures, presented: Presented, parts: PolicyPar
   return proof;
 }
 
-/** Checks that a text is refused as a certificate. If it is not, the error contains `what`. */
+/** Checks that a text is refused as a malformed certificate. If the text is not refused, the error of the test contains `what`. */
 export function malformed(what: string, base64: string): void {
   try {
     refused("certificate_malformed", () => parseCertificate(base64));

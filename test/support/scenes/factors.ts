@@ -1,4 +1,4 @@
-// Requests with certificates, signatures and credentials. They are judged for a route with several senders.
+// Makes requests with certificates, signatures and credentials. The requests are judged for a route with several senders.
 
 import { createHmac } from "node:crypto";
 import { admitByBasic, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
@@ -28,14 +28,14 @@ export const signedBy = (key: keyof typeof KEYS, body: Uint8Array = BODY) => ({
 export const credentials = { authorization: `Basic ${Buffer.from("Aladdin:open sesame").toString("base64")}` };
 
 export interface Attempt {
-  /** `null` means a request without a certificate. */
+  /** With `null`, the request has no certificate. */
   readonly leaf?: CertificateName | null;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer>;
   readonly shadow?: readonly string[];
 }
 
-/** Compiles a policy with these senders on one route, in their order. */
+/** Compiles a policy with these senders on one route, in this order. */
 export function compileSenders(
   fixtures: Fixtures,
   senders: Readonly<Record<string, SenderParts>>,
@@ -61,7 +61,7 @@ export function evidenceOf(fixtures: Fixtures, policy: ReturnType<typeof compile
   };
 }
 
-/** Runs all steps from the certificate to the admitted sender. */
+/** Runs all steps for a request, from the certificate to the admitted sender. */
 export async function judge(fixtures: Fixtures, senders: Readonly<Record<string, SenderParts>>, attempt: Attempt = {}) {
   const policy = compileSenders(fixtures, senders);
   const evidence = evidenceOf(fixtures, policy, attempt);

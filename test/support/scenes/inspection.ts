@@ -1,4 +1,4 @@
-// A correct policy with two senders. A test makes an error in one place and reads the findings.
+// Makes a correct policy with two senders. A test adds an error in one place and reads the findings.
 
 import assert from "node:assert/strict";
 import { examinePolicy } from "../../../cli/policy/check/examine.ts";
@@ -14,7 +14,10 @@ export const TWO = ["senders", "two"] as const;
 export const ENTRY = [...ONE, "certificates", 0] as const;
 export const ROUTE = ["routes", "/hooks"] as const;
 
-/** Returns a policy with the senders `one` and `two` on /hooks. They need only a certificate below root. */
+/**
+ * Returns a policy with the senders `one` and `two` on /hooks. Both need only a certificate that `root` or a CA below `root`
+ * issued.
+ */
 export function soundDocument({ certificates }: Fixtures) {
   const sender = (CN: string) => ({ certificates: [{ subject: { CN } }], trust: { anchors: ["root"] } });
   return structuredClone({
@@ -34,12 +37,12 @@ export function findingsOf(document: Json, now: number): readonly Finding[] {
   return examinePolicy(document, now).findings;
 }
 
-/** Returns each finding as `severity pointer`. A finding that depends on the date ends in `(time)`. */
+/** Returns each finding as `severity pointer`. If the finding depends on the date, the text ends in `(time)`. */
 export function placesIn(findings: readonly Finding[]): string[] {
   return findings.map(({ severity, pointer, cause }) => `${severity} ${pointer}${cause === "time" ? " (time)" : ""}`);
 }
 
-/** Expects exactly these findings in any order, each with a problem and a remedy. The policy still compiles. */
+/** Expects exactly these findings in any order, each with a problem and a remedy. Also expects that the policy still compiles. */
 export function expectFindings(fixtures: Fixtures, changes: readonly Change[], ...expected: readonly string[]): void {
   const document = spoiled(fixtures, changes);
   compilePolicy(document);

@@ -1,10 +1,10 @@
-// A policy document in which a test makes an error in one place.
+// Makes a policy document in which a test adds an error in one place.
 
 import { type Fixtures, policyDocument } from "./certificates.ts";
 
 export type Json = { [member: string]: Json } | Json[] | string | number | boolean | null;
 
-/** Returns a new policy document, as if it was read from text. The test may change it. */
+/** Returns a new policy document, as if it was read from text. The test may change the document. */
 export function documentOf(fixtures: Fixtures) {
   const document = policyDocument(fixtures, {
     certificates: [{ subject: { CN: "client.example", O: "Countersign Tests" }, san: { dns: ["client.example"] } }],
@@ -17,7 +17,7 @@ export function documentOf(fixtures: Fixtures) {
   return structuredClone({ ...document, routes }) as unknown as { [member: string]: Json };
 }
 
-/** Sets the member at a path of keys. Undefined removes the member. */
+/** Sets the member at a path of keys. If the value is undefined, removes the member. */
 export function put(document: Json, path: readonly (string | number)[], value: Json | undefined): void {
   const last = path[path.length - 1] as string;
   let parent = document as Record<string, Json>;

@@ -1,5 +1,5 @@
-// One event as each scheme signs it, with two keys. `openssl dgst -hmac` and `openssl pkeyutl -sign -rawin` computed the signatures
-// over exactly this body.
+// One event with its signatures in every scheme, by two keys. `openssl dgst -hmac` and `openssl pkeyutl -sign -rawin` computed the
+// signatures over exactly this body.
 
 import type { SignatureSchemeName } from "../../../core/signature/schemes.ts";
 import {
@@ -15,9 +15,9 @@ export const BODY = '{"event":"order.paid","amount":12.50,"note":"Grüße 🦊"}
 export const KEY = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
 export const OTHER_KEY = "nQ8kq5Yw2r0c7uJ1xT6b4mV9pL3sZ8eD5hA2gF7jK0I=";
 
-/** The headers of a request of one scheme, and two signatures of the body: by KEY and by OTHER_KEY. */
+/** The headers of a request in one scheme, and two signatures of the body: one by KEY and one by OTHER_KEY. */
 interface SignedEvent {
-  /** The name of the header that has the signature. */
+  /** The name of the header that contains the signature. */
   readonly header: string;
   readonly tag: string;
   readonly signatures: readonly [string, string];
@@ -87,7 +87,7 @@ export const EVENTS: Readonly<Record<SignatureSchemeName, SignedEvent>> = {
   svix: standard("svix"),
 };
 
-/** The event with `webhook-id: msg_1`, signed by the private keys that belong to these public keys. */
+/** The event with `webhook-id: msg_1`. The private keys that belong to these public keys signed it. */
 export const ED25519 = {
   key: "whpk_AnRHq4LoxNPk3ONM7j1w4HxsmEF0UT06Ik9VLnDq3K4=",
   signature: "CW2zQQF+nAluN3o5qOFkJBS7jiZo4y3QhwTu1cMhCula6WVHKO/CsFAu+oNGg/RLlYGut0Scx6ZT8B3uOSzSAQ==",
@@ -101,20 +101,20 @@ export interface Attempt {
   readonly keys?: readonly string[];
   readonly accounts?: Readonly<Record<string, readonly string[]>>;
   readonly retired?: readonly string[];
-  /** Added to the headers of the event. `null` removes a header. */
+  /** Headers to add to the event. `null` removes a header. */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly now?: number;
 }
 
-/** Returns the headers of the scheme's event, signed by KEY. */
+/** Returns the headers of the scheme's event. KEY signed the event. */
 export function headersOf(scheme: SignatureSchemeName, changes: Attempt["headers"] = {}): Headers {
   const { header, tag, signatures, others } = EVENTS[scheme];
   const all = Object.entries({ ...others, [header]: tag + signatures[0], ...changes });
   return new Headers(all.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
-/** Verifies the scheme's event with KEY, after these changes. */
+/** Applies these changes to the scheme's event. Then verifies the signature with KEY. */
 export async function attempt(scheme: SignatureSchemeName, changes: Attempt = {}): Promise<SignatureMethod> {
   const importAll = (secrets: readonly string[]): SignatureKey[] =>
     secrets.map((secret) => importSignatureKey(scheme, secret));
