@@ -1,4 +1,4 @@
-// Tests how faults of a configuration are listed: each with its place and its kind, without the value that was received.
+// Tests how the faults of a configuration are listed: each with its place and its kind, but without the received value.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -14,7 +14,7 @@ const form = object({
   form: optional(either(string(), object({ kind: oneOf(["x"]), size: number() }))),
 });
 
-/** Returns the reported faults of a document. */
+/** Returns the reported faults of a configuration. */
 const told = (document: unknown): string[] => describeIssues(readForm(form, document).problems);
 
 export const cases: Cases = {

@@ -1,5 +1,5 @@
-// Tests how values from outside are compared with their form: what is copied, what is refused, and at which place.
-// test/differential compares the same reader with a library.
+// Tests how values from outside are compared with their form: which values are copied, which are refused, and which place in the
+// value an error names. test/differential compares the same reader with a library.
 
 import assert from "node:assert/strict";
 import {

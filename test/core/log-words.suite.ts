@@ -1,4 +1,4 @@
-// Tests that no explanation of a log word is empty.
+// Tests that every word in log lines has an explanation.
 
 import assert from "node:assert/strict";
 import { DECISIONS, type Explanation, OPERATIONAL_CODES } from "../../core/log-words.ts";

@@ -1,4 +1,4 @@
-// Tests random octets from a pool.
+// Tests random octets that are taken from a pool, which is filled many octets at a time.
 
 import assert from "node:assert/strict";
 import { poolRandom } from "../../core/random-pool.ts";
@@ -18,7 +18,7 @@ export const cases: Cases = {
       ids.map((id) => id.length),
       ids.map(() => 32),
     );
-    // The ids are the generated octets, in order.
+    // The ids must consist of the octets that filled the pool, in the same order.
     const octets = Buffer.concat(fills).toString("hex");
     assert.equal(octets.slice(0, ids.length * 32), ids.join(""));
     assert.equal(fills.length, 3);

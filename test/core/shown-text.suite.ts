@@ -1,4 +1,5 @@
-// Tests texts and facts from strangers. Their size is limited, and they contain no control characters for a terminal.
+// Tests how texts and facts from strangers are made safe to show. Their size is limited, and control characters for a terminal are
+// escaped.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -11,7 +12,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 const objectOf = (count: number) => Object.fromEntries(numbers(count).map((index) => [`m${index}`, index]));
 const long = "a".repeat(MAX_LOGGED_CHARACTERS);
 
-/** Returns a value inside `levels` nested lists. */
+/** Returns a value inside `levels` lists, each inside the one before it. */
 const inLists = (levels: number, value: unknown): unknown => numbers(levels).reduce<unknown>((inner) => [inner], value);
 
 export const cases: Cases = {

@@ -1,4 +1,4 @@
-// Every suite by its path in test/. Node and workerd take their list of cases from here: what both load, both run.
+// Every suite by its path in test/. Node and workerd both take their cases from this list, so both run the same cases.
 
 import { cases as originEventKeyEventKey } from "../origin/event-key/event-key.suite.ts";
 import { cases as originEventKeyJsonPointers } from "../origin/event-key/json-pointers.suite.ts";

@@ -1,9 +1,12 @@
-// A worker that runs one core suite per request, one case after the other, in the same runtime as the edge.
+// A worker that runs one core suite per request, one case after another. It runs in workerd, as the edge does.
 
 import type { Fixtures } from "../support/fixtures/fixtures.ts";
 import { suites } from "./suites.ts";
 
-/** The cases of one suite, as Node lists them. If the worker does not have one of them, its result reports that. */
+/**
+ * The name of a suite and the names of its cases, as Node lists them. If the worker lacks a case, the result for this case is an
+ * error.
+ */
 export interface SuiteRequest {
   readonly suite: string;
   readonly names: readonly string[];
@@ -14,7 +17,7 @@ export interface CaseResult {
   readonly message?: string;
 }
 
-/** The fixtures are sent once, in a PUT, because they have half a megabyte and there are a thousand cases. */
+/** The fixtures are sent only once, in a PUT request, because they have half a megabyte and there are a thousand cases. */
 let fixtures: Fixtures | undefined;
 
 export default {

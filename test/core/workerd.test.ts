@@ -1,4 +1,4 @@
-// Runs the core suites in workerd. A worker runs the same cases as Node.
+// Runs the cases of the core suites inside a worker on workerd. The cases are the same as in Node.
 
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "vitest";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-/** Runs a whole suite in one request. One request for each of a thousand cases took longer than the cases themselves. */
+/** Runs a whole suite in one request, because one request for each of a thousand cases takes longer than the cases themselves. */
 async function runSuite(request: SuiteRequest): Promise<Readonly<Record<string, CaseResult>>> {
   const response = await harness.fetch("/", { method: "POST", body: JSON.stringify(request) });
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);

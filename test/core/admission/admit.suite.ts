@@ -1,4 +1,4 @@
-// Tests the step from a proven certificate to a sender of the route.
+// Tests how a sender of the route is found for a proven certificate.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -30,7 +30,10 @@ function admitWith(
   return admit(present(fixtures, presented, policy), selectRoute(policy, "/hooks", "POST"), now);
 }
 
-/** Admits under a policy of several senders, each with its own anchors and entries. The route lists the senders in this order. */
+/**
+ * Admits a certificate under a policy of several senders, each with its own anchors and entries. The route lists the senders in the
+ * given order.
+ */
 function admitAmong(
   fixtures: Fixtures,
   leaf: CertificateName,

@@ -1,4 +1,4 @@
-// Tests HTTP Basic: the examples of RFC 7617, rotation of credentials, and headers that are not exactly one credential.
+// Tests HTTP Basic: the examples of RFC 7617, rotation of credentials, and headers that do not contain exactly one credential.
 
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
@@ -9,7 +9,7 @@ import { describeRefusal } from "../../../core/decision/refusal-line.ts";
 import { Refusal } from "../../../core/refusal.ts";
 import { type Cases, refused } from "../../support/scenes/certificates.ts";
 
-/** The examples of RFC 7617 §2 and §2.1. */
+/** The credentials in the examples of RFC 7617 §2 and §2.1. */
 const ALADDIN = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
 const TEST = "Basic dGVzdDoxMjPCow==";
 const CREDENTIALS = [importBasicCredential("Aladdin", "open sesame"), importBasicCredential("test", "123£")];

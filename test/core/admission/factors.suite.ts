@@ -1,5 +1,5 @@
-// Tests certificate, signature and Basic credentials together. A sender is admitted only if all factors that its policy requires
-// pass.
+// Tests certificate, signature and Basic credentials together. A sender is admitted only if it passes every factor that the policy
+// requires of it.
 
 import assert from "node:assert/strict";
 import {
@@ -33,7 +33,7 @@ import {
 
 const ALL = { sender: { ...certificate(), ...github("ONE"), ...basic } };
 
-/** Admits a sender as an origin behind the edge does. The assertion of the edge names these factors in `amr`. */
+/** Admits a sender as an origin behind the edge does. The claim `amr` in the edge's assertion names these factors. */
 function rely(fixtures: Fixtures, senders: Parameters<typeof compileSenders>[1], amr: string[], held = {}) {
   const policy = compileSenders(fixtures, senders);
   const secrets = loadHeldSecrets(policy, (name) => (held as Record<string, string>)[name]);

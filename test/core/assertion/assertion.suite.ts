@@ -1,5 +1,5 @@
-// Tests that the origin reads what the edge signed. Tests the checks of time, issuer and audience, and that the assertion belongs
-// to its request.
+// Tests that the origin reads what the edge signed. Also tests the checks of time, issuer and audience, and the check that the
+// assertion belongs to its request.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -16,7 +16,7 @@ import { type Cases, type Fixtures, refused, refusedLater } from "../../support/
 
 const EMPTY = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
 
-/** Returns a token with changed claims, signed by the right key. */
+/** Returns a token with changed claims. The right key signed the token. */
 async function withClaims(fixtures: Fixtures, changes: Record<string, unknown>): Promise<string> {
   const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
   return sealToken(fixtures, { header, claims: { ...claims, ...changes } });
@@ -151,7 +151,7 @@ export const cases: Cases = {
     const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
     const keys = await importVerificationKeys((await importSigningKeys(fixtures.keys.signing)).jwks);
     const verifyAny = (token: string) => verifyAssertion(token, () => keys.get("first"), CONTEXT, fixtures.now);
-    // Base64url text cannot have every length. With kids of different lengths, a token of every length can be made.
+    // A base64url text cannot have every length. By changing the length of the kid, the test makes a token of every length.
     const seal = (kid: string, length: number) =>
       sealToken(fixtures, { header: { ...header, kid }, claims: { ...claims, txn: "a".repeat(length) } });
     const spare = MAX_ASSERTION_CHARACTERS - (await seal("", 0)).length;

@@ -1,11 +1,11 @@
-// Tests claims that differ from those that the edge writes. The right key signed them.
+// Tests tokens whose claims differ from those that the edge writes. The right key signed these tokens.
 
 import assert from "node:assert/strict";
 import { MAX_DELIVERY_AGE_SECONDS } from "../../../core/wire.ts";
 import { deliver, HEADER, issue, JTI, open, seal, sealToken, verify } from "../../support/scenes/assertion.ts";
 import { type Cases, type Fixtures, refusedLater } from "../../support/scenes/certificates.ts";
 
-/** Lists every member of the claims. For each, lists the valid values that the edge does not write in this test. */
+/** Every member of the claims, with values that are valid although the edge does not write them in this test. */
 const CLAIMS: Readonly<Record<string, readonly unknown[]>> = {
   iss: [],
   aud: [],
@@ -38,7 +38,7 @@ const CLAIMS: Readonly<Record<string, readonly unknown[]>> = {
 };
 const WRONG = [null, 0, -1, 1.5, 1e300, "", true, [], {}, [""], [[]]];
 
-/** Returns a deep copy in which one member is set, or removed if the value is undefined. */
+/** Returns a deep copy of the claims in which one member is set. If the value is undefined, the member is removed. */
 function withMember(claims: Record<string, unknown>, path: string, value: unknown): Record<string, unknown> {
   const copy = structuredClone(claims);
   const keys = path.split(".");
@@ -149,7 +149,8 @@ export const cases: Cases = {
     assert.deepEqual(await tell({ iss: "", req: { ...(claims["req"] as object), digest: 1 } }), {
       claims: ["iss", "req.digest"],
     });
-    // All unknown claims are named, after the known ones that are wrong. If claims contradict one another, one of them is named.
+    // The error names the known claims that are wrong, and then all unknown claims. If two claims contradict each other, the error
+    // names one of the two.
     assert.deepEqual(await tell({ admin: 1, constructor: 1, iss: "" }), { claims: ["iss", "admin", "constructor"] });
     assert.deepEqual(await tell({ sub: undefined }), { claims: ["amr"] });
     assert.deepEqual(await tell({ exp: iat + 61 }), { claims: ["exp"], iat, exp: iat + 61 });
@@ -162,7 +163,7 @@ export const cases: Cases = {
     const header = JSON.stringify(HEADER);
     const { claims } = await fullToken(fixtures);
     const good = JSON.stringify(claims);
-    // The payload is right except for an "ÿ" in Latin-1, which is not UTF-8.
+    // The payload is correct, except that it contains "ÿ" in Latin-1. This octet is not UTF-8.
     const latin1 = Buffer.from(JSON.stringify({ ...claims, txn: "\u00ff" }), "latin1");
     for (const payload of [
       "{",

@@ -1,4 +1,5 @@
-// Tests signatures by keys of an edge. Signatures that WebCrypto makes and jose accepts are accepted. All others are refused.
+// Tests signatures by the keys of an edge. Signatures that WebCrypto makes and jose accepts must be accepted. All other signatures
+// must be refused.
 
 import assert from "node:assert/strict";
 import { KeyObject } from "node:crypto";
@@ -72,7 +73,7 @@ export const cases: Cases = {
       Uint8Array.of(...signature, 0),
       Uint8Array.of(0, ...signature),
       Uint8Array.of(0, ...r, 0, ...s),
-      // The signature in DER, the form that OpenSSL uses.
+      // OpenSSL writes a signature in this form, which is DER.
       Uint8Array.of(0x30, pair.length, ...pair),
       new Uint8Array(64),
       new Uint8Array(64).fill(0xff),

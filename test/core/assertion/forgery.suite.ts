@@ -1,4 +1,4 @@
-// Tests tokens that differ from those that the edge issues: forged, altered, written in another form, or signed over other bytes.
+// Tests tokens that the edge did not issue in this form: forged, altered, written in another form, or signed over other bytes.
 
 import assert from "node:assert/strict";
 import { createHmac, createPublicKey } from "node:crypto";
@@ -7,7 +7,7 @@ import { Refusal } from "../../../core/refusal.ts";
 import { deliver, HEADER, issue, JTI, open, seal, toBase64Url, verify } from "../../support/scenes/assertion.ts";
 import { type Cases, type Fixtures, refusedLater } from "../../support/scenes/certificates.ts";
 
-/** Returns a token with this header and the claims of a good token, signed by the right key. */
+/** Returns a token with this header and the claims of a good token. The right key signed the token. */
 async function withHeader(fixtures: Fixtures, header: unknown): Promise<string> {
   const { claims } = open(await issue(fixtures, await deliver(fixtures)));
   return seal(fixtures, typeof header === "string" ? header : JSON.stringify(header), JSON.stringify(claims));
@@ -22,7 +22,7 @@ async function malformed(fixtures: Fixtures, ...headers: readonly unknown[]): Pr
   }
 }
 
-/** Returns other texts for a token. They decode to the same bytes, or to almost the same bytes. */
+/** Returns texts that differ from a token, but decode to the same bytes, or to almost the same bytes. */
 function respellings(token: string): string[] {
   const segments = token.split(".") as [string, string, string];
   const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -74,7 +74,7 @@ export const cases: Cases = {
     }
   },
   "verifyAssertion() refuses standard base64": async (fixtures) => {
-    // Issues tokens until a signature has a character in which the two alphabets differ.
+    // Issues tokens until a signature contains "-" or "_". Standard base64 has other characters instead of these two.
     let token = "";
     while (!/\.[^.]*[-_][^.]*$/.test(token)) token = await issue(fixtures, await deliver(fixtures));
     const standard = token.replaceAll("-", "+").replaceAll("_", "/");
@@ -193,7 +193,7 @@ export const cases: Cases = {
   "verifyAssertion() reports to the operator what is wrong with the form of a token": async (fixtures) => {
     const { alg, kid, typ } = HEADER;
     const tell = async (token: string) => (await refusedLater("assertion_malformed", verify(fixtures, token))).details;
-    // One token has too few segments. In the others, one of the three segments is not canonical.
+    // The first token has too few segments. In each of the other three tokens, one of the three segments is not canonical.
     for (const token of ["a.b", "=.e30.e30", "e30.=.e30", "e30.e30.="]) {
       assert.deepEqual(await tell(token), { cause: "not one JWS in canonical base64url" }, token);
     }

@@ -1,4 +1,5 @@
-// Tests JWK Sets: only ES256 on P-256 is accepted, private members only in signing keys, and no error contains a private member.
+// Tests JWK Sets. Only ES256 on P-256 is accepted, only signing keys may have private members, and no error contains a private
+// member.
 
 import assert from "node:assert/strict";
 import { calculateJwkThumbprint, type JWK } from "jose";
@@ -20,7 +21,8 @@ const second = ({ keys }: Fixtures): Jwk => keys.signing.keys[1] as Jwk;
 const publicSet = ({ keys }: Fixtures) => ({ keys: keys.signing.keys.map(publicJwk) });
 
 /**
- * Returns key sets with an error. In almost every set, the private value `d` is close to the error, so an error text could leak it.
+ * Returns key sets with an error. In almost every set, the private value `d` is next to the error, so an error text could contain
+ * it.
  */
 function spoiledSets(fixtures: Fixtures): unknown[] {
   const jwk = first(fixtures);

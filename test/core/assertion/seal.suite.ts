@@ -1,4 +1,4 @@
-// Tests sealed texts. Others may write to the store that holds them.
+// Tests sealed texts. Others may write to the store that contains these texts, so a changed text must be refused.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -53,7 +53,7 @@ export const cases: Cases = {
       assert.rejects(openSealedText(changed, expected, signing), { message });
     const changed = (members: object) => `${JSON.stringify({ ...JSON.parse(seal), ...members })}\n${text}`;
     for (const other of ["", "x", "null\n", "7\n", "{}\ntext", "}\ntext"]) await told(other, "not a sealed test-text");
-    // The seal without the line feed that ends it.
+    // The line feed at the end of the seal is missing.
     await told(seal, "not a sealed test-text");
     await told(sealed, "version 1 of test-text is not known here", { ...TYPE, version: 2 });
     const lost = (kid: string) => `sealed with the key ${kid}, which SIGNING_KEYS no longer holds`;

@@ -1,4 +1,4 @@
-// Which refusals ask the sender to send the event again.
+// Tests which refusals ask the sender to send the event again.
 
 import assert from "node:assert/strict";
 import { retryStatusOf } from "../../../core/decision/keep.ts";

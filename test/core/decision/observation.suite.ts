@@ -1,4 +1,4 @@
-// Tests what is logged in addition to the verdict: certificates on observed routes, and shadow senders whose verdict differs.
+// Tests what is logged in addition to the verdict: certificates on observed routes, and shadow senders with a different verdict.
 
 import assert from "node:assert/strict";
 import { admitByBasic, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
@@ -28,7 +28,7 @@ import {
   signedBy,
 } from "../../support/scenes/factors.ts";
 
-/** Returns one request as an entry point leaves it: the trace, and the refusal if the request was refused. */
+/** Judges one request. Returns what an entry point then has: the trace, and the refusal if the request was refused. */
 async function trace(
   fixtures: Fixtures,
   senders: Readonly<Record<string, SenderParts>>,
@@ -57,7 +57,7 @@ async function trace(
 const observed = (fixtures: Fixtures, leaf: CertificateName | null) =>
   trace(fixtures, { sender: certificate() }, { leaf, isObserved: true });
 
-/** Returns the same request with other facts of the leaf. */
+/** Returns the trace of the same request with other facts about the leaf. */
 function withLeaf(left: Trace, facts: Partial<ClientCertificate["leaf"]>): Trace {
   const { evidence } = left;
   const presented = evidence?.certificate;
@@ -178,7 +178,7 @@ export const cases: Cases = {
       };
       return new Observer().observe({ ...changed, evidence }, refusal) !== undefined;
     };
-    // In the header fields, a colon is before and after each certificate, and a comma and a space are between two.
+    // In the header fields, each certificate is between two colons, and two certificates are separated by a comma and a space.
     const [leaf, half] = [MAX_CERTIFICATE_FIELD_CHARACTERS - 2, MAX_CHAIN_FIELD_CHARACTERS / 2 - 3];
     assert.deepEqual([isTold(leaf), isTold(leaf + 1)], [true, false]);
     assert.deepEqual([isTold(4, half, half), isTold(4, half, half + 1)], [true, false]);
@@ -198,7 +198,8 @@ export const cases: Cases = {
       share({ isProven: false, route: "/b" }),
     ];
     assert.equal(new Set(shares).size, shares.length);
-    // Lines that are read back from a log may have any form.
+    // A log line that is read from a file may have any form. A line that does not clearly prove its certificate counts as a
+    // stranger's line.
     for (const members of [{}, { isProven: "true" }, { ...mtls, isProven: false }, { ...mtls, isProven: 1 }]) {
       assert.equal(share(members), strangers);
     }

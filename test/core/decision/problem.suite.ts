@@ -1,4 +1,5 @@
-// Tests how a verdict is reported: coarse to the sender, precise and safe to print to the operator. Tests the table of codes.
+// Tests how a verdict is reported. The sender gets a coarse reason. The operator gets a precise reason that is safe to print. Also
+// tests the table of codes.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -163,7 +164,8 @@ export const cases: Cases = {
     const proven = await judge(fixtures, { sender: certificate() });
     const seen = { id: "1", certificate: { subject: "CN=a" }, sender: "sender", factors: ["mtls"] };
     assert.deepEqual(context(proven), seen);
-    // A certificate that no policy required must not look as if it proved something.
+    // No policy required the certificate of this request, so the certificate is left out. Otherwise it would seem to have proved
+    // something.
     const signed = await judge(fixtures, { sender: github("ONE") }, { headers: signedBy("ONE") });
     assert.deepEqual(context(signed), { id: "1", sender: "sender", factors: ["hmac"] });
     assert.deepEqual(context({ ...proven, reliedOnEdge: ["mtls"] }), { ...seen, reliedOnEdge: ["mtls"] });

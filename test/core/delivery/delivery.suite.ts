@@ -1,4 +1,4 @@
-// Tests deliveries, which bind an admitted sender to its bytes. Tests the cache of facts.
+// Tests deliveries, which bind an admitted sender to the bytes of its request. Also tests the cache with a limited size.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -17,7 +17,7 @@ import { deliver, issue } from "../../support/scenes/assertion.ts";
 import { type Cases, refused } from "../../support/scenes/certificates.ts";
 import { BODY, certificate, judge } from "../../support/scenes/factors.ts";
 
-/** Returns the claims of a token. They are compared without the signature, because each signature is different. */
+/** Returns the claims of a token. Tests compare tokens without the signature, because each signature is different. */
 const claimsOf = (token: string) => token.split(".")[1];
 const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
@@ -105,7 +105,7 @@ export const cases: Cases = {
     const held = () => ["a", "bbb", "cc", "dddd", "eeeeeee"].filter((key) => cache.get(key) !== undefined);
     for (const key of ["a", "bbb", "cc"]) cache.set(key, 1);
     assert.deepEqual(held(), ["a", "bbb", "cc"]);
-    // If a key is set again, its weight counts once.
+    // If a key is set several times, its weight counts once.
     for (let again = 0; again < 3; again += 1) cache.set("a", 2);
     assert.deepEqual(held(), ["a", "bbb", "cc"]);
     cache.set("dddd", 1);

@@ -1,4 +1,4 @@
-// Tests where a delivery may be forwarded, and the headers that are forwarded with it.
+// Tests to which URLs a delivery may be forwarded, and which headers are forwarded with it.
 
 import assert from "node:assert/strict";
 import { formatForwardedHeaders } from "../../../core/delivery/forwarded-headers.ts";
@@ -10,7 +10,7 @@ import { deliver } from "../../support/scenes/assertion.ts";
 import { type Cases, type Fixtures, refused } from "../../support/scenes/certificates.ts";
 import { compileSenders, github } from "../../support/scenes/factors.ts";
 
-/** Returns the names of the received headers that are forwarded, for a sender with these members. */
+/** Returns the names of the received headers that are forwarded. `members` are members of the sender in the policy. */
 function forwardedFrom(fixtures: Fixtures, members: Readonly<Record<string, unknown>>, received: HeadersInit) {
   const policy = compileSenders(fixtures, { sender: { ...github("ONE"), ...members } });
   const [sender] = policy.senders as [Sender];

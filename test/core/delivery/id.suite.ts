@@ -1,4 +1,5 @@
-// Tests ids that begin with their time: their form, and that they sort by time.
+// Tests the form of ids that begin with the time at which they were made. Sorted as texts, these ids must be in the order of their
+// times.
 
 import assert from "node:assert/strict";
 import { formatAssertionId, formatEventId } from "../../../core/delivery/id.ts";

@@ -1,5 +1,5 @@
-// Tests bodies of senders that are not proven yet: which octets count against the budget, and which bodies are stopped when there
-// are too many. Tests the step that reads a body and admits the sender by its signature.
+// Tests bodies of senders that are not proven yet: which octets count towards the limit of memory, and which bodies are stopped
+// when the limit is exceeded. Also tests the step that reads a body and admits the sender by its signature.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -22,7 +22,7 @@ import {
   signedBy,
 } from "../../support/scenes/factors.ts";
 
-/** Begins a body, and counts how often it is stopped. */
+/** Begins to read a body, and counts how often this body is stopped. */
 function begin(budget: BodyBudget) {
   const reading = budget.begin();
   const state = { reading, stops: 0 };
@@ -32,11 +32,11 @@ function begin(budget: BodyBudget) {
   return state;
 }
 
-/** Takes this number of octets in addition to those that are not counted. */
+/** Takes the octets that are not counted, and then this number of octets. */
 const takeCounted = (reading: BodyReading, bytes: number) => reading.take(UNCOUNTED_BODY_BYTES + bytes);
 const isFull = (run: () => unknown) => refused("bodies_full", run).details;
 
-/** Counts bodies that begin and end. */
+/** A budget that counts the bodies that begin and end. */
 class WatchedBudget extends BodyBudget {
   begun = 0;
   finished = 0;
@@ -141,7 +141,7 @@ export const cases: Cases = {
     );
     assert.equal(last.reading.held, quarter + 1);
     for (const { reading } of four.slice(0, 2)) isFull(() => reading.take(1));
-    // A body that was stopped no longer counts.
+    // A body that was stopped no longer counts towards the limit of memory.
     const next = begin(budget);
     takeCounted(next.reading, quarter - 1);
     assert.deepEqual([four[2]?.stops, last.stops, next.stops], [0, 0, 0]);
@@ -261,7 +261,7 @@ export const cases: Cases = {
     for (const method of ["GET", "HEAD"]) {
       const request = new Request("https://hooks.example.com/", { method });
       assert.equal((await readBody(request, 10)).byteLength, 0);
-      // No runtime makes such a request, but a server may receive one.
+      // No runtime makes a request with this method and a body, but a server may receive one.
       const body = { method, headers: new Headers(), body: streamOf(1), arrayBuffer: async () => new ArrayBuffer(1) };
       await refusedLater("body_too_large", readBody(body as unknown as Request, 10));
     }

@@ -1,4 +1,4 @@
-// Tests which forwarded headers the edge signs, and which of them an origin gives to the handler.
+// Tests which of the forwarded headers the edge signs, and which of them an origin gives to the handler.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -124,7 +124,7 @@ export const cases: Cases = {
       const told = { signed: ["user-agent", "x-topic", "x-empty"], missing: [] };
       assert.deepEqual(mismatch(received), told, JSON.stringify(received));
     }
-    // The values of two headers are exchanged.
+    // The two headers have exchanged their values.
     mismatch([
       ["user-agent", "orders, invoices"],
       ["x-topic", "sender/1"],

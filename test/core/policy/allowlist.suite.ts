@@ -1,4 +1,4 @@
-// Tests that a look-up by key finds the same entries as a comparison with every entry.
+// Tests that the look-up of entries by key finds the same entries as a comparison with every entry.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -19,7 +19,7 @@ import {
   refused,
 } from "../../support/scenes/certificates.ts";
 
-/** Returns entries of every kind, made from the certificates themselves. */
+/** Returns entries of every kind. Some match certificates of the fixtures, others do not. */
 function entriesOf({ certificates }: Fixtures): MatcherDocument[] {
   const { sha256, spkiSha256, subjectText } = parseCertificate(certificates.client);
   return [

@@ -1,4 +1,4 @@
-// Tests the compilation of policy.json to a Policy. All problems are reported at once, each with its place.
+// Tests how policy.json is compiled to a Policy. All problems are reported at once, each with its place in the document.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -16,7 +16,7 @@ function problemsWith(
   return problemsOf(() => compilePolicy(document));
 }
 
-/** Checks that there is exactly one problem, at exactly this place. */
+/** Checks that the document has exactly one problem, and that the problem is at exactly this place. */
 function faultAt(
   fixtures: Fixtures,
   path: readonly (string | number)[],
@@ -29,7 +29,7 @@ function faultAt(
   assert.ok(problems[0]?.startsWith(`${place}: `), `${problems[0]} is not at ${place}`);
 }
 
-/** Returns every place of a document, depth first. */
+/** Returns the path of every value in a document, depth first. */
 function placesOf(value: Json, path: (string | number)[] = []): (string | number)[][] {
   if (typeof value !== "object" || value === null) return [path];
   const entries = Array.isArray(value) ? value.map((item, index) => [index, item] as const) : Object.entries(value);
@@ -40,7 +40,7 @@ function at(document: Json, path: readonly (string | number)[]): Json {
   return path.reduce((value, key) => (value as never)[key], document);
 }
 
-/** Changes the text of the JSON, because an assignment to `__proto__` makes no member. */
+/** Adds a member in the text of the JSON, because an assignment to `__proto__` in JavaScript adds no member. */
 function withMember(document: Json, path: readonly (string | number)[], name: string, value: Json): Json {
   const mark = "a member to be named";
   const copy = structuredClone(document);

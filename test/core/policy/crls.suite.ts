@@ -1,4 +1,4 @@
-// Tests anchors with revocation lists in the policy.
+// Tests anchors that have revocation lists in the policy.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";

@@ -1,4 +1,5 @@
-// Tests the digest of a policy. Policies with the same meaning have the same digest. All others have different digests.
+// Tests the digest of a policy. Policies with the same meaning must have the same digest. Policies with different meanings must
+// have different digests.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";

@@ -1,5 +1,5 @@
-// Tests what expires and whether events will then be refused. This is judged by the policy alone, and by what senders were seen to
-// present.
+// Tests which parts of a policy end, and whether events will then be refused. This is decided from the policy and from the
+// certificates that senders presented.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -105,7 +105,7 @@ export const cases: Cases = {
     const other = anchor("stranger", 2000, true);
     ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), other);
     ends(fixtures, "anchor", { anchors, presented }, anchor("oldRoot", 40, true), other);
-    // After the end of the anchor, the recorded refusals show what it refused. So the anchor is not listed.
+    // An anchor that has already ended is not listed, because the recorded refusals show what its end refused.
     ends(fixtures, "anchor", { anchors, presented, now: at(41) }, other);
     // The presented certificate expires before the anchor, so it does not show whether the end of the anchor refuses anything.
     ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
@@ -224,7 +224,7 @@ export const cases: Cases = {
     assert.deepEqual(refuses(), [false]);
     assert.deepEqual(refuses(leaf), [true]);
     assert.deepEqual(refuses(next), [false]);
-    // Both certificates are in use. The certificate that no later entry covers would be refused.
+    // The sender uses both certificates. Its certificate `leaf`, which no later entry covers, would be refused.
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-0.5) }, next), [true]);
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-2) }, next), [false]);
   },
@@ -260,7 +260,7 @@ export const cases: Cases = {
     assert.equal(first?.remedy, "nothing to do: the sender presents one that expires later");
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-1) }, next] }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-0.5) }, next] }, ofSender(160, true), later);
-    // The sender has returned to the old certificate.
+    // The sender presents the old certificate again, so the end of this certificate refuses events.
     ends(fixtures, kind, { presented: [leaf, { ...next, lastSeen: at(-2) }] }, ofSender(160, true), later);
     ends(fixtures, kind, { presented: replaced, now: at(160) }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: replaced, now: at(161) }, later);
@@ -270,8 +270,8 @@ export const cases: Cases = {
     const [first] = ends(fixtures, kind, { presented: [seen(fixtures, "below", at(0), "middle")] }, ofSender(50, true));
     assert.match(first?.remedy ?? "", /^ask the sender for the successor of the intermediate CN=Middle,/);
     assert.equal(first?.sha256, parseCertificate(fixtures.expiries.middle).sha256);
-    // An intermediate on which no proof depends does not end the certificate. If a certificate is presented again with other
-    // intermediates, the latest presentation counts.
+    // The end of an intermediate does not matter if no proof depends on the intermediate. If a certificate was presented several
+    // times with different intermediates, the latest presentation counts.
     const passed = seen(fixtures, "leaf", at(-2), "middle");
     ends(fixtures, kind, { presented: [{ ...passed, lastSeen: at(0) }] }, ofSender(160, true));
     ends(fixtures, kind, { presented: [passed, seen(fixtures, "leaf")] }, ofSender(160, true));

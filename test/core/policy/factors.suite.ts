@@ -1,4 +1,4 @@
-// Tests the factors that a policy can require of a sender, which of them contradict each other, and which secrets they name.
+// Tests the factors that a policy can require of a sender, which factors contradict each other, and which secrets they name.
 
 import assert from "node:assert/strict";
 import { loadHeldSecrets, loadSecrets, secretNames } from "../../../core/admission/secrets.ts";
@@ -19,7 +19,7 @@ function documentWith(fixtures: Fixtures, members: Readonly<Record<string, Json 
 const compileWith = (fixtures: Fixtures, members: Readonly<Record<string, Json | undefined>>) =>
   compilePolicy(documentWith(fixtures, members));
 
-/** Returns the places of all problems after a change of one sender. */
+/** Changes one sender of a policy. Returns the places of all problems that this change causes. */
 const placesOf = (fixtures: Fixtures, members: Readonly<Record<string, Json | undefined>>) =>
   problemsOf(() => compileWith(fixtures, members)).map((problem) => problem.split(": ")[0]);
 

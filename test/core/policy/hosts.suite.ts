@@ -1,4 +1,4 @@
-// Tests routes that name a host: which requests they match, and how a policy writes them.
+// Tests routes that name a host: which requests these routes match, and how a policy contains them.
 
 import assert from "node:assert/strict";
 import { inspectPolicy } from "../../../cli/policy/check/senders.ts";
@@ -98,7 +98,8 @@ export const cases: Cases = {
       "/events": ["two"],
       "/shared": ["one"],
     });
-    // The path is a route of other senders. A router that ignores the host would run the handler of that route.
+    // The route /events without a host belongs to other senders. A router that ignores the host would run the handler of that
+    // route.
     const { details } = refused("unknown_route", () => selectRoute(policy, "/events", "POST", A));
     assert.deepEqual(details, { path: "/events", resembles: "/events" });
     refused("unknown_route", () => selectRoute(policy, "/events", "POST", B));

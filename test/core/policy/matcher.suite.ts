@@ -1,4 +1,5 @@
-// Tests one entry of `certificates`: only whole values match, code point by code point, and only within the same type.
+// Tests how one entry of `certificates` in the policy matches: whole values only, code point by code point, and only values of the
+// same type.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// Tests which route is selected for a path.
+// Tests which route of the policy is selected for a path.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// Tests the request target, the headers that are forwarded, and the body up to its limit.
+// Tests how a request is read: its target, the headers that are forwarded, and the body up to its size limit.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -14,7 +14,7 @@ import { type Cases, policyDocument, problemsOf, refused, refusedLater } from ".
 
 const URL_OF_EDGE = "https://hooks.example.com";
 
-/** Makes a request with this body. A list is sent chunk by chunk, without a declared length. */
+/** Makes a request with this body. A body that is a list is sent chunk by chunk, without a declared length. */
 function post(
   body: BodyInit | readonly number[] | null,
   headers: Record<string, string> = {},
@@ -211,8 +211,8 @@ export const cases: Cases = {
       "/Hooks/x": "/hooks/*",
       "/A": "/a",
       "/a/": "/a",
-      // With a slash at its end, /hooks/bank is under the prefix of the bank. Some routers treat the path without the slash as
-      // equal.
+      // The route /hooks/bank/* does not match the path /hooks/bank, but some routers treat this path as /hooks/bank/. So the path
+      // resembles the route.
       "/hooks/bank": "/hooks/bank/*",
       "/hooks/bank/": "/hooks/*",
       "/hooks/BANK": "/hooks/bank/*",
@@ -220,7 +220,7 @@ export const cases: Cases = {
       "/%C3%84": "/%C3%A4",
       "/%C3%84/": "/%C3%A4",
       "/%C3%84/x": "/%C3%A4/*",
-      // Some routers remove the parameters of a segment. Others remove everything after the first semicolon.
+      // Some routers remove the parameters of each path segment (";x=1"). Others remove everything after the first semicolon.
       "/hooks/admin;x=1": "/hooks/admin",
       "/hooks/admin;/x": "/hooks/admin",
       "/hooks;xy/admin": "/hooks/admin",
@@ -248,7 +248,8 @@ export const cases: Cases = {
       "/Both": "/*",
       "/x": "/*",
       "/": "/*",
-      // ß has the capital SS, but ß is not another case of the letters ss. The octets of a path need not be text.
+      // The upper case of ß is SS, but a path with ß does not resemble the route /ss. The octet FF is not UTF-8, but a path may
+      // contain it.
       "/%C3%9F": "/*",
       "/%FF": "/*",
     };

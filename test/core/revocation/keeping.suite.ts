@@ -1,4 +1,4 @@
-// Tests which lists are kept when a source gives new lists and older lists are already kept.
+// Tests which lists are kept if a source gives new lists while older lists are already kept.
 
 import assert from "node:assert/strict";
 import { formatCrls, type KeptCrls, keepCrls } from "../../../core/revocation/keeping.ts";
@@ -17,7 +17,7 @@ interface Asked {
 
 const list = ({ crls }: Fixtures, name: CrlName) => parseCrl(fromBase64(crls[name]));
 
-/** Returns what is kept after a source gave these lists, under a policy with the anchor `root`. */
+/** Returns the lists that are kept after a source gave these lists, under a policy with the anchor `root`. */
 function keep(fixtures: Fixtures, names: readonly CrlName[], asked: Asked = {}): KeptCrls {
   const { kept = [], anchors = ["root"], now = fixtures.now, maxBytes = 1024 * 1024 } = asked;
   const authorities = anchors.map((name) => parseCertificate(fixtures.certificates[name]));
@@ -25,7 +25,7 @@ function keep(fixtures: Fixtures, names: readonly CrlName[], asked: Asked = {}):
   return keepCrls(contents, kept, { authorities, now, maxBytes });
 }
 
-/** Returns the names of the kept lists, and the reasons why the others are not kept. */
+/** Returns the names of the kept lists, and the reasons why the other lists are not kept. */
 function told(fixtures: Fixtures, { lists, faults }: KeptCrls): readonly [names: string, faults: string] {
   const names = lists.map(({ der }) =>
     Object.entries(fixtures.crls).find(([, base64]) => Buffer.compare(fromBase64(base64), der) === 0),

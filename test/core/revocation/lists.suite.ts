@@ -1,4 +1,4 @@
-// Tests which of many lists applies to a certificate. Each list and certificate has only a few changed facts.
+// Tests which of several revocation lists applies to a certificate. Lists and certificates are real ones with a few changed facts.
 
 import assert from "node:assert/strict";
 import {
@@ -22,7 +22,7 @@ function makeScene({ certificates, crls, now }: Fixtures) {
     ...facts,
   });
   const [root, leaf] = [certificate("root"), certificate("direct")];
-  /** Makes a list of the root that is signed by the root's key and contains these serial numbers. */
+  /** Makes a list with the root as its issuer. The root's key signed the list, and the list contains these serial numbers. */
   const list = (facts: Partial<Crl> = {}, ...serials: string[]): Crl => ({
     ...parseCrl(fromBase64(crls.root)),
     isSignedBy: ({ spkiSha256 }) => spkiSha256 === root.spkiSha256,
@@ -48,7 +48,7 @@ export const cases: Cases = {
   },
   "checkRevocation() reads nothing if no list is required and none is loaded": (fixtures) => {
     const { root, leaf, now } = makeScene(fixtures);
-    // The certificates are not even read: here they are undefined.
+    // The certificates are not even read, so the test can pass undefined instead of certificates.
     assert.equal(
       checkRevocation([undefined as never, undefined as never], undefined, { lists: NO_LISTS, now }),
       undefined,
@@ -60,7 +60,8 @@ export const cases: Cases = {
     const lists = (...serials: string[]) => ({ lists: indexLists([list({}, ...serials)]), now });
     refused("certificate_revoked", () => checkRevocation([leaf, root], undefined, lists(leaf.serial)));
     assert.equal(checkRevocation([leaf, root], undefined, lists("1")), undefined);
-    // A list of another issuer leaves the status unknown. No policy requires a status here, so nothing is refused.
+    // A list of another issuer says nothing about the status of this certificate. No policy requires a status here, so nothing is
+    // refused.
     const other = indexLists([list({ foldedIssuer: "other" })]);
     assert.equal(checkRevocation([leaf, root], undefined, { lists: other, now }), undefined);
   },
@@ -112,7 +113,7 @@ export const cases: Cases = {
       check([leaf, root], [by("other")], [certificate("root", { ...facts, keyUsage: undefined })]),
       undefined,
     );
-    // The leaf itself cannot sign a list, even if its name is that of the issuer.
+    // The leaf itself cannot sign a list, even if the leaf has the name of its issuer.
     const named = certificate("direct", { ...facts, foldedSubject: root.foldedSubject, keyUsage: undefined });
     refused("revocation_unknown", () => check([named, root], [by("other")]));
   },
@@ -133,7 +134,8 @@ export const cases: Cases = {
     check([leaf, root], [own, unsigned], [certificate("root")]);
     assert.equal(signerOnPath(own), root);
     assert.deepEqual([signerOnPath(unsigned), signerOnPath(unseen)], [undefined, undefined]);
-    // If two certificates have the same key, the certificate of the issuer is returned, even if the other is below it.
+    // If two certificates on the path have the same key, the certificate of the issuer is returned, even if the other certificate
+    // comes first.
     check([leaf, certificate("root"), root], [unseen]);
     assert.equal(signerOnPath(unseen), root);
   },

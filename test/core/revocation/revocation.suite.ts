@@ -1,4 +1,4 @@
-// Tests the certificates of a path against the lists that are loaded now.
+// Tests the check of a certification path against the revocation lists that are loaded at the moment.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -19,7 +19,7 @@ import {
 
 type Freshness = "require" | "prefer";
 
-/** Proves a client under `root` with this rule and these lists. Returns what is in doubt. */
+/** Proves a client under `root` with this rule and these lists. Returns the doubt about revocation, if there is one. */
 function check(
   fixtures: Fixtures,
   freshness: Freshness,
@@ -56,7 +56,10 @@ function revoked(
   }
 }
 
-/** Checks that a doubt is a refusal where a list is required, and a report where a list is preferred. */
+/**
+ * Checks that a doubt about revocation leads to a refusal if the policy requires lists, and is only reported if the policy prefers
+ * lists.
+ */
 function inDoubt(fixtures: Fixtures, doubt: RegExp, lists: readonly CrlName[], presented: Partial<Presented> = {}) {
   const { details } = refused("revocation_unknown", () => check(fixtures, "require", lists, presented));
   assert.match(String(details["list"]), doubt);
@@ -139,7 +142,7 @@ export const cases: Cases = {
       assert.equal(check(fixtures, freshness, ["root", "rekeyedByOld", "rekeyedByNew"], presented), undefined);
     }
     revoked(fixtures, ["root", "rekeyedByNewRevokes"], presented);
-    // A list by one key does not undo a revocation in a list by the other key.
+    // A list signed by one key does not undo a revocation in a list signed by the other key.
     revoked(fixtures, ["root", "rekeyedByOldRevokes", "rekeyedByNew"], presented);
     revoked(fixtures, ["root", "rekeyedByOld", "rekeyedByNewRevokes"], presented);
     inDoubt(fixtures, /^stale list .* of CN=Rekeyed,/, ["root", "rekeyedByOld"], presented);
@@ -148,7 +151,7 @@ export const cases: Cases = {
     const presented = { leaf: "rekeyedClient", intermediates: ["rekeyedOld"] } as const;
     for (const name of ["rekeyedByNew", "rekeyedByNewRevokes"] as const) {
       inDoubt(fixtures, /^list without the signature of CN=Rekeyed,/, ["root", name], presented);
-      // A certificate beside the path is not proven, so anybody may have made it.
+      // A certificate that is not on the path is not proven, so anybody may have made it.
       const intermediates = ["rekeyedOld", "rekeyedNew"] as const;
       inDoubt(fixtures, /^list without the signature of CN=Rekeyed,/, ["root", name], { ...presented, intermediates });
     }
@@ -170,7 +173,7 @@ export const cases: Cases = {
     };
     assert.equal(prove(["root", "rekeyedNew"], ["root", "rekeyedByNew"]), 1);
     refused("certificate_revoked", () => prove(["root", "rekeyedNew"], ["root", "rekeyedByNewRevokes"]));
-    // An anchor of other senders proves nothing for this sender.
+    // An anchor that only other senders trust proves nothing for this sender.
     refused("revocation_unknown", () => prove(["root"], ["root", "rekeyedByNew"]));
   },
   "verifyTrust() uses the newest list, by thisUpdate and then by number": (fixtures) => {
@@ -237,7 +240,7 @@ export const cases: Cases = {
       assert.equal(size([name]), 1);
     refused("certificate_revoked", () => size(["intermediateRevokesClient"]));
     refused("certificate_revoked", () => size(["rootRevokesIntermediate"], { intermediates }));
-    // A list applies only to certificates that the key of the list signed under the issuer name of the list.
+    // A list applies only to certificates that have the issuer name of the list and are signed by the key of the list.
     const rekeyed = { leaf: "rekeyedClient", intermediates: ["rekeyedOld", "rekeyedNew"] } as const;
     assert.equal(size(["rekeyedByNewRevokes"], rekeyed), 1);
     refused("certificate_revoked", () => size(["rekeyedByOldRevokes"], rekeyed));
@@ -254,7 +257,7 @@ export const cases: Cases = {
       const [proof] = present(fixtures, { leaf: "direct", lists: loaded, ...presented }, policy).proofs.values();
       return proof?.revocation;
     };
-    // Runs twice, because certificates that are presented again use cached results.
+    // Runs twice, because the second time uses cached results.
     for (let time = 0; time < 2; time += 1) {
       for (const lists of [[], ["root"], ["rootForged"], ["rootStale"], ["stranger"], ["rootPointA"]] as const) {
         assert.equal(unasked(lists), undefined);

@@ -1,4 +1,4 @@
-// Tests how sources are asked for lists, and what is reported about their lists.
+// Tests the requests to the sources of revocation lists, and what is reported about these lists.
 
 import assert from "node:assert/strict";
 import {

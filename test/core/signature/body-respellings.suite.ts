@@ -1,5 +1,5 @@
-// Tests the hint for a signature over other bytes than those that arrived: the body was compressed, serialised again, or got other
-// line ends.
+// Tests the hint for a signature over other bytes than the received body. After it was signed, the body was compressed, serialised
+// again, or got other line ends.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -21,7 +21,7 @@ import { attempt, KEY, OTHER_KEY } from "../../support/scenes/signature.ts";
 
 type Bytes = string | Uint8Array;
 
-/** Returns the details of the refusal of `received`. The sender signed `signed`. */
+/** Verifies the body `received` with a signature over the body `signed`. Returns the details of the refusal. */
 async function detailsFor(signed: Bytes, received: Bytes, contentEncoding?: string) {
   const mac = createHmac("sha256", KEY).update(signed).digest("hex");
   const headers = {
@@ -42,7 +42,7 @@ const over = (how: string) => `key 1 over the body ${how}`;
 const decoded = (encoding: string) =>
   over(`decoded from ${encoding} (Content-Encoding): the sender signs before it compresses`);
 
-/** Returns a Brotli stream of uncompressed parts (RFC 7932 §9). The bits are in the order in which a decoder reads them. */
+/** Returns a Brotli stream of uncompressed parts (RFC 7932 §9). A text of bits has the order in which a decoder reads the bits. */
 function brotliOf(window: string, parts: readonly Uint8Array[], before = ""): Uint8Array {
   let bits = window + before.padEnd(before === "" ? 0 : before.length + 8 - ((window.length + before.length) % 8), "0");
   const octets: number[] = [];
@@ -74,7 +74,7 @@ const RECEIVED = `{"id":7,"total":12.50,"note":"${NOTE}","tags":[],"b":{"z":1,"a
 const IN_TWO = (step: string, note: string) =>
   `{\n${step}"id": 7,\n${step}"total": 12.50,\n${step}"note": "${note}",\n${step}"tags": [],\n${step}"b": {\n${step}${step}"z": 1,\n${step}${step}"a": null\n${step}}\n}`;
 
-/** The body RECEIVED as other programs serialise it. */
+/** The body RECEIVED in the form in which other programs serialise it, and how the hint describes this form. */
 const WRITTEN: readonly (readonly [by: string, text: string, how: string])[] = [
   [
     "Python",
@@ -177,7 +177,7 @@ export const cases: Cases = {
     assert.deepEqual([...((await decodeBody(brotliOf("0", []), "br"))?.[1] ?? [1])], []);
   },
   "a Brotli stream that does not state its size is not decoded": async () => {
-    // A metadata block. A Brotli stream may contain any number of them.
+    // The bits of a metadata block. A Brotli stream may contain any number of such blocks.
     const metadata = "0" + "11" + "0" + "00";
     const stream = brotliOf("0", [Uint8Array.of(1)], metadata);
     assert.deepEqual([...brotliDecompressSync(stream)], [1]);

@@ -1,5 +1,5 @@
-// Tests the hint that the operator gets for a signature that does not match. It names the mistake if it is a common one, and
-// contains no secret.
+// Tests the hint that the operator gets for a signature that does not match. If the sender made a common mistake, the hint names
+// it. The hint contains no secret.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -15,7 +15,7 @@ import { type Attempt, attempt, BODY, ED25519, EVENTS, KEY, NOW, OTHER_KEY } fro
 
 type Bytes = string | Uint8Array<ArrayBuffer>;
 
-/** Returns headers signed with a key of these octets. */
+/** Returns headers with a signature by a key of these octets. */
 function signedBy(scheme: SignatureSchemeName, secret: string | Buffer, body: Bytes = BODY): Record<string, string> {
   const { header, tag, signatures } = EVENTS[scheme];
   const prefixes: Partial<Record<SignatureSchemeName, string>> = {
@@ -39,7 +39,7 @@ async function mismatch(scheme: SignatureSchemeName, changes: Attempt): Promise<
 const hintFor = async (scheme: SignatureSchemeName, changes: Attempt) =>
   (await mismatch(scheme, changes)).details["wouldMatch"];
 
-/** Checks that the log and the response contain no key in any form, and no signature that would pass. */
+/** Checks that neither the log nor the response contains the key in any form, or a signature that would be accepted. */
 async function tellsNoSecret(
   refusal: Refusal,
   scheme: SignatureSchemeName,
@@ -58,7 +58,7 @@ async function tellsNoSecret(
   assert.doesNotMatch(await answer.text(), /would|key|retired/i);
 }
 
-/** The schemes whose keys are text. */
+/** The schemes in which the key is a text. */
 const TEXT_SCHEMES = ["docusign", "github", "pagerduty", "slack", "stripe"] as const;
 
 export const cases: Cases = {

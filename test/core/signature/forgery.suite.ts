@@ -1,4 +1,5 @@
-// Tests signatures that the sender did not make: altered, over other bytes, or by another key.
+// Tests signatures that the sender did not make for this body: altered signatures, signatures over other bytes, and signatures by
+// another key.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -89,7 +90,8 @@ export const cases: Cases = {
         await refusedLater("signature_malformed", attempt(scheme, { headers: { [`${name}-id`]: id } }));
       }
     }
-    // The signed text is id.timestamp.body. Here the body begins with a dot more. The signature must not match.
+    // The signed text is id.timestamp.body. With an additional dot before the body, the signed text differs, so the signature must
+    // not match.
     const moved = { "svix-id": "msg_1", "svix-timestamp": String(NOW) };
     await refusedLater("signature_mismatch", attempt("svix", { headers: moved, body: `.${BODY}` }));
   },
@@ -121,7 +123,7 @@ export const cases: Cases = {
   },
 };
 
-/** Returns a value that Headers accepts: it has no line breaks, and only characters of Latin-1. */
+/** Returns a text that Headers accepts as a value: without line breaks, and with characters of Latin-1 only. */
 function toFieldValue(text: string): string {
   return text.replace(/[^\t -~\x80-\xff]/g, "?");
 }

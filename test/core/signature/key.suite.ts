@@ -1,4 +1,4 @@
-// Tests how signature keys are configured: what is accepted, what is refused, and that no text contains the key.
+// Tests the configuration of signature keys: which keys are accepted, which are refused, and that no text contains a key.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
@@ -13,7 +13,7 @@ import { ED25519, EVENTS, KEY, SCHEMES } from "../../support/scenes/signature.ts
 const TEXT = SCHEMES.filter((scheme) => !/svix|standard/.test(scheme));
 const ENCODED = ["standard-webhooks", "svix"] as const;
 
-/** Returns, for each scheme, the fault that is reported for this secret, or "". */
+/** Returns for each scheme the fault that is reported for this secret, or "" if there is none. */
 function faults(
   schemes: typeof SIGNATURE_SCHEME_NAMES | readonly (typeof SCHEMES)[number][],
   secret: string,
@@ -106,7 +106,7 @@ export const cases: Cases = {
     ];
     const inExcess = [p("ed"), p("ee"), p("ef"), p("f0")];
     for (const hex of [...ofLowOrder, ...inExcess]) refusedAs(/not an Ed25519 key/, ENCODED, keyOf(hex), flipped(hex));
-    // No point on the curve has y = 2, but one has y = 3.
+    // The curve has no point with y = 2, but has one with y = 3.
     refusedAs(/not an Ed25519 key/, ENCODED, keyOf("02"), keyOf(`${"02".padEnd(62, "0")}80`));
     importSignatureKey("svix", keyOf("03"));
   },

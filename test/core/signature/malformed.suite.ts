@@ -1,4 +1,5 @@
-// Tests headers of the wrong form: signatures that are cut, written differently or repeated, and other forms of times and tags.
+// Tests signature headers of the wrong form: signatures that are cut, written differently or repeated, and times and tags in
+// another form.
 
 import assert from "node:assert/strict";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../../core/signature/schemes.ts";
@@ -10,7 +11,7 @@ const STANDARD = ["standard-webhooks", "svix"] as const;
 
 const signatureHeader = (scheme: SignatureSchemeName, value: string) => ({ [EVENTS[scheme].header]: value });
 
-/** Checks that each value of the signature header is refused. The error names a value that is not refused. */
+/** Checks that each value of the signature header is refused. If a value is not refused, the error of the test names it. */
 async function malformed(scheme: SignatureSchemeName, ...values: readonly string[]): Promise<void> {
   for (const value of values) {
     const run = attempt(scheme, { headers: signatureHeader(scheme, value) });
@@ -207,7 +208,7 @@ export const cases: Cases = {
   },
   "verifyWebhookSignature() accepts an id of 256 characters, and none that is longer": async () => {
     const withId = (length: number) => attempt("svix", { headers: { "svix-id": "m".repeat(length) } });
-    // The signature is not over this id. So the id is read, but the signature does not match.
+    // The id is accepted, but the signature is over another id. So the refusal says that the signature does not match.
     await refusedLater("signature_mismatch", withId(MAX_EVENT_ID_CHARACTERS));
     await refusedLater("signature_malformed", withId(MAX_EVENT_ID_CHARACTERS + 1));
   },

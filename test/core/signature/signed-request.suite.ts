@@ -1,5 +1,5 @@
-// Tests one request on a route with many senders that only sign. Each part of the request is read once, and the sender of the
-// signature is still found.
+// Tests one request on a route with many senders that only sign. Each part of the request is read only once. The sender that made
+// the signature is still found.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
@@ -15,7 +15,7 @@ import { BODY, ED25519, EVENTS, headersOf, KEY, NOW, OTHER_KEY } from "../../sup
 
 const body = new TextEncoder().encode(BODY);
 
-/** Counts how often headers are read. */
+/** Headers that count how often they are read. */
 class CountedHeaders extends Headers {
   reads = 0;
 
@@ -32,7 +32,7 @@ const keysOf = (scheme: SignatureSchemeName, ...keys: SignatureKey[]) => ({
   retired: [],
 });
 
-/** Returns a key that records each limit with which it is asked. */
+/** Returns a key that matches no signature and records the limit of each call. */
 function countedKey(method: "hmac" | "ed25519" = "hmac") {
   const limits: (number | undefined)[] = [];
   const madeOneOf: SignatureKey["madeOneOf"] = (_, __, limit) => {
@@ -99,8 +99,8 @@ export const cases: Cases = {
         return limits[0];
       });
       assert.deepEqual(asked, [...Array(MAX_FURTHER_ED25519).fill(2), 1, 1]);
-      // For every key the first signature is verified, so the key of the first signature is found after any number of others. The key
-      // of the second signature is not found, because the limit for all keys together is used up.
+      // The first signature is verified with every key, so the key of the first signature is found after any number of other keys.
+      // The key of the second signature is not found, because the limit for all keys together is used up.
       const methodWith = (key: string) => methodOf(keysOf(scheme, importSignatureKey(scheme, key)), request);
       assert.equal(methodWith(ED25519.key), "ed25519");
       assert.equal(methodWith(ED25519.otherKey), undefined);

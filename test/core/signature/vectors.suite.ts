@@ -1,4 +1,4 @@
-// Tests signatures that others computed: published vectors, and signatures by OpenSSL over an event of these tests.
+// Tests signatures that other programs computed: published vectors, and signatures by OpenSSL over an event of these tests.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
@@ -13,7 +13,6 @@ const ENVELOPE =
 const COMMAND =
   "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
 
-/** Published vectors. */
 const VECTORS: readonly {
   readonly scheme: SignatureSchemeName;
   readonly key: string;

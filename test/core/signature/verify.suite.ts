@@ -1,4 +1,4 @@
-// Tests signatures that verify: rotation, accounts, versions, times, and which headers are needed.
+// Tests signatures that verify: rotation of keys, accounts, versions, times, and which headers are needed.
 
 import assert from "node:assert/strict";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../../core/signature/schemes.ts";
@@ -6,7 +6,7 @@ import { importSignatureKey, SignedRequest, verifyWebhookSignature } from "../..
 import { type Cases, refusedLater } from "../../support/scenes/certificates.ts";
 import { attempt, BODY, ED25519, EVENTS, headersOf, NOW, OTHER_KEY, SCHEMES } from "../../support/scenes/signature.ts";
 
-/** Returns headers that hold both signatures of a scheme. */
+/** Returns headers that contain both signatures of a scheme, in this order. */
 function bothSignatures(scheme: SignatureSchemeName, order: readonly (0 | 1)[]): Record<string, string> {
   const { header, tag, signatures, separator } = EVENTS[scheme];
   if (scheme === "docusign") {

@@ -1,4 +1,4 @@
-// Tests intermediates of the policy. They complete a path that the sender left incomplete, and prove nothing by themselves.
+// Tests intermediates of the policy. They complete a path that the sender left incomplete, but they prove nothing by themselves.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -20,7 +20,7 @@ import {
 } from "../../support/scenes/certificates.ts";
 import { expectFindings, findingsOf, spoiled } from "../../support/scenes/inspection.ts";
 
-/** Returns a policy of one sender below `root`, with these intermediates. */
+/** Returns a policy with one sender below `root` and these intermediates. */
 function knowing(fixtures: Fixtures, names: readonly CertificateName[], parts: PolicyParts = {}) {
   const intermediates = Object.fromEntries(names.map((name) => [name, pemOf(fixtures.certificates[name])]));
   return compilePolicy({ ...policyDocument(fixtures, parts), intermediates });
@@ -51,8 +51,8 @@ export const cases: Cases = {
     const alone = knowing(fixtures, ["depth3"]);
     refused("issuer_unknown", () => present(fixtures, { leaf: "depth3Client" }, alone));
     refused("issuer_unknown", () => present(fixtures, { leaf: "client" }, alone));
-    // The issuers of `depth3` are presented, but the policy does not have them. So no anchor vouches for `depth3`, and no path may
-    // use it.
+    // The sender presents the issuers of `depth3`, but the policy does not have them. So no anchor vouches for `depth3`, and no
+    // path may use it.
     const presented = { leaf: "depth3Client", intermediates: ["depth1", "depth2"] } as const;
     refused("issuer_unknown", () => present(fixtures, presented, alone));
     const policy = knowing(fixtures, ["intermediate"], { anchors: ["stranger"] });
@@ -88,7 +88,7 @@ export const cases: Cases = {
     const names = (...presented: CertificateName[]) =>
       vouchedIntermediates(clientOf(fixtures, "depth3Client", ...presented), anchors).map(({ base64 }) => base64);
     assert.deepEqual(names(), []);
-    // `depth3` is presented, and an intermediate of the policy certifies it.
+    // The sender presents `depth3`, which an intermediate of the policy certified.
     assert.deepEqual(names("depth3", "stranger"), [fixtures.certificates.depth3]);
   },
   "compilePolicy() keeps for each anchor the intermediates for which it vouches, in any number of steps": (

@@ -1,5 +1,5 @@
-// Tests single checks of a path and their limits, on certificates with one changed fact: what is reported to an operator, and how
-// far a search goes. Other suites test real signatures.
+// Tests single checks of a path, the limits of the search, and what is reported to an operator. The certificates have one changed
+// fact. Other suites test real signatures.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -29,12 +29,12 @@ const NOBODY = { holds: () => false };
 const ROOT = "CN=Root,O=Countersign Tests,C=US";
 const INTERMEDIATE = "CN=Intermediate,O=Countersign Tests,C=US";
 
-/** Returns a certificate with other facts. Its signature verifies with every key. */
+/** Returns a certificate in which some facts are replaced. Its signature verifies with every key. */
 function changed({ certificates }: Fixtures, name: CertificateName, facts: Partial<Certificate> = {}): Certificate {
   return { ...parseCertificate(certificates[name]), isSignedBy: () => true, ...facts };
 }
 
-/** Returns authorities with the same name and different keys, which the root certified. All but the last have expired. */
+/** Returns authorities with the same name and different keys, which the root certified. All except the last have expired. */
 function namesakes(fixtures: Fixtures, count: number): Certificate[] {
   return Array.from({ length: count }, (_, index) =>
     changed(fixtures, "intermediate", { spkiSha256: `key ${index}`, ...(index < count - 1 && { notAfter: 0 }) }),
@@ -78,7 +78,8 @@ export const cases: Cases = {
     };
     const [loopA, byRoot, byA] = [parsed("loopAByB"), parsed("loopBByRoot"), parsed("loopBByA")];
     assert.deepEqual(certifiedBelow(loopA, byRoot, byA), [byRoot, loopA, byA]);
-    // The anchor's own certificate is above only one of the two certificates.
+    // The sender also presents the anchor's own certificate. The key in that certificate signed only one of the two certificates of
+    // B.
     const again = { ...parsed("root") };
     assert.deepEqual(certifiedBelow(loopA, byRoot, byA, again), [byRoot, again, loopA, byA]);
     assert.deepEqual(certifiedBelow(), []);
@@ -96,8 +97,8 @@ export const cases: Cases = {
     }
   },
   "findPath() uses no key twice": (fixtures) => {
-    // The leaf names the key identifier of `again`, which the root certified. If `again` has the root's own key, no path leads over
-    // it.
+    // The leaf names the key identifier of `again` as that of its issuer, and the root certified `again`. If `again` has the root's
+    // own key, no path leads through `again`, because a path uses no key twice.
     const { foldedSubject, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     const leaf = changed(fixtures, "client", { foldedIssuer: foldedSubject, authorityKeyId: "again" });
     const again = (spki: string) =>
@@ -201,7 +202,7 @@ export const cases: Cases = {
     const acme: GeneralName = { kind: "directory", name: parseDistinguishedName("O=Acme") };
     judge({ subject: [], subjectAltNames: [host] }, acme);
     refused("name_not_permitted", () => judge({ subjectAltNames: [host] }, acme));
-    // If the issuer name and the subject name of a client are equal, the client is still subject to name constraints.
+    // A client whose issuer name equals its subject name is still subject to name constraints.
     const { foldedIssuer } = parseCertificate(fixtures.certificates.direct);
     refused("name_not_permitted", () => judge({ foldedSubject: foldedIssuer }, acme));
   },

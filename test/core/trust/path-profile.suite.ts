@@ -1,4 +1,4 @@
-// Tests what a certificate on a path must have: key usages, critical extensions, keys and signatures.
+// Tests what each certificate on a path must have: key usages, critical extensions, keys and signatures.
 
 import assert from "node:assert/strict";
 import {
@@ -78,7 +78,7 @@ export const cases: Cases = {
     refused("algorithm_not_accepted", () => under(fixtures, "pssRoot", "pssClient"));
   },
   "verifyTrust() refuses a key on another curve": (fixtures) => {
-    // If the runtime does not know the curve, the certificate cannot be read at all.
+    // If the runtime does not know the curve, the runtime cannot read the certificate at all.
     assert.throws(
       () => chain(fixtures, "secp256k1Client"),
       ({ code }: { code: string }) => ["algorithm_not_accepted", "certificate_malformed"].includes(code),
@@ -87,7 +87,7 @@ export const cases: Cases = {
   "verifyTrust() refuses a key that is not in the canonical encoding of its kind": (fixtures) => {
     const spelled = (run: () => unknown) =>
       assert.throws(run, ({ code }: { code: string }) =>
-        // If the runtime does not know this encoding, the certificate cannot be read at all.
+        // If the runtime does not know this encoding of the key, the runtime cannot read the certificate at all.
         ["algorithm_not_accepted", "certificate_malformed"].includes(code),
       );
     for (const name of ["explicitClient", "compressedClient", "hybridClient", "lowOrderClient"] as const) {

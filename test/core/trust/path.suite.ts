@@ -1,4 +1,4 @@
-// Tests certification paths (RFC 5280 §6): who signed whom, up to an anchor of the policy.
+// Tests certification paths (RFC 5280 §6): which certificate signed which other one, up to an anchor of the policy.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -22,7 +22,7 @@ import {
 const SAME = ["same0", "same1", "same2", "same3", "same4", "same5", "same6", "same7", "same8", "same9"] as const;
 const at = (text: string) => Date.parse(text) / 1000;
 
-/** Proves a client below `root`, the default anchor. */
+/** Proves a client below `root`, which is the default anchor. */
 const chain = (fixtures: Fixtures, leaf: CertificateName, ...intermediates: CertificateName[]) =>
   prove(fixtures, { leaf, intermediates });
 
@@ -33,7 +33,7 @@ const limitsOf = ({ now }: Fixtures) => ({
   now,
 });
 
-/** Makes a client below ten authorities of the same name. Records which certificate was verified with which key. */
+/** Makes a client below ten authorities with the same name. Records which certificate was verified with which key. */
 function countSignatures({ certificates }: Fixtures, anchor: CertificateName) {
   const pairs = new Set<string>();
   const names = new Map<string, string>([[parseCertificate(certificates[anchor]).sha256, "anchor"]]);
@@ -166,7 +166,8 @@ export const cases: Cases = {
   "findPath() verifies no signature between certificates for which no anchor vouches": (fixtures) => {
     const { client, anchors, pairs } = countSignatures(fixtures, "sameAnchor");
     assert.throws(() => findPath(client, anchors, limitsOf(fixtures)), Refusal);
-    // All these certificates name the anchor as their issuer. So each signature is verified once, with the anchor's key.
+    // All these certificates name the anchor as their issuer. So the signature of each certificate is verified once, with the
+    // anchor's key.
     assert.equal(pairs.size, SAME.length + 1);
     assert.ok([...pairs].every((pair) => pair.endsWith("by anchor")));
   },
@@ -239,8 +240,8 @@ export const cases: Cases = {
       routes: { "/hooks": { senders: [...senders.map(([name]) => name), "deeper"], methods: ["POST"] } },
     });
     let searches = 0;
-    // Each search calls this once for an issuer. The call for the leaf is before the first search. It is not counted, because the
-    // leaf is not a CA.
+    // Each search calls this function once for the issuer. Before the first search, the function is called for the leaf. That call
+    // is not counted, because the leaf is not a CA.
     const holds = ({ isCa }: Certificate) => {
       if (isCa) searches += 1;
       return false;

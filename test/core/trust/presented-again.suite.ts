@@ -1,5 +1,4 @@
-// Tests certificates that are presented again. Facts that cannot change are not computed again, and everything else is judged
-// again.
+// Tests certificates that are presented again. Facts that cannot change are not computed again. Everything else is checked again.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -42,7 +41,7 @@ function makeScene({ certificates, now }: Fixtures) {
     leaf: make("client"),
     intermediate: make("intermediate"),
     anchors: [{ name: "root", certificate: make("root"), certifiers: [], intermediates: [], revocation: undefined }],
-    /** Returns how many signatures are verified. */
+    /** Calls `run`. Returns how many signatures are verified during the call. */
     counted(run: () => unknown): number {
       looked = 0;
       run();
@@ -56,8 +55,8 @@ type Scene = ReturnType<typeof makeScene>;
 const clientOf = (leaf: Certificate, ...intermediates: Certificate[]) => ({ leaf, intermediates, platform: undefined });
 
 /**
- * Searches once, so that the result is cached. `again` searches under other limits, for new objects of the client and its
- * intermediates.
+ * Searches for a path once, so that the result is cached. The returned function `again` searches under other limits, for new
+ * objects of the client and its intermediates.
  */
 function askAgain({ leaf, intermediate, anchors, limits }: Scene) {
   const first = findPath(clientOf(leaf, intermediate), anchors, limits);

@@ -1,4 +1,4 @@
-// Tests the platform's verdict, our own anchors, both together, and the deny list.
+// Tests the verdict of the platform, the policy's own anchors, both together, and the deny list.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -36,7 +36,9 @@ const FAULTS = [
   "FAILED:unable to get local issuer certificate ",
 ];
 
-/** Proves `direct` under one kind of trust, with the platform's verdict. Returns the anchor, or "platform". */
+/**
+ * Proves the certificate `direct` under one kind of trust, with this verdict of the platform. Returns the anchor, or "platform".
+ */
 function verdict(fixtures: Fixtures, trust: keyof typeof TRUST, verified: string | undefined, revoked = false): string {
   const platform = verified === undefined ? {} : { platform: { verified, revoked } };
   return prove(fixtures, { leaf: "direct", ...platform }, TRUST[trust]).anchor ?? "platform";
@@ -51,7 +53,7 @@ function refusedAs(
   for (const verified of verdicts) refused(code, () => verdict(fixtures, trust, verified));
 }
 
-/** Proves the client below the intermediate under a deny list. */
+/** Proves the client below the intermediate under a policy with this deny list. */
 const denied = (fixtures: Fixtures, ...deny: unknown[]) =>
   prove(fixtures, { leaf: "client", intermediates: ["intermediate"] }, { deny });
 
@@ -166,7 +168,7 @@ export const cases: Cases = {
     refused("certificate_denied", () => prove(fixtures, presented, { ...anchored, deny: [digest] }));
     const { spkiSha256, serial, issuerText: issuer } = parseCertificate(certificates.intermediate);
     refused("certificate_denied", () => prove(fixtures, presented, { ...both, deny: [{ spkiSha256 }] }));
-    // A deny entry with a serial number and an issuer matches only one certificate, not the CA's other certificates.
+    // A deny entry with a serial number and an issuer matches only one certificate, not the other certificates of the same CA.
     assert.equal(prove(fixtures, together, { ...both, deny: [{ serial, issuer }] }).anchor, "stranger");
   },
   "verifyTrust() denies under platform trust as well": (fixtures) => {
@@ -176,7 +178,7 @@ export const cases: Cases = {
         prove(fixtures, { leaf: "direct", platform }, { ...TRUST.platform, deny: [entry] }),
       );
     }
-    // Nobody knows which of the presented CAs the platform used.
+    // The platform does not say which of the presented CAs it used. So a deny entry for any of these CAs must apply.
     for (const entry of [...entriesFor(fixtures, "intermediate"), ...entriesFor(fixtures, "root")]) {
       const presented = { leaf: "client", intermediates: ["intermediateTwin", "root"], platform } as const;
       assert.equal(prove(fixtures, presented, TRUST.platform).anchor, undefined);

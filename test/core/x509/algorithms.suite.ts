@@ -1,4 +1,4 @@
-// Tests which algorithm verifies with which key. node:crypto made the signatures, all over the same text.
+// Tests which signature algorithm verifies with which kind of key. node:crypto made the signatures, all over the same text.
 
 import assert from "node:assert/strict";
 import { createPublicKey, type KeyObject } from "node:crypto";
@@ -21,7 +21,10 @@ const ECDSA = {
 };
 const ED25519 = "1.3.101.112";
 const ED25519_SIGNATURE = "bHADzMdBIUDpaJuj43dDUbZ44I8TkDjskSNRanAYsouGhEoNyRrCcwtLmF9Gq2/3wgig3kBnFrYywl9S+IOMAg==";
-/** RSA with SHA-256, SHA-384 and SHA-512; ECDSA with SHA-1; RSA with SHA-1; RSASSA-PSS; an OID of no algorithm. */
+/**
+ * OIDs of other algorithms, in this order: RSA with SHA-256, SHA-384 and SHA-512, ECDSA with SHA-1, RSA with SHA-1, RSASSA-PSS, and
+ * an OID of no algorithm.
+ */
 const OTHERS = [
   "1.2.840.113549.1.1.11",
   "1.2.840.113549.1.1.12",
@@ -32,7 +35,7 @@ const OTHERS = [
   "1.2.3.4",
 ];
 
-/** Returns a key of which only these properties are known. */
+/** Returns a key object that has only these properties. */
 const keyWith = (asymmetricKeyType: string | undefined, asymmetricKeyDetails?: KeyObject["asymmetricKeyDetails"]) =>
   ({ asymmetricKeyType, asymmetricKeyDetails }) as KeyObject;
 const rsa = (modulusLength: number, publicExponent = 65537n) => keyWith("rsa", { modulusLength, publicExponent });
@@ -78,7 +81,7 @@ export const cases: Cases = {
       for (const oid of Object.keys(ECDSA)) assert.equal(isSignedWith(oid, keyOf("p256"), SIGNED, signature), false);
       assert.equal(isSignedWith(ED25519, keyOf("ed25519"), SIGNED, signature), false);
     }
-    // A key that the runtime cannot use verifies nothing.
+    // If the runtime cannot use a key, no signature verifies with it.
     assert.equal(isSignedWith("1.2.840.10045.4.3.2", onCurve("prime256v1"), SIGNED, new Uint8Array(64)), false);
   },
   "isAcceptedSignature() is true for the algorithms that verify": () => {

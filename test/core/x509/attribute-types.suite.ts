@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { attributeTypeName, parseAttributeType } from "../../../core/x509/attribute-types.ts";
 import type { Cases } from "../../support/scenes/certificates.ts";
 
-/** Types of X.520 and RFC 4519; domain and user names of RFC 4519; PKCS #9; extended validation (CA/Browser Forum). */
+/**
+ * The attribute types of X.520 and RFC 4519, the types for domain and user names in RFC 4519, the types of PKCS #9, and the types
+ * for extended validation (CA/Browser Forum).
+ */
 const X520: Readonly<Record<string, number>> = {
   CN: 3,
   SN: 4,

@@ -1,5 +1,5 @@
-// Tests bytes that are not a certificate, and text that is not canonical base64. Each input is either read or refused. No other
-// result is allowed.
+// Tests bytes that are not a certificate, and text that is not canonical base64. Each input must either be read or be refused as
+// malformed. Other errors are not allowed.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -20,7 +20,7 @@ import {
 import { edit } from "../../support/certificates/edit.ts";
 import { type Cases, malformed } from "../../support/scenes/certificates.ts";
 
-/** Checks that the input is either a certificate with readable facts, or refused as malformed. */
+/** Checks that the input is either a certificate with readable facts, or is refused as malformed. */
 function readsOrRefuses(base64: string): void {
   try {
     const certificate = parseCertificate(base64);
@@ -35,7 +35,7 @@ function readsOrRefuses(base64: string): void {
   }
 }
 
-/** Replaces the n-th value of these trees, counted depth first. */
+/** Replaces the value number `index` of these trees, counted depth first. */
 function replaceNth(siblings: Tlv[], index: number, replacement: Tlv): void {
   const places: (readonly [Tlv[], number])[] = [];
   const visit = (list: Tlv[]): void => {
@@ -66,7 +66,7 @@ export const cases: Cases = {
       certificate[1] = { tag: 0x30, content: [{ tag: 0x00, content: Uint8Array.of() }] };
     });
     const text = Buffer.from(fromBase64(grown)).toString("hex").replace("30020000", Buffer.from(long).toString("hex"));
-    // The replaced value had four octets. The outer length grows by the difference to the longer inner value.
+    // The replaced value had four octets. The new value is longer, so the outer length grows by the difference.
     const whole = Buffer.from(text, "hex");
     whole.writeUInt16BE(whole.length - 4, 2);
     malformed("a padded length within", whole.toString("base64"));

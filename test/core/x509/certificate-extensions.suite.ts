@@ -1,4 +1,4 @@
-// Tests the extensions on which decisions depend.
+// Tests the extensions of a certificate on which a decision can depend.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -76,7 +76,7 @@ export const cases: Cases = {
       "2.5.29.36": sequence(tlv(0x80, [0])),
       "2.5.29.46": sequence(point),
       "2.5.29.54": tlv(TAG.integer, [0]),
-      // OCSP must-staple, and the poison extension of Certificate Transparency.
+      // The first OID is that of OCSP must-staple. The second is that of the poison extension of Certificate Transparency.
       "1.3.6.1.5.5.7.1.24": sequence(tlv(TAG.integer, [5])),
       "1.3.6.1.4.1.11129.2.4.3": tlv(5, []),
     };

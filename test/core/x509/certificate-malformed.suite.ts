@@ -1,4 +1,4 @@
-// Tests certificates that break a rule of X.509 or of RFC 5280. Each is refused with the same code.
+// Tests certificates that break a rule of X.509 or of RFC 5280. All are refused with the same code.
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
@@ -15,7 +15,7 @@ import {
 } from "../../support/certificates/edit.ts";
 import { type Cases, type Fixtures, malformed, refused } from "../../support/scenes/certificates.ts";
 
-/** Checks that the certificate is malformed after each change, and that it is not malformed without a change. */
+/** Checks that the certificate is malformed after each of the changes, and is not malformed without a change. */
 function malformedWhen(
   { certificates }: Fixtures,
   changes: Readonly<Record<string, (parts: CertificateParts) => void>>,

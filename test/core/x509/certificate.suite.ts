@@ -1,4 +1,4 @@
-// Tests the facts of a certificate against those of node:crypto. Tests which key signed a certificate.
+// Compares the facts of a certificate with those that node:crypto reads. Also tests which key signed a certificate.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -14,7 +14,7 @@ import { type Cases, malformed, pemOf } from "../../support/scenes/certificates.
 
 const COMPARED = new Set(["CN", "O", "OU", "C", "L", "ST"]);
 
-/** Returns text values by short name, in the form of node:crypto: a text for one value, a list for several. */
+/** Returns the texts of a name by short name, in the form of node:crypto: a text for one value, a list for several values. */
 function legacyName(name: DistinguishedName): Record<string, string | string[]> {
   const found: Record<string, string | string[]> = {};
   for (const attribute of name.flat()) {
@@ -26,7 +26,7 @@ function legacyName(name: DistinguishedName): Record<string, string | string[]> 
   return found;
 }
 
-/** Returns the facts of node:crypto about the attributes that our reader holds as text. */
+/** Returns what node:crypto reads from the attributes that our reader returns as text. */
 function oracleName(name: OracleFacts["subject"], ours: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(name).filter(([type]) => Object.hasOwn(ours, type)));
 }
@@ -69,8 +69,8 @@ export const cases: Cases = {
       assert.ok(digestsOf(a).includes(b.sha256) && digestsOf(b).includes(a.sha256));
       assert.equal(digestsOf(a), digestsOf(a));
     }
-    // Besides its own digest, there is one for each curve that the issuer's key may be on. The s of a larger curve is too large for
-    // a smaller curve.
+    // The first digest is that of the certificate itself. Each other digest is for one curve that the issuer's key may be on. If
+    // the s of the signature is too large for a curve, the key is not on that curve, so the digest is left out.
     assert.equal(digestsOf(parseCertificate(client)).length, 4);
     assert.equal(digestsOf(parseCertificate(p521RootClient)).length, 2);
   },
@@ -91,7 +91,8 @@ export const cases: Cases = {
         const pair = encode(sequence(tlv(TAG.integer, [1]), tlv(TAG.integer, s)));
         certificate.splice(2, 1, tlv(TAG.bitString, [0, ...pair]));
       });
-    // With these first octets of s, n − s of P-256 has its first bit set, begins with a zero in hex, or is one octet shorter.
+    // The values are first octets of s. With 0x01 or 0x7f, the first bit of n − s is set, so n − s needs one octet more in DER than
+    // s. With 0xf5, n − s needs one octet less than s, and the hex text of n − s begins with a zero.
     for (const first of [0x01, 0x7f, 0xf5]) {
       const s = [...(first >= 0x80 ? [0] : []), first, ...Array<number>(31).fill(9)];
       const one = signed(s);
@@ -105,7 +106,7 @@ export const cases: Cases = {
     for (const other of [rsaRoot, ed25519Root, p384Root, rootTwin]) {
       assert.equal(direct.isSignedBy(parseCertificate(other)), false);
     }
-    // If the value is not a key, the runtime throws.
+    // If the value is not a key, the runtime throws an error. Then the result must be false.
     assert.equal(direct.isSignedBy({ ...parseCertificate(root), publicKey: {} as Certificate["publicKey"] }), false);
     for (let count = 0; count < 2; count += 1) assert.equal(direct.isSignedBy(parseCertificate(root)), true);
   },
@@ -147,7 +148,7 @@ export const cases: Cases = {
       assert.equal(formatPem(base64), pemOf(base64));
   },
   "parseCertificate() agrees with node:crypto on every certificate of the fixtures": ({ certificates, oracle }) => {
-    // Some runtimes cannot hold these keys, or encode them again in the canonical form. They are refused in any case.
+    // Some runtimes cannot read these keys. Others encode them again in the canonical form. Countersign refuses all of them.
     const isOdd = /^(secp256k1|exponentOne|explicit|compressed|hybrid|rsaWithoutNull|rsaOldName)/;
     for (const [name, base64] of Object.entries(certificates).filter(([name]) => !isOdd.test(name))) {
       try {
@@ -229,7 +230,7 @@ export const cases: Cases = {
     const [root, twin, intermediate, client] = (["root", "rootTwin", "intermediate", "client"] as const).map((name) =>
       parseCertificate(certificates[name]),
     ) as [Certificate, Certificate, Certificate, Certificate];
-    // Asks each question twice, because the answer is cached.
+    // Asks each question twice, because the second answer comes from a cache.
     for (const _ of [1, 2]) {
       assert.equal(intermediate.isSignedBy(root), true);
       assert.equal(intermediate.isSignedBy(twin), false);

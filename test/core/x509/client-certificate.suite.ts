@@ -1,4 +1,4 @@
-// Tests the RFC 9440 header fields that carry certificates.
+// Tests the header fields of RFC 9440, which carry client certificates.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -127,7 +127,7 @@ export const cases: Cases = {
     const half = "A".repeat(MAX_CHAIN_FIELD_CHARACTERS / 2 + 4);
     refused("certificate_too_large", () => present(client, half, half));
     refused("certificate_malformed", () => present(client, half));
-    // Texts of exactly the maximum length are read, and refused only as malformed.
+    // Texts of exactly the maximum length are not too large. They are refused only because they are not certificates.
     refused("certificate_malformed", () => present("A".repeat(MAX_CERTIFICATE_FIELD_CHARACTERS)));
     const whole = "A".repeat(MAX_CHAIN_FIELD_CHARACTERS / 2);
     refused("certificate_malformed", () => present(client, whole, whole));

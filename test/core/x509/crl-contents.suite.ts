@@ -1,4 +1,4 @@
-// Tests how a response or a file is divided into lists.
+// Tests how the content of a response or of a file is divided into revocation lists.
 
 import assert from "node:assert/strict";
 import { readCrlContents } from "../../../core/x509/crl-contents.ts";
@@ -9,7 +9,7 @@ const octets = (text: string) => Uint8Array.from(Buffer.from(text, "utf8"));
 const pemOf = (base64: string, end = "\n") =>
   `-----BEGIN X509 CRL-----${end}${base64.replace(/.{64}/g, `$&${end}`)}${end}-----END X509 CRL-----${end}`;
 
-/** Returns the lists in base64, whether they were PEM, and the faults. */
+/** Returns the lists in base64, whether the bytes were PEM, and the faults. */
 function read(bytes: Uint8Array) {
   const { ders, isPem, faults } = readCrlContents(bytes);
   return [ders.map((der) => Buffer.from(der).toString("base64")), isPem, faults];

@@ -1,4 +1,4 @@
-// Tests a revocation list that is read from DER: its facts, its entries, and which key signed it.
+// Tests a revocation list that is read from DER: the facts of the list, its entries, and which key signed it.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -21,7 +21,10 @@ const ROOT = "CN=Root,O=Countersign Tests,C=US";
 const WEEK = 7 * 24 * 3600;
 const LARGE = 100_000;
 
-/** Returns an unsigned list of `entries` serial numbers from 0x4000000000000000 on, each with a reason. */
+/**
+ * Returns an unsigned list with this number of entries. The serial numbers start at 0x4000000000000000, and each entry has a
+ * reason.
+ */
 function largeCrl({ crls }: Fixtures, entries: number): Uint8Array {
   const [tbs, ...rest] = members(decode(fromBase64(crls.rootRevokesDirect)));
   const reason = sequence(tlv(TAG.oid, [0x55, 0x1d, 0x15]), tlv(TAG.octetString, [10, 1, 1]));

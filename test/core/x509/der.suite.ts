@@ -1,4 +1,4 @@
-// Tests one DER value and its members. A violation of X.690 is refused at every place.
+// Tests the reader of DER values. A violation of X.690 is refused wherever it occurs.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -20,7 +20,7 @@ function refuses(
 
 const readHex = <T>(hex: string, read: (value: DerReader) => T): T => readDer(bytesOf(hex), read);
 
-/** Returns `levels` SEQUENCEs, each inside the other. */
+/** Returns `levels` SEQUENCEs, each inside the one before it. */
 const nested = (levels: number): Uint8Array => {
   const headers: Uint8Array[] = [];
   let size = 0;

@@ -1,4 +1,4 @@
-// Tests when two names are equal for chaining (RFC 5280 §7.1).
+// Tests whether two names count as equal when an issuer name is compared with a subject name (RFC 5280 §7.1).
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

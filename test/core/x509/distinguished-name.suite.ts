@@ -1,4 +1,4 @@
-// Tests how RFC 4514 text is read as a name, and how a name is written as text.
+// Tests how RFC 4514 text is read as a distinguished name, and how a distinguished name is written as text.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -21,7 +21,7 @@ function refusesText(...texts: readonly string[]): void {
   for (const text of texts) assert.throws(() => parseDistinguishedName(text), SyntaxError, text);
 }
 
-/** Sorts the attributes of each RDN, because they have no order. */
+/** Sorts the attributes of each RDN, because the attributes of an RDN have no order. */
 function inOneOrder(name: DistinguishedName): unknown {
   return name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
 }

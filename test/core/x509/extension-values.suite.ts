@@ -1,5 +1,5 @@
-// Tests the values of the extensions that RFC 5280 defines. An authority might sign wrong values without noticing it. Each wrong
-// value is refused, even if no decision depends on it.
+// Tests the values of the extensions that RFC 5280 defines. An authority might sign a malformed value without noticing it. Each
+// malformed value is refused, even if no decision depends on it.
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
@@ -9,7 +9,7 @@ import { type Cases, type Fixtures, malformed } from "../../support/scenes/certi
 
 type Value = Tlv | readonly number[];
 
-/** Well-formed and malformed values for an OID. */
+/** Well-formed and malformed values of the extension with this OID. */
 interface Values {
   readonly id: string;
   readonly good: readonly Value[];
@@ -28,7 +28,7 @@ const [CPS, NOTICE] = [oid("1.3.6.1.5.5.7.2.1"), oid("1.3.6.1.5.5.7.2.2")];
 const cps = sequence(CPS, tlv(TAG.ia5, "http://a.example/"));
 const notice = sequence(tlv(TAG.utf8, "A"), sequence(integer(1), integer(2)));
 
-/** The differential test starts from the good values. */
+/** The extensions by name. The differential test makes its inputs from the well-formed values of these extensions. */
 export const EXTENSIONS: Readonly<Record<string, Values>> = {
   subjectAltName: {
     id: "2.5.29.17",

@@ -1,4 +1,4 @@
-// Tests GeneralName: typed names, and the text of IP addresses.
+// Tests the types of a GeneralName, and how IP addresses are written as text.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -53,7 +53,8 @@ export const cases: Cases = {
       assert.throws(() => read(tlv(tag, [])), SyntaxError);
   },
   "readGeneralName() refuses a text or an address in constructed form": () => {
-    // The inner value has an application tag, so its octets are all visible ASCII characters.
+    // The tag and the length of the inner value are visible ASCII characters ("A" and "0"), so that a careless reader would read
+    // text.
     const inner = tlv(0x41, "A".repeat(0x30));
     for (const tag of [0xa1, 0xa2, 0xa6, 0xa7]) assert.throws(() => read(tlv(tag, [inner])), `tag ${tag.toString(16)}`);
   },

@@ -1,4 +1,4 @@
-// Tests RFC 5280 §4.2.1.10, one constraint at a time.
+// Tests name constraints (RFC 5280 §4.2.1.10), one constraint at a time.
 
 import assert from "node:assert/strict";
 import { readDer } from "../../../core/x509/der.ts";
@@ -23,7 +23,7 @@ const permits = (base: GeneralName, ...names: GeneralName[]) =>
 const excludes = (base: GeneralName, ...names: GeneralName[]) =>
   !satisfiesNameConstraints(names, { permitted: [], excluded: [base] });
 
-/** Checks that each name is inside the base: a permitted base permits it, and an excluded base excludes it. */
+/** Checks that each name is inside the base. So a permitted base permits the name, and an excluded base excludes it. */
 function inside(base: GeneralName, ...names: GeneralName[]): void {
   for (const name of names) {
     assert.ok(permits(base, name), `permits ${JSON.stringify(name)}`);
@@ -38,7 +38,10 @@ function outside(base: GeneralName, ...names: GeneralName[]): void {
   }
 }
 
-/** Checks that a name that cannot be judged is refused, with a permitted base and with an excluded base. */
+/**
+ * Checks names that cannot be compared with the base of a constraint. Such a name is not permitted by a permitted base, and is
+ * excluded by an excluded base.
+ */
 function unjudged(base: GeneralName, ...names: GeneralName[]): void {
   for (const name of names) {
     assert.ok(!permits(base, name), `does not permit ${JSON.stringify(name)}`);
@@ -267,7 +270,8 @@ export const cases: Cases = {
     }
   },
   "verifyTrust() applies DNS constraints to a common name even if there is a permitted DNS name": (fixtures) => {
-    // A matcher may name the CN of a certificate, even if the certificate has alternative names.
+    // An entry of a policy may match the CN of a certificate, even if the certificate has alternative names. So the CN is checked
+    // too.
     refused("name_not_permitted", () =>
       prove(fixtures, { leaf: "dnsCaBadCommonNameGoodSan", intermediates: ["dnsCa"] }),
     );

@@ -1,4 +1,4 @@
-// Tests keys as certificates encode them: the canonical encoding of each kind, and which points are keys.
+// Tests public keys as certificates encode them: the canonical encoding of each kind of key, and which points are valid keys.
 
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
@@ -15,7 +15,7 @@ const [RSA, EC, ED25519, X25519] = ["1.2.840.113549.1.1.1", "1.2.840.10045.2.1",
 const CURVES = { "1.2.840.10045.3.1.7": 65, "1.3.132.0.34": 97, "1.3.132.0.35": 133 };
 const NULL = tlv(TAG.null);
 
-/** Is true if a key with these parameters is in the canonical encoding of its kind. */
+/** Is true if a key with these parameters is in the canonical encoding for its kind. */
 const isPlain = (algorithm: readonly Tlv[], key: Uint8Array | readonly number[]) =>
   readDer(encode(sequence(sequence(...algorithm), tlv(TAG.bitString, [0, ...key]))), readPublicKey);
 
@@ -23,18 +23,18 @@ const point = (size: number, first = 4) => [first, ...Array<number>(size - 1).fi
 const rsaKey = (modulus: number, exponent: number) =>
   encode(sequence(tlv(TAG.integer, [1, modulus]), tlv(TAG.integer, [exponent])));
 
-/** Returns 32 octets that begin with these. The rest is zero. */
+/** Returns 32 octets. They begin with the given octets, and the others are zero. */
 const octets = (...first: number[]) => Uint8Array.from({ length: 32 }, (_, index) => first[index] ?? 0);
-/** Returns y = p − 1 + more, in 255 bits. */
+/** Returns y = p − 1 + `more` in 255 bits. `sign` is 0 or 0x80 and becomes the highest bit. */
 const nearModulus = (more: number, sign = 0) =>
   Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 0xec + more : index === 31 ? 0x7f | sign : 0xff));
 const fromHex = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
-/** The canonical y of the points of order eight: y and −y. */
+/** The two canonical y coordinates of the points of order eight: y and −y. */
 const ORDER_EIGHT = [
   "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
   "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
 ].map(fromHex);
-/** Public keys of RFC 8032 §7.1. */
+/** Public keys from RFC 8032 §7.1. */
 const KEYS = [
   "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
   "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
@@ -106,7 +106,7 @@ export const cases: Cases = {
     }
   },
   "isPublicPoint() refuses values that are not a point, exceed the field, or have another length": () => {
-    // About half of the small numbers are the y of a point.
+    // About half of the small numbers are the y coordinate of a point on the curve.
     const points = [3, 4, 5, 6, 9, 10, 14, 15, 16, 18];
     for (let y = 2; y <= 18; y += 1) assert.equal(isPublicPoint(octets(y)), points.includes(y), `${y}`);
     for (let more = 3; more <= 19; more += 1) {

@@ -1,4 +1,4 @@
-// Tests names and bases of constraints in the form in which they are compared.
+// Tests the form in which names, and the bases of name constraints, are compared.
 
 import assert from "node:assert/strict";
 import { parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
@@ -18,14 +18,14 @@ function haveNone(...names: readonly GeneralName[]): void {
   for (const name of names) assert.equal(formOf(name), undefined, JSON.stringify(name));
 }
 
-/** Is true if a name is within this base. The test fails if one of the two cannot be judged. */
+/** Is true if the name is within this base. The test fails if the name or the base cannot be compared. */
 function isWithin(base: GeneralName, name: GeneralName): boolean {
   const [subtree, form] = [subtreeOf(base), formOf(name)];
   assert.ok(subtree !== undefined && form !== undefined);
   return subtree(form);
 }
 
-/** Returns a host name of 253 characters, or of `more` additional characters. */
+/** Returns a host name of 253 characters plus `more` characters. */
 const longHost = (more = 0) => `${"a".repeat(49)}.`.repeat(5) + "b".repeat(3 + more);
 
 export const cases: Cases = {
