@@ -1,4 +1,4 @@
-// Known attacks with certificates, against the deployed bundle and the origin's own listener. docs/design/known-attacks.md lists
+// Tests known attacks with certificates, with the deployed bundle and the origin's own listener. docs/design/known-attacks.md lists
 // the tests by name.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -169,6 +169,6 @@ test("Second digest of a certificate: a certificate denied by digest stays denie
   expect(await verdict("cn", belowDeniedCa, deniedCa)).toBe("certificate_denied");
   expect(await verdict("cn", belowDeniedCa, other(deniedCa))).toBe("certificate_denied");
   expect(await verdict("cn", other(world.plain))).toBe("accepted");
-  // An entry with a digest accepts only the original bytes.
+  // An entry with a digest matches only a certificate with exactly the same bytes.
   expect(await verdict("pin", other(world.plain))).toBe("sender_not_allowed");
 });

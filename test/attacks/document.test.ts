@@ -1,4 +1,4 @@
-// docs/design/known-attacks.md says which test covers which attack. Checks that document and tests agree.
+// Checks that docs/design/known-attacks.md agrees with the tests. This document says which test covers which attack.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ const ID = /CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}/g;
 const HERE = "test/attacks/document.test.ts";
 
 interface Line {
-  /** The CVE or GHSA ids of the attack. If the attack has none, its name. */
+  /** The CVE or GHSA ids of the attack, or its name if it has no id. */
   readonly ids: readonly string[];
   readonly tests: readonly { readonly file: string; readonly name: string }[];
 }

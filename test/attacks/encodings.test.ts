@@ -1,5 +1,5 @@
-// Encodings that libraries read in different ways, and that a careless CA may sign. They are sent to the deployed bundle and to the
-// origin's own listener. docs/design/known-attacks.md lists the tests by name.
+// Tests certificates with encodings that libraries read in different ways, and that a careless CA may sign. The certificates are
+// sent to the deployed bundle and to the origin's own listener. docs/design/known-attacks.md lists the tests by name.
 
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

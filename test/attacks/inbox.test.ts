@@ -1,5 +1,5 @@
-// Attacks on the inbox by somebody who has a genuine request, or by an admitted sender. docs/design/known-attacks.md lists the
-// tests by name.
+// Tests attacks on the inbox by somebody who has a genuine request, or by an admitted sender. docs/design/known-attacks.md lists
+// the tests by name.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -86,7 +86,7 @@ describe("a sender without a certificate, whose signature binds the body alone",
     expect(answer.status).toBe(202);
     const problem = "the body has more than 500000 values";
     expect(await lines.of(answer.event)).toMatchObject({ decision: "accepted", unreadKeys: { eventKey: problem } });
-    // A long body with few values still has an event key.
+    // If a body is long but has few JSON values, its event key is still found.
     const document = await send("POST", "/large", `{"document":"${"A".repeat(20_000_000)}","event":{"id":"evt_2"}}`);
     expect(await lines.of(document.event)).not.toHaveProperty("unreadKeys");
     expect((await inbox.event(document.event))?.eventKey).toBe('["evt_2"]');
@@ -120,7 +120,7 @@ test("Junk beside a certificate: the inbox keeps only intermediates below an anc
   const lower = await issueCertificate({ subject: [{ CN: ["Lower"] }], ca: {} }, upper);
   const sender = await issueCertificate({ subject: [{ CN: ["acme"] }] }, lower);
   const stranger = await issueCertificate({ subject: [{ CN: ["Stranger"] }], ca: {} });
-  // Certificates with the names and keys of the CAs on the path, but signed by a stranger.
+  // Certificates that have the names and keys of the CAs on the path, but are signed by a stranger.
   const twins = await Promise.all(
     [lower, upper].map(({ certificate, keys }) =>
       issueCertificate({ subject: [{ CN: [certificate.subject.slice("CN=".length)] }], keys, ca: {} }, stranger),
@@ -152,7 +152,7 @@ test("Junk beside a certificate: the inbox keeps only intermediates below an anc
   expect(kept).toEqual([[lower.base64, upper.base64]]);
 });
 
-/** Reads the fields of RFC 9440, like an origin behind a proxy. */
+/** Reads the header fields of RFC 9440, as an origin behind a proxy does. */
 function readClientCertificate({ headers }: Request) {
   return parseClientCertificate({
     leaf: (headers.get("client-cert") ?? "").replaceAll(":", ""),

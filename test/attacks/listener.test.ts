@@ -1,5 +1,5 @@
-// Known attacks on TLS listeners and known mistakes of operators, against the origin's own listener. docs/design/known-attacks.md
-// lists the tests by name.
+// Tests known attacks on TLS listeners and known mistakes of operators, with the origin's own listener.
+// docs/design/known-attacks.md lists the tests by name.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

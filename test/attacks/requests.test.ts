@@ -1,4 +1,4 @@
-// Known attacks with request headers, over raw sockets, against the deployed bundle, the origin behind it, and the origin's own
+// Tests known attacks with request headers, over raw sockets, with the deployed bundle, the origin behind it, and the origin's own
 // listener. docs/design/known-attacks.md lists the tests by name.
 
 import { once } from "node:events";
@@ -33,7 +33,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Sends a request unchanged. Resolves to the status of the response, or to undefined if the connection ended without one. */
+/**
+ * Sends the lines of a request unchanged. Resolves to the status of the response, or to undefined if the connection ended without a
+ * response.
+ */
 async function exchangeRaw(socket: Socket, host: string, lines: readonly string[]): Promise<number | undefined> {
   let text = "";
   socket.on("data", (chunk) => {
@@ -50,7 +53,7 @@ const toLines = (headers: HeaderList) => headers.map(([name, value]) => `${name}
 
 interface Way {
   readonly name: string;
-  /** The headers with which this server accepts a request. */
+  /** Returns the headers that prove the sender, so that this server accepts the request. */
   proof(): string[];
   send(lines: readonly string[]): Promise<number | undefined>;
 }

@@ -1,5 +1,5 @@
-// Common routers agree with the policy. For a path that the policy admits, a router runs the handler of the policy's route, or no
-// handler. A path that a router would read differently is refused before it reaches a router.
+// Tests that common routers agree with the policy. For a path that the policy admits, a router must run the handler of the policy's
+// route, or no handler. A path that a router would read differently must be refused before it reaches a router.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -26,7 +26,10 @@ import { proxyDirectory, reasonToSkip, startProgram } from "../system/proxy/prog
 /** Asks a router which handler runs for a path. Returns the route of that handler, or undefined if no handler runs. */
 type Ask = (path: string) => Promise<string | undefined> | string | undefined;
 
-/** Each route has its own sender. Routers need this order: the longer path comes first if another path is a prefix of it. */
+/**
+ * The routes of the policy. Each has its own sender. If one path is a prefix of another, the longer one comes first, because
+ * routers need this order.
+ */
 const ROUTES = [
   "/hooks/admin",
   "/hooks/bank/in",
@@ -119,7 +122,7 @@ function routeOf(path: string): string | undefined {
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
-// A variable holds the name of the package, so that TypeScript does not need the types of several versions of the package.
+// The name of the package is in a variable, so that TypeScript does not load the types of several versions of the package.
 const load = async (name: string) => (await import(name)).default;
 
 const HONO_ROUTERS = {
@@ -140,7 +143,7 @@ function honoWith(router: keyof typeof HONO_ROUTERS, strict: boolean): Ask {
   };
 }
 
-/** Asks with an HTTP request. The request target is sent exactly as written. */
+/** Asks a router with an HTTP request. The request target is sent exactly as written. */
 async function overHttp(listener: RequestListener): Promise<Ask> {
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -216,7 +219,7 @@ async function nextMatcher(strict: boolean, isDecoded: boolean): Promise<Ask> {
   };
 }
 
-/** Writes a route as a location of nginx. nginx decodes a path before it compares the path with its locations. */
+/** Returns the nginx location for a route. nginx decodes the path of a request before it compares the path with its locations. */
 const PLACES = {
   nginx: (path: string) => (path.endsWith("*") ? path.slice(0, -1) : `= ${path}`),
   "nginx with patterns": (path: string) =>
@@ -273,7 +276,7 @@ const ROUTERS: Readonly<Record<string, () => Promise<Ask> | Ask>> = {
   "Next's path-to-regexp, not strict": () => nextMatcher(false, true),
 };
 
-/** Random combinations of parts of the routes. */
+/** Parts of the routes, from which random paths are made. */
 const PIECES = fc
   .array(
     fc.constantFrom(
@@ -308,7 +311,7 @@ function keepsTo(name: string, start: () => Promise<Ask> | Ask): void {
     test("runs the handler of each route for its own path", async () => {
       for (const route of ROUTES) {
         const ran = await ask(route.replace("*", "x"));
-        // A router that ignores a slash at the end may find no route for a path that ends with a slash.
+        // If a router ignores a slash at the end, it may find no route for a path that ends with a slash.
         if (ran !== undefined || !route.endsWith("/")) expect(ran).toBe(route);
       }
     });

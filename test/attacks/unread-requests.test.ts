@@ -1,5 +1,5 @@
-// Requests that are refused before a handler runs, because the Host field is not exactly a host, or because Node's parser refuses
-// the request. Every server gives one response and logs one line, which reveals no secret of the request.
+// Tests requests that are refused before a handler runs, because the Host header is not exactly one host, or because Node's parser
+// refuses the request. Every server must give one response and log one line. The log line must contain no secret of the request.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -40,7 +40,7 @@ let metrics: { readonly lines: LogLines; readonly port: number };
 beforeAll(async () => {
   senders = await createSenders();
   key = await newSigningKey();
-  // This path is also the end of another route's path.
+  // The path /acme is also the end of the path of another route.
   const routes = { "/acme": { senders: [BETA], methods: ["POST"] }, ...senders.policy.routes };
   policy = { ...senders.policy, routes };
   origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
@@ -75,13 +75,13 @@ async function startOverTls() {
 
 interface Way {
   readonly name: string;
-  /** The Host with which this server accepts a request. */
+  /** The value of Host with which this server accepts a request. */
   readonly host: string;
-  /** The maximum size of the request line and the headers. */
+  /** The maximum size of the request line and the headers together. */
   readonly headKibibytes: number;
   readonly lines: () => LogLines;
   readonly open: () => Socket;
-  /** The headers with which this server accepts a request. */
+  /** Returns the headers that prove the sender, so that this server accepts the request. */
   readonly proof?: () => readonly string[];
 }
 
@@ -150,8 +150,8 @@ const EDGE: Way = {
 
 /**
  * Writes octets, and reads until the connection ends. Returns the statuses of the responses and the logged lines. Normally, this
- * client ends the connection after the response. With "at once", it ends the connection immediately after it wrote the octets,
- * because some input gets no response before that.
+ * client ends the connection after the response. With "at once", this client ends the connection immediately after writing the
+ * octets, because some input gets no response before the connection ends.
  */
 async function converse(way: Way, text: string, ends: "at the answer" | "at once" = "at the answer") {
   const lines = way.lines();
@@ -228,9 +228,9 @@ describe("Host that moves a path: at the edge", () => {
     const fields = [...(hostFields(EDGE)[kind] ?? []), ...(EDGE.proof?.() ?? [])];
     const before = await origin.inbox.count();
     const { statuses, lines } = await converse(EDGE, post("/acme", fields));
-    // The runtime itself refuses some of these requests.
+    // The runtime itself refuses some of these requests with 400.
     for (const status of statuses) expect(status === 421 || status === 400, `${status}`).toBe(true);
-    // The line of a later request shows that all lines of this one have arrived.
+    // The test sends another request. When the log line of that request arrives, all log lines of the first request have arrived.
     const { body } = await edge.send({ target: "/unknown" });
     await edge.lines.of(JSON.parse(body.toString()).decision);
     expect(JSON.stringify(lines())).not.toContain(SECRET);

@@ -1,5 +1,6 @@
-// Limits the cost of a stranger's certificates and signatures. All are new, and no CA or key of the policy has signed them. The
-// limits are wide, because a test machine does other work too. `npm run bench -- hostile` measures exactly.
+// Tests that certificates and signatures of a stranger cost little CPU time. All certificates and signatures are new, and no CA or
+// key of the policy made them. The limits are wide, because a test machine does other work too. `npm run bench -- hostile` measures
+// exactly.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,8 +31,8 @@ import { startOrigin } from "../system/proxy/world.ts";
 const SENDERS = 50;
 const REQUESTS = 5;
 /**
- * The limit for all requests together. When the code compared subtrees before it verified signatures, and did so once for each
- * sender, a single request took seconds.
+ * The limit for all requests together. If the code compared subtrees before it verified signatures, and repeated this for each
+ * sender, a single request would take seconds.
  */
 const MAX_CPU_MILLISECONDS = 3_000;
 const MILLISECONDS_PER_TICK = 10;
@@ -65,8 +66,8 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 /**
- * Makes a chain that fits into the fields of RFC 9440, with 400 subtrees and a long name. Case folding turns each character of the
- * name into 18.
+ * Makes a chain with 400 subtrees and a long name that still fits into the fields of RFC 9440. Case folding turns each character of
+ * the name into 18 characters.
  */
 async function makeChain(): Promise<{ leaf: Identity; issuer: Identity }> {
   const subject = [{ CN: ["Anybody"] }];
@@ -91,7 +92,7 @@ const clientOf = ({ leaf, issuer }: { leaf: Identity; issuer: Identity }) => ({
 });
 const ownCpu = () => process.cpuUsage().user / 1_000;
 
-/** Returns the milliseconds of CPU that `send` takes for all chains, one after another. */
+/** Returns the milliseconds of CPU time that `send` takes for all chains, one after another. */
 async function costOf<Chain>(
   chains: readonly Chain[],
   send: (chain: Chain) => Promise<unknown>,
@@ -175,7 +176,7 @@ test("Signatures of a stranger: fifty senders with one secret hash a body once",
   expect(await costOfBodies(SENDERS)).toBeLessThan(one * 5);
 });
 
-/** Returns the CPU cost of bodies whose signature no known key made. The route has this number of senders. */
+/** Returns the CPU time for bodies whose signature no known key made. The route has this number of senders. */
 async function costOfBodies(senders: number): Promise<number> {
   const names = Array.from({ length: senders }, (_, index) => `sender-${index}`);
   const signature = { scheme: "github" as const, secrets: ["SECRET"] };
@@ -254,7 +255,7 @@ describe("the certificate of a connection is parsed once,", () => {
     await client.send();
     expect((await client.send()).isKeptAlive).toBe(true);
     expect(refusals).toEqual([expect.objectContaining({ code }), expect.objectContaining({ code })]);
-    // The second refusal is the same object, so the certificate was not parsed again.
+    // The second refusal is the same object as the first, so the certificate was not parsed again.
     expect(refusals[1]).toBe(refusals[0]);
   });
 });

@@ -1,5 +1,5 @@
 // A policy with a route for each kind of entry, in the deployed bundle and in the origin's own listener. Every certificate is sent
-// to both, and both must reach the same verdict.
+// to both, and both must give the same verdict.
 
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
@@ -25,7 +25,7 @@ import { startWorkerd } from "../support/workerd.ts";
 
 export const CLIENT = "client.example";
 const DAY_MILLISECONDS = 86_400_000;
-/** Common names with a special meaning in a regular expression, a template, a configuration file or a shell. */
+/** Common names that have a special meaning in a regular expression, a template, a configuration file or a shell. */
 export const SPECIAL = [
   ".*",
   "client.*",
@@ -64,13 +64,13 @@ export async function createWorld(stack: AsyncDisposableStack) {
     root,
     plain,
     expired,
-    /** The policy denies `denied` and `deniedCa` by digest. `belowDeniedCa` is issued by `deniedCa`. */
+    /** The policy denies `denied` and `deniedCa` by digest. `deniedCa` issued `belowDeniedCa`. */
     denied,
     deniedCa,
     belowDeniedCa,
     issueLeaf,
 
-    /** Returns the verdict at a route. Edge and listener must reach the same verdict. */
+    /** Returns the verdict at a route. The edge and the listener must give the same verdict. */
     async verdict(route: string, leaf: Presented, ...intermediates: Presented[]): Promise<string> {
       const target = `/hooks/${route}`;
       const tls = tlsClientAuth(leaf as Identity, intermediates as Identity[]);

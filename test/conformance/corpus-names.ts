@@ -1,4 +1,4 @@
-// Certificates of the corpus with different names: the name that the policy allows, and similar names.
+// Certificates of the corpus with different names: the name that the policy allows, and names that are similar to it.
 
 import type { Identity } from "../../cli/dev/authority.ts";
 import { oid, sequence, TAG, type Tlv, tlv } from "../support/certificates/der-edit.ts";
@@ -62,7 +62,7 @@ export async function makeNamed(root: Identity): Promise<Corpus> {
       "certificate_malformed",
       tlv(0xa4, [encodeName([cn(`${CLIENT}\0.evil.example`)])]),
     ),
-    // No entry of a policy can name this kind, so we do not read its octets as text.
+    // No entry of a policy can match a name of this kind, so its octets are not read as text, and the NUL does no harm.
     "with a NUL in a name of another kind": alsoNamed(
       "accepted",
       tlv(0xa0, [oid("1.3.6.1.4.1.311.20.2.3"), tlv(0xa0, [tlv(TAG.utf8, `ops@${CLIENT}\0.evil.example`)])]),

@@ -1,4 +1,4 @@
-// Certificates of the corpus with different usages, keys and signatures.
+// Certificates of the corpus with different usages, keys and signature algorithms.
 
 import { generateKeyPairSync } from "node:crypto";
 import { AsnConvert } from "@peculiar/asn1-schema";
@@ -95,7 +95,7 @@ function onlyDns(name: string): Extension[] {
   return [new Extension(id_ce_nameConstraints, true, AsnConvert.serialize(new NameConstraints({ permittedSubtrees })))];
 }
 
-/** The same certificate with a key on a curve that not every library supports. */
+/** Returns the same certificate with a key on secp256k1, a curve that not every library supports. */
 function onSecp256k1(identity: Identity, issuer: Identity): Pick<Identity, "base64" | "keyPem"> {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "secp256k1" });
   const base64 = resign(identity, issuer, ({ tbs }) => {

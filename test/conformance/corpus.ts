@@ -1,4 +1,4 @@
-// The corpus: good certificates, and certificates with exactly one fault, each with its key and its intermediates.
+// The corpus consists of good certificates and of certificates with exactly one fault, each with its key and its intermediates.
 
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../cli/dev/authority.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
@@ -11,11 +11,11 @@ import { makeNamed } from "./corpus-names.ts";
 import { makeProfiled } from "./corpus-profiles.ts";
 
 export interface CorpusEntry {
-  /** The leaf in base64 DER. The intermediates are in the same form. */
+  /** The leaf as base64 DER. The intermediates have the same form. */
   readonly leaf: string;
   readonly keyPem: string;
   readonly intermediates: readonly string[];
-  /** The verdict at /hooks/root. */
+  /** The verdict that is expected on the route /hooks/root. */
   readonly expected: RefusalCode | "accepted";
 }
 
@@ -33,7 +33,6 @@ export const issueCa = (name: string, issuer?: Identity, request: Partial<Certif
 export const issueLeaf = (issuer?: Identity, request: Partial<CertificateRequest> = {}) =>
   issueCertificate({ subject: subject(CLIENT), ...request }, issuer);
 
-/** Makes an entry of the corpus. */
 export function entry(
   expected: CorpusEntry["expected"],
   { base64, keyPem }: Pick<Identity, "base64" | "keyPem">,
@@ -77,7 +76,7 @@ export async function makeCorpus(): Promise<{ policy: PolicyDocument; corpus: Co
   return { policy, corpus };
 }
 
-/** A policy whose routes have different anchors. A listener has one list of CAs for all of them. */
+/** Returns a policy whose routes have different anchors. A listener has only one list of CAs, for all routes together. */
 function policyOf(
   anchors: Readonly<Record<string, Identity>>,
   deny: NonNullable<PolicyDocument["deny"]>,
@@ -171,7 +170,7 @@ async function makeTimes(root: Identity): Promise<Corpus> {
   };
 }
 
-/** Certificates that break a rule of RFC 5280. */
+/** Makes certificates that break a rule of RFC 5280. */
 async function makeMalformed(root: Identity): Promise<Corpus> {
   const plain = await issueLeaf(root);
   const changed = (change: Parameters<typeof resign>[2]) =>

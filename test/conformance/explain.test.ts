@@ -1,4 +1,4 @@
-// Tests that `explain` gives the same verdict as the deployed worker, for every certificate of the corpus on every route, and for
+// Tests that `explain` gives the same verdict as the deployed worker: for every certificate of the corpus on every route, and for
 // signatures and credentials.
 
 import { createHash, createHmac } from "node:crypto";
@@ -21,7 +21,7 @@ const PLATFORM = "FAILED:unable to get local issuer certificate";
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
-/** The program behind the edge. It responds with the sender in the assertion. */
+/** The handler of the program behind the edge. It responds with the sender that the assertion names. */
 const answerSender: RequestListener = ({ headers }, outgoing) => {
   const [, payload = ""] = `${headers["countersign-assertion"]}`.split(".");
   outgoing.end(JSON.stringify({ sender: JSON.parse(Buffer.from(payload, "base64url").toString()).sender }));
@@ -44,7 +44,7 @@ async function decideAtEdge(
   return decision === undefined ? { sender: sender ?? "" } : { code: (await edge.lines.of(decision))["code"] };
 }
 
-/** Returns the verdict of the whole explanation, and that of its row for the edge. */
+/** Explains a request. Returns the overall verdict, and the verdict that the explanation gives for the edge. */
 async function decideByExplaining(asked: Asked): Promise<Decision[]> {
   const explanation = await explainHere({ ...asked, body: asked.body ?? "" });
   // The first sender that passes all checks is admitted.
@@ -56,7 +56,10 @@ async function decideByExplaining(asked: Asked): Promise<Decision[]> {
   );
 }
 
-/** These certificates are refused everywhere, but with different codes: BoringSSL at the edge cannot read a key on this curve. */
+/**
+ * Certificates that the edge and `explain` both refuse, but with different codes. The BoringSSL of the edge cannot read a key on
+ * this curve.
+ */
 const BY_LIBRARY: ReadonlySet<string> = new Set(["with a key on secp256k1", "beside a CA on secp256k1"]);
 
 describe("certificates", async () => {
@@ -146,7 +149,7 @@ function factorPolicy({ policy }: Senders): PolicyDocument {
   };
 }
 
-/** Requests. Each request is sent to every route. */
+/** Requests with different signatures and credentials. Each request is sent to every route. */
 const REQUESTS: Readonly<Record<string, { readonly headers: Record<string, string>; readonly body?: string }>> = {
   "nothing but a body": { headers: {} },
   "a signature": { headers: hub(sign(BODY)) },

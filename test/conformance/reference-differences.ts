@@ -1,7 +1,7 @@
-// The cases in which nginx or Apache decides differently from Countersign. A case in this table must differ, and every other case must
-// not. docs/design/reference-verdicts.md prints the rows under the same headings, and says why.
+// The cases in which nginx or Apache decides differently from Countersign. Each case in this table must differ, and no other case
+// may differ. docs/design/reference-verdicts.md prints the rows under the same headings, and gives the reasons.
 
-/** Routes of the corpus, without "/hooks/". */
+/** Paths of routes of the corpus, without "/hooks/". */
 type Routes = readonly string[];
 
 export interface Difference {
@@ -10,13 +10,13 @@ export interface Difference {
 }
 
 export interface Reason {
-  /** The side that accepts. The other one refuses. */
+  /** The side that accepts. The other side refuses. */
   readonly accepts: "reference" | "Countersign";
-  /** Differences by the name of the corpus entry. */
+  /** The routes on which the verdicts differ, by the name of the corpus entry. */
   readonly entries: Readonly<Record<string, Difference>>;
 }
 
-/** The routes that trust the root of most entries. */
+/** The routes that trust the root below which most entries of the corpus are. */
 const ROOTED = ["root", "shallow", "deep", "all"];
 const NOWHERE: Routes = [];
 const both = (...routes: string[]): Difference => ({ nginx: routes, apache2: routes });

@@ -1,5 +1,5 @@
-// The distribution's Apache and nginx, configured as in Docusign's guides for Connect: with the root as CA file, a required
-// certificate, a depth of 10, and a comparison of the subject's CN.
+// Runs Apache and nginx from the Linux distribution, configured as in Docusign's guides for Connect: with the root as CA file, a
+// required certificate, a depth of 10, and a comparison of the subject's CN.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { CLIENT } from "./corpus.ts";
 
 export type ReferenceProgram = "nginx" | "apache2";
 
-/** A virtual host. Each route of the policy has one. */
+/** A virtual host. There is one for each route of the policy. */
 interface Site {
   readonly name: string;
   readonly caFile: string;
@@ -20,7 +20,7 @@ interface Site {
 
 export interface Reference {
   readonly port: number;
-  /** The host name for a route. */
+  /** Returns the host name for a route. */
   nameOf(route: string): string;
 }
 
@@ -48,8 +48,8 @@ export async function startReference(
 const nameOf = (route: string) => `${route.replaceAll("/", "-").slice(1)}.example.com`;
 
 /**
- * Returns the site of a route, with the anchors of all its senders. If the policy has no depth, the site has the depth of the
- * guides.
+ * Returns the virtual host for a route. The virtual host trusts the anchors of all senders of the route. If the policy has no
+ * depth, its depth is the one in Docusign's guides.
  */
 function siteOf({ anchors, senders, routes }: PolicyDocument, route: string, directory: string): Site {
   const trusts = (routes[route]?.senders ?? []).map((sender) => senders[sender]?.trust);

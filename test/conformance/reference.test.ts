@@ -1,5 +1,5 @@
-// Sends the corpus in real handshakes to the distribution's nginx and Apache, configured as in Docusign's guides, and to our own
-// listener. docs/design/reference-verdicts.md explains each difference.
+// Sends the corpus in real handshakes to nginx and Apache from the Linux distribution, configured as in Docusign's guides, and to
+// our own listener. docs/design/reference-verdicts.md explains each difference.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Reads the verdict from the status. A failed handshake counts as refused. */
+/** Makes a request. Returns the verdict that its status shows. A failed handshake counts as refused. */
 async function verdict({ leaf, keyPem, intermediates }: CorpusEntry, port: number, name: string, target: string) {
   const chain = [leaf, ...intermediates].map((base64) => Buffer.from(base64, "base64"));
   const request = `POST ${target} HTTP/1.1\r\nHost: ${name}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`;
@@ -46,14 +46,20 @@ async function verdicts(entry: CorpusEntry, port: number, siteOf: (route: string
 
 const ours = new Map<CorpusEntry, Promise<Verdicts>>();
 
-/** Returns our verdicts on an entry. They are cached, because they are compared with each of the programs. */
+/**
+ * Returns the verdicts of our listener on an entry of the corpus. The verdicts are cached, because the test compares them with
+ * those of several programs.
+ */
 function ourVerdicts(entry: CorpusEntry): Promise<Verdicts> {
   const known = ours.get(entry) ?? verdicts(entry, origin.port, (route) => [A, route]);
   ours.set(entry, known);
   return known;
 }
 
-/** Returns our verdicts after the changes that the table lists for this program. */
+/**
+ * Returns the verdicts that this program must give: those of our listener, with the differences that the table lists for the
+ * program.
+ */
 function expected(ours: Verdicts, name: string, program: ReferenceProgram): Verdicts {
   const changed = Object.values(DIFFERENCES).flatMap(({ accepts, entries }) =>
     (entries[name]?.[program] ?? []).map((route) => [route, accepts === "reference" ? "accepted" : "refused"] as const),

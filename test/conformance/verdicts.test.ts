@@ -1,5 +1,5 @@
-// Tests that a certificate gets the same verdict from a policy in three ways: through the edge, with an assertion, and in a
-// handshake with the origin's own listener.
+// Tests that one policy gives a certificate the same verdict in three ways: through the edge, at an origin with an assertion, and
+// in a handshake with the origin's own listener.
 
 import { createHash } from "node:crypto";
 import type { RequestListener } from "node:http";
@@ -29,17 +29,15 @@ import { A, issueServers } from "../support/tls-origin.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 import type { CorpusEntry } from "./corpus.ts";
 
-/** The sender and its anchor, or the code of the refusal. */
+/** The admitted sender and the anchor of its certificate, or the code of the refusal. */
 type Decision = { readonly sender: string; readonly anchor: string } | { readonly code: unknown };
-/** The decisions in one of these ways on one certificate, by route. */
+/** The decisions on one certificate, by route. All of them were made in the same way, for example through the edge. */
 type Decisions = Readonly<Record<string, Decision>>;
 
 const VERSIONS = ["TLSv1.2", "TLSv1.3"] as const;
 type Version = (typeof VERSIONS)[number];
 
-/**
- * Certificates that cannot be sent in a handshake of one TLS version, or of every version. The values are the errors of OpenSSL.
- */
+/** Certificates that cannot be sent in a handshake of one TLS version, or of every version. The value is the error of OpenSSL. */
 const NOT_CARRIED: Readonly<Record<string, string>> = {
   "of version 1": "wrong tag",
   "with a time without seconds": "utctime is too short",
@@ -49,8 +47,8 @@ const NOT_CARRIED: Readonly<Record<string, string>> = {
 };
 
 /**
- * These certificates are refused everywhere, but with different codes. BoringSSL at the edge cannot read a key on this curve, and
- * OpenSSL can. TLS 1.3 has no signature for this curve, so a client sends no certificate.
+ * Certificates that are refused in every way, but with different codes. The BoringSSL of the edge cannot read a key on this curve,
+ * but OpenSSL can. TLS 1.3 has no signature algorithm for this curve, so a client sends no certificate.
  */
 const BY_LIBRARY: Readonly<Record<string, readonly string[]>> = {
   "with a key on secp256k1": ["certificate_malformed", "algorithm_not_accepted", "no_certificate"],
@@ -109,7 +107,7 @@ function answering(way: Way, { push: log }: LogLines): Hono<AuthenticatedEnv>["f
   return app.fetch;
 }
 
-/** The program behind the edge. It responds with the claims of the assertion. */
+/** The handler of the program behind the edge. It responds with the claims of the assertion. */
 const answerAsserted: RequestListener = ({ headers }, outgoing) => {
   const [, payload = ""] = `${headers["countersign-assertion"]}`.split(".");
   const { sender, crt } = JSON.parse(Buffer.from(payload, "base64url").toString());
@@ -139,7 +137,7 @@ function throughTheEdge({ leaf, intermediates }: CorpusEntry): Promise<Decisions
   return decideEach(async (target) => decisionOf((await edge.send({ target, tls })).body.toString(), edge.lines));
 }
 
-/** Returns the origin's decisions on requests of an edge whose decisions are `as`. The origin checks the certificate again. */
+/** Returns the decisions of an origin behind an edge that decided `as`. The origin checks the certificate again. */
 function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): Promise<Decisions> {
   const rawData = Buffer.from(leaf, "base64");
   const [notBefore, notAfter] = [new Date(), new Date()];
@@ -157,7 +155,7 @@ function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): 
 
 async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, version: Version): Promise<Decisions> {
   const pem = [leaf, ...intermediates].map(pemOf).join("");
-  // Lets the client's own OpenSSL use weak keys, because the server must be the one that refuses them.
+  // Allows weak keys in the client's OpenSSL. Otherwise the client would refuse them before the server can.
   const options = { minVersion: version, maxVersion: version, ciphers: "DEFAULT:@SECLEVEL=0" };
   const sender = new TlsSender(direct.server, { pem, keyPem }, options);
   try {
@@ -170,7 +168,7 @@ async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, versio
   }
 }
 
-/** Requires equal decisions, byte for byte. A certificate in BY_LIBRARY must be refused with one of the codes there. */
+/** Expects that the decisions are equal, byte for byte. A certificate in BY_LIBRARY must be refused with one of its codes there. */
 function expectAlike(name: string, decisions: Decisions, edges: Decisions): void {
   const codes = BY_LIBRARY[name];
   if (codes === undefined) {

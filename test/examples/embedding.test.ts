@@ -1,5 +1,5 @@
-// Runs the programs of examples/ and of docs/hono.md without changes, with the built package. Each program accepts a genuine event.
-// It refuses a replay of that event, and an event that nobody signed.
+// Runs the programs of examples/ and of docs/hono.md without changes, with the built package. Each program must accept a genuine
+// event, and must refuse a replay of that event and an event that nobody signed.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -52,7 +52,7 @@ function write(name: string, content: object | string): void {
   writeFileSync(join(project, name), typeof content === "string" ? content : JSON.stringify(content));
 }
 
-/** Writes a certificate and a key for a host to NAME.pem and NAME.key in the project. */
+/** Writes a certificate for a host to NAME.pem in the project, and its key to NAME.key. */
 async function writeServer(host: string, name: string): Promise<{ readonly ca: string }> {
   const { ca, hosts } = await issueServers(host);
   write(`${name}.pem`, hosts.map(({ certificate }) => certificate).join(""));
@@ -60,7 +60,7 @@ async function writeServer(host: string, name: string): Promise<{ readonly ca: s
   return { ca };
 }
 
-/** Starts a program in the project. Reads the address at which the program listens. */
+/** Starts a program in the project. Resolves to the address at which the program listens. */
 async function start(program: string, args: readonly string[], environment: Record<string, string> = {}) {
   const child = spawn(program, args, { cwd: project, env: { ...process.env, PORT: "0", ...environment } });
   stack.defer(() => endOf(child));
@@ -182,7 +182,8 @@ describe("behind the edge", () => {
     const headers: HeaderList = [["Content-Type", "application/json"]];
     const open = await exchange({ url: `${url}/open`, method: "POST", headers, body: '{"n":1}' });
     expect(JSON.parse(open.body.toString())).toEqual({ said: { n: 1 } });
-    // Express also runs this handler for other spellings of the path. The policy may have another route for these spellings.
+    // Express runs this handler also for a path in other letter case, but the policy may have another route for that path. So the
+    // request must be refused.
     const spelt = await exchange({ url, ...forwardedRequest({ ...event, target: "/hooks/ACME" }) });
     expect([spelt.status, JSON.parse(spelt.body.toString())]).toMatchObject([404, { code: "not-found" }]);
   });
@@ -225,7 +226,7 @@ describe("without the edge", () => {
     const name = "hooks.example.com";
     const { ca: serverCa } = await writeServer(name, "tls");
     const KEY = "as Docusign shows it";
-    // These CAs and certificates replace DigiCert and the certificate that Docusign publishes.
+    // The CA and the certificate of this test are used instead of DigiCert and the certificate that Docusign publishes.
     const ca = await issueCertificate({ subject: [{ CN: ["Docusign's CA"] }], ca: {} });
     const docusign = await issueCertificate({ subject: [{ O: ["Docusign, Inc."] }, { CN: ["Connect"] }] }, ca);
     const stranger = await issueCertificate({ subject: [{ O: ["Somebody"] }, { CN: ["Connect"] }] }, ca);

@@ -1,5 +1,5 @@
-// Runs the receivers of examples/receivers, each in its own language, with vectors/assertion.json. Compares every verdict and every
-// code.
+// Runs each receiver of examples/receivers in its own language, with the cases of vectors/assertion.json. Each verdict and each
+// code must be that of the file.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -19,15 +19,15 @@ const folder = (language: string) => join(ROOT, "examples/receivers", language);
 type CommandLine = readonly [program: string, ...args: string[]];
 
 interface Language {
-  /** The packages of Debian that this language needs, as one text. */
+  /** The Debian packages that this language needs, separated by spaces. */
   readonly packages: string;
-  /** Commands that tell whether the packages are installed. Each command must end with 0. */
+  /** Commands that check whether the packages are installed. If they are, each command ends with 0. */
   readonly probes: readonly CommandLine[];
-  /** Compiles what must be compiled. @returns the command that runs the receiver */
+  /** Compiles the receiver, if its language needs this. @returns the command that runs the receiver */
   prepare(): CommandLine;
 }
 
-/** Debian's Python, because the packages are installed for it. Another Python may come first in PATH. */
+/** The Python of Debian, because the Debian packages are installed for it. In PATH, another Python may come first. */
 const PYTHON = "/usr/bin/python3";
 const JACKSON = ["core", "annotations", "databind"].map((part) => `/usr/share/java/jackson-${part}.jar`);
 
@@ -81,14 +81,14 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
   },
 };
 
-/** Go runs without a C compiler, and does not load a newer toolchain from the network. */
+/** With these settings, Go runs without a C compiler, and does not load a newer toolchain from the network. */
 const ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: "" };
 
 function call([program, ...args]: CommandLine, cwd = ROOT): string {
   return execFileSync(program, args, { cwd, env: ENVIRONMENT, encoding: "utf8", stdio: "pipe" });
 }
 
-/** Returns why the tests of a language cannot run here. In CI they are never skipped: without the packages, they fail. */
+/** Returns why the tests of a language cannot run here. In CI they are never skipped, so that missing packages fail the tests. */
 function reasonToSkip({ packages, probes }: Language): string | undefined {
   if (process.env["CI"] === "true") return undefined;
   try {

@@ -1,5 +1,5 @@
-// Our own origin judges vectors/assertion.json. Each case must get exactly the verdict and the code of the file. The command must
-// write the same file again, except for the ECDSA signatures, which are random.
+// Checks vectors/assertion.json with our own origin. Each case must get exactly the verdict and the code in the file. The command
+// that wrote the file must write the same file again, except for the ECDSA signatures, which are random.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ const committed = JSON.parse(committedText) as AssertionVectors;
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
-/** Opens the stand-alone origin with its inbox. Its clock always shows `now`. */
+/** Starts the stand-alone origin with its inbox. The clock of the origin always shows `now`. */
 async function openOrigin({ issuer, audience, jwks }: AssertionVectors) {
   const lines = new LogLines();
   const { inbox } = openTestInbox(stack);
@@ -52,7 +52,7 @@ async function openOrigin({ issuer, audience, jwks }: AssertionVectors) {
     handed = [];
     const { status } = await app.fetch(requestOf(one, audience));
     const { decision, code } = lines.all.at(-1) as LogLine;
-    // Content-Type is not among the signed headers of a case, because the claim `req.type` covers it.
+    // Content-Type is left out, because it is not one of the signed headers of a case. The claim `req.type` covers it.
     const headers = handed.filter(([name]) => name !== "content-type");
     return { status, decision, code, headers: Object.fromEntries(headers) };
   };
@@ -79,7 +79,7 @@ describe("our own origin says of vectors/assertion.json what the file says:", ()
   });
 });
 
-/** Removes the random part of the file: the signature of each token. */
+/** Removes the random part of the file, which is the signature of each token. */
 function withoutSignatures(text: string): string {
   return text.replace(/(?<="countersign-assertion",")[^"]*/g, (token) =>
     token

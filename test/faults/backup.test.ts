@@ -1,5 +1,6 @@
-// Tests backups of an inbox in use, and the loss of the inbox. The restored inbox has each event that was acknowledged before the
-// backup, once. Events that were done are not handled again. Each test prints how many events were sent, stored and handled.
+// Tests backups of an inbox in use, and the loss of the inbox. The restored inbox must have each event that was acknowledged before
+// the backup, exactly once. Events that were already done must not be handled again. Each test prints how many events were sent,
+// stored and handled.
 
 import { once } from "node:events";
 import { join } from "node:path";
@@ -11,7 +12,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
 import { createFaultWorld, type FaultWorld, sleep } from "./world.ts";
 
-/** Large events, so that the inbox is written to while the backup is made. */
+/** The number of octets that make each event large, so that the backup takes long enough for other writes to happen during it. */
 const PADDING = 20_000;
 
 let stack: AsyncDisposableStack;
@@ -21,8 +22,8 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 /**
- * Takes a backup. `before` has the events that were acknowledged before it, `during` counts those that were acknowledged while it
- * was made.
+ * Takes a backup. Returns its file, the events that were acknowledged before the backup (`before`), and the number of events that
+ * were acknowledged during the backup (`during`).
  */
 async function takeBackup({ ledger: { acknowledged } }: FaultWorld, source: string) {
   const file = join(temporaryDirectory(stack), "inbox.backup");
@@ -54,7 +55,8 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       const load = world.send([port], () => isOver);
       await sleep(500);
       await takeBackup(world, source);
-      // This assertion is made just before the chosen backup. It is used again after the restore, and is valid for only a minute.
+      // This assertion is made just before the backup that is restored later. The test sends it again after the restore, and an
+      // assertion is valid for only a minute.
       const name = world.ledger.newEvent();
       const early = world.request(name);
       expect(world.ledger.answered(name, await world.attempt(port, early))).toBe(true);
@@ -74,15 +76,15 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       expect(restored.size).toBeLessThan(world.ledger.sent);
 
       const next = await world.start(port, "--inbox", target);
-      // The same assertion was used before the backup, so this is a replay.
+      // This assertion was already used before the backup, so it is refused as a replay.
       expect(await world.attempt(port, early)).toBe(409);
-      // Senders send all events again, also those that were lost with the old inbox.
+      // The senders send all events again, also those that were lost together with the old inbox.
       for (let n = 1; n <= world.ledger.sent; n += 1) {
         const name = `event-${n}`;
         const status = await world.attempt(port, world.request(name));
         expect([name, status]).toEqual([name, restored.has(name) ? 200 : 202]);
       }
-      // In the end all events are done, also those that only the old origin had handled.
+      // In the end, all events must be done, also those that only the old origin had handled.
       const isIdle = async () => (await world.stored(target, "done")).size === world.ledger.sent;
       for (let n = 0; n < 600 && !(await isIdle()); n += 1) await sleep(100);
       expect(await isIdle()).toBe(true);

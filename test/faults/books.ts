@@ -1,5 +1,5 @@
-// Counts the events of a fault test: how many were sent, acknowledged, stored and handled. Events are identified by names that the
-// test gives them.
+// Counts the events of a fault test: how many were sent, acknowledged, stored and handled. The test gives each event a name, which
+// identifies the event.
 
 import { expect } from "vitest";
 
@@ -38,8 +38,8 @@ export class Ledger {
   }
 
   /**
-   * Compares the events that were sent, acknowledged, stored and handled, and prints the result. `stored` says how often each event
-   * is in the inbox.
+   * Compares the events that were sent, acknowledged, stored and handled, and prints the result. `stored` says how often the inbox
+   * has each event.
    */
   close(title: string, stored: ReadonlyMap<string, number>, handled: ReadonlySet<string>): Books {
     const books = {
@@ -55,7 +55,7 @@ export class Ledger {
   }
 }
 
-/** Expects that each event that was sent was acknowledged in the end, is stored once, and was handled. */
+/** Expects that each event that was sent was also acknowledged in the end, is stored exactly once, and was handled. */
 export function expectBalance(books: Books, atLeast = 20): void {
   const { sent } = books;
   expect(books).toEqual({ sent, acknowledged: sent, stored: sent, dispatched: sent, lost: 0, twiceStored: 0 });

@@ -1,5 +1,5 @@
-// Tests a clock that is set forward and back by hours, under load. The clock of the edge is set too. Otherwise every assertion
-// would be refused, which is correct when hosts differ by hours.
+// Tests a clock that is set forward and back by hours, under load. The clock of the edge is set together with the clock of the
+// origin. Otherwise every assertion would be refused, which is correct if the clocks differ by hours.
 
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -11,11 +11,20 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
 import { createFaultWorld, type FaultWorld, sleep } from "./world.ts";
 
-/** The senders' certificates became valid a day ago, so the clock must not go back further. */
+/**
+ * The times to which the clock is set, in hours from the real time. The senders' certificates became valid a day ago, so the clock
+ * must not go back by more than that.
+ */
 const HOURS = [6, -6, 1, -20, 0, 5, -3, 4, -9, 8, -1, 2, -2, 3, -7, 7, -12, 12, -1, 0];
-/** A step of the clock affects only work in progress at that moment. So there are many steps in a short time. */
+/**
+ * The time between two steps of the clock. A step affects only work in progress at that moment. So the test makes many steps in a
+ * short time.
+ */
 const BETWEEN_MILLISECONDS = 400;
-/** Shorter than a lease, which lasts 30 s. Neither a lease nor a postponed event may have to wait for a time of the old clock. */
+/**
+ * The time limit for events to be handled. It is shorter than a lease (30 s). So the test fails if an event waits until a time that
+ * was computed with the old clock.
+ */
 const SOON_MILLISECONDS = 25_000;
 
 let stack: AsyncDisposableStack;
@@ -25,8 +34,8 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 /**
- * Shifts the wall clock of the process by the milliseconds in the file. The file is read each time, because all processes of a host
- * have one clock. Clocks that only move forward are not changed.
+ * A module that shifts the wall clock of a process by the milliseconds in a file. All processes of a host have one clock, so the
+ * file is read each time. Monotonic clocks are not changed.
  */
 const SHIFT = `
 import { openSync, readSync } from "node:fs";
@@ -43,7 +52,7 @@ globalThis.Date = class Date extends Real {
 };
 `;
 
-/** Makes one clock for the hosts of all origins and for the edge. */
+/** Makes one clock, which the hosts of all origins and the edge share. */
 function ownHostClock() {
   const directory = temporaryDirectory(stack);
   const [module, file] = [join(directory, "shift.mjs"), join(directory, "offset")];
@@ -63,7 +72,7 @@ function ownHostClock() {
   };
 }
 
-/** Expects that the events acknowledged so far are handled soon, and that new events are accepted. */
+/** Expects that the events that are already acknowledged are handled soon, and that new events are accepted. */
 async function expectProgress({ ledger: { acknowledged }, handled }: FaultWorld, message: string): Promise<void> {
   const before = new Set(acknowledged);
   const soon = { timeout: SOON_MILLISECONDS, message };
@@ -72,7 +81,7 @@ async function expectProgress({ ledger: { acknowledged }, handled }: FaultWorld,
 }
 
 /**
- * Replaces the server's clock function with another function. Origins read the server's time with no other function. Returns a
+ * Replaces the clock function in the database server. Origins use only this function to read the time of the server. Returns a
  * function that sets the clock.
  */
 async function ownServerClock(inbox: string): Promise<(hours: number) => Promise<unknown>> {
@@ -88,7 +97,10 @@ async function ownServerClock(inbox: string): Promise<(hours: number) => Promise
   return (hours) => query(`UPDATE public.clock SET hours = ${hours}`);
 }
 
-/** Sets the clock of the hosts of the origins. The last setting also sets the clock of the database server. */
+/**
+ * The stores with which the test runs. The test sets the clock of the origins' hosts and, if `isServerSet` is true, also the clock
+ * of the database server.
+ */
 const SETTINGS = [
   ...STORES.map((store) => ({ title: store.name, store, isServerSet: false })),
   ...STORES.filter(({ name }) => name === "PostgreSQL").map((store) => ({
@@ -119,8 +131,8 @@ describe.each(SETTINGS)("on $title", ({ title, store, isServerSet }) => {
     isOver = true;
     await load;
     expectBalance(await world.balance(`${title}, clock set ${HOURS.length} times`, SOON_MILLISECONDS));
-    // Each origin notices a step of the server's clock at a different moment. Until all have noticed it, a lease of one origin
-    // may seem expired to another.
+    // Each origin notices a step of the server's clock at a different moment. Until all origins have noticed the step, the lease of
+    // one origin may seem expired to another. Then an event may be handled twice.
     if (!isServerSet) expect(world.handledTwice()).toEqual([]);
     for (const origin of origins) expect(await origin.stop()).toBe(0);
   });

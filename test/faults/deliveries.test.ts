@@ -1,5 +1,5 @@
-// Tests what senders and networks do to deliveries: the same event several times, at once and in any order; the same assertion
-// again; and another body with the event key of a stored event.
+// Tests what senders and networks do to deliveries. The same event is sent several times, at once and in any order. The same
+// assertion is sent again. Another body is sent with the event key of a stored event.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ForwardedRequest } from "../support/forgery.ts";
@@ -10,7 +10,7 @@ import { createFaultWorld, type FaultWorld } from "./world.ts";
 
 const EVENTS = 600;
 const LANES = 32;
-/** One of this many events also has a second form: other bytes with the same key. */
+/** One of this number of events is also sent in a second form, with other bytes but the same key. */
 const CONFLICT_EVERY = 20;
 
 let stack: AsyncDisposableStack;
@@ -21,13 +21,13 @@ afterEach(() => stack.disposeAsync());
 
 interface Sending {
   readonly name: string;
-  /** Makes the request at the first call, because an assertion is valid for only a minute. */
+  /** Makes the request when this function is called for the first time, because an assertion is valid for only a minute. */
   readonly request: () => ForwardedRequest;
 }
 
 /**
- * Repeats each event one to three times with new assertions, and each assertion one or two times. For half of the events the
- * repetitions come at about the same time. For the others they come at any time.
+ * Plans the requests: each event is sent one to three times with new assertions, and each assertion one or two times. For half of
+ * the events, all requests come at about the same time. For the other events, they come at any time.
  */
 function prepare({ ledger, request }: FaultWorld): Sending[] {
   const sendings: (Sending & { readonly place: number })[] = [];
@@ -80,11 +80,11 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       await Promise.all(Array.from({ length: LANES }, lane));
       expectBalance(await world.balance(`${name}, duplicates, reorders and replays`));
       for (const given of statuses.values()) {
-        // Each assertion is accepted once, wherever and whenever it is sent again.
+        // Each assertion must be accepted exactly once, even if it is sent to several origins and at different times.
         expect(given.filter((status) => status < 300)).toHaveLength(1);
         expect(given.filter((status) => status >= 300)).toEqual(given.length === 2 ? [409] : []);
       }
-      // The first delivery of an event is accepted. Each other delivery of the event is a duplicate.
+      // The first delivery of each event is accepted. Every further delivery of the event is a duplicate.
       expect(ledger.answers.get(202)).toBe(ledger.sent);
       expect(ledger.answers.get(200)).toBe(statuses.size - ledger.sent);
       expect(await world.conflicts()).toBe((EVENTS / CONFLICT_EVERY) * 2);

@@ -1,4 +1,5 @@
-// Tests a disk that is full for some time, under load: the disk of the SQLite file, and that of PostgreSQL's tables.
+// Tests a full disk under load: the disk that has the SQLite file, and the disk that has the tables of PostgreSQL. The disk is full
+// for some time only.
 
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** Fills the disk. Returns a function that frees the space again. */
+/** Fills the disk. Returns a function that makes the space free again. */
 function fill(disk: string): () => void {
   const filler = join(disk, "filler");
   const descriptor = openSync(filler, "w");
@@ -60,7 +61,7 @@ async function expectRecovery(title: string, disk: string, inbox: string): Promi
   expect([...world.ledger.answers.keys()].toSorted((a, b) => a - b)).toEqual(
     [200, 202, 503].filter((status) => world.ledger.answers.has(status)),
   );
-  // The origin ran all the time as the same process.
+  // The process of the origin has run all the time without a restart.
   expect(origin.process.exitCode).toBeNull();
   expect(await origin.stop()).toBe(0);
 }

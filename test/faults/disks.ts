@@ -1,4 +1,4 @@
-// Mounts separate file systems for faults of a disk. Only root may mount, and not in every container.
+// Mounts separate file systems to simulate faults of a disk. Only root may mount, and some containers do not allow it at all.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -8,14 +8,15 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const POWER_DISK_BYTES = 512 * 1024 * 1024;
 /**
- * EXT4_IOC_SHUTDOWN with NOLOGFLUSH. Data that was not synced before is never written. Python is used because Node has no ioctl.
+ * Stops a file system with EXT4_IOC_SHUTDOWN and NOLOGFLUSH, so that data that was not synced before is never written. The code is
+ * Python, because Node has no ioctl.
  */
 const SHUT_DOWN = `
 import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))
 `;
 
-/** Mounts a small disk, which is quickly full. If nothing can be mounted, prints so and returns undefined. */
+/** Mounts a small disk, which is quickly full. If mounting is not possible, prints this fact and returns undefined. */
 export function mountSmallDisk(stack: AsyncDisposableStack, megabytes: number): string | undefined {
   const path = temporaryDirectory(stack);
   if (!runs("mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", path)) return skipped("a disk that is full");
@@ -26,22 +27,22 @@ export function mountSmallDisk(stack: AsyncDisposableStack, megabytes: number): 
 export interface PowerDisk {
   readonly path: string;
   /**
-   * From some moment on, nothing more is written or synced, and data that was not synced is lost. The load continues until that
-   * moment. Every process with open files must end afterwards.
+   * Cuts the power during the call. From then on, nothing more is written or synced, and data that was not synced is lost. The load
+   * should continue during the call. Afterwards, every process with open files on the disk must end.
    */
   losePower(): Promise<void>;
   restorePower(): void;
 }
 
-/** Mounts a disk that can lose its power. If this is not possible, prints so and returns undefined. */
+/** Mounts a disk whose power can be cut. If mounting is not possible, prints this fact and returns undefined. */
 export function mountPowerDisk(stack: AsyncDisposableStack): PowerDisk | undefined {
   const directory = temporaryDirectory(stack);
   const [image, path] = [join(directory, "image"), join(directory, "disk")];
   writeFileSync(image, "");
   truncateSync(image, POWER_DISK_BYTES);
   mkdirSync(path);
-  // The long commit interval stops the file system from writing data only because time has passed. After the fault, data that the
-  // inbox did not sync must be missing.
+  // With the long commit interval, the file system does not write data only because time has passed. After the power cut, data that
+  // the inbox did not sync must be missing.
   const mount = () => runs("mount", "-o", "loop,commit=900", image, path);
   const shutDown = ["python3", "-c", SHUT_DOWN, path] as const;
   const unmount = () => runs("umount", path);

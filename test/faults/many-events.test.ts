@@ -1,4 +1,4 @@
-// Tests a long backlog. All events are handled, and memory does not grow with the length of the backlog.
+// Tests a long backlog. All events must be handled, and memory must not grow with the length of the backlog.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
@@ -8,7 +8,7 @@ import { openTestInbox } from "../support/origin.ts";
 
 const EVENTS = 100_000;
 const AT_A_TIME = 500;
-/** After this number of events, everything that is kept permanently exists: statements, caches, compiled code. */
+/** After this number of events, all objects that are kept permanently have been made: statements, caches, compiled code. */
 const WARM = 20_000;
 const MAX_GROWTH_BYTES = 24 * 1024 * 1024;
 
@@ -27,18 +27,18 @@ test(`${EVENTS} stored events are dispatched without growth of memory`, async ()
   let warm = 0;
   let most = 0;
   const handler = async () => {
-    // Waits, as every real handler does. The runtime frees no memory within one turn of the event loop.
+    // Waits for a turn of the event loop, as every real handler does. Within one turn, the runtime frees no memory.
     await new Promise((resolve) => setImmediate(resolve));
     handled += 1;
     if (handled % 5_000 !== 0) return;
-    // Collects garbage, so that only memory that is still needed is measured.
+    // Collects garbage, so that the test measures only memory that is still in use.
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
     if (handled <= WARM) warm = heapUsed + external;
     else most = Math.max(most, heapUsed + external);
   };
   const own = openSqliteInbox(inboxFile);
-  // The log is not kept, because a kept log would grow.
+  // Log lines are dropped. If the test kept them, memory would grow.
   const dispatcher = new Dispatcher({ work: own.work, handler, log: () => {}, limits: { ...QUICK, concurrency: 64 } });
   stack.defer(async () => {
     await dispatcher.stop(0);

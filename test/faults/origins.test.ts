@@ -1,5 +1,5 @@
-// Tests origins that are killed, and a database that fails, under load. Each test prints how many events were sent, stored and
-// handled.
+// Tests origins that are killed under load, and a database that fails under load. Each test prints how many events were sent,
+// stored and handled.
 
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -70,7 +70,7 @@ describe.each(STORES.map((store) => [store.name, store] as const))("on %s", (nam
       await world.start(port);
       isOver = true;
       await load;
-      // The deadline is shorter than a lease (30 s), so no event may wait until a lease expires.
+      // The deadline (25 s) is shorter than a lease (30 s). So the test fails if an event waits until a lease expires.
       expectBalance(await world.balance(`${name}, stopped 3 times`, 25_000));
     });
   });

@@ -1,5 +1,5 @@
-// Tests a loss of power while an origin stores events. Data that the disk had when an event was acknowledged is kept. Of data that
-// was written later, any part may be missing or wrong.
+// Tests a loss of power while an origin stores events. Data that was on the disk when an event was acknowledged is kept. Data that
+// was written later may be missing or wrong, in whole or in part.
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -18,11 +18,14 @@ import { createFaultWorld, type FaultWorld } from "./world.ts";
 const POWER_CUTS = 5;
 const EVENTS_BETWEEN = 100;
 const TRIED_LENGTHS = 40;
-/** Large events, so that SQLite moves the log into the database file (a checkpoint) between two cuts and during some cuts. */
+/**
+ * The number of octets that make each event large, so that SQLite moves the log into the database file (a checkpoint) between two
+ * power cuts and also during some of them.
+ */
 const PADDING = 12_000;
 const PADDED_EVENTS_BETWEEN = 600;
 const WAIT = { timeout: 60_000, interval: 5 };
-/** Up to this size SQLite only appends to the log. So the length of the log shows which events it holds. */
+/** Up to this size, SQLite only appends to the log. So the length of the log shows which events the log contains. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
 let stack: AsyncDisposableStack;
@@ -31,7 +34,9 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** The length of the log when this event was acknowledged. The commit of the event is before this position in the log. */
+/**
+ * An event and the length of the log when the event was acknowledged. The commit of the event is before this position in the log.
+ */
 interface Mark {
   readonly name: string;
   readonly length: number;
@@ -50,7 +55,7 @@ test(`a log that is cut at any length, ${POWER_CUTS} times under load, holds all
     (name) => marks.push({ name, length: statSync(log, { throwIfNoEntry: false })?.size ?? 0 }),
   );
   for (let cut = 0; cut < POWER_CUTS; cut += 1) {
-    // This origin reads what is left after the last cut. A normal stop leaves no log file.
+    // This origin reads the inbox that is left after the last cut. The origin stops normally, so it leaves no log file.
     const before = await world.start(port);
     await vi.waitUntil(() => world.ledger.acknowledged.size > cut * EVENTS_BETWEEN, WAIT);
     expect(await before.stop()).toBe(0);
@@ -58,7 +63,8 @@ test(`a log that is cut at any length, ${POWER_CUTS} times under load, holds all
     marks.length = 0;
     await vi.waitUntil(() => marks.length > EVENTS_BETWEEN, WAIT);
     await tryLengths(world, file, marks);
-    // The senders were not served during these tries. Waits until they are served again, so that the cut happens under load.
+    // During these checks, the senders were not served. The test waits until events are acknowledged again, so that the cut happens
+    // under load.
     const tried = marks.length;
     await vi.waitUntil(() => marks.length > tried + EVENTS_BETWEEN, WAIT);
     await end(origin, world);
@@ -97,7 +103,7 @@ test(`a disk that loses power ${POWER_CUTS} times under load keeps all acknowled
   expect(await last.stop()).toBe(0);
 });
 
-/** Kills the origin. Then waits for the responses that were already on the way. */
+/** Kills the origin. Then waits for the responses that were already on their way. */
 async function end(origin: Running, { settled }: FaultWorld): Promise<void> {
   origin.process.kill("SIGKILL");
   await once(origin.process, "exit");
@@ -105,8 +111,8 @@ async function end(origin: Running, { settled }: FaultWorld): Promise<void> {
 }
 
 /**
- * Tries lengths of the log on a copy that is made while the origin writes. At every length the file opens, is intact, can be
- * written, and has the events that were acknowledged when the log had this length.
+ * Copies the inbox while the origin writes, and cuts the log of the copy at several lengths. At each length, the copy must open, be
+ * intact, accept writes, and contain the events that were acknowledged when the log was not longer than this length.
  */
 async function tryLengths(world: FaultWorld, file: string, marks: readonly Mark[]): Promise<void> {
   const known = [...marks];
@@ -137,7 +143,7 @@ function soundness(file: string): unknown {
   }
 }
 
-/** Damages the log after the last acknowledgement. That part is cut short, or replaced by random bytes. */
+/** Damages the part of the log after the last acknowledgement: this part is cut off, or replaced by random bytes. */
 function damage(log: string, length: number, cut: number): void {
   const bytes = readFileSync(log);
   const rest = bytes.byteLength - length;

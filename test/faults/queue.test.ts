@@ -1,5 +1,5 @@
 // Tests the edge's queue under load while its consumer dies repeatedly in the middle of a batch. Each event that was acknowledged
-// to a sender is stored once and handled. Queue, bucket and edge run in workerd.
+// to a sender must be stored once and handled. Queue, bucket and edge run in workerd.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { dispatch } from "../support/dispatch.ts";
@@ -11,7 +11,7 @@ import { sleep } from "./world.ts";
 
 const EVENTS = 200;
 const LANES = 8;
-/** One of this many events has a body that is too large for a message of the queue. */
+/** One of this number of events has a body that is too large for a message of the queue. */
 const LARGE_EVERY = 10;
 const LARGE_BYTES = 200_000;
 const DEADLINE_MILLISECONDS = 60_000;
@@ -24,19 +24,19 @@ afterEach(() => stack.disposeAsync());
 
 test("a consumer that dies in the middle of batches and loses its acknowledgements loses no event", async () => {
   const world = await load("crashes", "its acknowledgements lost");
-  // The bodies of delivered events are removed, even if the consumer died.
+  // The bodies of delivered events must be removed from the bucket, even if the consumer died.
   await expect.poll(() => world.keys("body/")).toEqual([]);
 });
 
 test("a consumer that dies while it delivers, and whose acknowledgements count, loses no event", async () => {
   const world = await load("dies", "deliveries under way");
-  // If the consumer died just after an event was acknowledged, the body of the event remains until it is removed because of its
-  // age.
+  // If the consumer dies just after it acknowledged an event, the body of this event remains in the bucket until the body is old
+  // enough to be removed.
   const stored = new Set(readEvents(world.origin.inboxFile).map(({ id }) => `body/${id}`));
   expect((await world.keys("body/")).filter((key) => !stored.has(key))).toEqual([]);
 });
 
-/** Sends the events while the consumer dies, waits until they are handled, and checks that each was stored once and handled. */
+/** Sends the events while the consumer dies. Waits until all are handled. Checks that each was stored once and handled. */
 async function load(fault: "crashes" | "dies", title: string): Promise<QueueWorld> {
   const world = await startQueueWorld(stack, { retrySeconds: [1, 1], maxRetries: 50, fault });
   const ledger = new Ledger();

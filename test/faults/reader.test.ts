@@ -1,5 +1,5 @@
-// Runs the differential test of our DER reader on a hundred thousand edited certificates and lists. Each run has another seed.
-// SEED=… repeats a run.
+// Runs the differential test of our DER reader on a hundred thousand edited certificates and lists. Each run has another seed. To
+// repeat a run, set SEED to the seed of that run.
 
 import { beforeAll, expect, test } from "vitest";
 import { compareEditedCertificates, compareEditedCrls } from "../differential/edited.ts";
@@ -8,7 +8,7 @@ import { makeFixtures } from "../support/fixtures/fixtures.ts";
 
 const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
 const [CERTIFICATES, CRLS] = [75_000, 25_000];
-/** Ten times as long as the test takes on an idle machine. */
+/** The time limit of the test. It is ten times as long as the test takes on an idle machine. */
 const MILLISECONDS = 1_200_000;
 
 let originals: Originals;

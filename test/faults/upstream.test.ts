@@ -1,4 +1,4 @@
-// Tests an upstream with every kind of fault, under load. Each event is sent again until the upstream accepts it.
+// Tests an upstream with every kind of fault, under load. Each event must be sent again until the upstream accepts it.
 
 import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -20,7 +20,10 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** The way in which the upstream fails, by the name of the fault. No event is handled in any of them. */
+/**
+ * For each fault by name, the way in which the upstream responds to a request. None of these responses means that the event was
+ * handled.
+ */
 const FAULTS: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
   slow: (_, response) => void setTimeout(() => response.destroy(), ATTEMPT_SECONDS * 2_000),
   "slow in its head": (_, response) => void response.socket?.write("HTTP/1.1 200 OK\r\nX-"),
@@ -33,7 +36,10 @@ const FAULTS: Readonly<Record<string, (request: IncomingMessage, response: Serve
   redirecting: (_, response) => void response.writeHead(302, { location: "/elsewhere" }).end(),
 };
 
-/** Starts an upstream at this port. It behaves as `fault` says. After `refuse()`, nothing listens at the port. */
+/**
+ * Starts an upstream at this port. The member `fault` of the returned upstream sets its behaviour. After `refuse()`, nothing
+ * listens at the port.
+ */
 async function startUpstream(port: number) {
   const handled = new Set<string>();
   const upstream = { handled, fault: "", faults: 0, listen, refuse };
@@ -44,7 +50,7 @@ async function startUpstream(port: number) {
       return fault(request, response);
     }
     const event = (await json(request).catch(() => undefined)) as { id: string } | undefined;
-    // The event is undefined if the origin ended the attempt, or if the connection was closed.
+    // The event is undefined if the body is incomplete, because the origin ended the attempt or the connection was closed.
     if (event !== undefined) response.writeHead(204).end(() => handled.add(event.id));
   });
   function listen(): Promise<void> {
@@ -59,7 +65,7 @@ async function startUpstream(port: number) {
   return upstream;
 }
 
-/** The reasons in the log for attempts that failed. */
+/** The reasons for failed attempts that the log must contain. */
 const REASONS: readonly RegExp[] = [
   /no answer within 1 s/,
   /gave no answer: (ECONNRESET|UND_ERR_SOCKET)/,

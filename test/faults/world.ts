@@ -1,5 +1,5 @@
-// Runs origins as separate processes under load. Senders repeat an event until it is acknowledged, each time with a new assertion,
-// as an edge would.
+// Runs origins as separate processes under load. Senders repeat an event until it is acknowledged. As an edge would, they use a new
+// assertion for each repetition.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,20 +22,20 @@ const MAX_ATTEMPTS = 1_000;
 export const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export interface FaultSettings {
-  /** Replaces the option `--handler` with the module that records what it handled. */
+  /** Options of the command line to use instead of `--handler` with the module that records handled events. */
   readonly handling?: readonly string[];
-  /** Replaces the names that this module recorded. */
+  /** Returns the names of the handled events, instead of the names that the module recorded. */
   readonly handled?: () => ReadonlySet<string>;
   readonly environment?: Readonly<Record<string, string>>;
-  /** The clock of the senders' edge in Unix seconds. */
+  /** The clock of the edge that the senders use, in Unix seconds. */
   readonly clock?: () => number;
-  /** The size of each event in bytes, without its name. */
+  /** The size of each event in octets, not counting its name. */
   readonly padding?: number;
 }
 
 export type FaultWorld = Awaited<ReturnType<typeof createFaultWorld>>;
 
-/** Makes a policy whose events have a key, a handler that records what it handled, and senders. */
+/** Makes a policy in which events have a key, a handler that records the handled events, and senders. */
 export async function createFaultWorld(stack: AsyncDisposableStack, inbox: string, settings: FaultSettings = {}) {
   const { clock = () => Math.floor(Date.now() / 1000), padding = 0 } = settings;
   const directory = temporaryDirectory(stack);
@@ -50,7 +50,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
   writeFileSync(file("handled"), "");
   const handled = settings.handled ?? (() => handledIn(file("handled")));
   const ledger = new Ledger();
-  /** The names of events by the digest of their bytes. Two events with the same key and different bytes have two names. */
+  /** The names of events, by the digest of their bytes. Two events with the same key and different bytes have different names. */
   const names = new Map<string, string>();
   const underWay = new Set<Promise<unknown>>();
 
@@ -60,7 +60,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
     ledger,
     handled,
 
-    /** Makes a request for the event with a new assertion. The receiver recognises a repeated event by its key. */
+    /** Makes a request for the event with a new assertion. The event key identifies a repeated event. */
     request(name: string, eventKey = name): ForwardedRequest {
       const body = JSON.stringify({ id: name, padding: "x".repeat(padding) });
       names.set(contentDigest(body), name);
@@ -68,7 +68,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return forwardedRequest({ key, identity: senders.acme, policyDigest, body, signedHeaders, now: clock() });
     },
 
-    /** Returns the status of the response, or 0 if there was none. Checks that a 503 says when to retry. */
+    /** Sends a request. Returns the status of the response, or 0 if there was no response. Checks that a 503 says when to retry. */
     async attempt(port: number, request: ForwardedRequest): Promise<number> {
       const answering = exchange({ url: `http://127.0.0.1:${port}`, ...request }).catch(() => undefined);
       underWay.add(answering);
@@ -85,7 +85,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       await new Promise((resolve) => setImmediate(resolve));
     },
 
-    /** Starts an origin on this port. It ends with the stack. */
+    /** Starts an origin on this port. The origin ends when the stack is disposed. */
     async start(port: number, ...more: string[]): Promise<Running> {
       const { handling = ["--handler", file("handler.js")], environment } = settings;
       const keys = ["--issuer", ISSUER, "--audience", AUDIENCE, "--jwks", file("jwks.json")];
@@ -96,7 +96,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return origin;
     },
 
-    /** Sends new events until `isOver` is true, and repeats each event until it is acknowledged. Uses the ports in turn. */
+    /** Sends new events until `isOver` is true. Repeats each event until it is acknowledged. Uses the ports in turn. */
     async send(
       ports: readonly number[],
       isOver: () => boolean,
@@ -125,8 +125,8 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
     },
 
     /**
-     * Returns how often each event is in the inbox. With `only`, counts only events in this state. The digest of the bytes
-     * identifies an event.
+     * Returns how often each event is in the inbox. With `only`, counts only events in this state. Events are identified by the
+     * digest of their bytes.
      */
     async stored(location: string, only?: EventState): Promise<Map<string, number>> {
       const times = new Map<string, number>();
@@ -138,7 +138,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return times;
     },
 
-    /** Returns the number of events that share their key with an event with other bytes. */
+    /** Returns the number of events whose key is also the key of an event with other bytes. */
     async conflicts(): Promise<number> {
       return (await readAll(inbox)).filter(({ hasConflict }) => hasConflict).length;
     },
@@ -157,7 +157,10 @@ function handledIn(file: string): Set<string> {
   return new Set(readFileSync(file, "utf8").split("\n"));
 }
 
-/** Appends one line for each event in a single write, so that a killed process leaves only complete lines. */
+/**
+ * The module that handles events. It appends the line of an event with a single write, so that a killed process leaves only
+ * complete lines.
+ */
 const HANDLER = `
 import { appendFileSync } from "node:fs";
 export default async (delivery, { signal }) => {

@@ -1,5 +1,5 @@
-// Checks which body a handler gets after the guard (a form, JSON), and the response to a refused request, with the installed
-// version of Hono. Also checks the console.
+// Checks the installed version of Hono: which body a handler gets after the guard (a form, JSON), and which response a refused
+// request gets. Also checks the console.
 
 import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
@@ -35,5 +35,5 @@ for (const path of ["", "/events", "/live"])
   answers.push((await pages.request(`http://console.test/console${path}`)).status);
 await inbox.close();
 console.log(JSON.stringify(answers));
-// Ends the process, because the live updates of the last page would continue.
+// Ends the process. Otherwise it would run on, because the live updates of the last page continue.
 process.exit();

@@ -1,4 +1,4 @@
-// Runs the same checks in a Worker: the middleware of the installed package, with its own replay check.
+// An origin in a Worker that uses the middleware of the installed package, with the replay check of this file.
 
 import { ReplayedError } from "countersign";
 import { countersign } from "countersign/hono";

@@ -1,5 +1,6 @@
-// Checks the main task with only the installed package, on any runtime. An origin behind the edge accepts an event over HTTP and
-// refuses its replay and another body. It passes the event to a handler and shows it in a console. Prints the results as JSON.
+// Checks the main task of the package on any runtime, with only the installed package. An origin behind the edge accepts an event
+// over HTTP, passes it to a handler and shows it in a console. The origin refuses a replay of the event, and the event with another
+// body. The results are printed as JSON.
 
 import { readFileSync } from "node:fs";
 import { compilePolicy } from "countersign";
@@ -45,7 +46,7 @@ const event = await handled.promise;
 await server.close();
 await dispatcher.stop();
 
-// Reads what a console shows about the event.
+// Reads what the console shows about the event.
 const options = {
   inbox,
   policy: compilePolicy(document),

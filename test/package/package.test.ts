@@ -1,4 +1,4 @@
-// Tests the published package. It is installed from the tarball into an empty folder, and used from there.
+// Tests the published package. It is installed from its tarball into an empty folder, and used there.
 
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -42,8 +42,8 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 /**
- * Makes an event as an edge forwards it, its replay, and the same event with another body. Adds the policy, keys, issuer and
- * audience that an origin needs to judge them.
+ * Makes the requests with which an edge forwards an event, a replay of the event, and the same event with another body. Also
+ * returns the policy, keys, issuer and audience that an origin needs to judge these requests.
  */
 async function makeFixture() {
   const senders = await createSenders();
@@ -197,7 +197,7 @@ describe("a project of a user, on the oldest Node", () => {
     await install(own, tarball);
     const made = await runIn(own, "npx", "countersign", "init", "--yes", "--preset", "docusign");
     expect(made).toMatchObject({ code: 0, stderr: "" });
-    // Installs what the package.json of the new project requires: wrangler, and the library that makes certificates.
+    // Installs the packages that the package.json of the new project requires: wrangler, and the library that makes certificates.
     await npm(own, "install", "--no-audit", "--no-fund");
     const args = ["dev", "--port", "0", "--state", join(own, ".countersign"), "--handler", join(own, "handler.ts")];
     const [node = ""] = runtimes["Node 22"] ?? [];

@@ -1,5 +1,5 @@
-// The package as it would be published, and folders into which it is installed. Nothing is taken from this repository's
-// node_modules.
+// Makes the package as it would be published, and installs it into folders. Nothing is taken from the folder node_modules of this
+// repository.
 
 import { execFile } from "node:child_process";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -9,7 +9,8 @@ import type { Finished } from "../support/running.ts";
 import { ROOT } from "../support/running.ts";
 
 /**
- * Runtimes other than the one that runs the tests. The Node versions have aliases, because both are versions of the package `node`.
+ * Runtimes in addition to the one that runs the tests. The two Node versions need aliases, because both are versions of the package
+ * `node`.
  */
 const RUNTIMES = {
   node22: "npm:node@22.23.3",
@@ -18,7 +19,7 @@ const RUNTIMES = {
   deno: "2.9.6",
 } as const;
 
-/** Runs a program until it ends. A code other than 0 is a normal result. */
+/** Runs a program until it ends. An exit code other than 0 is not an error here. */
 export async function runIn(folder: string, file: string, ...args: readonly string[]): Promise<Finished> {
   const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: 290_000 };
   return await promisify(execFile)(file, args, options).then(
@@ -46,7 +47,7 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, tarball);
 }
 
-/** Makes a project that has only these packages. */
+/** Makes a project in which only these packages are installed. */
 export async function install(folder: string, ...packages: readonly string[]): Promise<void> {
   mkdirSync(folder);
   writeFileSync(
@@ -56,7 +57,7 @@ export async function install(folder: string, ...packages: readonly string[]): P
   await npm(folder, "install", "--no-audit", "--no-fund", ...packages);
 }
 
-/** Returns the command line that runs a module on each runtime, including the runtime of the tests. */
+/** Installs the runtimes. Returns the command line with which each runtime runs a module. The runtime of the tests is included. */
 export async function installRuntimes(folder: string): Promise<Record<string, readonly string[]>> {
   await install(folder, ...Object.entries(RUNTIMES).map(([name, version]) => `${name}@${version}`));
   const program = (path: string) => join(folder, "node_modules", path);
@@ -69,7 +70,7 @@ export async function installRuntimes(folder: string): Promise<Record<string, re
   };
 }
 
-/** Returns the size of all files below a folder. */
+/** Returns the size in octets of all files below a folder. */
 export function bytesOf(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

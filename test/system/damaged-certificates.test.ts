@@ -1,5 +1,5 @@
-// Certificates damaged at random, given to the deployed bundle in the same form as the platform gives them. Each one must be
-// refused with a code of the table, within the deadline, and never with an internal error.
+// Sends randomly damaged certificates to the deployed bundle, in the form in which the platform passes certificates. Each must be
+// refused within the deadline with a known code, but never with an internal error.
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
@@ -38,7 +38,7 @@ afterAll(() => stack.disposeAsync());
 
 const field = (der: Uint8Array | string) => `:${typeof der === "string" ? der : Buffer.from(der).toString("base64")}:`;
 
-/** Describes an intact chain as the platform does, with these fields replaced. */
+/** Returns an intact chain in the form of the platform, with these fields replaced. */
 const described = (overrides: TlsClientAuth): TlsClientAuth => tlsClientAuth(leaf, [issuing], overrides);
 
 const asLeaf = (der: Uint8Array): TlsClientAuth =>

@@ -1,4 +1,4 @@
-// The files of deploy/. systemd must accept the unit, and the program must accept the command lines in the files.
+// Tests the files of deploy/. systemd must accept the unit, and the program must accept the command lines in these files.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ describe("countersign.service", () => {
 
   test.skipIf(!existsSync("/usr/bin/systemd-analyze"))("is a unit that systemd accepts without a warning", async () => {
     const file = join(temporaryDirectory(stack), "countersign.service");
-    // Replaces the path of Node in the unit with the path of Node on this machine.
+    // Replaces the path of Node in the unit, because Node may be at another path on this machine.
     writeFileSync(file, unit.replaceAll("/usr/bin/node", process.execPath));
     const { code, stdout, stderr } = await run("systemd-analyze", ["verify", "--man=no", file]);
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: "" });

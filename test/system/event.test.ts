@@ -1,4 +1,4 @@
-// Follows one event from the proven certificate to the inbox, through the local edge and through the deployed bundle.
+// Follows one event from the proven certificate to the inbox, once through the local edge and once through the deployed bundle.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";
@@ -16,7 +16,7 @@ interface Edge {
   send(tls: TlsClientAuth, target: string, body: string): Promise<{ status: number; body: string }>;
 }
 
-/** The address of the sender, as Cloudflare reports it. */
+/** The IP address of the sender, as Cloudflare reports it. */
 const PEER = "192.0.2.7";
 const HEADERS = [
   ["Content-Type", "application/json"],
@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** A time of RFC 3339, in UTC and with milliseconds. */
+/** A time in the format of RFC 3339, in UTC and with milliseconds. */
 const AT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 const eventsWithBody = (body: string) =>

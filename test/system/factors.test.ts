@@ -1,4 +1,4 @@
-// Signatures and Basic credentials from the sender to the inbox, through the deployed bundle.
+// Sends signatures and Basic credentials from the sender to the inbox, through the deployed bundle.
 
 import { createHmac } from "node:crypto";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -18,7 +18,7 @@ let senders: Senders;
 let key: PrivateJwk;
 const origins = {} as Record<"holding" | "relying", TestOrigin>;
 let edges: Record<"holding" | "relying" | "tampering" | "secretless", DeployedEdge>;
-/** The headers of each request that the edge forwarded, as they were on the wire. */
+/** The headers of each request that the edge forwarded, as received. */
 const wire: (readonly [name: string, value: string])[][] = [];
 
 beforeAll(async () => {
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const keys = [publicJwk(key)];
   origins.holding = await startTestOrigin(stack, { policy, keys, secrets: SECRETS });
   origins.relying = await startTestOrigin(stack, { policy, keys });
-  // A server between edge and origin. It records the headers, and changes the sender's signature.
+  // This server is between edge and origin. It records the headers, and changes the sender's signature.
   const tampering = await listen(stack, async (incoming, outgoing) => {
     const headers: [string, string][] = [];
     for (let index = 0; index < incoming.rawHeaders.length; index += 2) {

@@ -1,5 +1,5 @@
-// What the inbox keeps of each certificate with which a sender was accepted. A certificate is stored once, separately from its
-// events, and its first sight is reported.
+// Tests what the inbox stores about each certificate with which a sender was accepted. A certificate is stored only once,
+// separately from its events. When the inbox stores a certificate for the first time, it reports this.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -138,7 +138,7 @@ describe("the certificate of an event", () => {
     now += 1;
     await accept(inbox, "acme", first);
     expect(await lastSeen()).toBe(start + HOUR);
-    // Another process may have a clock that is behind.
+    // The clock of another process may be behind this one.
     now = start;
     await accept(open(), "acme", first);
     expect(await lastSeen()).toBe(start + HOUR);

@@ -1,5 +1,5 @@
-// Routes that name a host. Two tenants have the same path. The tests use the deployed bundle with the origin behind it, and an
-// origin with its own TLS listener. An event for one host must not be accepted for another host.
+// Tests routes that name a host, for two tenants with the same path. The tests use the deployed bundle with an origin behind it,
+// and an origin with its own TLS listener. An event for one host must not be accepted for the other host.
 
 import { join } from "node:path";
 import { Hono } from "hono";
@@ -36,7 +36,7 @@ let key: PrivateJwk;
 let origin: TestOrigin;
 let edge: DeployedEdge;
 
-/** Events of acme arrive at host A, and events of beta at host B. Both senders may call /shared on every host. */
+/** A policy in which events of acme arrive at host A, and events of beta at host B. Both senders may call /shared on every host. */
 function policyOf({ policy: document }: Senders): PolicyDocument {
   const route = (...names: string[]) => ({ senders: names, methods: ["POST"] });
   return {
@@ -179,7 +179,7 @@ describe("the origin refuses what the edge signed for another host:", () => {
 });
 
 describe("what comes after the proof", () => {
-  /** The same sender is allowed at both hosts. Its policy has an event key. */
+  /** Returns a policy in which the same sender is allowed at both hosts and has an event key. */
   const keyed = (): PolicyDocument => {
     const route = { senders: [ACME], methods: ["POST"] };
     const acme = { ...policy.senders[ACME], eventKey: { pointers: ["/id"] } };

@@ -1,4 +1,4 @@
-// The SQLite inbox. An accepted event is on disk exactly once, and remains there.
+// Tests the SQLite inbox. Each accepted event must be on the disk exactly once, and must remain there.
 
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ function open(): Inbox {
   return inbox;
 }
 
-/** Makes an origin with this inbox. The tests call it directly, without a socket. */
+/** Makes an origin with this inbox. The tests call the origin directly, without a socket. */
 async function originOn(inbox: Pick<Inbox, "accept">, policy: PolicyDocument = senders.policy) {
   const compiled = compilePolicy(policy);
   const lines: LogLine[] = [];
@@ -62,7 +62,7 @@ async function originOn(inbox: Pick<Inbox, "accept">, policy: PolicyDocument = s
   });
 }
 
-/** Returns the policy with these keys for the events of its first sender. */
+/** Returns the policy in which the events of the first sender have these keys. */
 function withKeys(keys: Pick<PolicyDocument["senders"][string], "eventKey" | "orderKey">): PolicyDocument {
   const { [ACME]: acme, ...others } = senders.policy.senders;
   return { ...senders.policy, senders: { ...others, [ACME]: { ...(acme as NonNullable<typeof acme>), ...keys } } };
@@ -251,7 +251,7 @@ test.each(foreign)("inbox refuses a file %s, and does not change it", async (_, 
   const before = contentOf();
   expect(() => openSqliteInbox(file)).toThrow(reason);
   expect(contentOf()).toEqual(before);
-  // This program may change the mode of an inbox, but not of a file of another program.
+  // This program may change the mode of a file that is an inbox, but not the mode of another program's file.
   if (reason !== NEWER) expect(statSync(file).mode & 0o777).toBe(0o755);
 });
 

@@ -1,5 +1,6 @@
-// Refusals that lose no event, at the deployed edge and at the origin's own listener: a sender that drops events at a 4xx is asked to
-// send again what the operator has to mend. Three refusals in a row would switch off a PagerDuty subscription.
+// Tests refusals after which the sender should send the event again, at the deployed edge and at the origin's own listener. With a
+// 4xx status, some senders would drop the event. PagerDuty would switch off a subscription after three refusals in a row. So if the
+// operator can fix the cause, the response asks for a retry instead.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";

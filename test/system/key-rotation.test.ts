@@ -1,5 +1,5 @@
-// A rotation of the signing key with an overlap, while edge and origin run. The edge publishes the new key, then signs with it,
-// then drops the old key.
+// Tests a rotation of the signing key with an overlap, while edge and origin run. The edge publishes the new key, then signs with
+// it, then removes the old key.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
@@ -19,7 +19,7 @@ let keys: Record<"old" | "new", PrivateJwk>;
 let origin: TestOrigin;
 let pinned: TestOrigin;
 let edges: Record<Step | "pinnedOld" | "pinnedNew", DeployedEdge>;
-/** The deployment of the edge that answers requests for the published keys. */
+/** The deployment of the edge that serves the published keys. */
 let current: Step = "before";
 let milliseconds = 0;
 let jwksUrl: string;
@@ -65,10 +65,10 @@ test("origin with fetched keys refuses no event at any step of a rotation", asyn
   ];
   for (const [from, to] of steps) {
     current = to;
-    // In production, an hour between the steps is enough. This is the shortest time after which the origin fetches the keys again
-    // because of an unknown kid.
+    // The origin fetches the keys again because of an unknown kid at most every five seconds. In production, an hour between the
+    // steps is enough.
     milliseconds += 5_001;
-    // A deployment does not reach all places at the same time, so both versions sign for a while.
+    // A deployment reaches different places at different times, so the old and the new version sign during the same time.
     expect([await send(from), await send(to), await send(from), await send(to)], to).toEqual([202, 202, 202, 202]);
   }
   expect(await origin.inbox.count()).toBe(13);

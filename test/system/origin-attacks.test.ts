@@ -1,4 +1,4 @@
-// Requests that reach the origin without the edge, made with the edge's real key. Exactly one part of each request is wrong.
+// Sends requests to the origin without the edge, but with the edge's real key. Exactly one part of each request is wrong.
 
 import { createHmac, createPublicKey } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -34,7 +34,7 @@ afterAll(() => stack.disposeAsync());
 
 type Sent = Omit<ForwardedRequest, "token">;
 
-/** Sends a request. Returns the response, the origin's code, and the number of events that the origin stored. */
+/** Sends a request. Returns the response, the code that the origin logged, and the number of events that the origin stored. */
 async function send(request: Sent): Promise<{ answer: RawAnswer; code: unknown; stored: number }> {
   const before = await origin.inbox.count();
   const lines = origin.lines.all.length;

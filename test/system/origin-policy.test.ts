@@ -1,4 +1,4 @@
-// The origin itself proves and admits the certificate. It does not rely on what the edge saw.
+// Tests that the origin itself proves and admits the certificate, and does not rely on the result of the edge.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
@@ -36,7 +36,7 @@ async function decide(origin: TestOrigin, forged: ForwardedEvent, edit = (header
 const refused = (code: string, status = 403) => ({ status, code, stored: 0 });
 const ACCEPTED = { status: 202, code: undefined, stored: 1 };
 
-/** Returns the policy with this change of the sender ACME. */
+/** Returns the policy after this change of the sender ACME. */
 function withAcme(change: Partial<PolicyDocument["senders"][string]>): PolicyDocument {
   const acme = senders.policy.senders[ACME] as PolicyDocument["senders"][string];
   return { ...senders.policy, senders: { ...senders.policy.senders, [ACME]: { ...acme, ...change } } };

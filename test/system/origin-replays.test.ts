@@ -1,5 +1,5 @@
-// An assertion is accepted for one event only, in every spelling of the token or of its header, and even if many copies arrive at
-// the same time.
+// Tests that an assertion is accepted for one event only, even if the token or its header is written differently, and even if many
+// copies arrive at the same time.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
@@ -37,7 +37,7 @@ const ACCEPTED = { status: 202, code: undefined, stored: 1 };
 const REPLAYED = { status: 409, code: "replayed", stored: 0 };
 const REFUSED = { status: 401, code: "assertion-refused", stored: 0 };
 
-/** The order of P-256. If (r, s) is a valid signature, (r, order - s) is also valid. */
+/** The order of the curve P-256. If (r, s) is a valid signature, (r, ORDER - s) is also valid. */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 function mirrorSignature(token: string): string {
@@ -48,7 +48,9 @@ function mirrorSignature(token: string): string {
   return [header, payload, mirrored.toString("base64url")].join(".");
 }
 
-/** Changes bits that carry no data. In base64url, the last character of 64 bytes has four unused bits. */
+/**
+ * Changes bits that contain no data. The signature has 64 bytes, so the last base64url character of the token has four unused bits.
+ */
 function flipUnusedBits(token: string): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   return token.slice(0, -1) + alphabet[alphabet.indexOf(token.at(-1) ?? "") + 1];
@@ -102,7 +104,7 @@ describe("origin does not accept a token twice", () => {
   ];
 
   test.each(spellings)("%s", async (_, spell, verdict) => {
-    // Only a token with both `-` and `_` differs in the other alphabet of base64.
+    // Standard base64 has other characters for `-` and `_`. So the test needs a token that contains both.
     let { token, headers } = forwardedRequest(event);
     while (!/-.*_|_.*-/.test(token)) ({ token, headers } = forwardedRequest(event));
     expect(spell(token)).not.toBe(token);

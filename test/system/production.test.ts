@@ -1,5 +1,5 @@
-// What works after `npm ci --omit=dev`. Every command runs, except those that ask for packages of their own. The test copies the
-// program into a folder that has only the production packages.
+// Tests the program after `npm ci --omit=dev`. Every command must run, except those that tell the user to install further packages.
+// The test copies the program into a folder that has only the production packages.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,4 +1,4 @@
-// Every code of the closed table is provoked from outside. Compares what the sender receives, and what the operator reads.
+// Provokes every refusal code from outside. Compares the response to the sender, and the log line for the operator.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PROBLEMS, REFUSALS } from "../../core/refusal.ts";
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** All headers that a refusal may have. */
+/** All headers that the response to a refused request may have. */
 const ANSWER_HEADERS = new Set([
   "allow",
   "cache-control",
@@ -32,7 +32,7 @@ const ANSWER_HEADERS = new Set([
   "transfer-encoding",
   "www-authenticate",
 ]);
-/** Headers that wrangler's local harness adds, because it compresses what it forwards. */
+/** Headers that wrangler's local harness adds, because the harness compresses the responses. */
 const HARNESS_HEADERS = new Set(["content-encoding", "mf-content-encoding"]);
 
 function expectProblem({ answer }: Provoked, { status, problem }: RefusalCase): { decision: string } {

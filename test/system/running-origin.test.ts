@@ -1,4 +1,4 @@
-// An origin as process supervisors run it: through npm, and on IPv6 addresses.
+// Tests an origin that runs as under a process supervisor: through npm, and on IPv6 addresses.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -38,11 +38,11 @@ function isListening(url: string): Promise<boolean> {
 async function startNpm(args: readonly string[]): Promise<{ url: string; end(): Promise<void> }> {
   const npm = spawn("npm", args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], detached: true });
   onTestFinished(() => {
-    // Kills the whole process group, because the program may still run after npm ended.
+    // Kills the whole process group, because the program may still run after npm has ended.
     try {
       process.kill(-(npm.pid ?? 0), "SIGKILL");
     } catch {
-      // The program has already ended.
+      // The process group no longer exists, because the program has already ended.
     }
   });
   let url: string | undefined;

@@ -1,5 +1,5 @@
-// Events as Docusign sends them, in all their forms and sizes, from the sender to the handler. No byte may change. The forms are
-// JSON with documents, XML with its own digital signature, SOAP that needs the handler's response, and bodies at the size limit.
+// Sends events in all the forms and sizes that Docusign uses. No byte may change on the way to the handler. The forms are JSON with
+// documents, XML with its own digital signature, SOAP that needs the handler's response, and bodies at the size limit.
 
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -23,14 +23,14 @@ import { tlsClientAuth } from "../support/tls-client-auth.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 
 const MAX_BODY_BYTES = 25 * 1024 * 1024;
-/** The memory limit of an isolate on the platform. */
+/** The memory limit of an isolate of Cloudflare Workers. */
 const ISOLATE_BYTES = 128 * 1024 * 1024;
 const TARGET = "/hooks/docusign";
 
 const stack = new AsyncDisposableStack();
 let senders: Senders;
 let edge: DeployedEdge;
-/** What the handler received. The most recent event is first. */
+/** The events that the handler received. The most recent event comes first. */
 const delivered: { body: Uint8Array; contentType: string; headers: Record<string, string> }[] = [];
 
 function policyOf({ anchors, senders: known }: PolicyDocument): PolicyDocument {
@@ -81,7 +81,7 @@ function send(body: string | Uint8Array, contentType: string, headers: HeaderLis
   });
 }
 
-/** Makes an event as Connect 2.0 sends it, with these documents. */
+/** Makes an event with these documents, in the format of Docusign Connect 2.0. */
 function jsonEvent(documents: readonly string[]): string {
   const envelopeId = "3f9c2a64-51b7-4d0e-8a2b-7c1d9e5f6a30";
   return JSON.stringify({
@@ -129,7 +129,7 @@ test("XML with an enveloped signature still verifies after edge and origin", asy
     transforms: ["http://www.w3.org/2000/09/xmldsig#enveloped-signature", "http://www.w3.org/2001/10/xml-exc-c14n#"],
     digestAlgorithm: "http://www.w3.org/2001/04/xmlenc#sha256",
   });
-  // A parser on the way would not reproduce the white space, the entity and the byte order mark.
+  // If a program parsed this XML and wrote it again, white space, the entity and the byte order mark would change.
   const xml = `<DocuSignEnvelopeInformation  xmlns="http://www.docusign.net/API/3.0">\r\n\t<EnvelopeStatus><Status>Completed</Status>
     <Subject>Größe &amp; "Menge"</Subject></EnvelopeStatus ></DocuSignEnvelopeInformation>`;
   signer.computeSignature(xml);
@@ -160,7 +160,8 @@ test("a signed body of 25 MiB passes within the memory of an isolate, and one by
   const document = Buffer.alloc(1024 * 1024, "0123456789abcdef").toString("base64");
   const body = jsonEvent(["A".repeat(MAX_BODY_BYTES - Buffer.byteLength(jsonEvent([""])))]);
   expect(Buffer.byteLength(body)).toBe(MAX_BODY_BYTES);
-  // Sends a first event, so that the memory of the runtime's code and buffers is not counted for the second event.
+  // Sends one event before the measurement, so that the memory of the runtime's code and buffers is not counted for the second
+  // event.
   expect((await send(jsonEvent([document]), "application/json")).status).toBe(204);
   const before = residentBytes("VmRSS");
   expect((await send(body, "application/json")).status).toBe(204);
@@ -169,7 +170,7 @@ test("a signed body of 25 MiB passes within the memory of an isolate, and one by
   expect(used).toBeLessThan(ISOLATE_BYTES);
   expect(delivered[0]?.body.byteLength).toBe(MAX_BODY_BYTES);
 
-  // The edge refuses the body because of its declared length, without reading it.
+  // The edge refuses this body because of its declared length, without reading the body.
   const answer = await edge.send({
     target: TARGET,
     tls: tlsClientAuth(senders.acme),

@@ -1,5 +1,5 @@
-// Headers of a sender pass through the deployed edge and a hop to the origin's handler. Whatever the hop changes, the handler
-// receives only headers that the edge signed.
+// Sends headers of a sender through the deployed edge and a server in between to the origin's handler. Whatever this server
+// changes, the handler receives only headers that the edge signed.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ChangeHeaders, passOn, startEdgeHopOrigin } from "../support/hop.ts";
@@ -134,10 +134,10 @@ describe("whatever is written on the way", () => {
   test.each(refused)("refused is %s (Headers written on the way)", async (_, sent, change, details) => {
     const { status, line, delivered } = await send(sent, through(change));
     expect(line).toMatchObject({ decision: "refused", code: "headers_mismatch", ...details });
-    // With 502, the edge tells the sender that the fault is behind the edge.
+    // The status 502 tells the sender that the fault is behind the edge.
     expect(status).toBe(502);
     expect(delivered).toBeUndefined();
-    // The line contains only the names of the headers, because a value may be a secret.
+    // The log line contains only the names of the headers, because a value may be a secret.
     expect(JSON.stringify(line)).not.toMatch(/orders|refunds|event-\d/);
   });
 

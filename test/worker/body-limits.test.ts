@@ -1,5 +1,5 @@
-// The size limit of a route, at the edge and at the origin. A body with a declared length over the limit is refused before it is
-// read. Any other body is refused as soon as more octets than the limit have arrived.
+// Tests the size limit of a route, at the edge and at the origin. If the declared length of a body exceeds the limit, the body is
+// refused before it is read. Any other body is refused as soon as it exceeds the limit.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publicJwk } from "../../core/assertion/keys.ts";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** A body that has this number of octets and never ends. A server can answer only if it does not wait for the end. */
+/** Yields this number of octets, and never ends. A server can respond only if it does not wait for the end of the body. */
 async function* unfinished(size: number) {
   if (size > 0) yield Buffer.alloc(size);
   await new Promise(() => {});

@@ -1,4 +1,4 @@
-// The worker as it is deployed: its size, what it contains, and what it must not contain.
+// Tests the worker as it is deployed: its size, the code that it contains, and the code that it must not contain.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,10 @@ import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { buildBundle } from "../support/edge-bundle.ts";
 import { startWorkerd } from "../support/workerd.ts";
 
-/** A bundle of this size loads in a tenth of a second on a slow line. It is far below every limit of the platform. */
+/**
+ * The maximum size of the compressed bundle. A slow line loads this size in a tenth of a second. The limits of the platform are
+ * much higher.
+ */
 const MAX_GZIP_BYTES = 47 * 1024;
 
 interface Metafile {
@@ -37,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Returns the package of a dependency, or the top folder of a file of this project. */
+/** Returns the name of the dependency, or the top folder for a file of this project. */
 function partOf(path: string): string {
   const dependency = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
   return dependency ?? /(?:^|\/)(core|worker|origin|cli|test|bench)\/(?:[\w-]+\/)*[\w.-]+$/.exec(path)?.[1] ?? path;
@@ -73,7 +76,7 @@ test("bundle is made of core and worker", () => {
   ]) {
     expect([...parts]).not.toContain(stranger);
   }
-  // The worker contains no code that inspects a policy before it is deployed, or that explains a log line later.
+  // The worker must not contain code that inspects a policy before its deployment, or that explains log lines.
   expect(inputs.filter(([path]) => /inspection|examination|remedies|words/.test(path))).toEqual([]);
 });
 

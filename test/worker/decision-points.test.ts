@@ -1,5 +1,5 @@
-// If the edge has a dataset of Analytics Engine, it writes one data point for each decision. If this fails, the response is the
-// same.
+// Tests the dataset of Analytics Engine. If the edge has one, it writes one data point for each decision. If the writing fails, the
+// response must be the same.
 
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -40,8 +40,8 @@ test("each decision writes one point, and no value in it was chosen by a strange
   expect((await edge.send({ tls: NO_CERTIFICATE, body: "{}" })).status).toBe(403);
   expect((await edge.send({ tls, target: "/hooks/<script>" })).status).toBe(404);
   await edge.lines.with({ code: "unknown_route" });
-  // A data point is written after the log line of its request, but before the log line of the next request. So a last request is
-  // sent, and its log line is awaited.
+  // A data point is written after the log line of its own request, but before the log line of the next request. So the test sends
+  // one more request and waits for its log line.
   await edge.send({ tls, target: "/marker" });
   await edge.lines.with({ code: "unknown_route", path: "/marker" });
   const milliseconds = expect.any(Number);

@@ -1,4 +1,4 @@
-// How the origin's response reaches the sender, on the deployed bundle with real sockets.
+// Tests how the origin's response reaches the sender. The tests use the deployed bundle with real sockets.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import { type DeployedEdge, type EdgeRequest, startWorkerd } from "../support/wo
 const stack = new AsyncDisposableStack();
 let senders: Senders;
 let edge: DeployedEdge;
-/** How the origin answers the next request. */
+/** The handler that responds to the next request at the origin. */
 let answerNext: RequestListener;
 
 beforeAll(async () => {
@@ -65,7 +65,7 @@ test("a long problem document is passed on as it comes, and is not held (Endless
   clearInterval(watching);
   expect(answer.status).toBe(400);
   expect(answer.body.byteLength).toBe(64 * piece.byteLength);
-  // When the edge held the whole body, it needed more than twice the size of the body.
+  // If the edge held the whole body, it would need more than twice the size of the body.
   expect(peak - before).toBeLessThan(64 * piece.byteLength);
 });
 

@@ -1,6 +1,6 @@
-// What the origin receives from a sender's request: the listed headers and the body, both unchanged, and the edge's own headers.
-// This is the same whatever else was sent. The tests use the deployed bundle, and an origin that records every header as it is on
-// the wire.
+// Tests what the origin receives from a sender's request: the body and the headers that the policy lists, all unchanged, and the
+// headers that the edge adds. Other headers of the request make no difference. The tests use the deployed bundle, and an origin
+// that records every header as received.
 
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -38,7 +38,7 @@ async function forwarded(request: EdgeRequest = {}): Promise<RecordedRequest> {
 
 const SPOOF = "spoofed-by-the-sender";
 
-/** Expects each header that the edge itself sets, exactly once. */
+/** Expects that each header that the edge adds occurs exactly once. */
 function expectOurs(request: RecordedRequest): void {
   expect(valuesOf(request.headers, "countersign-assertion")).toEqual([
     expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]{86}$/),

@@ -1,4 +1,4 @@
-// The published keys: only public members, only over HTTPS, and only at a configured host.
+// Tests the published keys. The keys have only public members. They are served only over HTTPS, and only at a configured host.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";

@@ -1,5 +1,5 @@
-// Reads a certificate from the texts that the platform gives. Cached results of equal texts must not change the result of other
-// texts.
+// Tests how a certificate is read from the texts that the platform passes. Results for equal texts are cached. The cache must not
+// change the result for other texts.
 
 import { expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";

@@ -1,5 +1,5 @@
-// Uploads of strangers at the edge, on a route whose sender only signs. An isolate holds at most a fixed number of their octets. An
-// upload that ends, for whatever reason, frees their memory.
+// Tests uploads of strangers at the edge, on a route whose sender only signs. An isolate holds at most a fixed number of octets of
+// these uploads. When an upload ends, for whatever reason, its memory is free again.
 
 import { createHmac } from "node:crypto";
 import { connect, type TLSSocket } from "node:tls";
@@ -14,7 +14,7 @@ import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 const SECRET = "a-secret-of-github-for-tests";
 const MIB = 1024 * 1024;
 const UPLOAD_BYTES = 24 * MIB;
-/** The number of whole uploads that an isolate can hold. It cannot hold all of one more upload. */
+/** The number of whole uploads that an isolate can hold. One more upload exceeds the limit before its end. */
 const FIT = Math.floor(MAX_UNPROVEN_BODY_BYTES / UPLOAD_BYTES);
 
 const stack = new AsyncDisposableStack();
@@ -48,19 +48,19 @@ const sendSigned = async (bytes: number): Promise<number> => {
 
 interface Upload {
   readonly socket: TLSSocket;
-  /** Empty until the edge has answered. */
+  /** The response. It is empty until the edge has responded. */
   answer: string;
 }
 
-/** The octets that an upload sends first: all of its body except the last MiB. */
+/** The number of octets that an upload sends first: its whole body except the last MiB. */
 const BEGUN_BYTES = UPLOAD_BYTES - MIB;
 /**
- * The octets of the upload that exceeds the limit by one MiB. It sends no more, because the edge closes after its response, and a
- * client that still writes may lose the response.
+ * The number of octets that one upload sends to exceed the limit by one MiB. The upload sends no more octets, because the edge
+ * closes the connection after its response. A client that is still writing at that moment may lose the response.
  */
 const TOO_MANY_BYTES = MAX_UNPROVEN_BODY_BYTES - FIT * BEGUN_BYTES + MIB;
 
-/** Sends the given number of octets of a body. Resolves when the edge has read them, or has answered. */
+/** Sends this number of octets of a body. Resolves when the edge has read these octets, or has responded. */
 async function beginUpload(bytes = BEGUN_BYTES): Promise<Upload> {
   const socket = connect({ port: edge.port, host: "127.0.0.1", servername: HOST, ca: edge.ca });
   socket.on("error", () => {});
@@ -89,18 +89,18 @@ test("unfinished uploads are held up to a limit, and who asks for more gets 503 
   expect(line).toMatchObject({ decision: "failed", status: 503, limit: MAX_UNPROVEN_BODY_BYTES });
   expect(uploads.map(({ answer }) => answer)).toEqual(uploads.map(() => ""));
 
-  // Small bodies and bodies of proven senders are still accepted. Larger bodies of strangers are refused.
+  // Small bodies and the bodies of proven senders are still accepted. Larger bodies of strangers are refused.
   expect(await sendSigned(2)).toBe(202);
   expect(await sendSigned(UNCOUNTED_BODY_BYTES)).toBe(202);
   expect(await sendSigned(UPLOAD_BYTES)).toBe(503);
   const proven = await edge.send({ tls: tlsClientAuth(senders.acme), body: Buffer.alloc(60 * 1024, "b") });
   expect(proven.status).toBe(202);
 
-  // An upload frees its memory when its sender disconnects, and when its body is complete.
+  // The memory of an upload is free again when its sender disconnects, and when its body is complete.
   for (const { socket } of uploads.slice(1)) socket.destroy();
   uploads[0]?.socket.write(Buffer.alloc(MIB, "a"));
   await expect.poll(() => uploads[0]?.answer).toMatch(/^HTTP\/1\.1 401 /);
-  // While its pieces are joined, a body needs its memory twice. So these bodies have half the size.
+  // When the edge joins the pieces of a body, it needs the memory for the body twice. So these bodies have half the size.
   const all = () => Promise.all(uploads.map(() => sendSigned(UPLOAD_BYTES / 2)));
   await expect.poll(all, { interval: 500 }).toEqual(uploads.map(() => 202));
 });

@@ -1,4 +1,5 @@
-// Something is mistyped or missing on the command line. One sentence tells what is wrong, and what the user probably meant.
+// Tests command lines with a typing mistake or a missing part. One sentence must say what is wrong, and what the user probably
+// meant.
 
 import { expect, test } from "vitest";
 import { askWhether } from "../../../cli/arguments/nearest.ts";

@@ -1,4 +1,5 @@
-// If a database cannot be used, the message contains a remedy. A start waits for a database that does not answer yet.
+// Tests messages about a database that cannot be used. Each must contain a remedy. If the database does not answer yet, a start of
+// the origin waits.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -78,7 +79,7 @@ test.each<readonly [what: string, (url: URL) => URL, told: string]>([
   );
 });
 
-/** Starts an origin without waiting for its ready line. */
+/** Starts an origin. Does not wait for its ready line. */
 function startOrigin(args: readonly string[]) {
   const child = spawn(process.execPath, ["cli/main.ts", "origin", ...args], { cwd: ROOT });
   stack.defer(() => void child.kill("SIGKILL"));

@@ -1,4 +1,4 @@
-// Files and folders that a command cannot use. The message names the file, and the part of its path that is wrong.
+// Tests files and folders that a command cannot use. The message must name the file, and the part of its path that is wrong.
 
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await (await openInbox(file("inbox"))).close();
 });
 
-/** Names of files that cannot be read, and the reason. Every command that reads a file gives the same reason. */
+/** Files that cannot be read, each with the reason in the message. Every command that reads a file must give this reason. */
 const UNREADABLE: readonly (readonly [name: string, told: string])[] = [
   ["missing", "there is no such file"],
   ["none/a/b", "the folder DIR/none does not exist"],
@@ -75,8 +75,8 @@ test.each([
 const GIVE = "give --inbox as the origin has it";
 
 /**
- * Files that are not an inbox. Every command that reads an inbox gives the same message. `backup` is the message if the file is
- * given as a backup.
+ * Files that are not an inbox, each with its message. Every command that reads an inbox must give this message. The second message
+ * is that of `inbox restore`, which reads the file as a backup.
  */
 test.each([
   ["missing", `DIR/missing: there is no such file: ${GIVE}`, "DIR/missing: there is no such file"],

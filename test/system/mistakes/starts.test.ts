@@ -1,4 +1,5 @@
-// Common mistakes because of which a program does not start. The program prints one sentence without a stack, and ends with 2.
+// Tests common mistakes because of which a program does not start. The program must print one sentence without a stack trace, and
+// exit with code 2.
 
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -127,8 +128,8 @@ const ROWS: readonly (readonly [what: string, args: readonly string[], told: str
 ];
 
 /**
- * Returns true if the fault is found after the program opened its inbox. Then the real program is started, to see that it ends by
- * itself.
+ * Returns true if the program finds the fault only after it opened its inbox. Then the test starts the real program, to see that
+ * the program ends by itself.
  */
 const isLate = (text: string) => /^(listener|--metrics): /.test(text);
 
@@ -147,7 +148,7 @@ test("each mistake is reported in one sentence", async () => {
   );
 });
 
-/** Runs without the rights of root, and from a folder that any user may read. */
+/** The test runs without the rights of root, and from a folder that every user may read. */
 test.runIf(process.getuid?.() === 0)("port 443 without the right to it: the message helps", async () => {
   const drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"];
   const program = `

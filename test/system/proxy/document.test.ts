@@ -1,5 +1,5 @@
-// Checks that docs/start/behind-a-proxy.md is complete. test/documents compares the configurations in it with the files that the
-// tests use.
+// Checks that docs/start/behind-a-proxy.md is complete. A test in test/documents compares the configurations in this document with
+// the files that the tests use.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

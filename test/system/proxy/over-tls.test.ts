@@ -1,4 +1,4 @@
-// The snippet for nginx on another machine, where nginx proves itself to the origin with a certificate.
+// Tests the configuration for nginx on another machine. There, nginx proves its identity to the origin with a certificate.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Runs real proxies with the snippets of docs/start/behind-a-proxy.md. Tests real handshakes, forged fields, and the origin's
-// verdicts.
+// Runs real proxies with the configurations of docs/start/behind-a-proxy.md. Tests real handshakes, forged headers, and the
+// verdicts of the origin.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,15 +20,18 @@ interface Case {
   readonly program: Program;
   readonly format: "nginx" | "apache" | "haproxy";
   readonly snippet: string;
-  /** The paths of the certificate files in the snippet. HAProxy has certificate and key in one file. */
+  /** The paths of the certificate files in the configuration. HAProxy has certificate and key in one file. */
   readonly paths: readonly string[];
   /** True if the proxy forwards intermediates to the origin. */
   readonly forwardsChain: boolean;
-  /** The line of the snippet that removes a client's own field, and what a careless operator might write instead. */
+  /**
+   * The line of the configuration that removes a header that the client itself sent, and the line that a careless operator might
+   * write instead.
+   */
   readonly guard: readonly [line: string, careless: string];
-  /** Makes the value of a field as this proxy would write it. */
+  /** Makes the value of the certificate header as this proxy would write it. */
   readonly forge: (pem: string, base64: string) => string;
-  /** Where an expired certificate is refused. */
+  /** The program that refuses an expired certificate, or the handshake in which it is refused. */
   readonly expired: "origin" | "proxy answers 400" | "handshake";
 }
 
@@ -183,7 +186,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
 
       test("is not accepted under a similar name", async () => {
         const answer = await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] });
-        // nginx drops such a field. Apache writes into the real field that there was no certificate.
+        // nginx drops a header with this name. Apache writes into the real header that there was no certificate.
         const code = program === "haproxy" ? "certificate_elsewhere" : "no_certificate";
         expect(await refused(answer)).toEqual({ status: 403, code });
       });

@@ -1,4 +1,4 @@
-// Starts nginx, Apache and HAProxy with the configurations that docs/start/behind-a-proxy.md prints.
+// Starts nginx, Apache and HAProxy with the configurations in docs/start/behind-a-proxy.md.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, chmodSync, chownSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,8 +15,8 @@ const IS_ROOT = process.getuid?.() === 0;
 export type Program = "nginx" | "apache2" | "haproxy";
 
 /**
- * Returns why the tests of a program cannot run here. Returns undefined if they can. In CI the result is always undefined. So
- * without the program, the first test that needs it fails.
+ * Returns why the tests of a program cannot run here, or undefined if they can. In CI the result is always undefined, so that a
+ * missing program fails the tests instead of skipping them.
  */
 export function reasonToSkip(program: Program): string | undefined {
   if (find(program) !== undefined || process.env["CI"] === "true") return undefined;
@@ -36,7 +36,7 @@ function find(program: Program): string | undefined {
   });
 }
 
-/** A directory that the programs may enter. It contains a directory for the socket that Apache's group may enter. */
+/** Makes a directory that the programs may enter. It contains a directory for the socket, which Apache's group may enter too. */
 export function proxyDirectory(stack: AsyncDisposableStack) {
   const directory = temporaryDirectory(stack);
   chmodSync(directory, 0o755);
@@ -56,14 +56,20 @@ function groupId(name: string): number {
 
 export interface ProxySetUp {
   readonly program: Program;
-  /** A file of docs/proxies. */
+  /** The name of a file in docs/proxies. */
   readonly snippet: string;
-  /** Paths and addresses in the snippet, and what replaces them in this test. Each must occur in the snippet. */
+  /**
+   * Paths and addresses in the configuration, and the text that replaces each of them in this test. Each path or address must occur
+   * in the configuration.
+   */
   readonly replacements: Readonly<Record<string, string>>;
   readonly directory: string;
 }
 
-/** Starts the program with a snippet. Resolves to its port when it accepts handshakes. It ends with the stack. */
+/**
+ * Starts the program with a configuration. Resolves to its port when the program accepts handshakes. The program ends when the
+ * stack is disposed.
+ */
 export async function startProxy(stack: AsyncDisposableStack, setUp: ProxySetUp): Promise<number> {
   const { program, directory } = setUp;
   const port = await freePort();
@@ -74,14 +80,14 @@ export async function startProxy(stack: AsyncDisposableStack, setUp: ProxySetUp)
 
 export interface ProgramSetUp {
   readonly program: Program;
-  /** The configuration, without the main configuration of a distribution. */
+  /** The part of the configuration that is tested, without the main configuration of a distribution. */
   readonly snippet: string;
   readonly directory: string;
-  /** The port on which the snippet listens. */
+  /** The port at which the started program listens. */
   readonly port: number;
 }
 
-/** Starts the program, and resolves when it accepts handshakes. It ends with the stack. */
+/** Starts the program. Resolves when the program accepts handshakes. The program ends when the stack is disposed. */
 export async function startProgram(stack: AsyncDisposableStack, setUp: ProgramSetUp): Promise<void> {
   const { program, snippet, directory, port } = setUp;
   const file = find(program);
@@ -95,7 +101,9 @@ export async function startProgram(stack: AsyncDisposableStack, setUp: ProgramSe
   await untilHandshake(port, child, () => `${program} did not start:\n${output}\n${readLog(directory)}`);
 }
 
-/** Replaces placeholders. Port 443 is one in every snippet. @throws Error if a placeholder is missing */
+/**
+ * Replaces the placeholders in a configuration. The port 443 is always a placeholder. @throws Error if a placeholder does not occur
+ */
 function fill(snippet: string, replacements: Readonly<Record<string, string>>, port: number): string {
   let text = snippet.replace(/(listen |\*:|bind :)443\b/g, (_, before: string) =>
     before === "*:" ? `127.0.0.1:${port}` : `${before === "bind :" ? "bind " : before}127.0.0.1:${port}`,
@@ -113,7 +121,7 @@ const ARGUMENTS: Readonly<Record<Program, (configuration: string) => string[]>> 
   haproxy: (configuration) => ["-db", "-f", configuration],
 };
 
-/** Returns the rest of the main configuration, as a distribution has it. */
+/** Returns the configuration with a main configuration around it, as a distribution has one. */
 const SURROUNDINGS: Readonly<Record<Program, (snippet: string, directory: string, port: number) => string>> = {
   nginx: (snippet, directory) => `
 ${IS_ROOT ? "user root;" : ""}
@@ -163,7 +171,7 @@ function handshakes(port: number): Promise<boolean> {
   });
 }
 
-/** Ends the program. Its workers end with their parent. */
+/** Ends the program. Its worker processes end together with their parent. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));

@@ -1,4 +1,4 @@
-// Reloads of an origin behind a proxy, after a change of policy, certificate, key, or the proxy's identity.
+// Tests reloads of an origin behind a proxy, after a change of the policy, the certificate, the key, or the identity of the proxy.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -34,7 +34,7 @@ function reloading(by: Running, change: () => void, decision = "reloaded"): Prom
   return by.line({ decision }, start);
 }
 
-/** The policy with only beta on the route of acme. */
+/** Returns a policy in which only beta is allowed on the route of acme. */
 const withBeta = () => {
   const { policy } = world.senders;
   return JSON.stringify({
@@ -54,7 +54,7 @@ describe("on a socket", () => {
     origin = await start(["--socket", socketPath], policy, directory);
   });
 
-  /** Opens a sender with one connection that stays open. */
+  /** Makes a sender with one connection that stays open. */
   function openSender() {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     onTestFinished(() => agent.destroy());
@@ -126,7 +126,9 @@ describe("over TLS", () => {
     return [authority, await issueCertificate({ subject: [{ CN: ["proxy.example.com"] }] }, authority)];
   }
 
-  /** Opens a connection of the proxy that stays open. It forwards the good certificate. */
+  /**
+   * Opens a connection of the proxy to the origin. The connection stays open, and each request on it forwards the good certificate.
+   */
   function openProxy(identity = proxy): (request?: TlsRequest) => Promise<TlsAnswer> {
     const sender = new TlsSender(server, identity);
     onTestFinished(() => sender.close());

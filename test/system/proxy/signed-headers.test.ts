@@ -1,4 +1,4 @@
-// nginx, Apache and HAProxy between edge and origin. Each of them changes some headers, but must not change the signed ones.
+// Runs nginx, Apache and HAProxy between edge and origin. Each of them changes some headers, but must not change the signed ones.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ afterAll(() => stack.disposeAsync());
 
 const NAME = "origin.example.com";
 
-/** Configurations of a plain reverse proxy with TLS in front of the origin. */
+/** Configurations of a reverse proxy that only adds TLS in front of the origin. */
 const SNIPPETS: Readonly<Record<Program, (port: number, origin: string, pem: string) => string>> = {
   nginx: (port, origin, pem) => `server {
   listen 127.0.0.1:${port} ssl;

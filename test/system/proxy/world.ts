@@ -1,4 +1,4 @@
-// What the tests of proxies need: senders, an origin behind a proxy, and a client with or without a certificate.
+// Makes what the tests of proxies need: senders, an origin behind a proxy, and a client with or without a certificate.
 
 import { writeFileSync } from "node:fs";
 import { request } from "node:https";
@@ -15,7 +15,7 @@ import { ACME, createSenders, type Senders, subjectOf } from "../../support/send
 
 export const SERVER_NAME = "hooks.example.com";
 
-/** A certificate with its intermediates, and its key. */
+/** A certificate with its intermediates, and the key of the certificate. */
 export interface Client {
   readonly pem: string;
   readonly key: string;
@@ -25,7 +25,7 @@ export interface Client {
 export interface World {
   readonly senders: Senders;
   readonly server: Identity;
-  /** The issuer of `throughIntermediate`, certified by the root. */
+  /** The CA that issued the certificate `throughIntermediate`. The root certified this CA. */
   readonly intermediate: Identity;
   readonly clients: Readonly<
     Record<"good" | "throughIntermediate" | "wrongCa" | "expired" | "wrongSubject" | "large", Client>
@@ -79,7 +79,7 @@ export async function createWorld(): Promise<World> {
   };
 }
 
-/** DNS names of about 45 octets each. */
+/** Returns this number of DNS names of about 45 octets each. */
 function manyNames(count: number) {
   return Array.from({ length: count }, (_, index) => ({
     type: "dns" as const,
@@ -94,7 +94,8 @@ export function writeServerFiles(directory: string, { server, senders }: World) 
     key: join(directory, "server.key"),
     ca: join(directory, "ca.pem"),
   };
-  // HAProxy needs certificate and key in one file. nginx and Apache read the first block of the kind that they need.
+  // HAProxy needs certificate and key in one file. nginx and Apache read the same file, and use the first PEM block of the kind
+  // that they need.
   writeFileSync(files.certificate, `${server.pem}\n${server.keyPem}\n`);
   writeFileSync(files.key, `${server.keyPem}\n`);
   writeFileSync(files.ca, `${senders.root.pem}\n`);
@@ -123,7 +124,7 @@ export async function startOrigin(
 export interface Answer {
   readonly status: number;
   readonly body: string;
-  /** The decision id in the origin's problem document. Undefined if the proxy itself answered. */
+  /** The decision id in the origin's problem document. Undefined if the proxy itself responded. */
   readonly decision: string | undefined;
 }
 

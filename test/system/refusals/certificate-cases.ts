@@ -1,4 +1,4 @@
-// Refusals because of the presented certificate. Each case makes one certificate with one fault.
+// Refusals because of the presented certificate. Each case uses a certificate with one fault.
 
 import { AsnConvert } from "@peculiar/asn1-schema";
 import {
@@ -49,7 +49,7 @@ const leaf = (world: World, request: Partial<CertificateRequest> = {}, issuer?: 
 const intermediate = ({ root }: World, request: Partial<CertificateRequest> = {}, issuer?: Identity) =>
   issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {}, ...request }, issuer ?? root);
 
-/** Makes an intermediate with these faults and a leaf below it. Both are sent together. */
+/** Makes an intermediate with these faults and a leaf below it. The request presents both. */
 async function below(world: World, request: Partial<CertificateRequest>, issuer?: Identity): Promise<TlsClientAuth> {
   const ca = await intermediate(world, request, issuer);
   return tlsClientAuth(await leaf(world, {}, ca), [ca]);

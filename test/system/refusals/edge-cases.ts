@@ -1,4 +1,5 @@
-// Refusals because of the request itself, and because of a fault in what the edge depends on. The tests use the deployed bundle.
+// Refusals because of the request itself, and because of a fault in something that the edge needs. The tests use the deployed
+// bundle.
 
 import { once } from "node:events";
 import { connect } from "node:tls";
@@ -110,7 +111,7 @@ function* chunks(size: number) {
   for (let sent = 0; sent < size; sent += 1024) yield Buffer.alloc(Math.min(1024, size - sent));
 }
 
-/** Sends half a body, and then ends only the writing side of the connection. So the response can still be read. */
+/** Sends half a body. Then ends only the writing side of the connection, so that the response can still be read. */
 async function breakOff({ port, ca }: DeployedEdge, cf: string): Promise<RawAnswer> {
   const socket = connect({ port, host: "127.0.0.1", ca, servername: HOST });
   const head = `POST /hooks/acme HTTP/1.1\r\nHost: ${HOST}\r\n${CF_HEADER}: ${cf}\r\nTransfer-Encoding: chunked\r\n\r\n`;

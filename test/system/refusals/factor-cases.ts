@@ -1,5 +1,5 @@
-// Refusals because of signatures and Basic credentials. At the edge, a wrong request causes them. At the origin, a factor that the
-// edge did not check causes them.
+// Refusals because of signatures and Basic credentials. At the edge, the request is wrong. At the origin, the request is right, but
+// the edge did not check a factor that the origin requires.
 
 import { createHmac } from "node:crypto";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -11,7 +11,7 @@ import { ACME, MARKER } from "../../support/senders.ts";
 import { tlsClientAuth } from "../../support/tls-client-auth.ts";
 import type { RefusalCase } from "./world.ts";
 
-/** The secrets of the policy below. */
+/** The secrets that the policy of these cases names. */
 export const FACTOR_SECRETS = {
   QUILLON_KEY: `${MARKER}-0123456789abcdef`,
   QUILLON_PASSWORD: `${MARKER}-password`,
@@ -90,7 +90,7 @@ export const FACTOR_CASES: readonly RefusalCase[] = [
   basic("basic_mismatch", "another password", credentials("acme:guess")),
 ];
 
-/** The edge checked and signed only the certificate, but this origin's policy also requires Basic. */
+/** The edge checked only the certificate, and its assertion says so. The policy of this origin also requires Basic credentials. */
 export const FACTOR_ORIGIN_CASES: readonly RefusalCase[] = [
   {
     code: "factor_missing",

@@ -1,5 +1,5 @@
-// Refusals without an edge, at an origin behind a proxy and at a TLS listener. One listener case uses a connection that was made
-// before a reload.
+// Refusals of an origin without an edge: behind a proxy, and at its TLS listener. One case at the TLS listener uses a connection
+// that was made before a reload.
 
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
@@ -21,8 +21,8 @@ import { A, startTlsOrigin } from "../../support/tls-origin.ts";
 import type { RefusalCase, World } from "./world.ts";
 
 /**
- * Starts an origin behind a proxy, on a socket. Its only sender signs and has no certificate. `send` writes pieces of a body, never
- * ends the body, and waits for the response.
+ * Starts an origin behind a proxy, on a socket. Its only sender signs and has no certificate. The returned function `send` writes
+ * pieces of a body without an end, and waits for the response.
  */
 async function startProxied({ policy }: World) {
   const stack = new AsyncDisposableStack();
@@ -105,7 +105,7 @@ export const LISTENER_CASES: readonly RefusalCase[] = [
       await using proxied = await startProxied(world);
       const begin = () =>
         proxied.send([`Content-Length: ${LARGEST_MAX_BODY_BYTES}`], [Buffer.alloc(LARGEST_MAX_BODY_BYTES - 1)]);
-      // Takes the first response. The other requests end when their connections are closed.
+      // Uses the first response. The other two requests end when their connections are closed.
       return { answer: await Promise.any([begin(), begin(), begin()]), lines: proxied.lines };
     },
   },

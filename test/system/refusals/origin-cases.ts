@@ -1,4 +1,4 @@
-// Refusals of the origin for requests that are sent directly to it, without an edge.
+// Refusals of the origin for requests that are sent to it directly, without an edge.
 
 import { Hono } from "hono";
 import { publicJwk } from "../../../core/assertion/keys.ts";

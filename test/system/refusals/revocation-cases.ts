@@ -1,4 +1,4 @@
-// Refusals because of revocation lists, on an edge that requires such lists.
+// Refusals because of revocation lists, at an edge that requires lists.
 
 import { issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";

@@ -1,4 +1,4 @@
-// The programs that refuse: edges with good and bad origins, and origins with good and bad keys, stores and handlers.
+// Starts the programs that refuse: edges with good and bad origins, and origins with good and bad keys, stores and handlers.
 
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/dev/authority.ts";
 import { type PrivateJwk, publicJwk } from "../../../core/assertion/keys.ts";
@@ -44,18 +44,18 @@ type EdgeName =
 type OriginName = "good" | "closedInbox" | "failing" | "keysUnavailable";
 
 export interface World extends Senders {
-  /** A CA whose path length constraint is 0. The policy trusts it for /hooks/acme too. */
+  /** A CA with the path length constraint 0. The policy trusts it for the route /hooks/acme. */
   readonly tightRoot: Identity;
   readonly denied: Identity;
-  /** A certificate on the revocation list that `listed` requires. */
+  /** A certificate on the revocation list that the edge `listed` requires. */
   readonly revoked: Identity;
   readonly key: PrivateJwk;
   readonly policyDigest: string;
   readonly local: LocalEdge;
   readonly listed: LocalEdge;
-  /** An edge whose route uses the queue. The queue refuses every message. */
+  /** An edge with a route that uses the queue. The queue refuses every message. */
   readonly unqueued: LocalEdge;
-  /** An edge and an origin whose senders sign, or have credentials. */
+  /** An edge and an origin whose senders sign or have Basic credentials. */
   readonly factors: { readonly policy: PolicyDocument; readonly edge: LocalEdge; readonly origin: TestOrigin };
   readonly edges: Record<EdgeName, DeployedEdge>;
   readonly origins: Record<OriginName, TestOrigin>;
@@ -91,7 +91,7 @@ async function startFactors(stack: AsyncDisposableStack, senders: Senders, key: 
   return { policy, edge: await startTestEdge(stack, setUp), origin };
 }
 
-/** Starts an edge that requires the root's revocation list, and has this list. */
+/** Starts an edge that requires a revocation list of the root, and that has loaded such a list. */
 async function startListed(
   stack: AsyncDisposableStack,
   { policy, root }: Senders,

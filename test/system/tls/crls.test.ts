@@ -1,5 +1,5 @@
-// Revocation lists and a running listener. A request on a kept-alive connection is judged by the current list. After a restart
-// without the source of the list, the kept list is used.
+// Tests revocation lists of a running listener. A request on a kept-alive connection must be judged by the current list. If the
+// source of a list is missing after a restart, the kept list must be used.
 
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -17,7 +17,7 @@ function requireList(policy: PolicyDocument): PolicyDocument {
   return { ...policy, anchors: { [name]: { certificate: certificate as string, crls } } };
 }
 
-/** Writes the list into the folder of the policy. */
+/** Writes a revocation list into the folder of the policy. */
 async function writeList(files: TlsFiles, number: number, revoked: readonly Identity[]): Promise<string> {
   const file = join(dirname(files.policy), LIST);
   const serials = revoked.map(({ certificate }) => certificate.serialNumber);

@@ -1,5 +1,5 @@
-// Certificates damaged at random, in real handshakes with the program. Each one is refused with a code, or its handshake fails,
-// within the deadline. The program continues to run. The client writes octets that no TLS library would load.
+// Presents randomly damaged certificates in real handshakes with the program. Each must be refused with a code, or its handshake
+// must fail, within the deadline. The program must continue to run. The client can send octets that no TLS library would load.
 
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -21,7 +21,7 @@ import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "
 
 const SEED = 5280;
 const RUNS = 250;
-/** The deadline of one connection. */
+/** The time limit for one connection. */
 const DEADLINE_MILLISECONDS = 20_000;
 
 const stack = new AsyncDisposableStack();
@@ -60,7 +60,7 @@ const present = (...chain: Uint8Array[]): Promise<RawOutcome> =>
     deadlineMilliseconds: DEADLINE_MILLISECONDS,
   });
 
-/** Expects a refusal with a code of the table, or no response. */
+/** Expects a refusal with a known code, or no response. */
 async function expectRefused({ status, text }: RawOutcome): Promise<void> {
   if (status === undefined) return;
   expect(status).toBe(403);

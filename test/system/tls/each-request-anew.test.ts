@@ -1,5 +1,5 @@
-// An earlier proof is not valid for a later request. No session is resumed, and each request on a kept-alive connection is judged
-// again. The tests combine the TLS version, what changed meanwhile, and how the client returns.
+// Tests that an earlier proof is not valid for a later request. No TLS session is resumed, and each request on a kept-alive
+// connection is judged again. The tests combine the TLS version, what changed between two requests, and how the client returns.
 
 import { once } from "node:events";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// What one request of a stranger can write into the log, at the origin's listener and at the deployed edge. Whatever values the
-// stranger chooses, a line must not exceed the documented limit.
+// Tests what one request of a stranger can write into the log, at the origin's listener and at the deployed edge. Whatever values
+// the stranger chooses, a log line must not exceed the documented limit.
 
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -29,7 +29,7 @@ afterAll(() => stack.disposeAsync());
 const NOTE = "the name of anybody";
 const purposes = (count: number) =>
   Array.from({ length: count }, (_, index) => `1.2.268435455.268435455.${index + 200_000}`);
-/** An OID may contain a number of any size, so its text can have any length. */
+/** Returns OIDs with a long text. An OID may contain a number of any size, so there is no limit for the length of its text. */
 const longPurposes = (count: number) =>
   Array.from({ length: count }, (_, index) => `1.2.${10n ** 900n + BigInt(index)}`);
 

@@ -1,6 +1,6 @@
-// Certificates that no honest client sends, in real handshakes with the program. Each is refused with a code or without a response,
-// within the deadline, and the program continues to run. Certificates that a TLS library can load are in the corpus of
-// test/conformance.
+// Presents certificates that no honest client sends, in real handshakes with the program. Each must be refused within the deadline,
+// with a code or without a response. The program must continue to run. Certificates that a TLS library can load are in the corpus
+// of test/conformance instead.
 
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -24,7 +24,7 @@ import { sendOnce } from "../../support/tls-client.ts";
 import { A } from "../../support/tls-origin.ts";
 import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "../../support/tls-process.ts";
 
-/** The deadline of one connection. It also applies to a connection with 100 KB of certificates that are made to be slow. */
+/** The time limit for one connection, even if it presents 100 KB of certificates that take long to check. */
 const DEADLINE_MILLISECONDS = 20_000;
 /** OpenSSL accepts at most this many octets of certificates from a client. */
 const MAX_CHAIN_BYTES = 100 * 1024;
@@ -68,7 +68,7 @@ async function codeOf({ status, text }: RawOutcome): Promise<unknown> {
   return (await origin.line({ id: decision }))["code"];
 }
 
-/** Makes nested SEQUENCEs, `levels` deep. Each has a header of four octets. */
+/** Makes `levels` SEQUENCEs, each inside the one before it. Each has a header of four octets. */
 function nested(levels: number): Uint8Array {
   const headers = Buffer.alloc(levels * 4);
   for (let level = 0; level < levels; level++) {
@@ -150,7 +150,7 @@ describe("a chain", () => {
     expect(await codeOf(outcome)).toBe("issuer_unknown");
   });
 
-  /** Certifies the CA by the signer, without key identifiers. So every CA with this name may be the issuer. */
+  /** Certifies the CA by the signer, without key identifiers. So every CA with the signer's name may be the issuer. */
   function cross(ca: Identity, signer: Identity): Uint8Array {
     return fromBase64(
       resign(ca, signer, (parts) => {
@@ -161,7 +161,7 @@ describe("a chain", () => {
   }
 });
 
-/** Makes a CA that the policy does not know, and a leaf below it. A stranger can make the same. */
+/** Makes a CA that the policy does not know, and a leaf below this CA. Any stranger can make such certificates. */
 async function stranger(changeCa: Parameters<typeof resign>[2], changeLeaf?: Parameters<typeof resign>[2]) {
   const ca = await issueCertificate({ subject: subjectOf("Stranger"), ca: {} });
   const leaf = await issueCertificate({ subject: subjectOf(ACME) }, ca);

@@ -1,5 +1,6 @@
-// What an observed route of the origin's listener records about certificates that anybody can make. It never records that they are
-// proven, whatever the verdict is. It never records so many that the sender's own certificate is not kept.
+// Tests what an observed route of the origin's listener records about certificates that anybody can make. Such certificates are
+// never recorded as proven, whatever the verdict is. They never take so much space that the certificate of the real sender is not
+// recorded.
 
 import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -27,7 +28,7 @@ let files: TlsFiles;
 let senders: Senders;
 let file: string;
 
-/** The route has a sender with a certificate, and a sender that only signs. */
+/** Adds an observed route with two senders: one with a certificate, and one that only signs. */
 const observe = (policy: PolicyDocument): PolicyDocument => ({
   ...policy,
   senders: { ...policy.senders, signer: { signature: { scheme: "github", secrets: ["HUB_SECRET"] } } },
@@ -47,7 +48,7 @@ interface Line {
   readonly certificate: { readonly subject: string; readonly sha256: string };
 }
 
-/** Starts the origin, sends the requests, and stops it. Returns the statuses of the responses, and the recorded lines. */
+/** Starts the origin, sends the requests, and stops the origin. Returns the statuses of the responses, and the recorded lines. */
 async function present(sends: readonly (readonly [client: Identity, headers?: readonly [string, string][]])[]) {
   const origin = await startCountersign([...files.args], SECRET);
   const statuses: number[] = [];

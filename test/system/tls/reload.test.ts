@@ -1,4 +1,4 @@
-// What an operator replaces while a listener runs: policy, certificate and key, by a file or by SIGHUP.
+// Tests what an operator can replace while a listener runs: the policy, the certificate and the key, by a new file or by SIGHUP.
 
 import { once } from "node:events";
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
@@ -35,7 +35,7 @@ function reloading(change: () => void, decision = "reloaded", by = origin): Prom
   return by.line({ decision }, start);
 }
 
-/** Returns the policy with only beta allowed at acme's route. */
+/** Returns the policy in which only beta is allowed on the route of acme. */
 const withBeta = ({ senders: { policy } }: TlsFiles): PolicyDocument => ({
   ...policy,
   routes: { ...policy.routes, "/hooks/acme": { senders: [BETA], methods: ["POST"] } },

@@ -1,4 +1,4 @@
-// The secrets of a running origin in files. They are read at the start and again when a file is replaced. They are never printed.
+// Tests secrets in files. A running origin reads them at the start, and again when a file is replaced. It never prints them.
 
 import { createHmac } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ let files: TlsFiles;
 let credentials: string;
 const file = (name: string) => join(dirname(files.policy), name);
 
-/** Returns the policy in which acme must also sign. */
+/** Returns a policy in which acme must also sign its requests. */
 const signing = (policy: PolicyDocument): PolicyDocument => {
   const { [ACME]: acme, ...others } = policy.senders;
   const signature = { scheme: "github" as const, secrets: ["ACME_KEY", "ACME_KEY_2"] };

@@ -1,5 +1,5 @@
-// Uploads of strangers on a route whose sender only signs. Nothing proves such a sender before the last octet, so the process
-// limits how much it holds of these bodies. A sender that sends its whole body at once is served meanwhile.
+// Tests uploads of strangers on a route whose sender only signs. Nothing proves this sender before the last octet of the body, so
+// the process limits the memory for these bodies. A sender that sends its whole body at once must still be served.
 
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const SECRET = "a-secret-of-github-for-tests";
 const MIB = 1024 * 1024;
 const UPLOAD_BYTES = 24 * MIB;
 const UPLOADS = 12;
-/** The number of uploads that fit. The others exceed the limit. */
+/** The number of uploads that fit into the limit. Further uploads exceed it. */
 const FIT = Math.floor(MAX_UNPROVEN_BODY_BYTES / UPLOAD_BYTES);
 
 const addSigner = (policy: PolicyDocument): PolicyDocument => ({
@@ -48,11 +48,11 @@ const residentBytes = () =>
 
 interface Upload {
   readonly socket: TLSSocket;
-  /** Empty until the server has answered. */
+  /** The response. It is empty until the server has responded. */
   answer: string;
 }
 
-/** Sends all of a body except its last octets. Resolves when the server has read them, or has closed the connection. */
+/** Sends a body without its last octets. Resolves when the server has read these octets, or has closed the connection. */
 async function beginUpload(framing: string, pieces: readonly Buffer[]): Promise<Upload> {
   const { port, ca } = origin.server;
   const socket = connect({ port, host: "127.0.0.1", servername: A, ca });
@@ -98,7 +98,7 @@ test.each([
     const uploads: Upload[] = [];
     for (let count = 0; count < UPLOADS; count += 1) uploads.push(await begin());
     await expect.poll(() => uploads.filter(({ answer }) => answer !== "").length).toBe(UPLOADS - FIT);
-    // Without a limit, the process would hold 276 MiB.
+    // Without the limit, the process would hold 276 MiB.
     expect(residentBytes() - before).toBeLessThan(MAX_UNPROVEN_BODY_BYTES * 2.5);
     for (const { answer } of uploads.slice(0, -FIT)) {
       expect(answer).toMatch(/^HTTP\/1\.1 503 /);
@@ -107,13 +107,13 @@ test.each([
     const refused = () => origin.lines.slice(start).filter(({ code }) => code === "bodies_full");
     await expect.poll(refused).toHaveLength(UPLOADS - FIT);
 
-    // The remaining uploads fill the memory, but they do not prevent other requests.
+    // The uploads that were not refused fill the memory up to the limit, but they do not prevent other requests.
     expect((await sendOnce(origin.server, undefined, signed(Buffer.from("{}")))).status).toBe(202);
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
     const large = await sendOnce(origin.server, undefined, signed(Buffer.alloc(8 * MIB, "b")));
     expect(large.status).toBe(202);
-    // This body used the memory of another upload, so that upload is refused. The test waits for its log line, because the next
-    // test must not see it.
+    // This large body took the memory of another upload, so that other upload is refused. The test waits for the log line of the
+    // large body, so that this line does not arrive during the next test.
     await origin.line({ decision: "accepted", id: JSON.parse(large.body.toString()).event });
     for (const { socket } of uploads) socket.destroy();
   },

@@ -1,4 +1,4 @@
-// A listener for senders that sign and present no certificate: what starts, and what does not.
+// Tests a listener for senders that sign and present no certificate. Some configurations of this listener start, others do not.
 
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -25,9 +25,9 @@ const signed = (secret: string) => ({
   headers: [["X-Hub-Signature-256", `sha256=${createHmac("sha256", secret).update(BODY).digest("hex")}`]] as HeaderList,
 });
 
-/** Only the sender that signs. */
+/** Returns a policy whose only sender signs. */
 const alone = (): PolicyDocument => ({ anchors: {}, senders: { github }, routes: { "/github": route } });
-/** Beside those that present certificates. */
+/** Adds the sender that signs to a policy whose other senders present certificates. */
 const beside = (policy: PolicyDocument): PolicyDocument => ({
   ...policy,
   senders: { ...policy.senders, github },
@@ -48,7 +48,7 @@ afterAll(() => stack.disposeAsync());
 test("a policy without any anchor starts, and its sender is admitted by its signature alone", async () => {
   expect((await sendOnce(origin.server, undefined, signed(SECRET))).status).toBe(202);
   expect((await sendOnce(origin.server, undefined, signed("another secret"))).status).toBe(401);
-  // A certificate that nobody asked for neither helps nor harms.
+  // The listener does not ask for a certificate. If a client presents one, the verdict is the same as without it.
   expect((await sendOnce(origin.server, files.senders.acme, signed("another secret"))).status).toBe(401);
   expect((await sendOnce(origin.server, files.senders.acme, signed(SECRET))).status).toBe(202);
 });

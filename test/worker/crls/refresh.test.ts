@@ -1,4 +1,5 @@
-// Revocation lists on the edge. The cron trigger fetches them and stores them in Workers KV. Requests read them from KV.
+// Tests revocation lists at the edge. The cron trigger fetches the lists and stores them in Workers KV. Requests read the lists
+// from Workers KV.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate, issueCrl } from "../../../cli/dev/authority.ts";
@@ -46,8 +47,8 @@ async function start(own: AsyncDisposableStack, freshness: "require" | "prefer")
 }
 
 /**
- * Sends one event. Returns its status, and the code of its log line. Without a code, `told` is the doubt about revocation in that
- * line.
+ * Sends one event. Returns the status of the response and, as `told`, the code in the log line of the event. If the line has no
+ * code, `told` is the doubt about revocation, if there is one.
  */
 async function decide(edge: LocalEdge, leaf = senders.acme, intermediates: readonly Identity[] = []) {
   const known = edge.lines.all.length;
@@ -83,7 +84,7 @@ describe("an edge whose lists are in KV", () => {
   let own: AsyncDisposableStack;
   let edge: LocalEdge;
 
-  /** Starts a new edge before each test, because an isolate reads KV again only after a minute. */
+  /** Starts a new edge before each test, because an isolate reads a list from Workers KV again only after a minute. */
   beforeEach(async () => {
     own = new AsyncDisposableStack();
     edge = await start(own, "require");
@@ -173,8 +174,8 @@ describe("an edge that prefers lists", () => {
 describe("the cron trigger", () => {
   const lines: LogLine[] = [];
 
-  // Runs in Node, because wrangler's harness always follows redirects. The platform and Node do not follow them when fetch is told
-  // not to.
+  // Runs the code of the cron trigger in Node, because wrangler's harness follows every redirect. Node and the platform follow no
+  // redirect if fetch is told not to.
   async function refresh(own: AsyncDisposableStack, served: Uint8Array | number) {
     server = await startCrlServer(own);
     server.lists.set("root", served);

@@ -1,5 +1,5 @@
-// Dead letters. Each is kept with its reason, is reported by every run of the cron trigger, and is sent again when an operator asks
-// for it.
+// Tests dead letters. Each dead letter is kept with its reason, and every run of the cron trigger reports it. If an operator asks
+// for this, the dead letter is sent again.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -20,8 +20,8 @@ const DAY = 86_400;
 const now = () => Math.floor(Date.now() / 1000);
 
 /**
- * For tests that write hundreds of objects to the harness's bucket. On an idle machine they take some seconds, but on a busy
- * machine much longer.
+ * The time limit for tests that write hundreds of objects to the bucket of wrangler's harness. These tests take some seconds on an
+ * idle machine, but much longer on a busy machine.
  */
 const MANY_OBJECTS = { timeout: 120_000 };
 
@@ -30,7 +30,7 @@ describe("an event that the origin never accepts", () => {
 
   test("is kept with its reason after the last attempt, and logged until somebody acts", async () => {
     const { id, key } = await world.die();
-    // The queue made two attempts. The dead-letter queue made the last one, which finds the reason.
+    // The consumer of the queue made two attempts. The consumer of the dead-letter queue made the last one, to find the reason.
     expect(world.attemptsOf(id)).toHaveLength(3);
     expect(world.edge.lines.all.filter((line) => line["id"] === id)).toMatchObject([
       { decision: "queued" },
@@ -94,7 +94,7 @@ describe("an event that the origin never accepts", () => {
 describe("a redrive request", () => {
   beforeEach(() => world.clear());
 
-  /** Runs the maintenance with a queue that refuses each of these texts. Returns all texts that it tried to send. */
+  /** Runs the maintenance with a queue that rejects each of these texts. Returns all texts that the maintenance tried to send. */
   const maintain = (...refused: string[]) => world.bucket.maintain(now(), refused);
 
   test("stays until all its letters are sent, and includes no letter that came later", async () => {
@@ -137,7 +137,8 @@ describe("bodies without an event", () => {
     const log = (line: LogLine) => lines.push(line);
     await maintainQueue(world.queue, now() + 30 * DAY, log);
     expect(await world.keys("body/")).toEqual([`body/${id}`, "body/left-behind"].sort());
-    // Nobody can read this dead letter, so nobody knows which body it needs. Until it is deleted, no body is removed.
+    // This dead letter cannot be read, so nobody knows which body it needs. Therefore no body is removed until this dead letter is
+    // deleted.
     await world.bucket.put("dead/unread/x", "sealed with a key that is gone", {});
     await maintainQueue(world.queue, now() + 31 * DAY + 60, log);
     expect(await world.keys("body/")).toEqual([`body/${id}`, "body/left-behind"].sort());

@@ -1,4 +1,5 @@
-// Routes with delivery: queue, with production's settings. An event is accepted immediately. It is signed and delivered later.
+// Tests routes with `delivery: queue` and the queue settings of production. An event is accepted immediately, and signed and
+// delivered later.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// The queue when something fails: an origin that is down, slow or broken, a consumer that crashes, or a queue or bucket that
-// refuses. The edge promises to deliver at least once. The inbox recognises the event by its txn, so it stores the event exactly
-// once.
+// Tests the queue when something fails: an origin that is down, slow or broken, a consumer that crashes, or a queue or bucket that
+// refuses. The edge delivers each event at least once. The inbox recognises a repeated event by its txn, so it stores each event
+// exactly once.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,11 +16,14 @@ const failuresOf = ({ edge }: QueueWorld, id: string) =>
 describe("an event in the queue", () => {
   const stack = new AsyncDisposableStack();
   let world: QueueWorld;
-  /** For each body, what the origin does on the first attempt, the second and so on. After that, it accepts the event. */
+  /**
+   * The behaviour of the origin for each body: on the first attempt, the second, and so on. After the last behaviour in the list,
+   * the origin accepts the event.
+   */
   const outages = new Map<string, readonly Behaviour[]>();
   /**
-   * The id of an event that needs many attempts. It is sent before the tests, so that its attempts run at the same time as the
-   * other tests.
+   * The id of an event that needs many attempts. It is sent before the tests begin, so that its attempts run at the same time as
+   * the other tests.
    */
   let patient: string;
 
@@ -51,7 +54,7 @@ describe("an event in the queue", () => {
     const ids = await Promise.all(Array.from({ length: 8 }, (_, index) => accept(`good ${index}`)));
     await Promise.all(ids.map((id) => delivered(world, id)));
     expect(world.stored(slow)).toHaveLength(0);
-    // The slow event is not delivered, and no attempt at it has failed yet.
+    // The slow event is not delivered yet, but none of its attempts has failed.
     expect(failuresOf(world, slow)).toEqual([]);
     outages.delete("slow");
     world.release();
@@ -97,7 +100,7 @@ describe("an event in the queue", () => {
       const [before, after] = attempts.slice(index, index + 2);
       expect((after?.at ?? 0) - (before?.at ?? 0)).toBeGreaterThanOrEqual(Number(retryInSeconds) * 1000 - 50);
     }
-    // All attempts have the same time of receipt. Each token was issued at the time of its attempt.
+    // All attempts have the time at which the edge received the event. Each token was issued at the time of its own attempt.
     const [first, ...later] = attempts.map(({ claims }) => claims);
     for (const claims of later) expect(claims["rcv"]).toBe(first?.["rcv"] ?? first?.["iat"]);
     expect(Number(later.at(-1)?.["iat"])).toBeGreaterThan(Number(first?.["iat"]) + 4);
@@ -115,7 +118,8 @@ test("a consumer that dies in the middle of a batch loses nothing", async () => 
   for (const [index, id] of ids.entries()) {
     expect(world.stored(id).map((stored) => Buffer.compare(stored, bodies[index] as Buffer))).toEqual([0]);
   }
-  // An event that was delivered but not acknowledged is delivered again, as the same event with another token.
+  // An event that was delivered but not acknowledged is delivered again. The second delivery has the same event id and another
+  // token.
   const repeated = ids.map((id) => world.attemptsOf(id)).filter((attempts) => attempts.length > 1);
   expect(repeated.length).toBeGreaterThan(0);
   for (const attempts of repeated) {
@@ -152,12 +156,13 @@ describe("a sender is told to retry", () => {
 
 describe("the signature of an event that waited", () => {
   /**
-   * How far the origin's clock is ahead. On this clock, the signature is older than five minutes, but the assertion is younger than
-   * one minute. The receipt of the event may take up to half of this time.
+   * The number of seconds by which the origin's clock is ahead. At the edge, the signature is 280 seconds old. At the origin, the
+   * signature is older than five minutes, but the assertion is younger than one minute. The edge must receive the event within 20
+   * seconds. Otherwise the edge refuses the signature as too old.
    */
   const AHEAD_SECONDS = 40;
 
-  /** Signs as Slack does, at a time that the test chooses. */
+  /** Signs a body as Slack does. The test chooses the time of the signature. */
   function sign(body: string, secondsAgo: number): Record<string, string> {
     const timestamp = Math.floor(Date.now() / 1000) - secondsAgo;
     const signature = createHmac("sha256", SECRETS.SLACK_SECRET).update(`v0:${timestamp}:${body}`).digest("hex");

@@ -1,4 +1,5 @@
-// Messages that no attempt can deliver, whoever put them into the queue, and what the consumers do with such messages.
+// Tests messages that no attempt can deliver, and what the consumers do with these messages. The result must not depend on who put
+// a message into the queue.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { importSigningKeys, type PrivateJwk } from "../../../core/assertion/keys.ts";
@@ -29,7 +30,9 @@ const now = () => Math.floor(Date.now() / 1000);
 describe("a message that cannot be delivered", () => {
   beforeEach(() => world.clear());
 
-  /** Returns the queued text of an event of this edge. Somebody who can write to the queue could change this text. */
+  /**
+   * Returns the text of an event of this edge as it is in the queue. A stranger with access to the queue could change such a text.
+   */
   async function captured(): Promise<string> {
     const { key } = await world.die("captured");
     const text = (await (await world.bucket.get(key))?.text()) ?? "";
@@ -51,8 +54,8 @@ describe("a message that cannot be delivered", () => {
     expect(forged).not.toBe(event);
     const other = await sealText(event, TYPE, await signingKeys(await newSigningKey()));
     const otherType = await sealText(event, { ...TYPE, type: "countersign-other" }, await signingKeys(world.key));
-    // The other edge has the same keys. But it may have checked less than this edge requires, so this edge must not accept its
-    // events.
+    // The other edge has the same keys, but it may have checked less than this edge requires. So this edge must not accept events
+    // of the other edge.
     const otherEdge = await sealText(
       event,
       { ...TYPE, type: `countersign-event ${ISSUER} https://staging.example.com` },
@@ -83,7 +86,7 @@ describe("a message that cannot be delivered", () => {
       const kept = await (await world.bucket.get(key))?.text();
       expect(kept).toBe(typeof message === "string" ? message : JSON.stringify(message));
     }
-    // Nothing was delivered, and a redrive request changes nothing.
+    // Nothing has been delivered. A request to send these messages again (an object with the prefix redrive/) changes nothing.
     const attempts = world.attempts.length;
     await world.bucket.put("redrive/unread", "", {});
     expect(await world.edge.runCronTrigger(cases.length)).toHaveLength(cases.length);
@@ -148,7 +151,7 @@ describe("the consumer of the dead-letter queue", () => {
   beforeEach(() => world.clear());
 
   /**
-   * Settles one message as the consumer of this queue does, with the real bucket. Returns whether the message was acknowledged or
+   * Processes one message as the consumer of this queue does, with the real bucket. Returns whether the message was acknowledged or
    * retried, and the log lines.
    */
   async function settle(
