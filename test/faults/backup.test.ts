@@ -12,7 +12,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { expectBalance } from "./books.ts";
 import { createFaultWorld, type FaultWorld, sleep } from "./world.ts";
 
-/** The number of octets that make each event large, so that the backup takes long enough for other writes to happen during it. */
+/** The padding of each event in octets. With large events, the backup takes long enough for other writes to happen during it. */
 const PADDING = 20_000;
 
 let stack: AsyncDisposableStack;

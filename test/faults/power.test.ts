@@ -19,7 +19,7 @@ const POWER_CUTS = 5;
 const EVENTS_BETWEEN = 100;
 const TRIED_LENGTHS = 40;
 /**
- * The number of octets that make each event large, so that SQLite moves the log into the database file (a checkpoint) between two
+ * The padding of each event in octets. With large events, SQLite moves the log into the database file (a checkpoint) between two
  * power cuts and also during some of them.
  */
 const PADDING = 12_000;

@@ -1,5 +1,5 @@
-// Tests the dataset of Analytics Engine. If the edge has one, it writes one data point for each decision. If the writing fails, the
-// response must be the same.
+// Tests data points for Analytics Engine. If the edge has a dataset, the edge writes one data point for each decision. If writing a
+// data point fails, the response must not change.
 
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
