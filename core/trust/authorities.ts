@@ -14,7 +14,7 @@ import { recall, remember } from "./presented-again.ts";
 export interface Authorities {
   /** CA certificates that an anchor or another certificate of this list signed. Only their signatures are checked, nothing else. */
   readonly certified: readonly Certificate[];
-  /** The refusal for the first signature that does not verify, although the certificate names this issuer. */
+  /** A certificate may name an issuer whose key did not sign it. This is the refusal for the first such certificate. */
   readonly failure: Refusal | undefined;
 }
 

@@ -17,8 +17,8 @@ const ORDERS = [
 const known = new WeakMap<Certificate, readonly string[]>();
 
 /**
- * Returns the digest of the certificate, and the digests that the certificate has with the other valid signature. There is one
- * other digest for each accepted curve, because this code does not know the curve of the issuer's key.
+ * Returns the digest of the certificate, and the digests of the same certificate with the second valid form of its ECDSA signature.
+ * That form depends on the curve of the issuer's key. The curve is not known here, so there is one digest for each accepted curve.
  */
 export function digestsOf(certificate: Certificate): readonly string[] {
   const digests = known.get(certificate) ?? [certificate.sha256, ...otherDigests(certificate)];

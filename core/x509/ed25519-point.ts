@@ -7,8 +7,8 @@ const D = 0x52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3n;
 /** One value of y for points of order eight. The other value is P minus this value. */
 const Y_OF_ORDER_EIGHT = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n;
 /**
- * The values of y for points of order one, two, four and eight. P and P + 1 are other spellings of the values 0 and 1, which are
- * not reduced modulo P.
+ * The values of y for points of order one, two, four and eight. P and P + 1 stand for 0 and 1 in an encoding that is not reduced
+ * modulo P.
  */
 const LOW_ORDER: ReadonlySet<bigint> = new Set([1n, P - 1n, 0n, Y_OF_ORDER_EIGHT, P - Y_OF_ORDER_EIGHT, P, P + 1n]);
 

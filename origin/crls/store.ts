@@ -78,7 +78,7 @@ const FILE_INTERVAL_SECONDS = 10;
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
 /**
- * The time after which authorities are stored that requests have proven since then. A restart loses those that are not stored yet.
+ * The interval at which newly proven authorities are stored. A restart loses those that were proven after the last time.
  */
 const LEARN_INTERVAL_MILLISECONDS = 10_000;
 

@@ -1,4 +1,4 @@
-// Makes a question from a stored event: the stored parts of its request, and the parts that are not stored.
+// Makes a question from a stored event. The question has the stored parts of the request, and names the parts that were not stored.
 
 import type { Policy, Sender } from "../../core/policy/policy.ts";
 import type { StoredEvent } from "../inbox/inbox.ts";

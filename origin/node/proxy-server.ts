@@ -83,7 +83,8 @@ export function readProxiedCertificate(format: ForwardedFormat): CertificateOpti
 
 /**
  * Makes the option of `countersign` and `createVerifier` for an app behind `serveProxy`. The option reads the certificate that the
- * proxy forwards. On any other connection, a forwarded certificate is refused.
+ * proxy forwards. If a connection is not from the
+ * proxy, its forwarded certificate is refused.
  * @param format `nginx`, `apache`, `haproxy`, `envoy`, or another format that `countersign origin --help` lists
  * @param header the name of the header field with the leaf (default `ssl-client-cert`), for a format in which the operator may
  * choose this name; the field with the chain has the same name with `-chain`

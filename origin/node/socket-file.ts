@@ -27,8 +27,8 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
 
 /**
  * Prepares a socket that the workers of a cluster share. Call this function in the primary, before the workers listen. The primary
- * creates the file for the workers, so it keeps the umask that gives the file its mode. Returns the earlier umask of the primary,
- * which the workers should have.
+ * creates the file for the workers. So its umask becomes the one that gives the file its mode, and stays so. Returns the umask that
+ * the primary had before, for the workers.
  * @throws ConfigurationError that names the path
  * @internal
  */

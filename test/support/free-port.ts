@@ -1,4 +1,4 @@
-// Finds a free port, for a program that cannot report its port, or to have a port at which nothing listens.
+// Finds a free port. A test uses it for a program that cannot report its port, or if it needs a port at which nothing listens.
 
 import { createServer } from "node:net";
 

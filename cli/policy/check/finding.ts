@@ -17,7 +17,7 @@ export interface Finding {
    */
   readonly severity: "error" | "warning";
   /**
-   * `time` means that a date has passed, although nobody changed the policy. A program still starts with such a finding, because
+   * `time` means that the finding appeared because a date passed, not because somebody changed the policy. A program still starts with such a finding, because
    * other senders depend on the program.
    */
   readonly cause: "policy" | "time";

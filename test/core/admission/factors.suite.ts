@@ -33,7 +33,7 @@ import {
 
 const ALL = { sender: { ...certificate(), ...github("ONE"), ...basic } };
 
-/** Admits a sender as an origin behind the edge does. The claim `amr` in the edge's assertion names these factors. */
+/** Decides about a sender as an origin behind an edge does. `amr` is that claim of the edge's assertion: the factors that passed. */
 function rely(fixtures: Fixtures, senders: Parameters<typeof compileSenders>[1], amr: string[], held = {}) {
   const policy = compileSenders(fixtures, senders);
   const secrets = loadHeldSecrets(policy, (name) => (held as Record<string, string>)[name]);

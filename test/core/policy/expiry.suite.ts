@@ -105,7 +105,7 @@ export const cases: Cases = {
     const other = anchor("stranger", 2000, true);
     ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), other);
     ends(fixtures, "anchor", { anchors, presented }, anchor("oldRoot", 40, true), other);
-    // An anchor that has already ended is not listed, because the recorded refusals show what its end refused.
+    // An anchor that has already ended is not listed, because the recorded refusals already show which requests were refused.
     ends(fixtures, "anchor", { anchors, presented, now: at(41) }, other);
     // The presented certificate expires before the anchor, so it does not show whether the end of the anchor refuses anything.
     ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
