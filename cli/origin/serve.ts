@@ -1,6 +1,6 @@
 // Runs an origin for a command. Reads the files for which the origin asks, and prints its lines.
 
-import type { Loaded, OriginMode, OriginSettings, Ready, WayIn } from "../../origin/service/mode.ts";
+import type { Loaded, Mode, OriginMode, OriginSettings, Ready } from "../../origin/service/mode.ts";
 import { serveOrigin } from "../../origin/service/service.ts";
 import { readVersion } from "../files/package-folder.ts";
 import { readLogFile } from "../log/read.ts";
@@ -15,7 +15,7 @@ export interface ServeSettings extends OriginSettings {
   readonly workers: number;
 }
 
-export interface Way<T extends Loaded> extends WayIn<T> {
+export interface Way<T extends Loaded> extends Mode<T> {
   readonly settings: ServeSettings;
   /** Returns the ready line for people. */
   readonly greet: (url: string) => string;

@@ -3,7 +3,7 @@
 
 import type { Trace } from "../admission/trace.ts";
 import { lookupKeysOf } from "../policy/matcher.ts";
-import type { Sender } from "../policy/policy.ts";
+import type { RetryStatus, Sender } from "../policy/policy.ts";
 import { Refusal, type RefusalCode } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 
@@ -20,7 +20,7 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
  * credentials, and a certificate that is revoked, denied or signed with its own key are final, because strangers must not be asked
  * to retry. Does not check who sent the request: the certificate may be a stranger's.
  */
-export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Sender["retryStatus"] {
+export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): RetryStatus | undefined {
   const certificate = evidence?.certificate;
   if (!OPERATORS_TO_MEND.has(refusal.code) || certificate === undefined || certificate instanceof Refusal)
     return undefined;

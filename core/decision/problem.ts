@@ -1,5 +1,6 @@
 // Answers a refused request with a coarse problem (RFC 9457), which tells the sender nothing about the policy.
 
+import type { RetryStatus } from "../policy/policy.ts";
 import { PROBLEMS, type Problem, type Refusal } from "../refusal.ts";
 import { RETRY_AFTER_SECONDS } from "../wire.ts";
 
@@ -16,7 +17,7 @@ const BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"';
  * Returns an RFC 9457 answer: type, title, status, code and decision id. It contains nothing from the request.
  * @param retryStatus replaces the refusal's own status, to ask the sender to send the event again (keep.ts)
  */
-export function describeProblem(refusal: Refusal, id: string, retryStatus?: 429 | 503) {
+export function describeProblem(refusal: Refusal, id: string, retryStatus?: RetryStatus) {
   const problem = retryStatus === undefined ? refusal.problem : "unavailable";
   const status = retryStatus ?? refusal.status;
   const { allow } = refusal.details;
@@ -35,7 +36,7 @@ export function describeProblem(refusal: Refusal, id: string, retryStatus?: 429 
   return { status, headers, body: JSON.stringify(document) };
 }
 
-export function formatProblem(refusal: Refusal, id: string, retryStatus?: 429 | 503): Response {
+export function formatProblem(refusal: Refusal, id: string, retryStatus?: RetryStatus): Response {
   const { status, headers, body } = describeProblem(refusal, id, retryStatus);
   return new Response(body, { status, headers });
 }

@@ -2,6 +2,7 @@
 
 import type { DecisionContext } from "../admission/trace.ts";
 import type { LogLine } from "../log-line.ts";
+import type { RetryStatus } from "../policy/policy.ts";
 import { REFUSALS, type Refusal } from "../refusal.ts";
 import { boundDetails } from "../shown-text.ts";
 
@@ -9,7 +10,7 @@ import { boundDetails } from "../shown-text.ts";
  * Returns the log line of a refusal, for the operator.
  * @param retryStatus the status that the sender got, if it is asked to send the event again (keep.ts)
  */
-export function describeRefusal(refusal: Refusal, context: DecisionContext, retryStatus?: 429 | 503): LogLine {
+export function describeRefusal(refusal: Refusal, context: DecisionContext, retryStatus?: RetryStatus): LogLine {
   const { code, problem, status } = refusal;
   const details = boundDetails(refusal.details);
   const verdict: LogLine = {

@@ -56,8 +56,11 @@ export interface Sender {
    * The status that asks the sender to send a refused event again, if the operator has to correct the fault. Undefined if each
    * refusal is final.
    */
-  readonly retryStatus: 429 | 503 | undefined;
+  readonly retryStatus: RetryStatus | undefined;
 }
+
+/** A status at which senders send an event again. */
+export type RetryStatus = 429 | 503;
 
 /** The certificates that belong to a sender, and the trust that must prove them. */
 export interface CertificateRule {

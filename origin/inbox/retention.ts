@@ -34,12 +34,6 @@ export const REPEATED_SECONDS = DAY_SECONDS;
 /** The time after the acceptance of an event in which an edge's queue may deliver the event again. Its id is kept for this time. */
 export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
 
-/**
- * Bodies are kept for a month, so that people can look at handled events. Facts are kept for a year, to recognise repeated events
- * and to find out who sent what.
- */
-export const DEFAULT_RETENTION: Retention = { bodySeconds: 30 * DAY_SECONDS, eventSeconds: 365 * DAY_SECONDS };
-
 /** The pause between two steps. The pause leaves most of the time to acceptances while there is much to delete. */
 const BETWEEN_STEPS_MILLISECONDS = 50;
 const BETWEEN_ROUNDS_MILLISECONDS = 60_000;

@@ -71,7 +71,7 @@ export interface Ready {
 }
 
 /** One mode of the origin. */
-export interface WayIn<T extends Loaded> {
+export interface Mode<T extends Loaded> {
   /** The files whose change causes a reload, the policy file included. The files of secrets are watched in addition. */
   readonly files: readonly string[];
   /** Reads the files. @throws ConfigurationError that lists every problem */
@@ -89,7 +89,7 @@ export interface WayIn<T extends Loaded> {
 }
 
 /** A mode, and the functions with which its command reads and prints. */
-export interface OriginMode<T extends Loaded> extends WayIn<T> {
+export interface OriginMode<T extends Loaded> extends Mode<T> {
   readonly settings: OriginSettings;
   /** The version of the program, for the metrics. */
   readonly version: string;
