@@ -73,7 +73,7 @@ async function closeOnce(inbox: Inbox): Promise<void> {
 
 /** Reads the stored events with a separate connection. */
 export function readEvents(inboxFile: string): Record<string, unknown>[] {
-  const database = new DatabaseSync(inboxFile, { readOnly: true });
+  const database = new DatabaseSync(inboxFile, { readOnly: true, timeout: 20_000 });
   try {
     return database.prepare("SELECT * FROM event ORDER BY sequence").all();
   } finally {

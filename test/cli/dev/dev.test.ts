@@ -46,7 +46,7 @@ interface Answered {
 }
 
 const storedBodies = (): string[] => {
-  const database = new DatabaseSync(join(directory, "inbox.sqlite"), { readOnly: true });
+  const database = new DatabaseSync(join(directory, "inbox.sqlite"), { readOnly: true, timeout: 20_000 });
   const rows = database.prepare("SELECT body FROM event").all();
   database.close();
   return rows.map((row) => Buffer.from(row["body"] as Uint8Array).toString());

@@ -140,7 +140,8 @@ describe("two workers, when one dies or both stop,", () => {
 
   test("continue when one dies while the inbox cannot be opened", async () => {
     const [victim = 0] = workersOf(origin);
-    const database = new DatabaseSync(files.inbox);
+    // The workers write in the background too, so this waits until none of them does.
+    const database = new DatabaseSync(files.inbox, { timeout: 20_000 });
     database.exec("BEGIN IMMEDIATE");
     process.kill(victim, "SIGKILL");
     // The inbox stays locked longer than a new worker waits for the file.
