@@ -17,7 +17,7 @@ interface ConnectEvent {
 const handler: Handler = ({ body }, { id }) => {
   const { event, data } = readEvent(body);
   if (event !== "envelope-completed" || data.envelopeId === undefined) return;
-  // Put your own code here, for a signed envelope. It may be called again with the same id, and must then not act twice.
+  // Put your own code here, for a signed envelope. It may be called twice with the same id, and must act only once.
   console.log(JSON.stringify({ completed: data.envelopeId, account: data.accountId, id }));
 };
 

@@ -88,7 +88,10 @@ function compileInWords(document: unknown, tell: TellProblem): Policy {
   return policy;
 }
 
-/** @throws ConfigurationError that lists what the policy needs and an edge cannot do */
+/**
+ * Checks that an edge can do everything that the policy needs.
+ * @throws ConfigurationError that lists what an edge cannot do
+ */
 export function requireEdgePolicy(policy: Policy): void {
   requireFetchedLists(policy, wordsOf);
 }
@@ -111,8 +114,8 @@ const host = string(
   ),
 );
 /**
- * 72 retries (the number in wrangler.toml) with this delay take less than twelve days, although deliver.ts makes each delay up to a
- * quarter longer. The queue deletes a message after fourteen days, without a dead letter.
+ * The longest delay that may be configured. deliver.ts makes a delay up to a quarter longer, so the 72 retries of wrangler.toml
+ * take less than twelve days. The queue deletes a message after fourteen days, without a dead letter.
  */
 const delaySeconds = whole(1, 10_800);
 const RETRY_SECONDS_FORM = "the first delay and the longest, in seconds";
@@ -152,7 +155,7 @@ export const BindingsSchema = openObject(
 /**
  * Checks the bindings and imports the keys. If something is missing that only some routes need, `lacks` names it, and the other
  * routes work.
- * @throws ConfigurationError that lists every problem, if no route can work without what is missing
+ * @throws ConfigurationError that lists every problem, if something is missing or malformed that every route needs
  */
 export async function loadEdge(bindings: EdgeBindings, policy: Policy): Promise<Edge> {
   const read = readForm(BindingsSchema, bindings);

@@ -76,13 +76,18 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   return forward(delivery, assertion, edge);
 }
 
-/** Logs the headers that cannot be signed, because the handler does not get them, and the sender does not know that. */
+/**
+ * Logs the names of the headers that cannot be signed. The handler does not get these headers, and the sender does not know that.
+ */
 function noteNotForwarded({ context }: Trace, { headers }: Delivery): void {
   const names = headers.flatMap(([name, value]) => (isPlainText(value) ? [] : [name]));
   if (names.length > 0) context.notForwarded = names;
 }
 
-/** GET and HEAD need the origin's response, because senders use them to verify who owns the endpoint. */
+/**
+ * Returns true if the event may be queued. GET and HEAD are not queued: senders use them to verify who owns the endpoint, so they
+ * need the origin's response.
+ */
 function mayWait({ method }: Request, { isQueued }: Route): boolean {
   return isQueued && method !== "GET" && method !== "HEAD";
 }

@@ -1,6 +1,6 @@
-// Decides which sender of the route sent a request. This is the only place where proofs become permission. Each step removes
-// senders from the list of possible senders: first by certificate, then by Basic credentials, then by the signature of the body.
-// All factors of a sender are required, and no step skips a factor that the sender's policy names.
+// Decides which sender of the route sent a request. No other file decides this. Each step removes senders from the list of possible
+// senders: first by certificate, then by Basic credentials, then by the signature of the body. A sender is admitted only if every
+// factor that its policy names has passed.
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { Route, Sender } from "../policy/policy.ts";
@@ -29,8 +29,8 @@ export function readCertificateFor(
 /** Records for the log whether the certificate was proven. */
 export interface ProofTrace {
   /**
-   * The certificate, set by findCandidates if verifyTrust proved it for at least one sender. Read this member to know whether the
-   * certificate was proven, because the verdict does not say so.
+   * The certificate. It is set if verifyTrust proved it for at least one sender, and it stays set if the request is refused
+   * afterwards.
    */
   proven?: ProvenCertificate;
 }
@@ -49,7 +49,8 @@ export function findCandidates(
   if (certificate === undefined) return senders.flatMap(withoutCertificate);
   const candidates = resultOf(() => {
     const proven = verifyTrust(certificate, senders, facts);
-    // If there is no proof here, no sender needs a certificate, and nobody checked who signed the presented certificate.
+    // Without a proof, no sender of the route needs a certificate. Then nobody checked who signed the certificate, so it is not
+    // recorded as proven.
     if (proven.proofs.size > 0) trace.proven = proven;
     return admitByCertificate(proven, senders, facts.now);
   });

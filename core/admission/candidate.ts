@@ -11,8 +11,8 @@ import type { BasicCredential } from "./basic.ts";
 export type Factor = "mtls" | "hmac" | "ed25519" | "basic";
 
 /**
- * The parsed secrets of one sender. A member is undefined if the sender's policy does not require this factor, or if an origin lets
- * its edge check the factor.
+ * The parsed secrets of one sender. A member is undefined if the sender's policy does not require this factor, or if the edge
+ * checks the factor for this origin.
  */
 export interface SenderSecrets {
   readonly signature: SignatureKeys | undefined;

@@ -9,8 +9,8 @@ import { type BasicCredential, importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
 
 /**
- * Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. The message of
- * an error that it throws is reported.
+ * Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. If it throws,
+ * the message of the error is reported.
  */
 export type ReadSecret = (name: string) => unknown;
 
@@ -29,11 +29,11 @@ export interface AvailableSecrets {
   readonly missing: ReadonlyMap<Sender, SendersMissingSecrets>;
 }
 
-/** Returns the factors of a sender whose secrets are to be read. */
+/** Returns the rules of a sender that need secrets now. A secret that only other rules of the sender need is not read. */
 type WantedFactors = (sender: Sender) => Pick<Sender, "signature" | "basic">;
 
 /**
- * Reads and imports every secret of the policy. Does not check that the sender uses the same secret.
+ * Reads and imports every secret of the policy. Cannot check that the sender has the same secret.
  * @throws ConfigurationError that lists each secret that is missing or malformed
  */
 export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {

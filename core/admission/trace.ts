@@ -1,5 +1,5 @@
-// Records what the steps of one request find. The log line prints these findings. report-only.ts needs them too, to compare the
-// verdict with the verdict of shadow senders.
+// Records what the steps of one request find. The log line prints these findings. report-only.ts compares them with the findings
+// for the senders in `shadow`.
 
 import type { Route } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
@@ -45,8 +45,8 @@ export interface Trace extends ProofTrace {
   route?: Route;
   evidence?: Evidence;
   /**
-   * The sender for which a factor has passed, or that the edge's assertion names. It stays set if the request is refused
-   * afterwards.
+   * The name of the sender for which a factor has passed, or that the edge's assertion names. It stays set if the request is
+   * refused afterwards.
    */
   likelySender?: string;
   body?: Uint8Array<ArrayBuffer>;

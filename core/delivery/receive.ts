@@ -21,7 +21,7 @@ export interface SentRequest {
   readonly evidence: Evidence;
   readonly bodies: BodyBudget;
   readonly policyDigest: string;
-  /** Is called if a certificate was proven. Throws a Refusal if another fact contradicts the certificate. */
+  /** This function is called if a certificate was proven. It throws a Refusal if another fact contradicts the certificate. */
   readonly crossCheck?: () => void;
   readonly bind: (admitted: AdmittedSender, event: ReceivedEvent) => Delivery;
 }

@@ -1,5 +1,6 @@
-// Compiles policy.json to a Policy. If any member is not understood, throws an error that lists all problems, so that no part of a
-// faulty policy comes into force. Does not check whether a part has expired, because an expired part is refused when it is used.
+// Compiles policy.json to a Policy. If it contains anything that is not understood, throws an error that lists all problems, so
+// that no part of a faulty policy comes into force. Dates are not checked here: a request checks the dates of the parts that it
+// uses.
 
 import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";
@@ -144,7 +145,7 @@ class PolicyCompiler {
     return rule && this.#attempt(at, () => compileEventKey(rule));
   }
 
-  /** Reports a sender without an accepted certificate, which admits nobody. A route in observe mode may have such a sender. */
+  /** Reports a sender with an empty list of certificates, because it admits nobody. A route in observe mode may have one. */
   #checkRecognition(): void {
     const { senders, routes } = this.#document;
     for (const [path, route] of Object.entries(routes)) {
@@ -239,7 +240,7 @@ function compileAuthority(pem: string): Certificate {
   return certificate;
 }
 
-/** Adds two lists to each anchor: the anchors that certified this anchor, and the intermediates that this anchor certified. */
+/** Adds two lists to each anchor: the anchors that signed its certificate, and the intermediates whose certificates it signed. */
 function connect(
   anchors: ReadonlyMap<string, Anchor>,
   intermediates: readonly Intermediate[],
@@ -272,7 +273,7 @@ function checkRoutePath(route: string): void {
   if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
 }
 
-/** Requires the spelling of URL.host, because hosts are compared as texts. Refuses a path that lacks its first slash. */
+/** Requires a host as URL.host writes it, because hosts are compared as texts. Refuses a path that lacks its first slash. */
 function checkRouteHost(host: string): void {
   const spelled = URL.parse(`https://${host}`)?.host.replace(/\.(?=:|$)/, "");
   if (spelled === undefined || !/[.:]|^localhost$/.test(spelled)) throw new PolicyFault("malformed_path");

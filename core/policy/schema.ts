@@ -70,8 +70,8 @@ const CrlSource = string(
 );
 
 /**
- * True for an HTTP or HTTPS URL without user, password and fragment. A text that does not begin with a scheme is the path of a
- * file, which is accepted too.
+ * Returns true for the path of a file, and for an HTTP or HTTPS URL without user, password and fragment. A text without a scheme is
+ * the path of a file.
  */
 function isCrlSource(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point

@@ -20,25 +20,28 @@ export interface SignatureScheme {
   /** The headers that hold signatures. They are read in this order, up to the first header that is missing. */
   readonly headers: readonly [string, ...string[]];
   readonly encoding: "hex" | "base64";
-  /** The prefixes of the parts of the header, each with the kind of part that it begins. */
+  /**
+   * The prefixes that the parts of a header can have. A prefix says whether its part is a signature (`hmac`, `ed25519`) or the
+   * timestamp.
+   */
   readonly tags: readonly (readonly [tag: string, kind: "hmac" | "ed25519" | "timestamp"])[];
   /** The separator between the parts of one header, if one header may hold several parts. Parts with an unknown tag are skipped. */
   readonly separator?: "," | " ";
   /** The header with the signed timestamp, if the timestamp is not a part of the signature header. */
   readonly timestamp?: string;
   readonly id?: string;
-  /** The text that is signed before the raw body. */
+  /** Returns the text that comes before the raw body in the signed bytes. */
   readonly prefix?: (timestamp: string, id: string) => string;
-  /** A header that selects the keys. The header is not signed, so it is used for nothing else. */
+  /** The header whose value selects the keys. The header is not signed, so it is used for nothing else. */
   readonly account?: string;
-  /** A header that must have this value if it is present. */
+  /** A header, and the value that it must have if it is present. */
   readonly algorithm?: readonly [header: string, value: string];
   /** Set if a configured key is base64 (`whsec_…`) and must be decoded. Otherwise the key is the text itself. */
   readonly hasEncodedKeys?: true;
 }
 
 /**
- * The list has one header more than the limit. This header is forwarded too, so that a verifier behind the edge also sees that
+ * The list has one header more than the limit. This last header is forwarded too, so that a verifier behind the edge also sees that
  * there are too many signatures.
  */
 const DOCUSIGN_HEADERS = Array.from(

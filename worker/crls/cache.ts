@@ -39,7 +39,7 @@ export class CrlCache {
   #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
   #readAt = Number.NEGATIVE_INFINITY;
-  /** The reading of the lists for which a request waited until its deadline, in vain. This reading is not cancelled. */
+  /** An unfinished reading of the lists for which one request has waited until its deadline. This reading is not cancelled. */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
 
@@ -51,7 +51,7 @@ export class CrlCache {
 
   /**
    * Returns the lists as they were in KV at most MAX_AGE_SECONDS ago. If KV does not answer, returns the lists that were read last.
-   * After one request has waited for a reading until the deadline, the next requests do not wait for the same reading.
+   * If one request has waited for a reading until its deadline, the next requests do not wait for this reading.
    */
   async lists(scope: RequestScope): Promise<RevocationLists> {
     const age = scope.now - this.#readAt;
@@ -63,8 +63,8 @@ export class CrlCache {
   }
 
   /**
-   * Starts a reading of the lists, unless one is running. A reading is abandoned after REREAD_SECONDS. If the request that started
-   * it was cancelled, it would never end.
+   * Starts a reading of the lists, unless one is running. The reading is abandoned after REREAD_SECONDS, because it never ends if
+   * the request that started it was cancelled.
    */
   #read(scope: RequestScope): Promise<void> {
     const { now, waitUntil } = scope;

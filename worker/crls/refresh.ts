@@ -45,7 +45,7 @@ export interface CrlMetadata {
   /** Digest of the answer. If it is missing, the answer was the stored list itself, without other lists. */
   readonly answer?: string;
   readonly condition: Condition;
-  /** The time of the source's last whole answer, in Unix seconds. */
+  /** The time in Unix seconds at which the source last answered with its lists, and not with 304. */
   readonly answeredAt?: number;
 }
 
@@ -138,7 +138,10 @@ async function refresh(
   }
 }
 
-/** Records that the source gave a whole answer that is equal to the stored one. Does nothing after a conditional request. */
+/**
+ * Stores the time at which the source answered a request without a condition. Its answer had the lists that are stored already.
+ * Does nothing after a request with a condition.
+ */
 async function noteAnswer(
   source: string,
   kv: CrlNamespace,

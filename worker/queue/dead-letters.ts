@@ -18,7 +18,10 @@ const MAX_REDRIVEN = 500;
  * minutes.
  */
 const DAY_SECONDS = 86_400;
-/** The limit of keys in one call to the bucket. The number of calls per run is limited too, so one call deletes many keys. */
+/**
+ * The largest number of keys that one call to the bucket accepts. A run may make only a limited number of calls, so one call
+ * deletes many keys.
+ */
 const MAX_KEYS = 1000;
 /** The limit of the reason that is stored with a dead letter. The bucket accepts 8 KiB of metadata. */
 const MAX_REASON_CHARACTERS = 1024;
@@ -107,8 +110,8 @@ async function resend(key: string, { events, bodies }: EventQueue): Promise<void
 }
 
 /**
- * Removes old records of delivery, and old bodies that no message needs any more. Such a body is left if the program crashed after
- * the event was delivered or refused.
+ * Removes old records of delivery, and old bodies that no message needs. If the program crashes after an event was delivered or
+ * refused, the body of the event stays in the bucket.
  */
 async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Promise<void> {
   await remove(await listOlder(bodies, "delivered/", now - DAY_SECONDS), bodies);

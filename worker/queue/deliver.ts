@@ -23,8 +23,8 @@ const LANES = 4;
  */
 const MAX_QUEUED_SECONDS = 12 * 86_400;
 /**
- * Matches the name of a queue with events. A queue with any other name counts as holding dead letters. If the name is wrong, that
- * is the safer mistake. If dead letters counted as events, the platform would drop them after the last retry.
+ * Matches the name of a queue with events. All other queues count as queues with dead letters, which is safer for a wrong name: the
+ * platform would drop dead letters that count as events after the last retry.
  */
 export const EVENTS_QUEUE = /-events$/;
 
@@ -133,7 +133,7 @@ class Consumer {
     log({ decision: "forwarded", ...about, status });
   }
 
-  /** Returns the status of the origin's response. Undefined if the event was delivered before. */
+  /** Returns the status of the origin's response, or undefined if the event was delivered before. */
   async #deliver(event: QueuedEvent): Promise<number | undefined> {
     const { keys, issuer, audience } = this.#edge;
     const { clock, newAssertionId } = this.#scope;

@@ -24,8 +24,8 @@ export async function enqueue(
     if (!isWhole) await bodies.put(bodyKey(delivery), delivery.body, { sha256: readDigest(delivery) });
     await events.send(text, { contentType: "text" });
   } catch (error) {
-    // The body is not needed any more, because the sender retries and the retry becomes another event. If the body cannot be
-    // removed now, it is removed later by its age.
+    // The sender retries, and its retry becomes another event with its own body. So this body is not needed any more. If it cannot
+    // be removed now, it is removed later by its age.
     if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
     throw new Refusal("queue_unavailable", { cause: describeCauses(error) });
   }
