@@ -26,7 +26,7 @@ interface Found extends FormProblem {
 
 interface Part {
   readonly copy: unknown;
-  /** True if the value and all its parts are of the right kind. Only then can rules about the whole value be checked. */
+  /** True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true. */
   readonly isSound: boolean;
 }
 
@@ -135,7 +135,7 @@ class Whole implements Part {
     this.isSound &&= part.isSound;
   }
 
-  /** Reads the value with this name, without copying it. */
+  /** Reads the value of a member, without putting it into the copy. Adds the member's name to the places of the problems found. */
   readAt(name: string | number, form: FormNode, value: unknown): Part {
     const before = this.#problems.length;
     const part = read(form, value, this.#problems);

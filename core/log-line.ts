@@ -59,10 +59,7 @@ export function formatLogLine(line: LogLine): string {
 /** The largest number of octets that UTF-8 needs for one UTF-16 code unit. */
 const MOST_OCTETS = 3;
 
-/**
- * Cuts long values and lists of a line. Is also called for lines that are read from a log, because a stranger may have written
- * them.
- */
+/** Cuts long values and lists of a line. Lines that are read from a log are cut too, because a stranger may have written them. */
 export function boundLine(line: LogLine): LogLine {
   if (Object.keys(line).every((name) => isBoundedMember(name, line[name]))) return line;
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;

@@ -65,12 +65,14 @@ export const MIN_RSA_BITS = 2048;
  */
 export const MAX_RSA_BITS = 8192;
 /**
- * Two limits of the time for verifying the signatures on certificates in one request: one for all signatures, and one for the
- * signatures that do not match. The unit is the time of one signature on P-256. An honest chain has at most four signatures on
- * P-521. In an honest chain, a signature fails to match only if a CA has several keys with one name and without key identifiers.
- * The second limit allows one failed signature on P-521, two on P-384, or twenty with other keys.
+ * The limit of the time for verifying the signatures on certificates in one request. The unit is the time of one signature on P-256.
+ * An honest chain has at most four signatures on P-521.
  */
 export const MAX_SIGNATURE_COST = 120;
+/**
+ * The limit of the time for signatures on certificates that do not match. It allows one on P-521, two on P-384, or twenty with other
+ * keys. In an honest chain, a signature fails to match only if a CA has several keys with one name and without key identifiers.
+ */
 export const MAX_WRONG_SIGNATURE_COST = 20;
 /**
  * Limits of the number of extensions in a certificate, and of attributes in a name. Real certificates have up to twenty extensions,
@@ -117,16 +119,16 @@ export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
  */
 export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
 /**
- * A chunk of one octet costs as much time as a chunk of 16 KiB. A body of 1 MiB in chunks of one octet took five seconds. So a body
- * with more chunks than MAX_TINY_PIECES is refused if the chunks have fewer octets than TINY_PIECE_BYTES on average. This does not
- * affect usual senders: most write through a buffer, and the few without a buffer send fewer chunks.
+ * A body is refused if it has more than MAX_TINY_PIECES chunks with fewer than TINY_PIECE_BYTES octets on average. A chunk of one
+ * octet takes as much time as a chunk of 16 KiB, so a body of 1 MiB in chunks of one octet took five seconds. Usual senders are not
+ * affected: most write through a buffer, and the few without a buffer send fewer chunks.
  */
 export const MAX_TINY_PIECES = 4_096;
 export const TINY_PIECE_BYTES = 16;
 /**
- * Limits the memory of bodies that are still being received from senders that only a signature can prove, in one process or
- * isolate. The limit has room for two bodies of the largest size. The first UNCOUNTED_BODY_BYTES of each body do not count, so that
- * most events are accepted even when somebody else uses up the limit.
+ * The limit of memory, in one process or isolate, for unfinished bodies whose sender only a signature over the body can prove. The
+ * limit has room for two bodies of the largest size. The first UNCOUNTED_BODY_BYTES of each body do not count, so that most events
+ * are accepted even when somebody else uses up the limit.
  */
 export const MAX_UNPROVEN_BODY_BYTES = 2 * LARGEST_MAX_BODY_BYTES;
 export const UNCOUNTED_BODY_BYTES = 64 * 1024;
@@ -152,9 +154,8 @@ export const MAX_LISTED_SIGNATURES = 16;
  */
 export const MAX_ED25519_SIGNATURES = 4;
 /**
- * Each key of a route verifies the first Ed25519 signature of a request. Of the further signatures, all keys together verify at
- * most this number. Further signatures are needed because, during a rotation, a sender signs with the old and the new key. One
- * verification takes 0.1 ms.
+ * Each key of a route verifies the first Ed25519 signature of a request. This is the limit of further verifications by all keys
+ * together. They are needed because a sender signs with the old and the new key during a rotation. One verification takes 0.1 ms.
  */
 export const MAX_FURTHER_ED25519 = 16;
 /**
@@ -254,7 +255,7 @@ export const DIAGNOSED_ENTRIES = 100;
  * has its own limit. A sender usually presents only a few certificates.
  */
 export const MAX_OBSERVED_PROVEN = 100;
-/** The limit of different certificates that a process reports for an observed route although no anchor proves them. */
+/** The limit of different certificates that no anchor proves and that a process reports for an observed route. */
 export const MAX_OBSERVED_UNPROVEN = 20;
 /**
  * The number of certificates that are watched for each sender: those that the sender presented most recently. Their expiry is

@@ -90,7 +90,7 @@ export interface Issuance extends AssertionContext {
   /** 128 unique bits in base64url, as formatAssertionId makes them. */
   readonly jti: string;
   readonly now: number;
-  /** When the edge received the request. Set only for a delivery that waited in the queue. */
+  /** The time at which the edge received the request. It is set only for a delivery that waited in the queue. */
   readonly receivedAt?: number;
 }
 

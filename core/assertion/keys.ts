@@ -93,7 +93,10 @@ export function publishKeys({ jwks }: SigningKeys): Response {
   });
 }
 
-/** @throws ConfigurationError if the key set is malformed, or if a key has a private member */
+/**
+ * Imports a public JWK Set.
+ * @throws ConfigurationError if the key set is malformed, or if a key has a private member
+ */
 export async function importVerificationKeys(jwkSet: unknown): Promise<VerificationKeys> {
   const keys = parsePublicKeySet(jwkSet);
   return new Map(await Promise.all(keys.map(async (jwk) => [jwk.kid, await importKey(jwk)] as const)));

@@ -65,7 +65,7 @@ function describe(
     isProven: proof !== undefined,
     anchor: admitted?.certified?.proof.anchor ?? proof?.anchor,
     sender: admitted?.sender.name,
-    // Without "mtls" in this list, other factors admitted the sender, and the certificate was only presented.
+    // If this list lacks "mtls", other factors admitted the sender, and nobody checked the presented certificate.
     factors: admitted?.factors,
     certificate: describeCertificate(certificate),
     clientCert,

@@ -31,7 +31,7 @@ export function reportOnly(
   };
 }
 
-/** Problems of the request and not of its sender. For them, the verdict would be the same with other senders. */
+/** Problems of the request itself. With other senders, the verdict on the request would be the same. */
 const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
 
 /**

@@ -1,6 +1,5 @@
 // Compiles policy.json to a Policy. If it contains anything that is not understood, throws an error that lists all problems, so
-// that no part of a faulty policy comes into force. Dates are not checked here: a request checks the dates of the parts that it
-// uses.
+// that no part of a faulty policy comes into force. Does not check dates, because each request checks those that it needs.
 
 import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";

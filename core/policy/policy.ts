@@ -53,8 +53,8 @@ export interface Sender {
   /** The place from which the order key of an event is read. Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
   /**
-   * The status that asks the sender to send a refused event again, if the operator has to correct the fault. Undefined if each
-   * refusal is final.
+   * If the operator has to correct the fault of a refused event, the answer has this status, so that the sender sends the event
+   * again. Undefined if each refusal is final.
    */
   readonly retryStatus: RetryStatus | undefined;
 }
@@ -115,8 +115,8 @@ export interface Route {
 
 export interface DenyList {
   /**
-   * True if the list names this certificate, its key, or its serial number and issuer. An entry may also name a CA by the digest of
-   * a certificate that is an anchor or is in `presented`. Then every certificate with the same name and key as this CA is denied.
+   * True if the list names this certificate, its key, or its serial number and issuer. If the list names the digest of a CA
+   * certificate that is an anchor or is in `presented`, every certificate with the same name and key as this CA is denied.
    */
   holds(certificate: Certificate, presented?: readonly Certificate[]): boolean;
 }
@@ -212,8 +212,8 @@ export function hostsOf({ routes }: Policy): string[] {
 }
 
 /**
- * Returns the form of a request's host under which routes are looked up. The port is kept only if a route names the host with this
- * port. The final dot is removed. Otherwise a request could bypass the routes of a host with another spelling of the host.
+ * Returns the host under which the routes of a request are looked up. The port is kept only if a route names the host with this
+ * port. The final dot is removed, because otherwise a request could bypass the routes of a host with another spelling of the host.
  */
 export function namedHost(named: { has(host: string): boolean }, host: string): string {
   const plain = host.replace(/\.(?=:|$)/, "");

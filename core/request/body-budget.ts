@@ -55,7 +55,7 @@ export class BodyReading {
     this.#add = add;
   }
 
-  /** The budget calls `stop` to end the wait for the next chunk. */
+  /** Adds this body to the budget. The budget calls `stop` if the wait for the next chunk must end. */
   start(stop: () => void): void {
     this.#stop = stop;
   }

@@ -80,7 +80,8 @@ export function conditionToKeep(source: string, condition: Condition, isProven: 
 const ASKED_WHOLE_SECONDS = 86_400;
 
 /**
- * True if the request must have no condition, because the last whole answer is too old. `answeredAt` and `now` are Unix seconds.
+ * Returns true if the next request must have no condition, because the source last sent its lists more than a day ago. `answeredAt`
+ * and `now` are Unix seconds.
  */
 export function isAskedWhole(source: string, answeredAt: number, now: number): boolean {
   return isForgeable(source) && now - answeredAt >= ASKED_WHOLE_SECONDS;

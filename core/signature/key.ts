@@ -20,9 +20,9 @@ export interface SignatureKey {
 }
 
 /**
- * The signatures are compared as text, because each has exactly one spelling. All comparisons use the same buffers and overwrite
- * them. That is safe, because a comparison runs without interruption. Decoding the signatures, or allocating buffers each time,
- * would add about a quarter of the cost of the HMAC over a small body.
+ * The buffers for the expected signature as text. Signatures are compared as text, because each has exactly one spelling. All
+ * comparisons may share the buffers, because no comparison begins before the previous one ends. Decoding the signatures, or new
+ * buffers for each comparison, would add a quarter to the time of the HMAC over a small body.
  */
 const EXPECTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 const PRESENTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };

@@ -1,6 +1,6 @@
-// Finds the intermediates that an anchor certified, directly or through other intermediates. The sender presents intermediates, and
-// the policy may contain more. A stranger can sign any number of intermediates himself, but he cannot sign with the key of an
-// anchor. So this search comes before every other check of intermediates, and leaves his certificates out.
+// Finds the intermediates that an anchor certified, directly or through other intermediates. They may be presented by the sender or
+// be part of the policy. A stranger can make any number of intermediates, but none that an anchor certified. So this search comes
+// before every other check of intermediates, and leaves out the intermediates of strangers.
 
 import type { Anchor } from "../policy/policy.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
@@ -14,7 +14,10 @@ import { recall, remember } from "./presented-again.ts";
 export interface Authorities {
   /** CA certificates that an anchor or another certificate of this list signed. Only their signatures are checked, nothing else. */
   readonly certified: readonly Certificate[];
-  /** A certificate may name an issuer whose key did not sign it. This is the refusal for the first such certificate. */
+  /**
+   * The refusal for the first certificate that the key of its named issuer did not sign. Undefined if no such certificate was
+   * found.
+   */
   readonly failure: Refusal | undefined;
 }
 

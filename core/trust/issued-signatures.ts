@@ -1,6 +1,6 @@
-// Verifies the signatures on certificates for one request, up to a limit of computing time. Without the limit, a stranger could
-// present many certificates with wrong signatures that name an anchor as their issuer, and the anchor's key may be slow to verify
-// with.
+// Verifies the signatures on certificates for one request, up to a limit of computing time. With some keys, verifying takes long.
+// Without the limit, a stranger could present many certificates with wrong signatures that name an anchor with such a key as their
+// issuer.
 
 import { MAX_SIGNATURE_COST, MAX_WRONG_SIGNATURE_COST } from "../wire.ts";
 import { costOfVerifying } from "../x509/algorithms.ts";

@@ -91,7 +91,8 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   let tried = 0;
   let failure: Refusal | undefined;
   /**
-   * The revocation fault of a path that reached an anchor. It is reported first, because a path that reached no anchor says less.
+   * The revocation fault of a path that reached an anchor. It is reported before the fault of a path that reached no anchor,
+   * because it says more.
    */
   let revocationFailure: Refusal | undefined;
 

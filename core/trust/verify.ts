@@ -20,7 +20,10 @@ export interface Proof {
   readonly anchor: string | undefined;
   /** The number of CA certificates on the path, the anchor included. 0 if only the platform's verdict was used. */
   readonly chainDepth: number;
-  /** The revocation list that was missing or not current. It is set only if the policy accepts this (`prefer`). */
+  /**
+   * Describes the revocation list that was missing or not current. It is set only under the rule `prefer`, which accepts such a
+   * certificate.
+   */
   readonly revocation?: string;
 }
 

@@ -19,8 +19,8 @@ const ACCEPTED_SIGNATURES: ReadonlyMap<string, readonly [keyType: string, hash: 
   ["1.3.101.112", ["ed25519", null]],
 ]);
 /**
- * The accepted curves. The number is the time that verifying a signature takes, relative to P-256. Most crypto libraries have
- * optimised code only for P-256.
+ * The accepted curves, each with the time to verify a signature on it, as a multiple of the time for P-256. Most crypto libraries
+ * have optimised code only for P-256.
  */
 const ACCEPTED_CURVES: ReadonlyMap<string, number> = new Map([
   ["prime256v1", 1],

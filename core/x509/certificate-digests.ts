@@ -17,8 +17,9 @@ const ORDERS = [
 const known = new WeakMap<Certificate, readonly string[]>();
 
 /**
- * Returns the digest of the certificate, and the digests of the same certificate with the second valid form of its ECDSA signature.
- * That form depends on the curve of the issuer's key. The curve is not known here, so there is one digest for each accepted curve.
+ * Returns the digest of the certificate. If its signature is ECDSA, also returns the digest that it would have with the other valid
+ * signature. This signature depends on the curve of the issuer's key, which is not known here, so there is one digest for each
+ * accepted curve.
  */
 export function digestsOf(certificate: Certificate): readonly string[] {
   const digests = known.get(certificate) ?? [certificate.sha256, ...otherDigests(certificate)];

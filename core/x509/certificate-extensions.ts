@@ -56,8 +56,8 @@ const OID = {
 } as const;
 
 /**
- * This extension is not in OID, so a path with a certificate in which it is critical is refused. A critical extension must always
- * be processed, but distribution points are not processed for an anchor without revocation lists.
+ * A critical extension must always be processed. But distribution points are processed only for an anchor with revocation lists. So
+ * this extension is not in OID, and a path is refused if it is critical in one of the certificates.
  */
 const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
@@ -68,8 +68,9 @@ const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
 
 /**
- * policyConstraints and inhibitAnyPolicy require policies, whether they are critical or not, and RFC 5280 §4.2 says that every
- * application must recognise policyConstraints. Policies are not processed here, so a certificate with either extension is refused.
+ * The OIDs of policyConstraints and inhibitAnyPolicy. A certificate with one of them is refused, critical or not, because they
+ * require policies, and policies are not processed here. RFC 5280 §4.2 says that every application must recognise
+ * policyConstraints.
  */
 const NEVER_PASSED_OVER: ReadonlySet<string> = new Set(["2.5.29.36", "2.5.29.54"]);
 

@@ -149,8 +149,8 @@ export function isSameAuthority(a: Certificate, b: Certificate): boolean {
 }
 
 /**
- * Returns false if the runtime throws. Node and workerd throw if the key cannot make a signature of this type, so this key did not
- * sign the certificate.
+ * Verifies the signature of a certificate. Node and workerd throw if a key of this type cannot make such a signature. The result is
+ * false in this case too.
  */
 function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
   try {

@@ -44,7 +44,7 @@ const V2 = "01";
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   const der = new Uint8Array(buffer, byteOffset, byteLength);
   const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned, { hasOddTimes: true });
-  // The map has the digest of the issuer's public key as its key, and not the certificate, because the same certificate may be
+  // The keys of this map are digests of issuers' public keys. A certificate would be a bad key, because the same certificate may be
   // parsed again as another object.
   const signedBy = new Map<string, boolean>();
   return {
@@ -102,9 +102,9 @@ function readTbs(tbs: DerReader) {
 }
 
 /**
- * Reads an entry: serial number, revocation date, extensions. A listed certificate is revoked even if the date is malformed, and
- * one malformed date must not invalidate the other entries. Returns the serial number as text with one character for each octet,
- * because such a text is the smallest key that hashes well.
+ * Reads an entry: serial number, revocation date, extensions. A date that is malformed is accepted, because the listed certificate
+ * and the other entries must still count as revoked. Returns the serial number as text with one character for each octet, because
+ * this is the smallest key that hashes well.
  */
 function readEntry(entries: DerReader): string {
   return entries.members(TAG.sequence, (entry) => {

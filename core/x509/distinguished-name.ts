@@ -36,8 +36,8 @@ const VALUE_TAGS: ReadonlySet<number> = new Set([
 ]);
 const NUMERIC = /^[0-9 ]*$/;
 /**
- * Matches control characters (C0, DEL and C1), with which a name is refused. Characters that change the direction of writing are
- * accepted, because names in Arabic and Hebrew need them. Names are compared exactly, so a name with such a character is never
+ * Matches control characters (C0, DEL and C1). A name that contains one is refused. Characters that change the direction of writing
+ * are accepted, because names in Arabic and Hebrew need them. Names are compared exactly, so a name with such a character is never
  * equal to a name without it.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
@@ -200,7 +200,10 @@ export function foldName(name: DistinguishedName): string {
   return `[${rdnKeysOf(name).join()}]`;
 }
 
-/** Returns the keys of the name's RDNs, in order. The keys of an ancestor are a prefix of this list (RFC 5280 §4.2.1.10). */
+/**
+ * Returns the keys of the name's RDNs, in order. If a subtree contains the name, the list begins with the keys of the subtree's
+ * base (RFC 5280 §4.2.1.10).
+ */
 export function rdnKeysOf(name: DistinguishedName): string[] {
   return name.map((rdn) => JSON.stringify(rdn.length === 1 ? rdn.map(foldAttribute) : rdn.map(foldAttribute).sort()));
 }

@@ -76,7 +76,7 @@ export function readDistributionPointName(values: DerReader): string[] {
 
 const QUALIFIER = { cps: "1.3.6.1.5.5.7.2.1", userNotice: "1.3.6.1.5.5.7.2.2" };
 
-/** True if RFC 5280 §4.2.1.4 defines every qualifier of every policy. */
+/** Reads certificatePolicies. Returns true if RFC 5280 §4.2.1.4 defines every qualifier in it. */
 export function readCertificatePolicies(values: DerReader): boolean {
   const seen = new Set<string>();
   const isKnown = values.list(TAG.sequence, (policies) =>

@@ -33,14 +33,14 @@ function readSubtree(subtrees: DerReader): GeneralName {
 interface Rules {
   readonly permitted: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
   readonly excluded: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
-  /** The number of octets with which each name is compared. */
+  /** The number of octets in the base names of all constraints. It measures the cost of comparing one name with them. */
   readonly octets: number;
 }
 
 /**
  * Returns true if every name is permitted. No excluded subtree may contain the name. If there are permitted subtrees of the name's
- * kind, one of them must contain the name. A name that cannot be judged violates every constraint of its kind. Returns false for
- * any names if a constraint cannot be judged, or if there are too many names and constraints to compare quickly.
+ * kind, one of them must contain the name. A name that cannot be judged violates every constraint of its kind. If a constraint
+ * cannot be judged, or if there are too many names and constraints to compare quickly, returns false.
  */
 export function satisfiesNameConstraints(names: readonly GeneralName[], constraints: NameConstraints): boolean {
   const rules = rulesOf(constraints);
@@ -85,7 +85,7 @@ function groupByKind(bases: readonly GeneralName[]): Map<GeneralName["kind"], Su
   return groups;
 }
 
-/** The minimum cost of a comparison, in octets. */
+/** The smallest number of octets that one base name adds to `octets`. */
 const LEAST_OCTETS = 64;
 
 function sizeOf(base: GeneralName): number {

@@ -1,5 +1,5 @@
-// Checks that a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) is written in the only form of its type. A key with two spellings would
-// have two digests, but a policy that denies the key names only one of them.
+// Checks that a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) has the only encoding that its type permits. A key with two encodings
+// would have two digests, but a policy that denies the key names only one of them.
 
 import type { KeyObject } from "node:crypto";
 import { readAlgorithm } from "./algorithms.ts";
@@ -45,8 +45,8 @@ function isOddRsaKey(values: DerReader): boolean {
 }
 
 /**
- * True if a signature can match the key, which must be of an accepted kind. Only Ed25519 keys are checked here, because no runtime
- * checks that such a key is a point on the curve.
+ * Returns true if it is possible that a signature matches the key. The key must be of an accepted kind. Only Ed25519 keys are
+ * checked here, because no runtime checks that such a key is a point on the curve.
  */
 export function canMatch(key: KeyObject): boolean {
   if (key.asymmetricKeyType !== "ed25519") return true;
