@@ -65,13 +65,13 @@ export const MIN_RSA_BITS = 2048;
  */
 export const MAX_RSA_BITS = 8192;
 /**
- * The limit of the time for verifying the signatures on certificates in one request. The unit is the time of one signature on P-256.
- * An honest chain has at most four signatures on P-521.
+ * The limit of the time for verifying the signatures on certificates in one request. The unit is the time of one signature on
+ * P-256. An honest chain has at most four signatures on P-521.
  */
 export const MAX_SIGNATURE_COST = 120;
 /**
- * The limit of the time for signatures on certificates that do not match. It allows one on P-521, two on P-384, or twenty with other
- * keys. In an honest chain, a signature fails to match only if a CA has several keys with one name and without key identifiers.
+ * The limit of the time for the signatures that do not match. It allows one on P-521, two on P-384, or twenty with other keys. In
+ * an honest chain, a signature fails to match only if a CA has several keys with one name and without key identifiers.
  */
 export const MAX_WRONG_SIGNATURE_COST = 20;
 /**

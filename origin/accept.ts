@@ -42,7 +42,7 @@ export type AcceptDelivery = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
 ) => void | Acceptance | Promise<void | Acceptance>;
 
-/** An `accept` throws it if the id of the assertion is already recorded. The sender gets 409. */
+/** The error of an `accept` if the id of the assertion is already recorded. The sender gets 409. */
 export class ReplayedError extends Refusal {
   /** If an assertion is given, the log line names its `jti`. */
   constructor(assertion?: Pick<AssertionId, "jti">) {

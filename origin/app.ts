@@ -9,7 +9,9 @@ import type { HandlerReplies } from "./dispatch/reply.ts";
 import type { AuthenticateOptions } from "./options.ts";
 
 export interface OriginAppParts {
-  /** Makes the responses to senders if events are dispatched. The option `accept` must then be the `accept` of this object. */
+  /**
+   * Set only if events are dispatched. This object makes the responses to senders. The option `accept` must be its method `accept`.
+   */
   readonly answers?: HandlerReplies | undefined;
   /** The current signing keys of this origin, if it signs for an upstream. The app publishes their public members. */
   readonly keys?: (() => SigningKeys) | undefined;

@@ -18,8 +18,8 @@ export type CountersignVariables = {
 export type AuthenticatedEnv = { Variables: CountersignVariables };
 
 /**
- * Returns the response to a refused request, in place of its problem. If the function returns nothing, the guard throws an
- * HTTPException for `app.onError`.
+ * Returns the response to a refused request. It replaces the problem of the refusal. If the function returns nothing, the guard
+ * throws an HTTPException for `app.onError`.
  */
 export type AnswerRefusal = (
   refused: RefusedError,

@@ -17,8 +17,8 @@ export function bindEvent(trace: Trace, admitted: AdmittedSender, event: Receive
 }
 
 /**
- * Removes the intermediates that no anchor vouches for. Otherwise a sender could add other intermediates to each request, and all
- * of them would be stored.
+ * Removes the intermediates that no anchor certified. Otherwise a sender could add other intermediates to each request, and all of
+ * them would be stored.
  */
 function withoutStrangers(admitted: AdmittedSender): AdmittedSender {
   const { certified, sender } = admitted;

@@ -23,9 +23,8 @@ export interface OriginOptions {
    */
   readonly secrets?: Secrets;
   /**
-   * Set this for one guard on `*` in front of a handler of all events. Otherwise a guard refuses a request if its route in the
-   * policy is not the path of the guard. Without this check, a sender that may call a prefix could run the handler of a path below
-   * it.
+   * Set this if one guard on `*` protects the handler of all events. Without this option, a guard refuses a request if its route in
+   * the policy is not the path of the guard. Otherwise a sender that may call a prefix could run the handler of a path below it.
    */
   readonly servesEveryRoute?: boolean;
   /** The replay check. There is no default, because a check that forgets ids protects against nothing. */

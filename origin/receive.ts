@@ -88,8 +88,8 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
     headers: request.headers,
     facts: trustFacts(policy, options),
     secrets,
-    // The time at which the edge received the event. The current time may be much later, because the event may have waited in the
-    // edge's queue. Then the signature's timestamp would be too old.
+    // The time at which the edge received the event. The timestamp of the signature is compared with this time. The current time
+    // may be much later, because the event may have waited in the edge's queue.
     receivedAt: claims.rcv ?? claims.iat,
   };
   trace.evidence = evidence;

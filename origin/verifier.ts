@@ -25,7 +25,10 @@ export class RefusedError extends Error {
   readonly refusal: Refusal;
   /** The decision id. It is also in the log line and in the response. */
   readonly id: string;
-  /** Set if the sender is asked to send the event again, because the operator has to mend the fault. */
+  /**
+   * The status that asks the sender to send the event again, because the operator has to correct the fault. Undefined if the
+   * refusal is final.
+   */
   readonly retryStatus: 429 | 503 | undefined;
 
   constructor(refusal: Refusal, id: string, retryStatus?: 429 | 503) {

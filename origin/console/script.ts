@@ -8,14 +8,14 @@ export const SCRIPT = `"use strict";
   if (liveUrl === undefined || button === null) return;
   let source;
   let isPaused = false;
-  // The answer was no stream of events. After that, a browser does not connect again by itself.
+  // True if the server's answer was not a stream of events. The browser does not connect again in this case.
   let isOff = false;
   let isFetching = false;
   let isWaiting = false;
   let last = 0;
   let seconds = Number(liveSeconds);
 
-  // Only parts that nobody uses at this moment: a link with the focus, a text that is being marked.
+  // True if a person uses the part: details are open, an element has the focus, or text is selected. It is not replaced now.
   const isInUse = (part) => {
     const marked = getSelection();
     if (part.querySelector("details[open]") !== null) return true;
@@ -47,12 +47,12 @@ export const SCRIPT = `"use strict";
       const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
       if (response.ok && source !== undefined) {
         const found = new DOMParser().parseFromString(await response.text(), "text/html");
-        // A page that took long asks to be fetched less often.
+        // A page that takes long to make asks for a longer interval.
         seconds = Number(found.body.dataset.liveSeconds ?? seconds);
         swap(found);
       }
     } catch {
-      // The next change, or the next connection, fetches it again.
+      // The page is fetched again at the next change, or when the connection is open again.
     }
     isFetching = false;
     if (!isWaiting || source === undefined) return;
@@ -98,7 +98,7 @@ export const SCRIPT = `"use strict";
     show();
   });
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
-  // A page that is kept for "back" would keep its connection.
+  // A browser may keep this page for its back button. The connection would then stay open.
   addEventListener("pagehide", stop);
   addEventListener("pageshow", start);
   start();

@@ -98,8 +98,8 @@ function only(kind: Kind, der: Buffer): Item {
 }
 
 /**
- * Returns iconv's name for an encoding in UTF-16, which shows by a byte order mark or by zeros between characters. Undefined for
- * any other encoding.
+ * Returns iconv's name of the encoding if the bytes are UTF-16, which begins with a byte order mark or has zeros between
+ * characters. Undefined for any other encoding.
  */
 export function nameUtf16(bytes: Buffer): string | undefined {
   const start = bytes.toString("latin1", 0, 4);
@@ -126,7 +126,10 @@ function textKind(text: string): Kind {
   return "other";
 }
 
-/** The labels that say more than the DER. They are labels of RFC 7468, and labels that only OpenSSL and OpenSSH write. */
+/**
+ * The labels of PEM blocks that say more than the DER in the block. They are labels of RFC 7468, and labels that only OpenSSL and
+ * OpenSSH write.
+ */
 const LABELS: Readonly<Record<string, Kind>> = {
   "ENCRYPTED PRIVATE KEY": "lockedKey",
   "OPENSSH PRIVATE KEY": "opensshKey",

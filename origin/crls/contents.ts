@@ -1,4 +1,4 @@
-// If a source provides something else than a revocation list, says what it is, and how to get the list from it.
+// Describes an answer of a source that is not a revocation list, and says how to get the list from it.
 
 import { describeContents, type Item, type Kind, nameUtf16, readContents } from "../contents/file.ts";
 import { shellWord } from "../shell-word.ts";

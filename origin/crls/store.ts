@@ -37,7 +37,7 @@ export interface CrlStorage {
   /** The lists that were written last, in DER, one after the other. Undefined if there are none. */
   read(source: string): Promise<Uint8Array | undefined>;
   write(source: string, ders: Uint8Array): Promise<void>;
-  /** Undefined if the file has not changed since `condition`. @throws Error if it cannot be read */
+  /** Returns undefined if the file has not changed since `condition`. @throws Error if it cannot be read */
   readFile(source: string, condition: Condition): Promise<CrlAnswer | undefined>;
 }
 
@@ -77,9 +77,7 @@ const FILE_INTERVAL_SECONDS = 10;
 /** The delay after a failure. It doubles with each further failure, up to the usual time between two requests. */
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
-/**
- * The interval at which newly proven authorities are stored. A restart loses those that were proven after the last time.
- */
+/** The interval at which newly proven authorities are stored. A restart loses the authorities that are not stored yet. */
 const LEARN_INTERVAL_MILLISECONDS = 10_000;
 
 /**

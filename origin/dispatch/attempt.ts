@@ -27,7 +27,7 @@ export interface AttemptOptions {
   readonly handler: Handler;
   readonly deadlineMilliseconds: number;
   readonly maxAttempts: number;
-  /** Aborted when the origin stops or the lease is lost. Then the attempt ends. */
+  /** This signal is aborted when the origin stops or the lease is lost. It ends the attempt. */
   readonly interrupt: AbortSignal;
   /** True if the body of the response is needed. */
   readonly isReplyWanted: boolean;
@@ -36,9 +36,8 @@ export interface AttemptOptions {
 }
 
 /**
- * If the process ends during an attempt, the attempt counts, but has no outcome that could make the event dead. So the number of
- * started attempts has a limit too, which is this multiple of `maxAttempts`. Otherwise an event that crashes the process would be
- * attempted for ever.
+ * The limit of started attempts, as a multiple of `maxAttempts`. If the process ends during an attempt, the attempt has no outcome
+ * that could make the event dead. Without this limit, an event that crashes the process would be attempted for ever.
  */
 const MAX_BEGUN = 2;
 

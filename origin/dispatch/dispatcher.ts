@@ -26,7 +26,7 @@ const MIN_WAIT_MILLISECONDS = 50;
 
 /**
  * While attempts run, the dispatcher waits before it claims further events. The wait is this fraction of the time that the last
- * claim took. During the wait, several attempts may end. Then one claim, which costs one commit, fills the places of all of them.
+ * claim took. Several attempts may end during the wait. One claim, which costs one commit, then gets new events for all of them.
  */
 const GATHERING_SHARE = 1 / 4;
 const MAX_GATHERING_MILLISECONDS = 20;
@@ -65,7 +65,7 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Looks for events to attempt. Is called when an event was accepted, when an attempt has ended, and at intervals. */
+  /** Looks for events to attempt. This method is called when an event was accepted, when an attempt has ended, and at intervals. */
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;

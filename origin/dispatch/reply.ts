@@ -51,8 +51,8 @@ type ReplyFault = keyof typeof ANSWER_FAULTS;
 export class HandlerReplies {
   readonly #options: ReplyOptions;
   /**
-   * The leases of events on routes whose handler answers. The lease is undefined if the event has to wait for an earlier event of
-   * the same order key.
+   * The leases of events on routes whose handler answers. A lease is undefined if its event has to wait for an earlier event of the
+   * same order key.
    */
   readonly #leases = new WeakMap<Delivery, { readonly lease: Lease; readonly since: number } | undefined>();
 

@@ -107,8 +107,8 @@ export function faultOf({ code, details }: Refusal): Fault {
 }
 
 /**
- * Returns the path that core finds with the revocation lists. If there is none, returns the path that core finds without the lists.
- * If there is none either, returns the certificates to which the issuer names lead.
+ * Returns the path that core finds with the revocation lists, or else the path that core finds without the lists. If there is no
+ * path, returns the certificates to which the issuer names lead.
  */
 function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const unasked = anchors.map((anchor): Anchor => ({ ...anchor, revocation: undefined }));
@@ -126,8 +126,8 @@ function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits
 }
 
 /**
- * Follows the issuer names up to the first fault. Prefers an issuer without a fault to one with a fault, and then an anchor to an
- * intermediate.
+ * Follows the issuer names up to the first fault. If there are several issuers, an issuer without a fault comes first. Among equal
+ * issuers, an anchor comes before an intermediate.
  */
 function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const steps: Step[] = [{ certificate: client.leaf, anchor: undefined, fault: undefined }];

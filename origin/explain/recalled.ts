@@ -4,7 +4,7 @@ import type { Policy, Sender } from "../../core/policy/policy.ts";
 import type { StoredEvent } from "../inbox/inbox.ts";
 import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
 
-/** @throws TypeError if no request can have this method or these headers */
+/** Returns the stored request. @throws TypeError if its method or its headers are not valid */
 export function requestOf({ request, headers, body }: StoredEvent): AskedRequest {
   return {
     method: request.method,

@@ -93,7 +93,7 @@ const HEADER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /**
  * Finds a format by its name. `header` is the name of the leaf's field, for formats in which the operator may choose this name
- * (default `ssl-client-cert`). The field of the chain has the same name with `-chain`.
+ * (default `ssl-client-cert`). The name of the chain's field is that name followed by `-chain`.
  * @throws ConfigurationError
  */
 export function forwardedFormat(name: string, header?: string): ForwardedFormat {
@@ -149,8 +149,8 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
 }
 
 /**
- * Returns the refusal of a request without a certificate. If an expected field is present, the proxy says with it that the client
- * sent no certificate, so other fields are not searched.
+ * Returns the refusal of a request without a certificate. If an expected field is present, it says that the client sent no
+ * certificate. So the certificate is searched in other fields only if all expected fields are missing.
  */
 function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
   const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);

@@ -121,7 +121,7 @@ export interface WorkQueue {
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
-  /** `status` is the HTTP status of the response. It is stored in the record of the attempt, also by `retry` and `bury`. */
+  /** Makes the event done. `status` is the HTTP status of the response, which also `retry` and `bury` record with the attempt. */
   complete(lease: Lease, status?: number): Promise<boolean>;
   retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean>;
   /** Makes the event dead. */
@@ -147,7 +147,7 @@ export interface Rerun {
   readonly events: number;
   /** The number of done events that are left out because their bodies are deleted. */
   readonly erased: number;
-  /** The number of done events left out because an operator dropped them. Zero with `ids`, because then dropped events run too. */
+  /** The number of done events left out because an operator dropped them. Zero if `ids` are given, which select them too. */
   readonly dropped: number;
 }
 

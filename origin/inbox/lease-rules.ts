@@ -25,11 +25,11 @@ export const MAX_LOOKED_AT = 1_000;
  */
 export const MAX_CLAIMED_BYTES = 32 * 1024 * 1024;
 /**
- * The clocks of hosts are expected to differ by less than this. If the time of a row's last change is later than now by more than
- * this, somebody set the clock back.
+ * The clocks of hosts are expected to differ by less than this. If a row was last changed at a time that is further in the future,
+ * somebody set the clock back.
  */
 export const CLOCK_TOLERANCE_MILLISECONDS = 60_000;
-/** If the wall clock advanced more than the monotonic clock by more than this, somebody set the wall clock forward. */
+/** If the wall clock has gained more than this over the monotonic clock, somebody set the wall clock forward. */
 export const CLOCK_STEP_MILLISECONDS = 2_000;
 
 /** Returns true if the event was attempted at least twice, and its last attempt left no outcome. */

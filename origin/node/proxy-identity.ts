@@ -1,5 +1,5 @@
-// Identifies a proxy that connects over TLS, by CA certificates and one exact subject. A policy with one sender is made from them,
-// and the proxy is judged by this policy as a sender is.
+// Identifies a proxy that connects over TLS, by CA certificates and one exact subject. A policy with one sender is made from the CA
+// certificates and the subject. The proxy is judged by this policy in the same way as a sender.
 
 import { admitByCertificate } from "../../core/admission/admit.ts";
 import { ConfigurationError, formatPointer } from "../../core/configuration-error.ts";
@@ -24,7 +24,7 @@ export interface ProxyIdentity {
   readonly subject: string;
 }
 
-/** @throws Refusal if the certificate does not prove at `now` (Unix seconds) that the peer is the proxy */
+/** Checks that the peer is the proxy. @throws Refusal if the certificate does not prove this at `now` (Unix seconds) */
 export type ProveProxy = (certificate: ClientCertificate, now: number) => void;
 
 /** A problem of the policy document that is made from a proxy's identity. */

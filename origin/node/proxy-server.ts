@@ -83,11 +83,10 @@ export function readProxiedCertificate(format: ForwardedFormat): CertificateOpti
 
 /**
  * Makes the option of `countersign` and `createVerifier` for an app behind `serveProxy`. The option reads the certificate that the
- * proxy forwards. If a connection is not from the
- * proxy, its forwarded certificate is refused.
+ * proxy forwards. If a connection is not from the proxy, its forwarded certificate is refused.
  * @param format `nginx`, `apache`, `haproxy`, `envoy`, or another format that `countersign origin --help` lists
  * @param header the name of the header field with the leaf (default `ssl-client-cert`), for a format in which the operator may
- * choose this name; the field with the chain has the same name with `-chain`
+ * choose this name; the name of the field with the chain is this name followed by `-chain`
  * @throws ConfigurationError
  */
 export function throughProxy(format: string, header?: string): WithoutEdge {
@@ -191,8 +190,8 @@ function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOpt
 }
 
 /**
- * @throws Refusal if the peer is not the proxy now. The code of the refusal is about the proxy's certificate, not a sender's, and
- * the detail `presentedBy` says so
+ * Checks that the peer is the proxy now.
+ * @throws Refusal about the proxy's certificate, not a sender's. Its detail `presentedBy` says so
  */
 function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   try {

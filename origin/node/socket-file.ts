@@ -27,8 +27,8 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
 
 /**
  * Prepares a socket that the workers of a cluster share. Call this function in the primary, before the workers listen. The primary
- * creates the file for the workers. So its umask becomes the one that gives the file its mode, and stays so. Returns the umask that
- * the primary had before, for the workers.
+ * creates the file for the workers, so its umask must give the file its mode. This function sets that umask and does not restore
+ * the earlier one. Returns the earlier umask, for the workers.
  * @throws ConfigurationError that names the path
  * @internal
  */
@@ -118,7 +118,7 @@ function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   });
 }
 
-/** Does not follow a symbolic link, so a link is neither a directory nor a socket. */
+/** Returns the facts about a path. Does not follow a symbolic link, so a link counts neither as a directory nor as a socket. */
 function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }

@@ -55,7 +55,7 @@ export interface RunningConsole {
   close(): Promise<void>;
 }
 
-/** Returns the inbox and the policy file of an origin. The commands that the console shows contain them. */
+/** Returns the inbox and the policy file of an origin, for the commands that the console shows. */
 export function placesOf({ inbox, policy }: { readonly inbox: string; readonly policy: string }) {
   return { location: inbox, policyFile: policy };
 }

@@ -33,11 +33,11 @@ interface Options {
 const LOOK_MILLISECONDS = 5 * 60_000;
 /** The interval at which waiting events and kept refusals are counted. It is the usual scrape interval of Prometheus. */
 const STOCK_MILLISECONDS = 15_000;
-/** The delay between a reload or a new certificate and the next check. By the time of that check, the change is in force. */
+/** The delay between a reload or a new certificate and the next check. After this delay, the change is in force. */
 const SOON_MILLISECONDS = 250;
 /**
- * The largest fraction of the time that the checks may take. Without it, senders with many new certificates could keep the process
- * busy, because each new certificate causes a check.
+ * The largest fraction of the time that the checks may take. Without this limit, senders with many new certificates could keep the
+ * process busy, because each new certificate causes a check.
  */
 const MOST_TIME_LOOKING = 1 / 20;
 

@@ -62,10 +62,7 @@ const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   ...["code", "problem", "status", "why", "nearMiss", "verdict", "leftOut", "listener", "factors"],
 ]);
 
-/**
- * Returns the members of the log line that only this refusal has. Their values were compared, for example `declared` and
- * `received`.
- */
+/** Returns the members of the log line that only some refusals have, for example `declared` and `received`. */
 export function detailsOf({ code, line }: Pick<KeptRefusal, "code" | "line">) {
   const isHandshake = problemOf(code) === undefined;
   const isShown = (name: string) =>

@@ -43,9 +43,9 @@ export function selectSamples({ first, last }: SequenceRange): string {
 }
 
 /**
- * Returns the range of rows to search for events from `since` to `until`. If somebody changed the clock, times are not in the order
- * of rows. So the range begins at the sample with the latest time of those before `since`, and ends at the sample with the earliest
- * time of those after `until`.
+ * Returns the range of rows to search for events from `since` to `until`. If somebody set the clock, the rows are not in the order
+ * of their times. Therefore the range begins at the row with the latest time before `since`, and ends at the row with the earliest
+ * time after `until`. Only the samples are compared.
  */
 export function narrow({ since, until }: EventFilter, samples: readonly Sample[], ends: SequenceRange): SequenceRange {
   const late = since === undefined ? 0 : samples.findIndex(({ acceptedAt }) => acceptedAt >= since);

@@ -35,9 +35,9 @@ export async function lockOrders(
 }
 
 /**
- * Postpones those of the events that must wait for another event of their order key, and returns them. This is a separate
- * statement, so that it sees what was committed before the locks were held. An expired lease does not count, because it would block
- * the earlier event.
+ * Postpones the events that must wait for another event of their order key, and returns their sequences. This is a separate
+ * statement, so that it sees what was committed before the locks were held. An event does not wait for a later event whose lease
+ * has expired.
  */
 export async function postponeBlocked(
   client: Client,

@@ -30,7 +30,10 @@ const PATIENT_MILLISECONDS = 3_600_000;
 const POOLED_SINCE =
   "a connection pooler answers at the address where the database itself answered at the start: restart this program";
 
-/** The row that caused a conflict was deleted before it could be read. This is PostgreSQL's own code for "no data found". */
+/**
+ * The error code if the row that caused a conflict was deleted before it could be read. It is PostgreSQL's own code for "no data
+ * found".
+ */
 export const GONE = "P0002";
 /** Errors after which a transaction is run again, because it has changed nothing. */
 const PASSING: ReadonlySet<unknown> = new Set([
@@ -61,7 +64,7 @@ export interface PostgresPool extends Queryable {
 }
 
 export interface PoolOptions {
-  /** The result of answersPooler. */
+  /** True if a connection pooler answers at the address of the database (see answersPooler). */
   readonly isPooled: boolean;
   readonly isReadOnly?: boolean;
   readonly connections?: number;

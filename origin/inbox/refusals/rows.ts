@@ -77,8 +77,8 @@ export const SELECT_STOCK = `
     coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0) FROM refused_certificate) AS bytes FROM refusal_kind`;
 
 /**
- * Selects the first refusals of the given kinds in the order of time. It needs one look-up in the index for each kind, for any
- * number of refusals. `conditions` are on the columns `at` and `sequence`.
+ * Selects the first refusals of the given kinds in the order of time. It needs one look-up in the index for each kind, however many
+ * refusals there are. `conditions` are on the columns `at` and `sequence`.
  */
 export function selectOfKinds(
   kinds: readonly number[],

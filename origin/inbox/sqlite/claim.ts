@@ -142,8 +142,8 @@ function prepare(database: DatabaseSync) {
       SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
         AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
     `),
-    // Also removes an expired lease, which would be valid again with the later due time. Such a lease would block the earlier event
-    // for which this event waits.
+    // Also removes the token of an expired lease. With the later due time, the old lease would be valid again, and would block the
+    // earlier event for which this event waits.
     putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
     wake: database.prepare(`
       UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'

@@ -25,7 +25,7 @@ const PRIVATE = 0o600;
  */
 export function makeFile(file: string): void {
   try {
-    // O_EXCL also prevents that a dangling symbolic link is followed.
+    // With O_EXCL, a dangling symbolic link is not followed either.
     closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

@@ -143,8 +143,9 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * Corrects due times after somebody set the clock. After a step back, events that were postponed by the old time would wait too
-   * long. This is corrected at the first claim and after each step back. After a step forward, leases would seem to have expired.
+   * Corrects due times after somebody set the clock. If it was set back, events that were postponed by the old time would wait too
+   * long. Their due times are corrected at the first claim, and whenever the clock was set back. If the clock was set forward,
+   * leases would seem to have expired, so they are extended.
    */
   #followClock({ now, monotonic }: { readonly now: number; readonly monotonic: number }): void {
     const latest = this.#latest;
@@ -157,7 +158,7 @@ export class SqliteWork implements WorkQueue {
     // process has set changed_at to a time after the step.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
     // The two clocks are not read at exactly the same time, so the time of the step is not exact. Therefore leases that were
-    // changed shortly after it are extended too. That delays an event, but never runs it twice.
+    // changed shortly after the step are extended too. This may delay an event, but never runs an event twice.
     const before = Math.floor(now - step + CLOCK_STEP_MILLISECONDS / 2);
     this.#statements.setForward.run(Math.round(step), now, before);
   }
