@@ -64,16 +64,16 @@ export const DECISIONS = {
   action: nobody(
     "Somebody retried, dropped or ran events again in the console: `by` says who, `changed` how many, `ids` which.",
   ),
-  warning: operator("Something works, but should be changed.", "See its `code` and `remedy`."),
+  warning: operator("Something works, but the operator should change it.", "See its `code` and `remedy`."),
 } as const satisfies Readonly<Record<string, Explanation>>;
 
 export type DecisionWord = keyof typeof DECISIONS;
 
 export const OPERATIONAL_CODES = {
   request_unreadable: {
-    meaning: "Node's parser ended a request before any check. `why` names what came instead.",
+    meaning: "Node's parser ended a request before any check. `why` says what arrived instead.",
     who: "sender",
-    what: "Send HTTP/1.1 to the right port. If nobody knows the peer, it is a scanner: leave it.",
+    what: "Send HTTP/1.1 to the right port. If nobody knows the peer, it is probably a scanner: do nothing.",
   },
   proxy_not_proven: operator(
     "A connection to an origin behind a proxy did not prove to be the proxy's.",
@@ -126,7 +126,7 @@ export const OPERATIONAL_CODES = {
   ),
 
   undeliverable: operator(
-    "A queued event can never be delivered: it is too old, damaged, or its body is gone.",
+    "A queued event can never be delivered, because it is too old or damaged, or its body is gone.",
     "Ask the sender to send the event again.",
   ),
   origin_answer: operator(
@@ -197,7 +197,7 @@ export const OPERATIONAL_CODES = {
   ),
   console_refused: operator(
     "The console refused a request: its credentials are wrong, or a page of another site or host name caused it.",
-    "Nothing, if somebody mistyped. Otherwise find out which page, or who, reaches the console's address.",
+    "If somebody mistyped, do nothing. Otherwise find out which page or person reaches the console's address.",
   ),
   console_failed: operator(
     "A page of the console could not be made.",
@@ -205,8 +205,8 @@ export const OPERATIONAL_CODES = {
   ),
   secret_readable: operator("Every user of the machine can read the file of a secret.", "Do what `remedy` says."),
   password_shown: operator(
-    "`--inbox` holds a password, and `ps` shows it to every user of the machine.",
-    "Write it into a file and name that in `PGPASSWORD_FILE`.",
+    "`--inbox` contains a password, and `ps` shows the password to every user of the machine.",
+    "Write the password into a file, and name the file in `PGPASSWORD_FILE`.",
   ),
 } as const satisfies Readonly<Record<string, Explanation>>;
 

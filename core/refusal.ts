@@ -32,7 +32,10 @@ export const REFUSALS = {
   unknown_route: ["not-found", "the path matches no route of the policy"],
   method_not_allowed: ["method-not-allowed", "the route does not list this method"],
   route_mismatch: ["not-found", "the guard is on another path than the policy's route: see guard and policy"],
-  malformed_target: ["malformed-request", "a URL parser would rewrite the target, so edge and origin could read two"],
+  malformed_target: [
+    "malformed-request",
+    "a URL parser would rewrite the target, so edge and origin could read different targets",
+  ],
   malformed_host: [
     "malformed-request",
     "Host is missing, sent more than once, or not exactly a host in its usual spelling",
@@ -102,7 +105,7 @@ export const REFUSALS = {
   signature_mismatch: ["signature-not-verified", "no configured key made a signature over this body"],
   basic_missing: ["credentials-required", "there is no Authorization header"],
   basic_malformed: ["credentials-required", "Authorization is not exactly one Basic credential"],
-  basic_mismatch: ["credentials-required", "user name and password are none of those configured"],
+  basic_mismatch: ["credentials-required", "no configured pair of user name and password was sent"],
 
   assertion_missing: [
     "assertion-refused",
@@ -110,7 +113,7 @@ export const REFUSALS = {
   ],
   assertion_malformed: [
     "assertion-refused",
-    "the assertion is repeated, not canonical, or not exactly alg, kid and typ",
+    "the assertion is repeated or not canonical, or its header is not exactly alg, kid and typ",
   ],
   assertion_key_unknown: ["assertion-refused", "no published key has this kid"],
   assertion_signature_invalid: ["assertion-refused", "the signature does not verify under the key that kid names"],
@@ -119,7 +122,7 @@ export const REFUSALS = {
   assertion_wrong_audience: ["assertion-refused", "aud is not this origin"],
   assertion_expired: ["assertion-refused", "the assertion has expired"],
   assertion_not_yet_valid: ["assertion-refused", "the assertion was issued in the future"],
-  request_mismatch: ["assertion-refused", "method, target or content type are not those that were signed"],
+  request_mismatch: ["assertion-refused", "the method, target or content type differs from the signed request"],
   body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
   headers_mismatch: ["assertion-refused", "a forwarded header is missing, changed or not signed"],
   certificate_mismatch: ["assertion-refused", "Client-Cert is missing or is not the certificate that was signed"],
@@ -129,7 +132,7 @@ export const REFUSALS = {
   keys_unavailable: ["unavailable", "no verification key could be loaded yet"],
   store_unavailable: ["unavailable", "the event could not be stored"],
 
-  queue_unavailable: ["unavailable", "the queue did not take the event, or the bucket its body"],
+  queue_unavailable: ["unavailable", "the queue did not accept the event, or the bucket did not accept its body"],
   origin_refused: ["bad-gateway", "the origin refused the edge's request"],
   origin_unreachable: ["unavailable", "the origin could not be reached"],
   origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],

@@ -10,7 +10,7 @@ const RENEW = "Present a current certificate.";
 const SUITABLE = "Get a certificate for TLS clients (extended key usage clientAuth, key usage digitalSignature).";
 const CHAIN =
   "Present the whole chain: the certificate and its intermediates. If that is done, the operator compares the CAs of the chain with `/anchors`.";
-const OTHER_CHAIN = "Get a certificate from a CA that issues it by RFC 5280; the operator may trust another anchor.";
+const OTHER_CHAIN = "Get a certificate from a CA that follows RFC 5280. Otherwise the operator may add another anchor.";
 const CLOCKS = "Set the clocks by NTP.";
 const SAME_POLICY = "Deploy the same policy to edge and origin.";
 const BETWEEN =
@@ -39,9 +39,9 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   body_in_pieces: ["sender", "Write the body in larger pieces, or switch on buffering in the proxy on the way."],
   bodies_full: [
     "nobody",
-    "The sender gets 503 and sends again. If it goes on, require a certificate of these senders, or slow down who floods you.",
+    "The sender gets 503 and sends again. If this continues, require a certificate from these senders, or limit the rate of the client that floods you.",
   ],
-  body_incomplete: ["sender", "Send the event again. If it goes on, look for a timeout on the way."],
+  body_incomplete: ["sender", "Send the event again. If this continues, look for a timeout on the way."],
 
   no_client_auth: [
     "operator",
@@ -56,7 +56,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   certificate_malformed: ["sender", "Get another certificate. `cause` names what is wrong with this one."],
   certificate_inconsistent: [
     "operator",
-    "Report it to Cloudflare: its fingerprint is not that of its own certificate.",
+    "Report this to Cloudflare: its fingerprint does not match the certificate that it passed on.",
   ],
   certificate_not_yet_valid: ["sender", "Present the certificate after its validity has begun; compare clocks."],
   certificate_expired: ["sender", RENEW],
@@ -84,7 +84,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   ],
   listener_disagrees: [
     "nobody",
-    "The sender connects again, and its new connection is judged by the current anchors. If it goes on, report it as SECURITY.md says.",
+    "The sender connects again, and its new connection is judged by the current anchors. If this continues, report it as SECURITY.md says.",
   ],
   issuer_unknown: ["sender", CHAIN],
   too_many_intermediates: ["sender", "Send only the intermediates of the certificate's own path."],
@@ -94,7 +94,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   path_length_exceeded: ["sender", OTHER_CHAIN],
   issuer_not_in_date: [
     "operator",
-    "Put the CA's current certificate into `/anchors`. If it is an intermediate, the sender renews its chain.",
+    "Put the current certificate of the CA into `/anchors`. If the CA is an intermediate, the sender must present the current one.",
   ],
   name_not_permitted: ["sender", OTHER_CHAIN],
 
