@@ -28,8 +28,8 @@ export const ASSERTION_LIFETIME_SECONDS = 60;
  */
 export const CLOCK_SKEW_SECONDS = 10;
 /**
- * The longest time from receipt to delivery of an event. The edge's queue retries for three days. The remaining days are for
- * noticing a dead letter and sending it again. A limit is needed because a handler may not expect an event of last year.
+ * The longest time from receipt to delivery of an event. The edge's queue retries for three days. The rest of the time is needed to
+ * notice a dead letter and send it again. A limit is needed because a handler may not expect an event of last year.
  */
 export const MAX_DELIVERY_AGE_SECONDS = 30 * 86_400;
 /**
@@ -91,8 +91,8 @@ export const MAX_SERIAL_OCTETS = 20;
 export const MAX_NAME_COMPARISON_OCTETS = 512 * 1024;
 
 /**
- * The limit of the size of what one source of revocation lists contains. A list of a million serial numbers of 16 octets has 35 MB.
- * The largest public lists have a tenth of these entries.
+ * The largest size of all revocation lists of one source together. A list of a million serial numbers of 16 octets has 35 MB. The
+ * largest public lists have a tenth of these entries.
  */
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
 /**
@@ -154,8 +154,8 @@ export const MAX_LISTED_SIGNATURES = 16;
  */
 export const MAX_ED25519_SIGNATURES = 4;
 /**
- * Each key of a route verifies the first Ed25519 signature of a request. This is the limit of further verifications by all keys
- * together. They are needed because a sender signs with the old and the new key during a rotation. One verification takes 0.1 ms.
+ * The limit of Ed25519 verifications in one request, not counting the first signature, which every key of the route verifies. More
+ * signatures are needed because a sender signs with the old and the new key during a rotation. One verification takes 0.1 ms.
  */
 export const MAX_FURTHER_ED25519 = 16;
 /**

@@ -1,5 +1,6 @@
-// Decides whether a refused sender is asked to send the event again. Some senders drop an event forever when they get a 4xx. So an
-// event would be lost if the operator must first correct a fault. The verdict does not change: the request is refused.
+// Decides whether a refused sender is asked to send the event again. Some senders drop an event forever when they get a 4xx. Then
+// the event would be lost, although the operator could correct the fault and accept it. The verdict does not change: the request is
+// refused.
 
 import type { Trace } from "../admission/trace.ts";
 import { lookupKeysOf } from "../policy/matcher.ts";

@@ -1,5 +1,5 @@
-// Writes log lines in addition to the line of the verdict: what an observed route received, and where shadow senders, which the
-// policy only tries out, would decide differently. This code runs after the verdict and cannot change it.
+// Writes log lines in addition to the line of the verdict. They report what an observed route received, and where the senders in
+// `shadow`, which the policy only tries out, would give another verdict. This code runs after the verdict and cannot change it.
 
 import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { Trace } from "../admission/trace.ts";
@@ -8,8 +8,9 @@ import { type Problem, Refusal } from "../refusal.ts";
 import { Observer } from "./observation.ts";
 
 /**
- * Call reportOnly once per process or isolate. The function that it returns gives undefined if the route needs no additional lines.
- * Otherwise that function gives a promise that never rejects, because the verdict has already been sent.
+ * Makes the function that writes the additional log lines for one request. Call reportOnly only once per process or isolate. The
+ * returned function gives undefined if the route needs no such lines, and otherwise a promise. The promise never rejects, because
+ * the verdict has already been sent.
  */
 export function reportOnly(
   log: (line: LogLine) => void,

@@ -129,7 +129,7 @@ export function recordDelivery(delivery: Delivery): DeliveryRecord {
 /**
  * Makes the delivery again from its record and its body. Does not check who sent it, so the record must be one that this program
  * wrote and nobody else can write.
- * @throws Refusal `body_mismatch` if the body is not the one of the record
+ * @throws Refusal `body_mismatch` if the record has the digest of another body
  */
 export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, keys: EventKeys = NO_KEYS): Delivery {
   if (body.contentDigest !== record.contentDigest) {

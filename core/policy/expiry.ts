@@ -1,6 +1,6 @@
 // Finds the parts of a policy that expire (CA certificates, and the windows of accepted certificates), and whether events will be
-// refused afterwards. An origin passes an Outlook, because it knows which certificates senders present. An edge does not know them
-// and passes none.
+// refused afterwards. An origin passes an Outlook, a function that knows which certificates senders present. An edge does not know
+// these certificates, so it passes none.
 
 import { formatPointer } from "../configuration-error.ts";
 import type { LogLine } from "../log-line.ts";
@@ -153,9 +153,9 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
 }
 
 /**
- * Returns a log line for each expiry that has reached a threshold of WARNING_DAYS, unless `told` contains this expiry with this
- * threshold. Adds each expiry that is returned to `told`. A certificate is reported only in the last third of its lifetime, because
- * a certificate of one day is renewed every day.
+ * Returns a log line for each expiry that has reached a threshold of WARNING_DAYS. Skips an expiry if `told` says that it was
+ * already returned for this threshold, and adds the others to `told`. A certificate is reported only in the last third of its
+ * lifetime, because a certificate of one day is renewed every day.
  */
 export function warnOfExpiries(expiries: readonly Expiry[], now: number, told: Set<string>): LogLine[] {
   return expiries.flatMap((ending) => {

@@ -75,7 +75,7 @@ export function checkRevocation(
 
 /**
  * Refuses a certificate that is in the newest list signed by its issuer's own key. A missing list is accepted. Does not record the
- * signer of the list as an authority, because the two certificates may come from a path that nobody validated.
+ * signer of the list as an authority, because nobody may have validated a path with the certificate and its issuer.
  * @throws Refusal `certificate_revoked`
  */
 export function refuseListed(

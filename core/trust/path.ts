@@ -51,8 +51,8 @@ export function findPath(client: ClientCertificate, anchors: readonly Anchor[], 
 }
 
 /**
- * Returns the path that was found earlier for the same certificates, if it is still valid. Dates, denials, depth and revocation
- * are checked each time. Returns undefined if a check fails, because the search then reports the reason.
+ * Returns the path that was found earlier for the same certificates, if it is still valid. Dates, denials, depth and revocation are
+ * checked each time. If a check fails, returns undefined, and the search that follows reports the reason.
  */
 function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits): Path | undefined {
   const known = recall(client, anchors)?.path;

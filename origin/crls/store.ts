@@ -263,7 +263,7 @@ class CrlSource {
 
 /**
  * Returns the seconds until the first of the lists expires. If some lists have not expired, expired lists are ignored. Otherwise an
- * expired list that the source no longer provides would cause requests without need.
+ * expired list that the source no longer provides would cause unnecessary requests.
  */
 function secondsLeft(lists: readonly Crl[], now: number): number {
   const left = lists.map(({ nextUpdate }) => nextUpdate - now);

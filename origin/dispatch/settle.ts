@@ -78,8 +78,9 @@ export class Settlement {
   }
 
   /**
-   * Calls `store` again if it fails, for example because the store restarts, as long as the lease lasts. Without further tries, a
-   * done event would be handled again. Returns false if the lease is lost, or if nothing could be stored.
+   * Calls `store` until it succeeds, as long as the lease lasts, because `store` may fail for a short time, for example while the
+   * database restarts. If the outcome were not stored, a done event would be handled again. Returns false if the lease is lost, or
+   * if nothing could be stored.
    */
   async #try(held: HeldLease, store: () => Promise<boolean>): Promise<boolean> {
     const { limits, isStopping, log } = this.#options;

@@ -1,9 +1,9 @@
 // The types for the history of an event, which has its attempts and the actions of operators, and for the durations of attempts.
 
 /**
- * How an attempt ended. `done`, `retry` and `dead` are the outcomes that dispatch stores. `released`: the origin stopped, and the
- * attempt does not count. `abandoned`: no outcome was stored, because the process ended or lost its lease. `running`: the attempt
- * has not ended yet.
+ * The way in which an attempt ended. `done`, `retry` and `dead` are the outcomes that dispatch stores. `released`: the origin
+ * stopped, and the attempt does not count. `abandoned`: no outcome was stored, because the process ended or lost its lease.
+ * `running`: the attempt has not ended yet.
  */
 export type AttemptOutcome = "done" | "retry" | "dead" | "released" | "abandoned" | "running";
 

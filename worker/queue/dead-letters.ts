@@ -1,5 +1,5 @@
-// Dead letters: events that could not be delivered. They stay in the bucket until somebody looks at them. Each is the unchanged
-// message of the queue, so that it can be sent again. Nothing here removes a letter that was not sent again.
+// Dead letters: events that could not be delivered. They stay in the bucket until somebody looks at them. Each letter is the
+// unchanged message of the queue, so that it can be sent again. Nothing here removes a letter that was not sent again.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { LogCode } from "../../core/log-words.ts";

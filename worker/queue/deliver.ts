@@ -23,8 +23,8 @@ const LANES = 4;
  */
 const MAX_QUEUED_SECONDS = 12 * 86_400;
 /**
- * Matches the name of a queue with events. All other queues count as queues with dead letters, which is safer for a wrong name: the
- * platform would drop dead letters that count as events after the last retry.
+ * Matches the name of a queue with events. Every other queue counts as a queue with dead letters. That is safer if a name is wrong:
+ * if dead letters counted as events, the platform would drop them after the last retry.
  */
 export const EVENTS_QUEUE = /-events$/;
 

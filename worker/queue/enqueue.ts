@@ -1,5 +1,6 @@
 // Puts events of a route with `delivery: "queue"` into the queue. An admitted event is answered with 202 as soon as it is stored
-// and cannot be lost. It is not signed here, because the signature would expire before delivery. deliver.ts signs it.
+// and cannot be lost. deliver.ts signs the event when it delivers it, because a signature that is made here would expire before
+// delivery.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { describeCauses } from "../../core/failure-chain.ts";

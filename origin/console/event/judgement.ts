@@ -1,5 +1,5 @@
-// Judges an event by its stored values: the path of its certificate, the anchor that proved it, and whether the stored values still
-// fit together. The results by the current policy are in explained.ts.
+// Judges an event by its stored values: the path of its certificate, the anchor of this path, and whether the stored values still
+// fit together. explained.ts has the results by the current policy.
 
 import { formatContentDigest } from "../../../core/delivery/delivery.ts";
 import type { Anchor, Policy, Sender } from "../../../core/policy/policy.ts";

@@ -92,7 +92,7 @@ const WHOLE = "Every step of the decision, by the current policy:";
 
 /**
  * The text before the command `countersign explain`, for each problem. The command does not have the assertion or the body of the
- * request, so it cannot repeat a refusal because of them. The problems of such refusals are not in this table.
+ * request, so it cannot repeat a refusal that they caused. The problems of such refusals are not in this table.
  */
 const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "not-found": WHOLE,

@@ -28,8 +28,8 @@ interface Due extends OrderedRow {
 }
 
 /**
- * Returns the due events, in the order of their due times, and locks their rows. Returns at most `limit` events, and as many as fit
- * into `maxBytes`, but at least one. `now` is in Unix milliseconds.
+ * Returns the due events, in the order of their due times, and locks their rows. Returns at most `limit` events. Their bodies fit
+ * into `maxBytes` together, but a larger first body is returned alone. `now` is in Unix milliseconds.
  */
 export async function findDue(
   client: Client,

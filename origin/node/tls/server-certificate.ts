@@ -1,5 +1,5 @@
-// Finds faults for which every client refuses a listener's own certificate, whichever CAs the client trusts. The faults are found
-// before the certificate is presented to the first client.
+// Finds faults because of which every client refuses a listener's own certificate, whichever CAs the client trusts. The faults are
+// found before the certificate is presented to the first client.
 
 import type { X509Certificate } from "node:crypto";
 
