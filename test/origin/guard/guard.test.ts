@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type PublicJwk, publicJwk } from "../../../core/assertion/keys.ts";
 import { ConfigurationError } from "../../../core/configuration-error.ts";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -371,8 +371,10 @@ describe("invalid options are reported in one error, at once", () => {
 });
 
 describe("createVerifier", () => {
-  /** Sends the same request to a guard and to a verifier. Returns the results and log lines of both. */
+  /** Sends the same request to a guard and to a verifier in the same second. Returns the results and log lines of both. */
   async function both(make: () => Request) {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
     const accept = () => undefined;
     const app = appWith({ ...options, accept });
     const response = await app.request(make());
