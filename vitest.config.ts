@@ -16,8 +16,8 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     // The limits are for tests that hang, not for slow tests, because a build machine may be ten times slower than the machine on
     // which a test was written. Output of another process arrives after its answer, so a test polls for it.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
     // Integration tests start workerd next to each worker, and a build machine has two cores. A third worker helps, because the
     // tests of the queue wait most of the time.

@@ -63,7 +63,7 @@ const TOML_SECTIONS = [
   ["analytics_engine_datasets", DATASET],
 ] as const;
 
-test("wrangler.toml: each section alone, and all together", { timeout: 60_000 }, async () => {
+test("wrangler.toml: each section alone, and all together", async () => {
   const sections = sectionsOf(TOML, TOML_SECTION);
   expect(sections).toEqual(TOML_SECTIONS.map(([name]) => expect.stringMatching(`^# (\\[\\[)?${name}`)));
   const trials = [
@@ -88,7 +88,7 @@ test("wrangler.toml: each section alone, and all together", { timeout: 60_000 },
   );
 });
 
-test("the template's wrangler.jsonc: all sections together", { timeout: 60_000 }, async () => {
+test("the template's wrangler.jsonc: all sections together", async () => {
   const sections = sectionsOf(JSONC, JSONC_SECTION);
   expect(sections).toHaveLength(4);
   const told = await deployDry(write("all.jsonc", uncomment(JSONC, sections)));
