@@ -106,6 +106,9 @@ export const REFUSALS = {
   basic_missing: ["credentials-required", "there is no Authorization header"],
   basic_malformed: ["credentials-required", "Authorization is not exactly one Basic credential"],
   basic_mismatch: ["credentials-required", "no configured pair of user name and password was sent"],
+  token_missing: ["credentials-required", "the header of the sender's token is missing: see header"],
+  token_malformed: ["credentials-required", "the header is not exactly one token: see header"],
+  token_mismatch: ["credentials-required", "no configured token was sent: see header"],
 
   assertion_missing: [
     "assertion-refused",

@@ -124,6 +124,15 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
     "sender",
     "Use the user name and password that you were given. The operator compares them with the secret.",
   ],
+  token_missing: [
+    "sender",
+    "Set the token in the settings of the webhook. If it is set, find what drops the header on the way.",
+  ],
+  token_malformed: ["sender", "Send the header once. In Authorization, the token stands after `Bearer`."],
+  token_mismatch: [
+    "operator",
+    "Compare the token in the sender's settings with the secrets. During a rotation, name the old and the new secret.",
+  ],
 
   assertion_missing: ["nobody", NOT_FROM_EDGE],
   assertion_malformed: ["nobody", NOT_FROM_EDGE],

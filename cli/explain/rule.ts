@@ -29,6 +29,7 @@ const REQUIRED = (field: string): Place => ["nothing", [], [field]];
 const TRUST = (member: string, field: string): Place => ["sender", ["trust", member], [field]];
 const SIGNATURE: Place = ["sender", ["signature"], ["signature"]];
 const BASIC: Place = ["sender", ["basic"], ["Authorization"]];
+const TOKEN: Place = ["sender", ["token"], ["the token's header"]];
 
 const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   method_not_allowed: ["route", ["methods"], ["method"]],
@@ -67,6 +68,9 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   basic_missing: BASIC,
   basic_malformed: BASIC,
   basic_mismatch: BASIC,
+  token_missing: TOKEN,
+  token_malformed: TOKEN,
+  token_mismatch: TOKEN,
 };
 
 /** Returns the rule that caused a refusal. `senders` are the senders of the route, in the route's order. */
@@ -110,11 +114,12 @@ function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]):
   return { rule: formatPointer(["senders", sender, "certificates", entry]), fields: failed };
 }
 
-/** Returns the rule by which a sender was admitted: the matching entry, or the signature if the sender needs no certificate. */
+/** Returns the rule by which a sender was admitted: the matching entry or, without a certificate, the signature or the token. */
 export function ruleOfAcceptance(sender: SenderExplanation | undefined): DecidedBy {
   const entry = sender?.certificate?.entries.find(({ matches }) => matches);
   if (entry !== undefined) return { rule: entry.rule, fields: entry.members.map(({ member }) => member) };
-  return { rule: sender === undefined ? null : `${sender.rule}/signature`, fields: ["signature"] };
+  const factor = sender?.signature === null && sender.token !== null ? "token" : "signature";
+  return { rule: sender === undefined ? null : `${sender.rule}/${factor}`, fields: [factor] };
 }
 
 /**

@@ -4,12 +4,12 @@ import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
 import { type AvailableSecrets, signatureSecretNames } from "../../core/admission/secrets.ts";
 import type { Sender } from "../../core/policy/policy.ts";
 
-/** Returns the signing keys of each sender of which this process has at least one key. Basic credentials are left out. */
+/** Returns the signing keys of each sender of which this process has at least one key. Credentials are left out. */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   const held = Array.from(secrets, ([sender, { signature }]): [Sender, SenderSecrets] => {
     const names = sender.signature === undefined ? [] : signatureSecretNames(sender.signature);
     const isHeld = names.some((name) => !missing.get(sender)?.signature.has(name));
-    return [sender, { signature: isHeld ? signature : undefined, basic: undefined }];
+    return [sender, { signature: isHeld ? signature : undefined, basic: undefined, token: undefined }];
   });
   return new Map(held);
 }

@@ -1,6 +1,7 @@
 // The options of the console: its address, and the passwords of its users.
 
-import { type BasicCredential, importBasicCredential } from "../../core/admission/basic.ts";
+import { importBasicCredential } from "../../core/admission/basic.ts";
+import type { Credential } from "../../core/admission/credential.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { messageOf } from "../../core/failure-chain.ts";
 import type { ConsoleRole } from "../../origin/console/options.ts";
@@ -111,7 +112,7 @@ async function countPasswords(problems: Problems): Promise<number> {
  * Returns the credential of a role, from the current value of its secret. Undefined if the secret is not set.
  * @throws UsageError that does not quote the secret
  */
-function readCredential(role: ConsoleRole): BasicCredential | undefined {
+function readCredential(role: ConsoleRole): Credential | undefined {
   const name = CONSOLE_PASSWORDS[role];
   try {
     const password = readSecret(name);

@@ -70,6 +70,12 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/senders/*/basic/secret", "Name of the secret that is the password."],
   ["/senders/*/basic/*/secret", "Name of the secret that is the password."],
   [
+    "/senders/*/token",
+    "A static secret in a header that every request of this sender must carry. It is not forwarded. Present means required.",
+  ],
+  ["/senders/*/token/header", "The header with the token. In Authorization, the token stands after `Bearer`."],
+  ["/senders/*/token/secrets", "Names of the secrets, one of which the header must hold: several during rotation."],
+  [
     "/senders/*/eventKey",
     "What identifies an event across the sender's retries: a header, or members of a JSON body together.",
   ],

@@ -69,7 +69,7 @@ function answerOf(delivery: string, answer: string): string {
 }
 
 function formatSender(sender: Senders[number]): Line[] {
-  const { name, routes, shadowOf, factors, about, basic } = sender;
+  const { name, routes, shadowOf, factors, about, basic, token } = sender;
   const where = routes.length === 0 ? "no route admits it" : `on ${routes.map(quote).join(", ")}`;
   const also = shadowOf.length === 0 ? "" : `; observed only on ${shadowOf.map(quote).join(", ")}`;
   const credentials = basic.map(({ username, secret }) => `user ${quote(username)} with the secret named ${secret}`);
@@ -79,6 +79,11 @@ function formatSender(sender: Senders[number]): Line[] {
     ...(factors.includes("certificate") ? formatCertificate(sender) : []),
     ...(factors.includes("signature") ? formatSignature(sender) : []),
     ...(credentials.length === 0 ? [] : [`  - Basic credentials: ${credentials.join(", or ")}`]),
+    ...(token === null
+      ? []
+      : [
+          `  - a token in ${token.header}, one of the secrets named ${token.secrets.join(" or ")}: it proves nothing of the body`,
+        ]),
     ...(about === null ? [] : [`  about: ${formatAbout(about)}`]),
   ];
 }

@@ -37,6 +37,7 @@ export function statePolicy(document: PolicyDocument, policy: Policy, now: numbe
       accounts: Object.fromEntries(sender.signature?.accounts ?? []),
       retired: sender.signature?.retired ?? [],
       basic: sender.basic.map(({ username, secret }) => ({ username, secret })),
+      token: sender.token ?? null,
       eventKey: sender.eventKey ?? null,
       orderKey: sender.orderKey ?? null,
       refusal: document.senders[sender.name]?.refusal ?? "final",

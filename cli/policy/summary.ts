@@ -18,12 +18,13 @@ export function summarize({ routes, senders, anchors, intermediates, digest }: P
       mode: isObserved ? "observe" : "enforce",
       maxBodyBytes,
     })),
-    senders: senders.map(({ name, certificate, signature, basic }) => ({
+    senders: senders.map(({ name, certificate, signature, basic, token }) => ({
       name,
       factors: [
         ...(certificate === undefined ? [] : ["certificate"]),
         ...(signature === undefined ? [] : ["signature"]),
         ...(basic.length === 0 ? [] : ["basic"]),
+        ...(token === undefined ? [] : ["token"]),
       ],
       certificates: certificate?.allowlist.matchers.length ?? 0,
       anchors: certificate?.trust.anchors.map((anchor) => anchor.name) ?? [],
@@ -82,6 +83,7 @@ export function formatSummary({
 function describeFactor(factor: string, sender: ReturnType<typeof summarize>["senders"][number]): string {
   if (factor === "signature") return `a signature (${sender.scheme})`;
   if (factor === "basic") return "Basic credentials";
+  if (factor === "token") return "a token";
   const proof = [...sender.anchors, ...(sender.platform ? ["the platform"] : [])].join(", ");
   return `one of ${sender.certificates} accepted certificate(s) proven by ${proof}`;
 }

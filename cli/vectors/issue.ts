@@ -2,7 +2,12 @@
 // as in worker/receive.ts.
 
 import { createHmac, hash } from "node:crypto";
-import { admitByBasic, admitBySignature, findCandidates, readCertificateFor } from "../../core/admission/admit.ts";
+import {
+  admitByCredentials,
+  admitBySignature,
+  findCandidates,
+  readCertificateFor,
+} from "../../core/admission/admit.ts";
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { issueAssertion } from "../../core/assertion/assertion.ts";
 import { importSigningKeys, type PrivateJwk } from "../../core/assertion/keys.ts";
@@ -85,7 +90,7 @@ async function admit(id: string, sent: SentEvent, policy: Policy): Promise<Deliv
     secrets: loadSecrets(policy, (name) => SECRETS[name]),
     receivedAt: NOW,
   };
-  const candidates = admitByBasic(findCandidates(route.senders, evidence), evidence);
+  const candidates = admitByCredentials(findCandidates(route.senders, evidence), evidence);
   const admitted = await admitBySignature(candidates, body, evidence);
   return bindDelivery(admitted, {
     id,

@@ -1,6 +1,6 @@
 // Decides which sender of the route sent a request. No other file decides this. Each step removes senders from the list of possible
-// senders: first by certificate, then by Basic credentials, then by the signature of the body. A sender is admitted only if every
-// factor that its policy names has passed.
+// senders: first by certificate, then by the credentials in the headers, then by the signature of the body. A sender is admitted
+// only if every factor that its policy names has passed.
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { Route, Sender } from "../policy/policy.ts";
@@ -12,6 +12,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { verifyBasic } from "./basic.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
+import { verifyToken } from "./token.ts";
 
 const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
 
@@ -89,17 +90,31 @@ function withoutCertificate(sender: Sender): Candidate[] {
 }
 
 /**
- * Keeps the candidates that need no Basic credentials, and those whose credentials the request carries. Does not need the body.
- * @throws Refusal `basic_*` of the first candidate that fails, if no candidate is left
+ * Keeps the candidates that need no credentials, and those whose Basic credentials and token the request carries. Does not need the
+ * body.
+ * @throws Refusal `basic_*` or `token_*` of the first candidate that fails, if no candidate is left
  */
-export function admitByBasic(candidates: readonly Candidate[], { headers, secrets }: Evidence): readonly Candidate[] {
+export function admitByCredentials(
+  candidates: readonly Candidate[],
+  { headers, secrets }: Evidence,
+): readonly Candidate[] {
   let failure: Refusal | undefined;
   const passing = candidates.flatMap((candidate) => {
     const { sender, factors } = candidate;
-    if (sender.basic.length === 0 || factors.includes("basic")) return [candidate];
-    const refusal = refusalOf(() => verifyBasic(secretsOf(sender, secrets, "basic"), headers.get("authorization")));
+    const passed: Factor[] = [];
+    const refusal = refusalOf(() => {
+      if (sender.basic.length > 0 && !factors.includes("basic")) {
+        verifyBasic(secretsOf(sender, secrets, "basic"), headers.get("authorization"));
+        passed.push("basic");
+      }
+      if (sender.token !== undefined && !factors.includes("token")) {
+        verifyToken(secretsOf(sender, secrets, "token"), sender.token.header, headers);
+        passed.push("token");
+      }
+    });
     failure ??= refusal;
-    return refusal === undefined ? [{ ...candidate, factors: [...factors, "basic" as const] }] : [];
+    if (refusal !== undefined) return [];
+    return [passed.length === 0 ? candidate : { ...candidate, factors: [...factors, ...passed] }];
   });
   if (passing.length === 0 && failure !== undefined) throw failure;
   return passing;
@@ -131,8 +146,8 @@ export async function admitBySignature(
 
 /**
  * Returns the candidate that the edge's assertion names. If this program does not hold the secret of a factor, it relies on the
- * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. If the sender has
- * Basic credentials, Basic is always one of these factors, because the edge does not forward credentials.
+ * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. Basic credentials and
+ * a token are always among them, because the edge does not forward credentials.
  * @throws Refusal `sender_mismatch`, `factor_missing`
  */
 export function relyOnEdge(
@@ -152,6 +167,7 @@ export function relyOnEdge(
     relied.push(passed);
   };
   if (sender.basic.length > 0) rely("basic");
+  if (sender.token !== undefined) rely("token");
   if (sender.signature !== undefined && secrets.get(sender)?.signature === undefined) rely("hmac", "ed25519");
   return { ...candidate, factors: [...factors, ...relied], reliedOnEdge: relied };
 }

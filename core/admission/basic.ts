@@ -2,48 +2,36 @@
 // are kept, and no message quotes a pair.
 
 import { isUtf8 } from "node:buffer";
-import { hash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../refusal.ts";
 import { MAX_BASIC_CHARACTERS } from "../wire.ts";
-
-declare const imported: unique symbol;
-
-/** A credential that can be compared but not read. Printing it shows no secret. Only importBasicCredential makes one. */
-export interface BasicCredential {
-  readonly [imported]: true;
-  readonly matches: (digest: Uint8Array) => boolean;
-}
+import { type Credential, isOneOf, makeCredential } from "./credential.ts";
 
 /**
  * Makes a credential from a user name and a password. Normalises both to NFC, as RFC 7617 §2.1 tells clients to do. The user name
  * may be empty, because some senders have only a password. Does not check that the password is hard to guess.
  * @throws SyntaxError that says what is wrong and quotes nothing
  */
-export function importBasicCredential(username: string, password: string): BasicCredential {
+export function importBasicCredential(username: string, password: string): Credential {
   if (username.includes(":")) throw new SyntaxError("a user name cannot hold a colon");
   if (password === "") throw new SyntaxError("the password is empty");
   const text = `${username}:${password}`.normalize("NFC");
   if (CONTROL.test(text) || !text.isWellFormed()) throw new SyntaxError("a control character is in it");
   const octets = Buffer.from(text);
   if (octets.toString("base64").length > MAX_BASIC_CHARACTERS) throw new SyntaxError("it is too long");
-  const expected = sha256Digest(octets);
-  return { matches: (digest: Uint8Array) => timingSafeEqual(digest, expected) } as unknown as BasicCredential;
+  return makeCredential(octets);
 }
 
 const CONTROL = /\p{Cc}/u;
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
 /**
- * Verifies that `Authorization` holds one of the credentials. Compares the digest of the received pair with the digest of every
- * credential, each in constant time. Does not limit attempts.
+ * Verifies that `Authorization` holds one of the credentials, in constant time. Does not limit attempts.
  * @throws Refusal `basic_missing`, `basic_malformed`, `basic_mismatch`
  */
-export function verifyBasic(credentials: readonly BasicCredential[], authorization: string | null): void {
+export function verifyBasic(credentials: readonly Credential[], authorization: string | null): void {
   if (authorization === null) throw new Refusal("basic_missing");
-  const digest = sha256Digest(parseBasic(authorization));
-  let isFound = false;
-  for (const credential of credentials) isFound = credential.matches(digest) || isFound;
-  if (!isFound) throw new Refusal("basic_mismatch", { credentials: credentials.length });
+  if (!isOneOf(credentials, parseBasic(authorization)))
+    throw new Refusal("basic_mismatch", { credentials: credentials.length });
 }
 
 /**
@@ -60,10 +48,6 @@ function parseBasic(authorization: string): Buffer {
   if (!octets.includes(":")) throw malformed("no colon");
   if (CONTROL.test(octets.toString())) throw malformed("a control character");
   return octets;
-}
-
-function sha256Digest(octets: Buffer): Buffer {
-  return hash("sha256", octets, "buffer");
 }
 
 function malformed(cause: string): Refusal {

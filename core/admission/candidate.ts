@@ -5,10 +5,13 @@ import type { Refusal } from "../refusal.ts";
 import type { SignatureKeys } from "../signature/verify.ts";
 import type { Proof, TrustContext } from "../trust/verify.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
-import type { BasicCredential } from "./basic.ts";
+import type { Credential } from "./credential.ts";
 
-/** A factor that passed (names in the style of RFC 8176): certificate, HMAC or Ed25519 signature of the body, Basic credentials. */
-export type Factor = "mtls" | "hmac" | "ed25519" | "basic";
+/**
+ * A factor that passed (names in the style of RFC 8176): certificate, HMAC or Ed25519 signature of the body, Basic credentials, a
+ * token in a header.
+ */
+export type Factor = "mtls" | "hmac" | "ed25519" | "basic" | "token";
 
 /**
  * The parsed secrets of one sender. A member is undefined if the sender's policy does not require this factor, or if the edge
@@ -16,7 +19,8 @@ export type Factor = "mtls" | "hmac" | "ed25519" | "basic";
  */
 export interface SenderSecrets {
   readonly signature: SignatureKeys | undefined;
-  readonly basic: readonly BasicCredential[] | undefined;
+  readonly basic: readonly Credential[] | undefined;
+  readonly token: readonly Credential[] | undefined;
 }
 
 /** The secrets of each sender. A sender that is not in the map has no secrets. */

@@ -1,12 +1,14 @@
-// Loads the secrets that a policy names: keys of signatures and Basic credentials. No message quotes a secret. An origin with a
+// Loads the secrets that a policy names: keys of signatures, Basic credentials and tokens. No message quotes a secret. An origin with a
 // missing or malformed secret does not start. An edge refuses only the routes that need this secret.
 
 import { ConfigurationError, formatPointer } from "../configuration-error.ts";
 import { messageOf } from "../failure-chain.ts";
 import type { BasicRule, Policy, Sender, SignatureRule } from "../policy/policy.ts";
 import { importSignatureKey, type SignatureKey, type SignatureKeys } from "../signature/verify.ts";
-import { type BasicCredential, importBasicCredential } from "./basic.ts";
+import { importBasicCredential } from "./basic.ts";
 import type { Secrets, SenderSecrets } from "./candidate.ts";
+import type { Credential } from "./credential.ts";
+import { importToken } from "./token.ts";
 
 /**
  * Reads the value of a secret by its name in the policy: from the environment, a file, or a binding of the Worker. If it throws,
@@ -17,11 +19,8 @@ export type ReadSecret = (name: string) => unknown;
 /** The names of secrets that cannot be used, each with the reason. Never holds the value of a secret. */
 export type MissingSecrets = ReadonlyMap<string, string>;
 
-/** The missing secrets of one sender: the secrets of its signature, and the secrets of its Basic credentials. */
-export interface SendersMissingSecrets {
-  readonly signature: MissingSecrets;
-  readonly basic: MissingSecrets;
-}
+/** The missing secrets of one sender, for each of its factors. */
+export type SendersMissingSecrets = Readonly<Record<keyof SenderSecrets, MissingSecrets>>;
 
 /** The secrets that could be read, and those that could not. */
 export interface AvailableSecrets {
@@ -30,7 +29,7 @@ export interface AvailableSecrets {
 }
 
 /** Returns the rules of a sender that need secrets now. A secret that only other rules of the sender need is not read. */
-type WantedFactors = (sender: Sender) => Pick<Sender, "signature" | "basic">;
+type WantedFactors = (sender: Sender) => Pick<Sender, keyof SenderSecrets>;
 
 /**
  * Reads and imports every secret of the policy. Cannot check that the sender has the same secret.
@@ -48,7 +47,7 @@ export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   const held: WantedFactors = ({ signature }) => {
     const isHeld = signature !== undefined && signatureSecretNames(signature).some((name) => isSet(name, read));
-    return { signature: isHeld ? signature : undefined, basic: [] };
+    return { signature: isHeld ? signature : undefined, basic: [], token: undefined };
   };
   return requireAll(readAvailableSecrets(policy, read, held));
 }
@@ -72,14 +71,15 @@ export function readAvailableSecrets(
   wanted: WantedFactors = (sender) => sender,
 ): AvailableSecrets {
   const secrets = new Map<Sender, SenderSecrets>();
-  const missing = new Map<Sender, { signature: MissingSecrets; basic: MissingSecrets }>();
+  const missing = new Map<Sender, SendersMissingSecrets>();
   const importKey = importOnce();
   for (const sender of policy.senders) {
-    const lacking = { signature: new Map<string, string>(), basic: new Map<string, string>() };
-    const { signature, basic } = wanted(sender);
+    const lacking = { signature: new Map(), basic: new Map(), token: new Map() };
+    const { signature, basic, token } = wanted(sender);
     secrets.set(sender, {
       signature: signature && readKeys(signature, importKey, readInto(lacking.signature, read)),
       basic: basic.length === 0 ? undefined : readCredentials(basic, readInto(lacking.basic, read)),
+      token: token?.secrets.flatMap((name) => readInto(lacking.token, read)(name, importToken)),
     });
     missing.set(sender, lacking);
   }
@@ -115,7 +115,7 @@ function readKeys(
   };
 }
 
-function readCredentials(rules: readonly BasicRule[], read: ReadInto): BasicCredential[] {
+function readCredentials(rules: readonly BasicRule[], read: ReadInto): Credential[] {
   return rules.flatMap(({ username, secret }) => read(secret, (text) => importBasicCredential(username, text)));
 }
 
@@ -153,9 +153,10 @@ export function signatureSecretNames({ secrets, accounts, retired }: SignatureRu
 
 /** The names of all secrets that a policy needs. */
 export function secretNames({ senders }: Policy): string[] {
-  const names = senders.flatMap(({ signature, basic }) => [
+  const names = senders.flatMap(({ signature, basic, token }) => [
     ...(signature === undefined ? [] : signatureSecretNames(signature)),
     ...basic.map(({ secret }) => secret),
+    ...(token?.secrets ?? []),
   ]);
   return [...new Set(names)];
 }

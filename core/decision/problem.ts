@@ -8,10 +8,13 @@ import { RETRY_AFTER_SECONDS } from "../wire.ts";
 export const PROBLEM_TYPE_PREFIX = "urn:countersign:problem:";
 
 /**
- * The challenge of RFC 7617 §2.1, for refusals that need Basic credentials. Other refusals with 401 name our own scheme, so that no
- * client asks its user for a password.
+ * Returns the challenge of RFC 7617 §2.1 for refusals that need Basic credentials, and of RFC 6750 §3 for those that need a Bearer
+ * token. Other refusals with 401 name our own scheme, so that no client asks its user for a password.
  */
-const BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"';
+function challengeOf({ code, details }: Refusal): string {
+  if (code.startsWith("basic_")) return 'Basic realm="webhooks", charset="UTF-8"';
+  return code.startsWith("token_") && details["header"] === "authorization" ? 'Bearer realm="webhooks"' : "Countersign";
+}
 
 /**
  * Returns an RFC 9457 answer: type, title, status, code and decision id. It contains nothing from the request.
@@ -22,8 +25,7 @@ export function describeProblem(refusal: Refusal, id: string, retryStatus?: Retr
   const status = retryStatus ?? refusal.status;
   const { allow } = refusal.details;
   const headers: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store" };
-  if (status === 401)
-    headers["www-authenticate"] = problem === "credentials-required" ? BASIC_CHALLENGE : "Countersign";
+  if (status === 401) headers["www-authenticate"] = challengeOf(refusal);
   if (status >= 502 || status === 429) headers["retry-after"] = String(RETRY_AFTER_SECONDS);
   if (problem === "method-not-allowed" && typeof allow === "string") headers["allow"] = allow;
   const document = {

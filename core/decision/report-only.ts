@@ -1,7 +1,7 @@
 // Writes log lines in addition to the line of the verdict. They report what an observed route received, and where the senders in
 // `shadow`, which the policy only tries out, would give another verdict. This code runs after the verdict and cannot change it.
 
-import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
+import { admitByCredentials, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { Trace } from "../admission/trace.ts";
 import type { LogLine } from "../log-line.ts";
 import { type Problem, Refusal } from "../refusal.ts";
@@ -53,7 +53,7 @@ export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<Lo
 async function judgeShadow({ route, evidence, body }: Trace): Promise<Readonly<Record<string, unknown>>> {
   if (route === undefined || evidence === undefined) return {};
   try {
-    const candidates = admitByBasic(findCandidates(route.shadow, evidence), evidence);
+    const candidates = admitByCredentials(findCandidates(route.shadow, evidence), evidence);
     const [first] = candidates;
     if (body === undefined && first?.sender.signature !== undefined) {
       return { verdict: "undecided", sender: first.sender.name, why: "the body was not read for the signature" };

@@ -1,23 +1,11 @@
 // Selects the headers of a sender that are forwarded. The selection uses an allowlist, so that a header that is not in the list is
 // never forwarded, in any spelling.
 
+import { FORWARDED_HEADERS } from "../policy/forwardable.ts";
 import type { Route, Sender } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
 import { signatureHeaderNames } from "../signature/schemes.ts";
 import { MAX_FORWARDED_HEADER_CHARACTERS } from "../wire.ts";
-
-/**
- * Headers that describe the body and the sender's software. Any other header is forwarded only if the route names it, or if it
- * holds the sender's signature, event key or order key.
- */
-export const FORWARDED_HEADERS: readonly string[] = [
-  "accept",
-  "content-encoding",
-  "content-language",
-  "content-type",
-  "soapaction",
-  "user-agent",
-];
 
 /** True if a header's value is ASCII. Runtimes decode other octets differently, and a signature needs the same text everywhere. */
 export function isPlainText(value: string): boolean {
@@ -41,7 +29,7 @@ function keyHeaders({ eventKey, orderKey }: Sender): string[] {
 
 /**
  * Returns the headers to forward: the headers of FORWARDED_HEADERS, the headers that the route names, and the headers with the
- * sender's signature, event key and order key.
+ * sender's signature, event key and order key. Leaves out the headers in which senders of the route have tokens.
  * @throws Refusal `malformed_headers` if the headers are larger than an origin accepts
  */
 export function selectForwardedHeaders(
@@ -59,6 +47,7 @@ export function selectForwardedHeaders(
       if (value !== null) selected.set(name, value);
     }
   }
+  for (const { token } of [...route.senders, ...route.shadow]) selected.delete(token?.header ?? "");
   const forwarded = [...selected];
   const characters = forwarded.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
   if (characters > MAX_FORWARDED_HEADER_CHARACTERS) throw new Refusal("malformed_headers", { characters });

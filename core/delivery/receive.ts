@@ -1,7 +1,7 @@
 // The order of the checks that admit a sender to a route, at the edge and at an origin without an edge. Behind an edge,
 // origin/receive.ts has another order: it verifies the assertion first.
 
-import { admitByBasic, admitBySignature, findCandidates } from "../admission/admit.ts";
+import { admitByCredentials, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../admission/trace.ts";
 import { placeOf, type Route } from "../policy/policy.ts";
@@ -38,7 +38,7 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
 
   const proven = crossCheck(findCandidates(route.senders, evidence, trace), sent.crossCheck);
   noteLikely(trace, proven);
-  const candidates = admitByBasic(proven, evidence);
+  const candidates = admitByCredentials(proven, evidence);
   noteLikely(trace, candidates);
   const { body, admitted } = await admitByBody(candidates, sent, trace);
 

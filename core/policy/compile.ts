@@ -13,7 +13,7 @@ import { foldedIssuersOf } from "../x509/legacy-texts.ts";
 import { canMatch } from "../x509/public-key.ts";
 import { Allowlist } from "./allowlist.ts";
 import { readPolicyForm } from "./form.ts";
-import { isForwardableHeader } from "./forwardable.ts";
+import { FORWARDED_HEADERS, isForwardableHeader } from "./forwardable.ts";
 import { compileCertificateMatcher, normalizeHex } from "./matcher.ts";
 import {
   type Anchor,
@@ -25,6 +25,7 @@ import {
   placeOf,
   type Route,
   type SignatureRule,
+  type TokenRule,
 } from "./policy.ts";
 import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./problem.ts";
 import { indexRivals } from "./route-rivals.ts";
@@ -80,6 +81,7 @@ class PolicyCompiler {
       certificate: this.#compileCertificate(sender, at, anchorByName),
       signature: sender.signature && compileSignature(sender.signature),
       basic: [sender.basic ?? []].flat(),
+      token: this.#compileToken([...at, "token", "header"], sender),
       eventKey: this.#compileKey([...at, "eventKey"], sender.eventKey),
       orderKey: this.#compileKey([...at, "orderKey"], sender.orderKey),
       retryStatus: RETRY_STATUS[sender.refusal ?? "final"],
@@ -91,17 +93,19 @@ class PolicyCompiler {
       const ordered =
         route.delivery === "queue" ? routeSenders.find(({ orderKey }) => orderKey !== undefined) : undefined;
       if (ordered !== undefined) throw new PolicyFault("queued_order", ordered.name);
+      const shadow = this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender");
+      const secret = [...routeSenders, ...shadow].map(({ token }) => token?.header);
       return {
         path,
         senders: routeSenders,
-        shadow: this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender"),
+        shadow,
         isObserved: route.mode === "observe",
         isQueued: route.delivery === "queue",
         isAnsweredByHandler: route.answer === "handler",
         methods: route.methods,
         maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
         headers: (route.headers ?? []).map(
-          (header, index) => this.#attempt([...at, "headers", index], () => compileHeader(header)) ?? "",
+          (header, index) => this.#attempt([...at, "headers", index], () => compileHeader(header, secret)) ?? "",
         ),
       };
     });
@@ -138,6 +142,10 @@ class PolicyCompiler {
         maxChainDepth: trust.maxChainDepth ?? DEFAULT_MAX_CHAIN_DEPTH,
       },
     };
+  }
+
+  #compileToken(at: Place, { token, basic }: SenderDocument): TokenRule | undefined {
+    return token && this.#attempt(at, () => compileToken(token, basic));
   }
 
   #compileKey(at: Place, rule: EventKeyRule | undefined): EventKeyRule | undefined {
@@ -288,9 +296,18 @@ function compileEventKey(rule: EventKeyRule): EventKeyRule {
   return "header" in rule ? { header: compileHeader(rule.header) } : rule;
 }
 
-function compileHeader(header: string): string {
+function compileToken(token: TokenRule, basic: unknown): TokenRule {
+  const name = token.header.toLowerCase();
+  const isFree =
+    name === "authorization" ? basic === undefined : isForwardableHeader(name) && !FORWARDED_HEADERS.includes(name);
+  if (!isFree) throw new PolicyFault("taken_header", token.header);
+  return { ...token, header: name };
+}
+
+/** Returns the header in lower case. `secret` has the headers in which senders of the route have tokens. */
+function compileHeader(header: string, secret: readonly (string | undefined)[] = []): string {
   const name = header.toLowerCase();
-  if (!isForwardableHeader(name)) throw new PolicyFault("not_forwarded", header);
+  if (!isForwardableHeader(name) || secret.includes(name)) throw new PolicyFault("not_forwarded", header);
   return name;
 }
 

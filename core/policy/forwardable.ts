@@ -1,6 +1,19 @@
-// Lists the headers that are never forwarded to the handler, so that a route must not name them.
+// Lists the headers that are always forwarded to the handler, and those that never are, so that a route must not name them.
 
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../wire.ts";
+
+/**
+ * Headers that describe the body and the sender's software. Any other header is forwarded only if the route names it, or if it
+ * holds the sender's signature, event key or order key.
+ */
+export const FORWARDED_HEADERS: readonly string[] = [
+  "accept",
+  "content-encoding",
+  "content-language",
+  "content-type",
+  "soapaction",
+  "user-agent",
+];
 
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   ASSERTION_HEADER,

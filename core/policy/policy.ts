@@ -40,8 +40,8 @@ export interface Trust {
 }
 
 /**
- * A sender. A request of this sender must pass every factor that is defined here: certificate, signature and Basic credentials. At
- * least a certificate or a signature is defined.
+ * A sender. A request of this sender must pass every factor that is defined here: certificate, signature, Basic credentials and
+ * token. At least a certificate, a signature or a token is defined.
  */
 export interface Sender {
   readonly name: string;
@@ -49,6 +49,7 @@ export interface Sender {
   readonly signature: SignatureRule | undefined;
   /** The accepted Basic credentials. A request must have one of them. Empty if no credentials are required. */
   readonly basic: readonly BasicRule[];
+  readonly token: TokenRule | undefined;
   readonly eventKey: EventKeyRule | undefined;
   /** The place from which the order key of an event is read. Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
@@ -81,6 +82,14 @@ export interface SignatureRule {
 export interface BasicRule {
   readonly username: string;
   readonly secret: string;
+}
+
+/** A token that a header must hold. */
+export interface TokenRule {
+  /** In lower case. */
+  readonly header: string;
+  /** The names of the secrets. The header must hold one of them. */
+  readonly secrets: readonly string[];
 }
 
 /** The place from which the key of an event is read: a header (lower case), or JSON pointers into the body. */

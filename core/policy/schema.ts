@@ -140,6 +140,8 @@ const BasicSchema = object({
 
 const headerName = string(regex(/^[A-Za-z0-9-]{1,64}$/, problem("malformed_header")));
 
+const TokenSchema = object({ header: headerName, secrets: secretNames });
+
 const KeySchema = either(
   object({ header: headerName }),
   object({ pointers: list(string(regex(/^(\/([^~/]|~[01])*)+$/, problem("malformed_pointer"))), notEmpty()) }),
@@ -152,13 +154,15 @@ const SenderSchema = object(
     trust: optional(TrustSchema),
     signature: optional(SignatureSchema),
     basic: optional(either(BasicSchema, list(BasicSchema, notEmpty()))),
+    token: optional(TokenSchema),
     eventKey: optional(KeySchema),
     orderKey: optional(KeySchema),
     refusal: optional(oneOf(["final", "retry", "retry-429"])),
   },
   together("certificates", "trust"),
   check(
-    ({ certificates, trust, signature }) => [certificates, trust, signature].some((factor) => factor !== undefined),
+    ({ certificates, trust, signature, token }) =>
+      [certificates, trust, signature, token].some((factor) => factor !== undefined),
     problem("no_factor"),
   ),
 );

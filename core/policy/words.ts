@@ -23,7 +23,7 @@ export const POLICY_PROBLEMS = {
   long_source: `at most ${MAX_CRL_SOURCE_CHARACTERS} characters`,
   source_is_file: "there are no files on the edge",
 
-  no_factor: "must require a certificate (certificates and trust) or a signature",
+  no_factor: "must require a certificate (certificates and trust), a signature or a token",
   no_trust: "must hold anchors, or platform: true, or both",
   no_matcher: 'must hold at least one matcher, or % must have "mode": "observe" to learn it',
   issuer_alone: "must hold subject, san, sha256 or spkiSha256",
@@ -46,6 +46,7 @@ export const POLICY_PROBLEMS = {
   malformed_pointer: "a JSON pointer (RFC 6901)",
   malformed_header: "letters, digits and '-', at most 64",
   not_forwarded: "% is never forwarded",
+  taken_header: "% holds something else",
 
   malformed_path: "an absolute path, exact or ending in /*",
   star_within: "a * may only end a path, after a /",

@@ -2,7 +2,7 @@
 // Never tells the sender which key matched, and caches no verdict.
 
 import { Refusal } from "../refusal.ts";
-import { MIN_SIGNATURE_SECRET_CHARACTERS, MIN_STANDARD_SECRET_OCTETS } from "../wire.ts";
+import { MIN_SECRET_CHARACTERS, MIN_STANDARD_SECRET_OCTETS } from "../wire.ts";
 import { diagnoseMismatch } from "./diagnose.ts";
 import { makeEd25519Key, makeHmacKey, type SignatureKey } from "./key.ts";
 import type { PresentedSignatures, SignatureMethod } from "./read.ts";
@@ -37,8 +37,8 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
   if (/^(["'`]).*\1$/s.test(secret)) throw new SyntaxError("the key is in quotes, which are not part of it");
   if (/\p{Cc}/u.test(secret) || !secret.isWellFormed()) throw new SyntaxError("the key holds a control character");
   if (!SIGNATURE_SCHEMES[name].hasEncodedKeys) {
-    if (secret.length < MIN_SIGNATURE_SECRET_CHARACTERS) {
-      throw new SyntaxError(`the key has fewer than ${MIN_SIGNATURE_SECRET_CHARACTERS} characters`);
+    if (secret.length < MIN_SECRET_CHARACTERS) {
+      throw new SyntaxError(`the key has fewer than ${MIN_SECRET_CHARACTERS} characters`);
     }
     return makeHmacKey(Buffer.from(secret));
   }

@@ -65,7 +65,7 @@ function accountOf(
   seen: readonly SeenCertificate[],
   expiries: readonly Expiry[],
 ): Account {
-  const { name, certificate, signature, basic } = sender;
+  const { name, certificate, signature, basic, token } = sender;
   return {
     sender,
     routes: policy.routes.filter(({ senders }) => senders.includes(sender)).map(({ path }) => path),
@@ -73,6 +73,7 @@ function accountOf(
       ...(certificate === undefined ? [] : ["client certificate"]),
       ...(signature === undefined ? [] : [`signature (${signature.scheme})`]),
       ...(basic.length === 0 ? [] : ["user name and password"]),
+      ...(token === undefined ? [] : [`token in ${token.header}`]),
     ],
     certificates: seen.filter((one) => one.sender === name).sort((a, b) => b.lastSeen - a.lastSeen),
     expiries: expiries.filter((ending) => ending.name === name),

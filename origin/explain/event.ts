@@ -1,8 +1,8 @@
 // Explains how the current policy judges a stored event and its sender. Core judges each requirement separately.
 
 import { findCandidates } from "../../core/admission/admit.ts";
-import type { Secrets } from "../../core/admission/candidate.ts";
-import { type AvailableSecrets, readAvailableSecrets } from "../../core/admission/secrets.ts";
+import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
+import { type AvailableSecrets, type MissingSecrets, readAvailableSecrets } from "../../core/admission/secrets.ts";
 import { type Policy, type Route, type Sender, selectRoute } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { splitSignedTarget } from "../../core/request/target.ts";
@@ -88,7 +88,7 @@ function routeOf({ request }: StoredEvent, policy: Policy): Route | Refusal {
 }
 
 /**
- * Returns the question, and the sender that is judged. Both leave out what cannot be checked again: Basic credentials that were
+ * Returns the question, and the sender that is judged. Both leave out what cannot be checked again: credentials that were
  * checked before the event was stored, and revocation lists if none are used here.
  */
 function questionOf(event: StoredEvent, sender: Sender, by: JudgedBy): [Question, Sender] {
@@ -122,11 +122,13 @@ function availableTo(policy: Policy, sender: Sender, loaded: ReturnType<Secrets[
   });
   const lacking = none.missing.get(sender);
   const empty = none.secrets.get(sender);
-  const held = { signature: loaded?.signature ?? empty?.signature, basic: loaded?.basic ?? empty?.basic };
-  const isLacking = (factor: "signature" | "basic") => loaded?.[factor] === undefined;
-  const missing = {
-    signature: (isLacking("signature") && lacking?.signature) || new Map(),
-    basic: (isLacking("basic") && lacking?.basic) || new Map(),
+  const held = {
+    signature: loaded?.signature ?? empty?.signature,
+    basic: loaded?.basic ?? empty?.basic,
+    token: loaded?.token ?? empty?.token,
   };
+  const lackingOf = (factor: keyof SenderSecrets): MissingSecrets =>
+    (loaded?.[factor] === undefined && lacking?.[factor]) || new Map();
+  const missing = { signature: lackingOf("signature"), basic: lackingOf("basic"), token: lackingOf("token") };
   return { secrets: new Map([[sender, held]]), missing: new Map([[sender, missing]]) };
 }

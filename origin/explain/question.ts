@@ -2,7 +2,7 @@
 
 import type { Evidence } from "../../core/admission/candidate.ts";
 import type { AvailableSecrets } from "../../core/admission/secrets.ts";
-import type { Policy } from "../../core/policy/policy.ts";
+import type { Policy, TokenRule } from "../../core/policy/policy.ts";
 import { Refusal } from "../../core/refusal.ts";
 import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../core/x509/client-certificate.ts";
@@ -50,6 +50,14 @@ export interface UnknownParts {
   readonly platform?: string;
 }
 
+export interface PassedBefore {
+  readonly sender: string;
+  /** The user names that the policy accepts. Undefined if no Basic credentials were checked. */
+  readonly usernames: readonly string[] | undefined;
+  /** The policy's rule for the token. Undefined if no token was checked. */
+  readonly token: TokenRule | undefined;
+}
+
 export interface Question {
   readonly policy: Policy;
   readonly chain: Chain | undefined;
@@ -58,10 +66,10 @@ export interface Question {
   readonly at: number;
   readonly unknown: UnknownParts;
   /**
-   * The sender whose Basic credentials were checked before the event was stored. `policy` does not require them again, because
-   * credentials are not stored.
+   * The sender whose credentials were checked before the event was stored. `policy` does not require them again, because credentials
+   * are not stored.
    */
-  readonly passedBefore: { readonly sender: string; readonly usernames: readonly string[] } | undefined;
+  readonly passedBefore: PassedBefore | undefined;
   /** Cloudflare's verdict on the certificate, if it is known. */
   readonly platform: string | undefined;
   readonly lists: KnownLists;

@@ -1,5 +1,6 @@
 // Makes a question from a stored event. The question has the stored parts of the request, and names the parts that were not stored.
 
+import type { Factor } from "../../core/admission/candidate.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";
 import type { StoredEvent } from "../inbox/inbox.ts";
 import { type AskedRequest, type Chain, type Question, urlOfTarget } from "./question.ts";
@@ -27,8 +28,8 @@ export function platformOf({ certificate }: StoredEvent): string | undefined {
 }
 
 /**
- * Returns the policy for a stored event, without the Basic credentials of its sender. The credentials were checked before the event
- * was stored, but they are not stored with it.
+ * Returns the policy for a stored event, without the credentials of its sender. They were checked before the event was stored, but
+ * they are not stored with it.
  */
 export function withoutCheckedCredentials(
   policy: Policy,
@@ -36,12 +37,23 @@ export function withoutCheckedCredentials(
   event: StoredEvent | undefined,
 ): Pick<Question, "policy" | "passedBefore"> {
   const sender = policy.senders.find(({ name }) => name === event?.sender);
-  if (!event?.factors.includes("basic") || sender === undefined || headers.has("authorization")) {
-    return { policy, passedBefore: undefined };
-  }
+  if (sender === undefined) return { policy, passedBefore: undefined };
+  const { basic, token } = sender;
+  const isPassed = (factor: Factor, header: string) => event?.factors.includes(factor) === true && !headers.has(header);
+  const hasBasic = isPassed("basic", "authorization");
+  const hasToken = token !== undefined && isPassed("token", token.header);
+  if (!hasBasic && !hasToken) return { policy, passedBefore: undefined };
   return {
-    policy: withSender(policy, sender, { ...sender, basic: [] }),
-    passedBefore: { sender: sender.name, usernames: sender.basic.map(({ username }) => username) },
+    policy: withSender(policy, sender, {
+      ...sender,
+      ...(hasBasic && { basic: [] }),
+      ...(hasToken && { token: undefined }),
+    }),
+    passedBefore: {
+      sender: sender.name,
+      usernames: hasBasic ? basic.map(({ username }) => username) : undefined,
+      token: hasToken ? token : undefined,
+    },
   };
 }
 

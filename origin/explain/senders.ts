@@ -4,8 +4,9 @@
 import { findCandidates } from "../../core/admission/admit.ts";
 import { verifyBasic } from "../../core/admission/basic.ts";
 import type { Evidence } from "../../core/admission/candidate.ts";
+import { verifyToken } from "../../core/admission/token.ts";
 import { formatPointer } from "../../core/configuration-error.ts";
-import type { Sender, SignatureRule } from "../../core/policy/policy.ts";
+import type { Sender, SignatureRule, TokenRule } from "../../core/policy/policy.ts";
 import { Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { SIGNATURE_SCHEMES, signatureHeaderNames } from "../../core/signature/schemes.ts";
 import { SignedRequest, verifyWebhookSignature } from "../../core/signature/verify.ts";
@@ -49,6 +50,14 @@ export interface BasicFactor extends FactorVerdict {
   readonly wasCheckedBefore: boolean;
 }
 
+export interface TokenFactor extends FactorVerdict {
+  readonly header: string;
+  /** The names of the secrets. */
+  readonly secrets: readonly string[];
+  /** True if the factor passed when the event was stored. Tokens are not stored, so they cannot be checked again. */
+  readonly wasCheckedBefore: boolean;
+}
+
 export interface SenderExplanation {
   readonly sender: string;
   /** The JSON pointer of the sender in the policy. */
@@ -60,6 +69,7 @@ export interface SenderExplanation {
   /** Each factor is null if the policy does not require it of this sender. */
   readonly certificate: CertificateFactor | null;
   readonly basic: BasicFactor | null;
+  readonly token: TokenFactor | null;
   readonly signature: SignatureFactor | null;
 }
 
@@ -72,8 +82,10 @@ export async function explainSender(
 ): Promise<SenderExplanation> {
   const certificate = sender.certificate === undefined ? null : judgeCertificate(sender, question, evidence);
   const basic = sender.basic.length === 0 ? basicOfBefore(sender, question) : judgeBasic(sender, question);
+  const token =
+    sender.token === undefined ? tokenOfBefore(sender, question) : judgeToken(sender.token, sender, question);
   const signature = sender.signature === undefined ? null : await judgeSignature(sender, question);
-  const factors = [certificate, basic, signature].filter((factor) => factor !== null);
+  const factors = [certificate, basic, token, signature].filter((factor) => factor !== null);
   const decisive =
     factors.find(({ verdict }) => verdict === "refused") ?? factors.find(({ verdict }) => verdict === "undecided");
   return {
@@ -90,6 +102,7 @@ export async function explainSender(
           : (decisive.fault?.why ?? null),
     certificate,
     basic,
+    token,
     signature,
   };
 }
@@ -145,8 +158,25 @@ function judgeBasic(sender: Sender, { available, request, unknown }: Question): 
 }
 
 function basicOfBefore({ name }: Sender, { passedBefore }: Question): BasicFactor | null {
-  if (passedBefore?.sender !== name) return null;
+  if (passedBefore?.sender !== name || passedBefore.usernames === undefined) return null;
   return { verdict: "accepted", fault: null, unchecked: [], usernames: passedBefore.usernames, wasCheckedBefore: true };
+}
+
+function judgeToken(rule: TokenRule, sender: Sender, { available, request, unknown }: Question): TokenFactor {
+  const tokens = available.secrets.get(sender)?.token ?? [];
+  const verdict = conclude(
+    resultOf(() => verifyToken(tokens, rule.header, request.headers)),
+    ({ code }) => {
+      if (code === "token_missing") return [unknown.credentials ?? []].flat();
+      return code === "token_mismatch" ? [...(available.missing.get(sender)?.token.values() ?? [])] : [];
+    },
+  );
+  return { ...verdict, ...rule, wasCheckedBefore: false };
+}
+
+function tokenOfBefore({ name }: Sender, { passedBefore }: Question): TokenFactor | null {
+  if (passedBefore?.sender !== name || passedBefore.token === undefined) return null;
+  return { verdict: "accepted", fault: null, unchecked: [], ...passedBefore.token, wasCheckedBefore: true };
 }
 
 const OF_KEYS: ReadonlySet<RefusalCode> = new Set(["signature_mismatch", "signature_key_unknown"]);

@@ -1,8 +1,9 @@
 // Runs the console of `countersign origin` and `countersign dev`: opens the listener, identifies the users, and passes the data to
 // show to the console.
 
-import { type BasicCredential, verifyBasic } from "../../core/admission/basic.ts";
+import { verifyBasic } from "../../core/admission/basic.ts";
 import type { Secrets } from "../../core/admission/candidate.ts";
+import type { Credential } from "../../core/admission/credential.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -32,7 +33,7 @@ export interface ConsoleSettings {
   readonly pair: { readonly files: readonly string[]; readonly read: () => ConsolePair } | undefined;
   readonly hosts: readonly string[];
   /** Reads the current password of a role. Undefined if no visitor needs a password. */
-  readonly readCredential: ((role: ConsoleRole) => BasicCredential | undefined) | undefined;
+  readonly readCredential: ((role: ConsoleRole) => Credential | undefined) | undefined;
 }
 
 /** The data that a console shows. */
@@ -106,7 +107,7 @@ function refuseAddress(error: unknown): never {
  */
 function findVisitor(
   request: Request,
-  readCredential: (role: ConsoleRole) => BasicCredential | undefined,
+  readCredential: (role: ConsoleRole) => Credential | undefined,
 ): ConsoleVisitor | undefined {
   const authorization = request.headers.get("authorization");
   const faults: unknown[] = [];

@@ -7,6 +7,7 @@ import type { Cases } from "../support/scenes/certificates.ts";
 import { cases as coreAdmissionAdmit } from "./admission/admit.suite.ts";
 import { cases as coreAdmissionBasic } from "./admission/basic.suite.ts";
 import { cases as coreAdmissionFactors } from "./admission/factors.suite.ts";
+import { cases as coreAdmissionToken } from "./admission/token.suite.ts";
 import { cases as coreAssertionAssertion } from "./assertion/assertion.suite.ts";
 import { cases as coreAssertionClaims } from "./assertion/claims.suite.ts";
 import { cases as coreAssertionEs256 } from "./assertion/es256.suite.ts";
@@ -77,6 +78,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/admission/admit": coreAdmissionAdmit,
   "core/admission/basic": coreAdmissionBasic,
   "core/admission/factors": coreAdmissionFactors,
+  "core/admission/token": coreAdmissionToken,
   "core/assertion/assertion": coreAssertionAssertion,
   "core/assertion/claims": coreAssertionClaims,
   "core/assertion/es256": coreAssertionEs256,

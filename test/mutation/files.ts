@@ -4,6 +4,8 @@
 export const DECIDING: readonly string[] = [
   "admission/admit",
   "admission/basic",
+  "admission/credential",
+  "admission/token",
   "assertion/assertion",
   "assertion/es256",
   "delivery/delivery",

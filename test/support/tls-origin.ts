@@ -1,6 +1,7 @@
 // Starts the origin with its own TLS listener in this process. A test can change everything that a reload replaces.
 
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
+import { loadSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
@@ -45,6 +46,8 @@ export interface TlsOriginSetUp {
   readonly policy: PolicyDocument;
   readonly servers?: ServerCertificates;
   readonly clientCertificates?: TlsListenerOptions["clientCertificates"];
+  /** The secrets that the policies name. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** The clock of the origin's own checks, in Unix seconds. OpenSSL uses the real time instead. */
   readonly clock?: () => number;
   readonly deadlines?: TlsDeadlines;
@@ -62,17 +65,24 @@ export interface TestTlsOrigin {
 }
 
 export async function startTlsOrigin(stack: AsyncDisposableStack, setUp: TlsOriginSetUp): Promise<TestTlsOrigin> {
-  const { clientCertificates = "request", clock, deadlines, servers = await issueServers(A, B) } = setUp;
+  const { clientCertificates = "request", clock, deadlines, servers = await issueServers(A, B), secrets = {} } = setUp;
   const lines = new LogLines();
   const { inbox, inboxFile } = openTestInbox(stack);
   const load = (document: PolicyDocument) => {
     const policy = compilePolicy(document);
-    return { policy, tls: createTlsState(servers.hosts, anchorsInUse(policy)) };
+    return {
+      policy,
+      secrets: loadSecrets(policy, (name) => secrets[name]),
+      tls: createTlsState(servers.hosts, anchorsInUse(policy)),
+    };
   };
   let current = load(setUp.policy);
   const app = createOriginApp({
     get policy() {
       return current.policy;
+    },
+    get secrets() {
+      return current.secrets;
     },
     accept: inbox.accept,
     readCertificate: (_, environment) => readTlsPeer(environment),

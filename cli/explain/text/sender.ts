@@ -7,6 +7,7 @@ import type {
   CertificateFactor,
   SenderExplanation,
   SignatureFactor,
+  TokenFactor,
 } from "../../../origin/explain/senders.ts";
 import type { Line } from "../../output.ts";
 import { type Row, tabulate } from "../../table.ts";
@@ -23,6 +24,7 @@ export function formatSender({
   why,
   certificate,
   basic,
+  token,
   signature,
 }: SenderExplanation): Line[] {
   const reason = verdict === "undecided" ? `  ${why}` : code === null ? "" : `  ${code}`;
@@ -32,6 +34,7 @@ export function formatSender({
       ...(certificate === null ? [["  certificate", "not required"]] : certificateRows(certificate)),
       ...(signature === null ? [] : signatureRows(signature)),
       ...(basic === null ? [] : basicRows(basic)),
+      ...(token === null ? [] : tokenRows(token)),
     ]),
   ];
 }
@@ -88,12 +91,24 @@ function signatureRows({ verdict, scheme, headers, keys, method, fault, unchecke
 }
 
 function basicRows({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): Row[] {
-  const before = wasCheckedBefore ? "  checked when the event was stored; credentials are not kept" : "";
   return [
-    ["  basic", `${verdict}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}${before}`],
+    ["  basic", textOfCredentials(verdict, fault, wasCheckedBefore)],
     [`    user names ${usernames.join(", ")}`],
     ...uncheckedLines(unchecked).map((line) => [line]),
   ];
+}
+
+function tokenRows({ verdict, header, secrets, fault, unchecked, wasCheckedBefore }: TokenFactor): Row[] {
+  return [
+    ["  token", textOfCredentials(verdict, fault, wasCheckedBefore)],
+    [`    in ${header}, one of ${secrets.join(", ")}`],
+    ...uncheckedLines(unchecked).map((line) => [line]),
+  ];
+}
+
+function textOfCredentials(verdict: string, fault: TokenFactor["fault"], wasCheckedBefore: boolean): string {
+  const before = wasCheckedBefore ? "  checked when the event was stored; credentials are not kept" : "";
+  return `${verdict}${fault === null ? "" : `  ${fault.code}: ${fault.why}`}${before}`;
 }
 
 function uncheckedLines(unchecked: readonly string[]): string[] {

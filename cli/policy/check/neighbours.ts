@@ -8,7 +8,7 @@ import { type EntryConditions, haveCommonTime, isWindowWithin } from "./conditio
 import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
-type Factor = "certificates" | "signature" | "basic";
+type Factor = "certificates" | "signature" | "basic" | "token";
 interface Pair {
   readonly one: InspectedSender;
   readonly other: InspectedSender;
@@ -68,7 +68,10 @@ function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
   if (!isSameFactors || !one.hasWholeTrust || !other.hasWholeTrust || !acceptsAllFactorsOf(one, other)) return [];
   const problem = `is never chosen on ${path}: ${one.name} comes first and accepts the same`;
   const remedy = `list ${other.name} before ${one.name} if it is the special case, or remove it from one of them`;
-  if (other.sender.certificate === undefined) return [errorAt([...other.at, "signature"], problem, remedy)];
+  if (other.sender.certificate === undefined) {
+    const factor = other.sender.signature === undefined ? "token" : "signature";
+    return [errorAt([...other.at, factor], problem, remedy)];
+  }
   return other.facts.flatMap((entry) => {
     const wider = one.index.impliedBy(entry).find((candidate) => isWindowWithin(entry, candidate));
     return wider === undefined ? [] : [errorAt(entry.at, `${problem} by ${formatPointer(wider.at)}`, remedy)];
@@ -92,12 +95,13 @@ function factorsOf({ sender }: InspectedSender): Factor[] {
   if (sender.certificate !== undefined) factors.push("certificates");
   if (sender.signature !== undefined) factors.push("signature");
   if (sender.basic.length > 0) factors.push("basic");
+  if (sender.token !== undefined) factors.push("token");
   return factors;
 }
 
 /** Returns true if one request can pass every factor of `weak` and of `strong`. The entries of certificates are not compared. */
 function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: InspectedSender): boolean {
-  const { certificate, signature, basic } = weak;
+  const { certificate, signature, basic, token } = weak;
   const isProvenTwice =
     certificate === undefined ||
     (strong.certificate !== undefined && haveCommonAnchor(certificate.trust, strong.certificate.trust));
@@ -108,7 +112,10 @@ function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: Insp
   const credentials = strong.basic.map((rule) => JSON.stringify([rule.username, rule.secret]));
   const isNamedTwice =
     basic.length === 0 || basic.some((rule) => credentials.includes(JSON.stringify([rule.username, rule.secret])));
-  return isProvenTwice && isSignedTwice && isNamedTwice;
+  const isHeldTwice =
+    token === undefined ||
+    (token.header === strong.token?.header && token.secrets.some((secret) => strong.token?.secrets.includes(secret)));
+  return isProvenTwice && isSignedTwice && isNamedTwice && isHeldTwice;
 }
 
 function haveCommonAnchor(a: Trust, b: Trust): boolean {
@@ -123,7 +130,11 @@ function acceptsAllFactorsOf({ sender: one }: InspectedSender, { sender: other }
   const isSigned = one.signature === undefined || (other.signature && signsAll(one.signature, other.signature));
   const credentials = one.basic.map((rule) => JSON.stringify([rule.username, rule.secret]));
   const isNamed = other.basic.every((rule) => credentials.includes(JSON.stringify([rule.username, rule.secret])));
-  return isProven === true && isSigned === true && isNamed;
+  const isHeld =
+    one.token === undefined ||
+    (one.token.header === other.token?.header &&
+      other.token.secrets.every((secret) => one.token?.secrets.includes(secret)));
+  return isProven === true && isSigned === true && isNamed && isHeld;
 }
 
 function trustsAll(one: Trust, other: Trust): boolean {

@@ -50,6 +50,7 @@ const FORMS = {
   "/senders/*/signature": 'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }',
   "/senders/*/signature/scheme": "name the sender whose way of signing it is",
   "/senders/*/basic": 'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }',
+  "/senders/*/token": 'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }',
   "/senders/*/eventKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
   "/senders/*/orderKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
   "/senders/*/refusal": "write final, retry or retry-429",
@@ -102,7 +103,7 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   long_source: formOf,
   source_is_file: "give the URL of the list, or leave crls out on the edge",
 
-  no_factor: "give the sender certificates and trust, a signature, or both: Basic alone proves nothing of the body",
+  no_factor: "give the sender certificates and trust, a signature, or a token: Basic alone is not enough",
   no_trust: formOf,
   no_matcher:
     "add the sender's certificate, for example by countersign policy add: a CA also certifies others than this sender",
@@ -134,6 +135,9 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
     section === "routes"
       ? "remove it: it holds a credential, or is meant for one hop"
       : "name another header, or pointers into the body",
+
+  taken_header:
+    "name a header that holds the token alone: Authorization if the sender has no basic, or one of its own as X-Acme-Token",
 
   malformed_path: ([, path]) =>
     /^https?:/.test(String(path))
@@ -206,6 +210,7 @@ function isMeant(written: string, known: string): boolean {
 
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   username: ["user", "name", "login"],
+  token: ["bearer", "apikey", "accesstoken"],
   secret: ["password", "passwd", "pass"],
   secrets: ["key", "keys", "hmackey", "token"],
   spkiSha256: ["spki", "keysha256", "pin", "publickey"],

@@ -14,6 +14,7 @@ import { type InspectedSender, readSenders } from "./inspected-sender.ts";
 import { inspectIntermediates } from "./intermediates.ts";
 import { inspectNeighbours } from "./neighbours.ts";
 import { inspectRoutes } from "./routes.ts";
+import { inspectToken } from "./tokens.ts";
 import { inspectTrust } from "./trust.ts";
 import { inspectWindows } from "./windows.ts";
 
@@ -42,6 +43,7 @@ function inspectSender(sender: InspectedSender, document: PolicyDocument, policy
     ...inspectWindows(sender, now),
     ...inspectDenied(sender, document.deny ?? []),
     ...inspectBasic(sender),
+    ...inspectToken(sender, policy),
     ...inspectSecretNames(sender),
     ...inspectAccounts(document.senders[sender.name]?.signature?.accounts ?? {}, [...sender.at, "signature"]),
   ];
@@ -82,7 +84,7 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
 const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
 
 /** Warns of a secret's name that looks like a key. The finding does not contain the name, because it may be the secret itself. */
-function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSender): Finding[] {
+function inspectSecretNames({ sender: { signature, basic, token }, at }: InspectedSender): Finding[] {
   const { secrets = [], retired = [], accounts = new Map<string, readonly string[]>() } = signature ?? {};
   const remedy =
     "if it is the secret itself, have a new one made, and write the name of the variable that holds it; if it is a name, choose a plainer one";
@@ -93,6 +95,7 @@ function inspectSecretNames({ sender: { signature, basic }, at }: InspectedSende
       names.map((name, index) => [["signature", "accounts", id, index], name] as const),
     ).flat(),
     ...basic.map(({ secret }, index) => [["basic", index, "secret"], secret] as const),
+    ...(token?.secrets ?? []).map((name, index) => [["token", "secrets", index], name] as const),
   ];
   return lists.flatMap(([place, name]) =>
     LIKE_A_KEY.test(name)

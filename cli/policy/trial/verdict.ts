@@ -40,8 +40,10 @@ export interface TrialVerdict {
 export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: TriedPolicy): Promise<TrialVerdict> {
   if (one.lacking !== undefined) return unknown(one.lacking);
   const { event } = one;
-  const isBasicSame = event !== undefined && isSameRule(event.sender, "basic", tried, others);
-  const { policy, passedBefore } = isBasicSame
+  const isSameRuleOf = (factor: "basic" | "token" | "signature") =>
+    event !== undefined && isSameRule(event.sender, factor, tried, others);
+  const isCredentialSame = isSameRuleOf("basic") && isSameRuleOf("token");
+  const { policy, passedBefore } = isCredentialSame
     ? withoutCheckedCredentials(tried.policy, one.request.headers, event)
     : { policy: tried.policy, passedBefore: undefined };
   const judged = await judge({
@@ -54,9 +56,13 @@ export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: Trie
   const lacking = lackingFor(one, judged, tried, others);
   if (lacking !== undefined) return unknown(lacking);
   if (outcome.verdict !== "undecided")
-    return { ...outcome, verdict: outcome.verdict, isTakenOver: (passedBefore?.usernames.length ?? 0) > 0 };
-  const isSame = isBasicSame && isSameRule(event.sender, "signature", tried, others);
-  if (isSame && isOpenByFactors(senders.find(({ sender }) => sender === event.sender)))
+    return {
+      ...outcome,
+      verdict: outcome.verdict,
+      isTakenOver: (passedBefore?.usernames?.length ?? 0) > 0 || passedBefore?.token !== undefined,
+    };
+  const isSame = isCredentialSame && isSameRuleOf("signature");
+  if (isSame && event !== undefined && isOpenByFactors(senders.find(({ sender }) => sender === event.sender)))
     return { ...ACCEPTED, sender: event.sender, isTakenOver: true };
   // For an observed request, only the certificate was recorded. So only the certificate is judged.
   if (one.kind === "certificate" && senders.some(({ certificate }) => certificate?.verdict === "accepted"))
@@ -99,7 +105,12 @@ const NOT_KEPT: Readonly<Partial<Record<RefusalCode, string>>> = {
   revocation_unknown: "the revocation lists of its time are not kept",
 };
 
-function isSameRule(sender: string, factor: "basic" | "signature", one: TriedPolicy, other: TriedPolicy): boolean {
+function isSameRule(
+  sender: string,
+  factor: "basic" | "token" | "signature",
+  one: TriedPolicy,
+  other: TriedPolicy,
+): boolean {
   const [a, b] = [one, other].map(({ policy }) => policy.senders.find(({ name }) => name === sender));
   return a !== undefined && b !== undefined && isDeepStrictEqual(a[factor], b[factor]);
 }

@@ -10,6 +10,7 @@ import type {
   CertificateFactor,
   SenderExplanation,
   SignatureFactor,
+  TokenFactor,
   Verdict,
 } from "../../explain/senders.ts";
 import type { StoredEvent } from "../../inbox/inbox.ts";
@@ -66,11 +67,12 @@ function routeChecks(event: StoredEvent, route: Route | Refusal): Check[] {
   ];
 }
 
-function senderChecks({ certificate, signature, basic }: SenderExplanation): Check[] {
+function senderChecks({ certificate, signature, basic, token }: SenderExplanation): Check[] {
   return [
     ...(certificate === null ? [] : certificateChecks(certificate)),
     ...(signature === null ? [] : signatureChecks(signature)),
     ...(basic === null ? [] : [basicCheck(basic)]),
+    ...(token === null ? [] : [tokenCheck(token)]),
   ];
 }
 
@@ -136,14 +138,17 @@ function signatureChecks({ verdict, scheme, headers, keys, method, fault, unchec
   return [line("Signature", VERDICTS[verdict], `${result}; ${found}; ${tried}`)];
 }
 
+const CHECKED_BEFORE = "checked when it came; credentials are not stored";
+
 function basicCheck({ verdict, usernames, fault, unchecked, wasCheckedBefore }: BasicFactor): Check {
-  const result = wasCheckedBefore
-    ? "checked when it came; credentials are not stored"
-    : verdict === "accepted"
-      ? "accepted"
-      : textOf(fault, unchecked);
+  const result = wasCheckedBefore ? CHECKED_BEFORE : verdict === "accepted" ? "accepted" : textOf(fault, unchecked);
   const names = usernames.length === 0 ? "the current policy asks for none" : `for ${usernames.join(", ")}`;
   return line("User name and password", VERDICTS[verdict], `${result}; ${names}`);
+}
+
+function tokenCheck({ verdict, header, secrets, fault, unchecked, wasCheckedBefore }: TokenFactor): Check {
+  const result = wasCheckedBefore ? CHECKED_BEFORE : verdict === "accepted" ? "accepted" : textOf(fault, unchecked);
+  return line("Token", VERDICTS[verdict], `${result}; in ${header}, one of the secrets ${secrets.join(", ")}`);
 }
 
 function certificateNow({ certificateNow: refusal }: EventExplanation, asksLists: boolean): Check {

@@ -83,6 +83,7 @@ const FACTORS: Readonly<Record<StoredEvent["factors"][number], string>> = {
   hmac: "HMAC signature of the body",
   ed25519: "Ed25519 signature of the body",
   basic: "User name and password",
+  token: "Token in a header",
 };
 
 function factorChecks({ factors, reliedOnEdge }: StoredEvent): Check[] {

@@ -80,6 +80,8 @@ beforeAll(async () => {
         platform: { certificates, trust: { platform: true } },
         docusign: { signature: { scheme: "docusign", secrets: ["DOCUSIGN_KEY"] } },
         basic: { certificates, trust, basic: { username: "acme", secret: "WORD" } },
+        held: { certificates, trust, token: { header: "X-Token", secrets: ["WORD"] } },
+        telegram: { token: { header: "X-Token", secrets: ["WORD"] } },
         other: { certificates: [{ san: { dns: ["other.example"] }, issuer: { CN: "Another" } }], trust },
       },
       routes: {
@@ -93,6 +95,8 @@ beforeAll(async () => {
         "/hooks/listed": { senders: ["listed"], methods: ["POST"] },
         "/hooks/platform": { senders: ["platform"], methods: ["POST"] },
         "/hooks/docusign": { senders: ["docusign"], methods: ["POST"] },
+        "/hooks/held": { senders: ["held"], methods: ["POST"] },
+        "/hooks/telegram": { senders: ["telegram"], methods: ["POST"] },
         "/hooks/basic/*": { senders: ["basic"], methods: ["POST"] },
       },
     }),
@@ -326,6 +330,24 @@ describe("signatures and credentials", () => {
     const wrong = await go("acme:guess");
     expect([wrong.code, wrong.json.code, wrong.json.answer?.status]).toEqual([1, "basic_mismatch", 401]);
     expect(wrong.text + JSON.stringify(wrong.json)).not.toContain(basic("acme:guess").slice(-8));
+  });
+
+  test("a token is judged and not shown", async () => {
+    const go = (text: string, route = "/hooks/held") =>
+      explain(certified(route, "--header", `X-Token: ${text}`), SECRETS);
+    const right = await go(SECRETS.WORD);
+    expect([right.code, right.json.factors]).toEqual([0, ["mtls", "token"]]);
+    expect(right.json.senders?.[0]?.token).toMatchObject({ verdict: "accepted", header: "x-token", secrets: ["WORD"] });
+    expect(right.text).toContain("in x-token, one of WORD");
+    const wrong = await go("a-guess-of-the-token");
+    expect([wrong.code, wrong.json.code, wrong.json.answer?.status]).toEqual([1, "token_mismatch", 401]);
+    expect(wrong.json.decidedBy).toEqual({ rule: "/senders/held/token", fields: ["the token's header"] });
+    expect(wrong.text + JSON.stringify(wrong.json)).not.toContain("a-guess");
+    const alone = await go(SECRETS.WORD, "/hooks/telegram");
+    expect(alone.json.decidedBy).toEqual({ rule: "/senders/telegram/token", fields: ["token"] });
+    const unset = await explain(certified("/hooks/held", "--header", "X-Token: a-guess-of-the-token"));
+    expect([unset.code, unset.json.verdict]).toEqual([2, "undecided"]);
+    expect(unset.text).toContain("secret WORD is not set");
   });
 });
 

@@ -46,6 +46,7 @@ beforeAll(async () => {
         certificates: [{ subject: { CN: "acme" } }],
         trust: { anchors: ["root"] },
         basic: { username: "acme", secret: "WORD" },
+        token: { header: "X-Token", secrets: ["WORD"] },
       },
     },
     routes: { "/hooks/*": { senders: ["acme"], methods: ["POST"], mode: "observe" } },
@@ -76,7 +77,7 @@ function sendTo(
     readCertificate: () => parseClientCertificate({ leaf: identity.base64, intermediates: [], platform: undefined }),
     log: (line) => void lines.push(line),
   });
-  const headers = { authorization: AUTHORIZATION, "content-type": "application/json" };
+  const headers = { authorization: AUTHORIZATION, "x-token": SECRET, "content-type": "application/json" };
   return app.request("https://origin.example/hooks/1", { method: "POST", headers, body: "{}" });
 }
 
@@ -104,12 +105,13 @@ describe("a stored event", () => {
       recorded: {
         verdict: "accepted",
         sender: "acme",
-        event: { id: stored, factors: ["mtls", "basic"] },
+        event: { id: stored, factors: ["mtls", "basic", "token"] },
         lacking: [],
         notes: [],
       },
     });
     expect(json.senders?.[0]?.basic).toMatchObject({ verdict: "accepted", wasCheckedBefore: true });
+    expect(json.senders?.[0]?.token).toMatchObject({ verdict: "accepted", header: "x-token", wasCheckedBefore: true });
     expect(json.asked?.at).toBe(json.recorded.event?.["acceptedAt"]);
     expect(text).toContain("checked when the event was stored");
     expect(text).toContain("by the current policy:\nACCEPTED");

@@ -42,7 +42,10 @@ const POLICY = {
       basic: { username: "user", secret: "PASSWORD" },
     },
     waiting: { certificates: [], trust: { platform: true } },
-    unused: { signature: { scheme: "github", secrets: ["UNUSED"] } },
+    unused: {
+      signature: { scheme: "github", secrets: ["UNUSED"] },
+      token: { header: "X-Held", secrets: ["HELD", "HELD_OLD"] },
+    },
   },
   routes: {
     "/one": { senders: ["everything", "plain"], methods: ["POST", "PUT"], maxBodyBytes: 5, headers: ["X-More"] },
@@ -114,7 +117,10 @@ describe("in words", async () => {
       'sender waiting, on "/two/*"',
       ["proven by  Cloudflare's verdict SUCCESS", "nobody's yet: no certificate is accepted, and each is refused"],
     ],
-    ["sender unused, no route admits it", ["by the scheme github"]],
+    [
+      "sender unused, no route admits it",
+      ["by the scheme github", "a token in x-held, one of the secrets named HELD or HELD_OLD"],
+    ],
     [
       "CA root, trusted for plain, everything",
       [
@@ -170,7 +176,12 @@ test("as JSON", async () => {
         about: { preset: "docusign" },
       },
       { name: "waiting", accepts: [], platform: true },
-      { name: "unused", routes: [] },
+      {
+        name: "unused",
+        routes: [],
+        factors: ["signature", "token"],
+        token: { header: "x-held", secrets: ["HELD", "HELD_OLD"] },
+      },
     ],
     anchors: [
       { name: "root", crls: { sources: ["https://u.example/a.crl?…"], freshness: "require" }, currency: "current" },

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import {
-  admitByBasic,
+  admitByCredentials,
   admitBySignature,
   findCandidates,
   type ProofTrace,
@@ -29,6 +29,7 @@ import {
   judge,
   KEYS,
   signedBy,
+  token,
 } from "../../support/scenes/factors.ts";
 
 const ALL = { sender: { ...certificate(), ...github("ONE"), ...basic } };
@@ -59,6 +60,58 @@ export const cases: Cases = {
     await refusedLater("basic_missing", judge(fixtures, ALL, { headers: signedBy("ONE") }));
     const guess = { authorization: `Basic ${btoa("Aladdin:guess")}` };
     await refusedLater("basic_mismatch", judge(fixtures, ALL, { headers: { ...good, ...guess } }));
+  },
+  "a token is required beside the other factors, and admits alone if no other is required": async (fixtures) => {
+    const held = { "x-token": KEYS.TOKEN };
+    const both = { sender: { ...certificate(), ...token(), ...basic } };
+    const { factors } = await judge(fixtures, both, { headers: { ...held, ...credentials } });
+    assert.deepEqual(factors, ["mtls", "basic", "token"]);
+    await refusedLater("token_missing", judge(fixtures, both, { headers: credentials }));
+    await refusedLater(
+      "token_mismatch",
+      judge(fixtures, both, { headers: { ...credentials, "x-token": KEYS.ONE.replaceAll(" ", "") } }),
+    );
+    await refusedLater("basic_missing", judge(fixtures, both, { headers: held }));
+    await refusedLater("no_certificate", judge(fixtures, both, { leaf: null, headers: { ...held, ...credentials } }));
+    const alone = await judge(fixtures, { sender: token() }, { leaf: null, headers: held });
+    assert.deepEqual([alone.factors, alone.certified, alone.reliedOnEdge], [["token"], undefined, []]);
+    const signed = { sender: { ...token("Authorization"), ...github("ONE") } };
+    const bearer = { authorization: `Bearer ${KEYS.TOKEN}` };
+    assert.deepEqual((await judge(fixtures, signed, { headers: { ...bearer, ...signedBy("ONE") } })).factors, [
+      "token",
+      "hmac",
+    ]);
+    await refusedLater("signature_missing", judge(fixtures, signed, { headers: bearer }));
+  },
+  "senders of a route are distinguished by their tokens": async (fixtures) => {
+    const senders = { a: token("X-A"), b: token("X-B"), c: { ...certificate(), ...token("X-C") } };
+    for (const name of ["a", "b", "c"]) {
+      const { sender } = await judge(fixtures, senders, { headers: { [`x-${name}`]: KEYS.TOKEN } });
+      assert.equal(sender.name, name);
+    }
+    const { details } = await refusedLater("token_missing", judge(fixtures, senders));
+    assert.deepEqual(details, { header: "x-a" });
+  },
+  "relyOnEdge() relies on the edge for a token, which is never forwarded": (fixtures) => {
+    const senders = { sender: { ...certificate(), ...token(), ...basic } };
+    const { factors, reliedOnEdge } = rely(fixtures, senders, ["mtls", "basic", "token"], KEYS);
+    assert.deepEqual(
+      [factors, reliedOnEdge],
+      [
+        ["mtls", "basic", "token"],
+        ["basic", "token"],
+      ],
+    );
+    const { details } = refused("factor_missing", () => rely(fixtures, senders, ["mtls", "basic"], KEYS));
+    assert.deepEqual(details, { sender: "sender", factor: "token", amr: ["mtls", "basic"] });
+    assert.deepEqual(rely(fixtures, { sender: token() }, ["token"]).factors, ["token"]);
+    refused("factor_missing", () => rely(fixtures, { sender: token() }, ["mtls"]));
+  },
+  "credentials that the edge checked are not checked again": (fixtures) => {
+    const senders = { sender: { ...certificate(), ...token() } };
+    const candidate = rely(fixtures, senders, ["mtls", "token"]);
+    const left = admitByCredentials([candidate], evidenceOf(fixtures, compileSenders(fixtures, senders), {}));
+    assert.equal(left[0], candidate);
   },
   "a sender that only signs needs no certificate, and a certificate that it presents proves nothing": async (
     fixtures,
@@ -127,14 +180,14 @@ export const cases: Cases = {
     const evidence = evidenceOf(fixtures, policy, {});
     for (const method of ["hmac", "ed25519"]) {
       const candidate = rely(fixtures, ALL, ["mtls", "basic", method]);
-      const [left, ...more] = admitByBasic([candidate], evidence);
+      const [left, ...more] = admitByCredentials([candidate], evidence);
       assert.deepEqual([left, more], [candidate, []]);
       assert.equal(await admitBySignature([candidate], BODY, evidence), candidate);
     }
   },
   "without a candidate there is no sender": async (fixtures) => {
     const evidence = evidenceOf(fixtures, compileSenders(fixtures, ALL), {});
-    assert.deepEqual(admitByBasic([], evidence), []);
+    assert.deepEqual(admitByCredentials([], evidence), []);
     await refusedLater("sender_not_allowed", admitBySignature([], BODY, evidence));
   },
   "the candidates whose credentials match remain, and those that need no credentials": (fixtures) => {
@@ -142,7 +195,7 @@ export const cases: Cases = {
     const policy = compileSenders(fixtures, senders);
     const left = (headers: Record<string, string>) => {
       const evidence = evidenceOf(fixtures, policy, { headers });
-      const candidates = admitByBasic(findCandidates(policy.senders, evidence), evidence);
+      const candidates = admitByCredentials(findCandidates(policy.senders, evidence), evidence);
       return candidates.map(({ sender: { name }, factors }) => [name, factors]);
     };
     assert.deepEqual(left(credentials), [
@@ -166,7 +219,7 @@ export const cases: Cases = {
     assert.throws(() => readCertificateFor(policy.routes[0] as Route, fail), fault);
     const headers = { get: fail } as unknown as Headers;
     const candidates = findCandidates(policy.senders, evidence);
-    assert.throws(() => admitByBasic(candidates, { ...evidence, headers }), fault);
+    assert.throws(() => admitByCredentials(candidates, { ...evidence, headers }), fault);
     await assert.rejects(admitBySignature(candidates, BODY, { ...evidence, headers }), fault);
   },
   "readCertificateFor() reads a certificate only if a sender or a shadow sender needs it": (fixtures) => {
@@ -237,9 +290,9 @@ export const cases: Cases = {
         },
       });
       const secrets = new Map(
-        Array.from(evidence.secrets, ([sender, { signature, basic }]) => [
+        Array.from(evidence.secrets, ([sender, { signature, ...credentialsOf }]) => [
           sender,
-          { signature: signature && { ...signature, keys: signature.keys.map(counted) }, basic },
+          { signature: signature && { ...signature, keys: signature.keys.map(counted) }, ...credentialsOf },
         ]),
       );
       const candidates = findCandidates(policy.senders, evidence);
@@ -279,5 +332,11 @@ export const cases: Cases = {
     const candidates = findCandidates(policy.senders, evidence);
     const refusal = await refusedLater("misconfigured", admitBySignature(candidates, BODY, evidence));
     assert.deepEqual(refusal.details, { problems: ["the signature secrets of sender are not loaded"] });
+    const held = compileSenders(fixtures, { sender: token() });
+    const unloaded = { ...evidenceOf(fixtures, held, { headers: { "x-token": KEYS.TOKEN } }), secrets: new Map() };
+    const { details } = refused("misconfigured", () =>
+      admitByCredentials(findCandidates(held.senders, unloaded), unloaded),
+    );
+    assert.deepEqual(details, { problems: ["the token secrets of sender are not loaded"] });
   },
 };

@@ -1,7 +1,7 @@
 // Tests what is logged in addition to the verdict: certificates on observed routes, and shadow senders with a different verdict.
 
 import assert from "node:assert/strict";
-import { admitByBasic, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
+import { admitByCredentials, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../../../core/admission/trace.ts";
 import { identityOf, Observer, shareOf } from "../../../core/decision/observation.ts";
 import { compareShadow, reportOnly } from "../../../core/decision/report-only.ts";
@@ -45,7 +45,7 @@ async function trace(
   };
   noteCertificate(left.context, evidence);
   try {
-    const candidates = admitByBasic(findCandidates(route.senders, evidence, left), evidence);
+    const candidates = admitByCredentials(findCandidates(route.senders, evidence, left), evidence);
     left.body = BODY;
     noteAdmitted(left, await admitBySignature(candidates, BODY, evidence));
     return [left, undefined];

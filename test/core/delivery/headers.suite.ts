@@ -36,6 +36,32 @@ export const cases: Cases = {
     assert.deepEqual(forwarded(keys), [accept, signature, ["x-event", "1"], ["x-order", "2"]]);
     assert.deepEqual(forwarded({ ...keys, eventKey: { pointers: ["/id"] } }), [accept, signature, ["x-order", "2"]]);
   },
+  "selectForwardedHeaders() forwards no header in which a sender of the route has a token": (fixtures) => {
+    const received = { "x-token": "secret", "x-hub-signature-256": "sha256=a", accept: "*/*" };
+    const forward = (headers: { header: string }, shadow?: readonly string[]) => {
+      const held = { token: { ...headers, secrets: ["TOKEN"] } };
+      const policy = compileSenders(
+        fixtures,
+        { sender: { ...github("ONE"), eventKey: { header: "X-Token" } }, held },
+        shadow,
+      );
+      const [sender] = policy.senders as [Sender];
+      return selectForwardedHeaders(new Headers(received), selectRoute(policy, "/hooks", "POST"), sender);
+    };
+    assert.deepEqual(Object.keys(Object.fromEntries(forward({ header: "X-Other" }))), [
+      "accept",
+      "x-hub-signature-256",
+      "x-token",
+    ]);
+    for (const shadow of [undefined, ["held"]]) {
+      const names = Object.keys(Object.fromEntries(forward({ header: "X-Token" }, shadow)));
+      assert.deepEqual(names, ["accept", "x-hub-signature-256"]);
+    }
+    assert.deepEqual(
+      forward({ header: "X-Hub-Signature-256" }).map(([name]) => name),
+      ["accept", "x-token"],
+    );
+  },
   "selectForwardedHeaders() refuses more headers than an origin accepts": (fixtures) => {
     const name = "user-agent";
     const forwarded = (characters: number) =>

@@ -80,6 +80,60 @@ export const cases: Cases = {
       2,
     );
   },
+  "compilePolicy() accepts a token beside other factors and alone, in a header that holds nothing else": (fixtures) => {
+    const token = { header: "X-Gitlab-Token", secrets: ["A_TOKEN", "AN_OLD_TOKEN"] };
+    const alone = { certificates: undefined, trust: undefined };
+    for (const members of [{ token }, { ...alone, token }, { token, basic: BASIC }, { token, signature: SIGNATURE }])
+      assert.deepEqual(compileWith(fixtures, members).senders[0]?.token, { ...token, header: "x-gitlab-token" });
+    const bearer = { ...token, header: "Authorization" };
+    assert.equal(compileWith(fixtures, { ...alone, token: bearer }).senders[0]?.token?.header, "authorization");
+    const at = "/senders/sender/token";
+    assert.deepEqual(placesOf(fixtures, { token: bearer, basic: BASIC }), [`${at}/header`]);
+    const taken = [
+      "Content-Type",
+      "accept",
+      "user-agent",
+      "Content-Digest",
+      "Client-Cert",
+      "Cookie",
+      "cf-connecting-ip",
+      "Host",
+    ];
+    for (const header of taken)
+      assert.deepEqual(placesOf(fixtures, { token: { ...token, header } }), [`${at}/header`], header);
+    assert.deepEqual(placesOf(fixtures, { token: { header: "X-A" } }), [`${at}/secrets`]);
+    assert.deepEqual(placesOf(fixtures, { token: { ...token, header: "X A" } }), [`${at}/header`]);
+    assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: [] } }), [`${at}/secrets`]);
+    assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: ["A", "A"] } }), [`${at}/secrets`]);
+    assert.deepEqual(placesOf(fixtures, { token: [token] }), [at]);
+  },
+  "compilePolicy() refuses a route that lists the header of a token, also of a shadow sender": (fixtures) => {
+    const token = { header: "X-Token", secrets: ["A_TOKEN"] };
+    const listing = (member: "senders" | "shadow") => {
+      const document = documentOf(fixtures);
+      put(document, ["senders", "held"], { token });
+      put(document, ["routes", "/hooks", member], ["held"]);
+      put(document, ["routes", "/hooks", "headers"], ["X-Event", "x-TOKEN"]);
+      return problemsOf(() => compilePolicy(document)).map((problem) => problem.split(": ")[0]);
+    };
+    assert.deepEqual(listing("senders"), ["/routes/~1hooks/headers/1"]);
+    assert.deepEqual(listing("shadow"), ["/routes/~1hooks/headers/1"]);
+  },
+  "loadSecrets() imports every token, and lists those that are missing or malformed": (fixtures) => {
+    const token = { header: "X-Token", secrets: ["A", "B", "C"] };
+    const policy = compileWith(fixtures, { token });
+    assert.deepEqual(secretNames(policy), ["A", "B", "C"]);
+    const texts: Record<string, string> = { A: KEY, B: "short" };
+    const problems = problemsOf(() => loadSecrets(policy, (name) => texts[name]));
+    assert.deepEqual(
+      problems.map((problem) => problem.slice(0, 39)),
+      ["/senders/sender/token: the secret B: th", "/senders/sender/token: the secret C is "],
+    );
+    const [secrets] = loadSecrets(policy, () => KEY).values();
+    assert.equal(secrets?.token?.length, 3);
+    const [held] = loadHeldSecrets(policy, () => KEY).values();
+    assert.equal(held?.token, undefined);
+  },
   "compilePolicy() reads account ids in any letter case": (fixtures) => {
     const accounts = { "ABC-1": ["A"] };
     const [sender] = compileWith(fixtures, { signature: { scheme: "docusign", accounts } }).senders;
@@ -146,7 +200,7 @@ export const cases: Cases = {
       ["two", 2],
     ]);
     const [bare] = loadSecrets(compileWith(fixtures, {}), () => assert.fail("no secret is named")).values();
-    assert.deepEqual(bare, { signature: undefined, basic: undefined });
+    assert.deepEqual(bare, { signature: undefined, basic: undefined, token: undefined });
     assert.deepEqual(secretNames(compileWith(fixtures, {})), []);
   },
   "loadHeldSecrets() leaves a sender to the edge if it holds none of its secrets, and refuses if it holds only some": (
@@ -154,7 +208,7 @@ export const cases: Cases = {
   ) => {
     const policy = compileWith(fixtures, { signature: { scheme: "docusign", secrets: ["A", "B"] }, basic: BASIC });
     const held = (texts: Record<string, string>) => [...loadHeldSecrets(policy, (name) => texts[name]).values()][0];
-    assert.deepEqual(held({}), { signature: undefined, basic: undefined });
+    assert.deepEqual(held({}), { signature: undefined, basic: undefined, token: undefined });
     assert.equal(held({ A: KEY, B: KEY })?.signature?.keys.length, 2);
     assert.equal(problemsOf(() => held({ A: KEY })).length, 1);
     assert.equal(problemsOf(() => held({ A: "" })).length, 2);

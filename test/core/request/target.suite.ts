@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { FORWARDED_HEADERS, selectForwardedHeaders } from "../../../core/delivery/headers.ts";
+import { selectForwardedHeaders } from "../../../core/delivery/headers.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
-import { isForwardableHeader } from "../../../core/policy/forwardable.ts";
+import { FORWARDED_HEADERS, isForwardableHeader } from "../../../core/policy/forwardable.ts";
 import { type Route, type Sender, selectRoute } from "../../../core/policy/policy.ts";
 import { requireHost, requireHostField } from "../../../core/request/host.ts";
 import { readBody } from "../../../core/request/read-body.ts";
@@ -48,6 +48,7 @@ const SENDER: Sender = {
   certificate: undefined,
   signature: undefined,
   basic: [],
+  token: undefined,
   eventKey: undefined,
   orderKey: undefined,
   retryStatus: undefined,

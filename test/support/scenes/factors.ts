@@ -1,7 +1,7 @@
 // Makes requests with certificates, signatures and credentials. The requests are judged for a route with several senders.
 
 import { createHmac } from "node:crypto";
-import { admitByBasic, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
+import { admitByCredentials, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
 import type { Evidence } from "../../../core/admission/candidate.ts";
 import { loadSecrets } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
@@ -10,7 +10,12 @@ import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";
 import { type CertificateName, type Fixtures, policyDocument } from "./certificates.ts";
 
-export const KEYS = { ONE: "the first key 0123456789", TWO: "the second key 0123456789", PASSWORD: "open sesame" };
+export const KEYS = {
+  ONE: "the first key 0123456789",
+  TWO: "the second key 0123456789",
+  PASSWORD: "open sesame",
+  TOKEN: "a-token-of-the-sender",
+};
 export const BODY = new TextEncoder().encode('{"event":"x"}');
 
 export type SenderParts = Readonly<Record<string, unknown>>;
@@ -21,6 +26,8 @@ export const certificate = (CN = "client.example") => ({
 });
 export const github = (secret: keyof typeof KEYS) => ({ signature: { scheme: "github", secrets: [secret] } });
 export const basic = { basic: { username: "Aladdin", secret: "PASSWORD" } };
+
+export const token = (header = "X-Token") => ({ token: { header, secrets: ["TOKEN"] } });
 
 export const signedBy = (key: keyof typeof KEYS, body: Uint8Array = BODY) => ({
   "x-hub-signature-256": `sha256=${createHmac("sha256", KEYS[key]).update(body).digest("hex")}`,
@@ -66,6 +73,6 @@ export async function judge(fixtures: Fixtures, senders: Readonly<Record<string,
   const policy = compileSenders(fixtures, senders);
   const evidence = evidenceOf(fixtures, policy, attempt);
   const [route] = policy.routes;
-  const candidates = admitByBasic(findCandidates(route?.senders ?? [], evidence), evidence);
+  const candidates = admitByCredentials(findCandidates(route?.senders ?? [], evidence), evidence);
   return await admitBySignature(candidates, attempt.body ?? BODY, evidence);
 }

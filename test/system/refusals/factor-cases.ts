@@ -1,4 +1,4 @@
-// Refusals because of signatures and Basic credentials. At the edge, the request is wrong. At the origin, the request is right, but
+// Refusals because of signatures, Basic credentials and tokens. At the edge, the request is wrong. At the origin, the request is right, but
 // the edge did not check a factor that the origin requires.
 
 import { createHmac } from "node:crypto";
@@ -15,6 +15,7 @@ import type { RefusalCase } from "./world.ts";
 export const FACTOR_SECRETS = {
   QUILLON_KEY: `${MARKER}-0123456789abcdef`,
   QUILLON_PASSWORD: `${MARKER}-password`,
+  QUILLON_TOKEN: `${MARKER}-token-of-the-sender`,
 } as const;
 
 export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocument {
@@ -26,12 +27,14 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
       [`${MARKER}-github`]: { signature: { scheme: "github", secrets } },
       [`${MARKER}-slack`]: { signature: { scheme: "slack", secrets } },
       [`${MARKER}-docusign`]: { signature: { scheme: "docusign", accounts: { "known-account": secrets } } },
+      [`${MARKER}-token`]: { token: { header: "X-Quillon-Token", secrets: ["QUILLON_TOKEN"] } },
       [`${MARKER}-basic`]: { ...senders[ACME], basic: { username: "acme", secret: "QUILLON_PASSWORD" } },
     },
     routes: {
       "/hooks/github": { senders: [`${MARKER}-github`], methods },
       "/hooks/slack": { senders: [`${MARKER}-slack`], methods },
       "/hooks/docusign": { senders: [`${MARKER}-docusign`], methods },
+      "/hooks/token": { senders: [`${MARKER}-token`], methods },
       "/hooks/basic": { senders: [`${MARKER}-basic`], methods },
     },
   };
@@ -64,6 +67,8 @@ function atEdge(
 
 const basic = (code: RefusalCode, name: string, headers: Readonly<Record<string, string>>) =>
   atEdge(code, name, "/hooks/basic", headers, "credentials-required");
+const token = (code: RefusalCode, name: string, headers: Readonly<Record<string, string>>) =>
+  atEdge(code, name, "/hooks/token", headers, "credentials-required");
 const credentials = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
 const hub = (signature: string) => ({ "x-hub-signature-256": `sha256=${signature}` });
 
@@ -85,6 +90,9 @@ export const FACTOR_CASES: readonly RefusalCase[] = [
     "x-docusign-accountid": "another-account",
     "x-docusign-signature-1": sign(BODY, "base64"),
   }),
+  token("token_missing", "a request without its token", {}),
+  token("token_malformed", "a token that is empty", { "x-quillon-token": "" }),
+  token("token_mismatch", "another token", { "x-quillon-token": "a-guess-of-the-token" }),
   basic("basic_missing", "a request without credentials", {}),
   basic("basic_malformed", "credentials of another scheme", { authorization: "Bearer abc" }),
   basic("basic_mismatch", "another password", credentials("acme:guess")),

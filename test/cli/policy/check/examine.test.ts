@@ -59,6 +59,7 @@ const FAULTS: readonly Change[] = [
   [[...ONE, "signature"], { scheme: "meta", secrets: ["A"], accounts: { a: ["B"] } }],
   [[...ONE, "signature"], { scheme: "meta", secrets: ["A"], retired: ["A"] }],
   [[...ONE, "signature"], { scheme: "meta", secrets: Array.from({ length: 21 }, (_, index) => `A${index}`) }],
+  [[...ONE, "token"], { header: "Content-Type", secrets: ["A"] }],
   [[...ONE, "eventKey"], { header: "Authorization" }],
   [[...ONE, "eventKey"], { pointers: ["x"] }],
   [[...ONE, "about"], { checked: "yesterday" }],

@@ -76,7 +76,7 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["wrong_kind /senders/one", "give the sender certificates and trust, a signature, or both"],
   [
     "no_factor /senders/one",
-    "give the sender certificates and trust, a signature, or both: Basic alone proves nothing of the body",
+    "give the sender certificates and trust, a signature, or a token: Basic alone is not enough",
   ],
   ["wrong_kind /senders/one/about/note", "correct it or remove it: it is only a note"],
   ["malformed_instant /senders/one/about/checked", INSTANT],
@@ -134,6 +134,11 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
     "malformed_username /senders/one/basic/0/username",
     "write the user name alone: the password is a secret, whose name goes into secret",
   ],
+  [
+    "taken_header /senders/one/token/header",
+    "name a header that holds the token alone: Authorization if the sender has no basic, or one of its own as X-Acme-Token",
+  ],
+  ["empty /senders/one/token/secrets", 'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }'],
   ["malformed_pointer /senders/one/eventKey/pointers/0", KEY],
   ["malformed_header /senders/one/orderKey/header", KEY],
   ["not_forwarded /senders/one/eventKey", "name another header, or pointers into the body"],

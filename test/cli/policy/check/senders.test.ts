@@ -111,13 +111,18 @@ const cases: Cases = {
       [[...ONE, "signature"], signature],
       [[...TWO, "signature"], { scheme: "docusign", secrets: ["A_LONG_NAME_OF_A_SECRET_OF_2027_AND_8"] }],
       [[...ONE, "basic"], { username: "u", secret: key }],
+      [[...ONE, "token"], { header: "X-Token", secrets: [`${key}B`] }],
     ];
     expectFindings(
       fixtures,
       changes,
-      ...["signature/secrets/1", "signature/accounts/a/0", "signature/retired/0", "basic/0/secret"].map(
-        (place) => `warning /senders/one/${place}`,
-      ),
+      ...[
+        "signature/secrets/1",
+        "signature/accounts/a/0",
+        "signature/retired/0",
+        "basic/0/secret",
+        "token/secrets/0",
+      ].map((place) => `warning /senders/one/${place}`),
     );
     assert.doesNotMatch(JSON.stringify(findingsOf(spoiled(fixtures, changes), fixtures.now)), /A7F2/);
   },

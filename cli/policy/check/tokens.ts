@@ -1,0 +1,60 @@
+// Finds what is weak about the token of a sender. A token goes with each request as it is. So whoever reads one request can send any
+// event, and whoever knows the token of one sender knows each secret with the same value.
+
+import { secretNames } from "../../../core/admission/secrets.ts";
+import { formatPointer } from "../../../core/configuration-error.ts";
+import type { EventKeyRule, Policy, Sender } from "../../../core/policy/policy.ts";
+import { errorAt, type Finding, warningAt } from "./finding.ts";
+import type { InspectedSender } from "./inspected-sender.ts";
+
+export function inspectToken({ sender, at }: InspectedSender, policy: Policy): Finding[] {
+  const { token } = sender;
+  if (token === undefined) return [];
+  const place = [...at, "token"];
+  return [
+    ...inspectAlone(sender, place),
+    ...token.secrets.flatMap((secret, index) => {
+      const others = policy.senders.filter((other) => usesElsewhere(other, secret, sender, policy));
+      const users = others.map(({ name }) => formatPointer(["senders", name])).join(", ");
+      const problem = `is sent as it is with each request, and is a secret of ${users} too`;
+      const remedy = "name a secret of its own: whoever receives it here could act there";
+      return others.length === 0 ? [] : [errorAt([...place, "secrets", index], problem, remedy)];
+    }),
+    ...routesOf(policy, sender).flatMap((neighbours) =>
+      neighbours.flatMap(({ name, eventKey, orderKey }) => {
+        const keys = Object.entries({ eventKey, orderKey }).filter(([, key]) => readsHeader(key, token.header));
+        return keys.map(([member]) =>
+          errorAt(
+            ["senders", name, member],
+            `reads the header of ${formatPointer(place)}, which is never forwarded`,
+            "name another header, or pointers into the body",
+          ),
+        );
+      }),
+    ),
+  ];
+}
+
+function inspectAlone({ certificate, signature }: Sender, place: readonly (string | number)[]): Finding[] {
+  if (certificate !== undefined || signature !== undefined) return [];
+  const problem =
+    "is all that this sender proves: whoever reads one request, at the sender or on the way, can send any event";
+  return [warningAt([...place], problem, "require a certificate or a signature as well, if the sender has one")];
+}
+
+/** Returns true if the secret is another sender's, or another factor's. Senders of one route may share a token on purpose. */
+function usesElsewhere(other: Sender, secret: string, sender: Sender, policy: Policy): boolean {
+  const { token, ...rest } = other;
+  const ofOthers = secretNames({ ...policy, senders: [{ ...rest, token: undefined }] });
+  if (ofOthers.includes(secret)) return true;
+  const isNeighbour = routesOf(policy, sender).some((neighbours) => neighbours.includes(other));
+  return token?.secrets.includes(secret) === true && !isNeighbour;
+}
+
+function routesOf({ routes }: Policy, sender: Sender): (readonly Sender[])[] {
+  return routes.map(({ senders, shadow }) => [...senders, ...shadow]).filter((names) => names.includes(sender));
+}
+
+function readsHeader(key: EventKeyRule | undefined, header: string): boolean {
+  return key !== undefined && "header" in key && key.header === header;
+}
