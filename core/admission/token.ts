@@ -5,13 +5,13 @@ import { Refusal } from "../refusal.ts";
 import { MIN_SECRET_CHARACTERS } from "../wire.ts";
 import { type Credential, isOneOf, makeCredential } from "./credential.ts";
 
-/** Visible ASCII without spaces. `Headers` joins the values of a repeated header with a space, which no token can hold. */
-const TOKEN = /^[!-~]+$/;
-const BEARER = /^bearer +([!-~]+)$/i;
+/** Visible ASCII without a comma. `Headers` joins the values of a repeated header with a comma, so this is never one token. */
+const TOKEN = /^[!-+\--~]+$/;
+const BEARER = /^bearer +([!-+\--~]+)$/i;
 
 /** @throws SyntaxError that says what is wrong and quotes nothing */
 export function importToken(text: string): Credential {
-  if (!TOKEN.test(text)) throw new SyntaxError("a token is visible ASCII without spaces");
+  if (!TOKEN.test(text)) throw new SyntaxError("a token is visible ASCII without spaces and commas");
   if (text.length < MIN_SECRET_CHARACTERS)
     throw new SyntaxError(`the token has fewer than ${MIN_SECRET_CHARACTERS} characters`);
   return makeCredential(Buffer.from(text));

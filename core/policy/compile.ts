@@ -3,8 +3,7 @@
 
 import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";
-import { findSecondSpelling } from "../request/target.ts";
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH, JWKS_PATH } from "../wire.ts";
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
 import { digestsOf } from "../x509/certificate-digests.ts";
 import { foldName, parseDistinguishedName } from "../x509/distinguished-name.ts";
@@ -22,12 +21,12 @@ import {
   type EventKeyRule,
   type Intermediate,
   type Policy,
-  placeOf,
   type Route,
   type SignatureRule,
   type TokenRule,
 } from "./policy.ts";
 import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./problem.ts";
+import { checkRoutePath } from "./route-path.ts";
 import { indexRivals } from "./route-rivals.ts";
 import type { PolicyDocument, SenderDocument } from "./schema.ts";
 import { type PolicyProblemCode, wordsOf } from "./words.ts";
@@ -264,27 +263,6 @@ function connect(
       },
     ]),
   );
-}
-
-function checkRoutePath(route: string): void {
-  const [host, path] = placeOf({ path: route });
-  if (host !== "") checkRouteHost(host);
-  const star = path.indexOf("*");
-  if (star >= 0 && !(path.endsWith("/*") && star === path.length - 1)) throw new PolicyFault("star_within");
-  if (path === JWKS_PATH) throw new PolicyFault("path_taken");
-  const plain = star >= 0 ? path.slice(0, -1) : path;
-  const pathname = URL.parse(plain, "https://host")?.pathname;
-  if (pathname === undefined) throw new PolicyFault("malformed_path");
-  if (pathname !== plain) throw new PolicyFault("path_spelling", pathname);
-  const secondSpelling = findSecondSpelling(plain);
-  if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
-}
-
-/** Requires a host as URL.host writes it, because hosts are compared as texts. Refuses a path that lacks its first slash. */
-function checkRouteHost(host: string): void {
-  const spelled = URL.parse(`https://${host}`)?.host.replace(/\.(?=:|$)/, "");
-  if (spelled === undefined || !/[.:]|^localhost$/.test(spelled)) throw new PolicyFault("malformed_path");
-  if (spelled !== host) throw new PolicyFault("host_spelling", spelled);
 }
 
 function compileSignature({ scheme, secrets = [], accounts = {}, retired = [] }: SignatureDocument): SignatureRule {

@@ -37,7 +37,7 @@ export const cases: Cases = {
     }
   },
   "verifyToken() refuses every other token": () => {
-    const others = [OLD.slice(1), OLD.slice(0, -1), `${OLD}x`, OLD.toUpperCase(), `${OLD},${NEW}`, "x", "\u007e"];
+    const others = [OLD.slice(1), OLD.slice(0, -1), `${OLD}x`, OLD.toUpperCase(), "x", "\u007e"];
     for (const token of others) {
       assert.deepEqual(refused("token_mismatch", () => verify(OWN, token)).details, { header: OWN, tokens: 2 });
       assert.deepEqual(refused("token_mismatch", () => verify(BEARER, `Bearer ${token}`)).details, {
@@ -72,7 +72,15 @@ export const cases: Cases = {
   "verifyToken() refuses what is not exactly one token, and says whether the header is empty": () => {
     const tell = (header: string, value: string) => refused("token_malformed", () => verify(header, value)).details;
     for (const value of ["", " ", "\t"]) assert.deepEqual(tell(OWN, value), { header: OWN, isEmpty: true });
-    for (const value of [`${OLD} ${NEW}`, `${OLD}\t`.concat("x"), "caf\u00e9-and-more", `Bearer ${OLD}`])
+    for (const value of [
+      `${OLD} ${NEW}`,
+      `${OLD},${NEW}`,
+      `${OLD},`,
+      `,${OLD}`,
+      `${OLD}\t`.concat("x"),
+      "caf\u00e9-and-more",
+      `Bearer ${OLD}`,
+    ])
       assert.deepEqual(tell(OWN, value), { header: OWN, isEmpty: false });
     assert.deepEqual(tell(BEARER, ""), { header: BEARER, isEmpty: true });
     for (const value of [
@@ -84,6 +92,7 @@ export const cases: Cases = {
       `xBearer ${OLD}`,
       `Bearer: ${OLD}`,
       `Bearer ${OLD} x`,
+      `Bearer ${OLD},`,
       "Bearer caf\u00e9",
     ])
       assert.deepEqual(tell(BEARER, value), { header: BEARER, isEmpty: false });
@@ -94,6 +103,7 @@ export const cases: Cases = {
       "a token with spaces",
       " a-token-and-a-space",
       "a-token-and-a-line\n",
+      "a-token,and-another",
       "caf\u00e9-and-a-token",
       "tab\tand-a-token",
       "\u007f-and-a-token",
@@ -101,11 +111,14 @@ export const cases: Cases = {
       assert.match(faultOf(token), /visible ASCII/);
     assert.match(faultOf("elevenchars"), /fewer than 12/);
     assert.equal(faultOf("twelve-chars"), "");
-    assert.equal(faultOf(`!"#$%&'()*+,-./:;<=>?@[]^_\`{|}~`), "");
+    assert.equal(faultOf(`!"#$%&'()*+-./:;<=>?@[]^_\`{|}~`), "");
   },
   "verifyToken() accepts only the configured tokens": () => {
     const token = fc.string({
-      unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+      unit: fc
+        .integer({ min: 0x21, max: 0x7e })
+        .filter((code) => code !== 0x2c)
+        .map((code) => String.fromCharCode(code)),
       minLength: 12,
       maxLength: 30,
     });
