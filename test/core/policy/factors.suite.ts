@@ -105,7 +105,6 @@ export const cases: Cases = {
     assert.deepEqual(placesOf(fixtures, { token: { ...token, header: "X A" } }), [`${at}/header`]);
     assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: [] } }), [`${at}/secrets`]);
     assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: ["A", "A"] } }), [`${at}/secrets`]);
-    assert.deepEqual(placesOf(fixtures, { token: [token] }), [at]);
   },
   "compilePolicy() refuses a route that lists the header of a token, also of a shadow sender": (fixtures) => {
     const token = { header: "X-Token", secrets: ["A_TOKEN"] };

@@ -59,4 +59,4 @@ const cases: Cases = {
   },
 };
 
-runInNode(cases);
+await runInNode(cases);
