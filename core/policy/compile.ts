@@ -14,16 +14,16 @@ import { Allowlist } from "./allowlist.ts";
 import { readPolicyForm } from "./form.ts";
 import { FORWARDED_HEADERS, isForwardableHeader } from "./forwardable.ts";
 import { compileCertificateMatcher, normalizeHex } from "./matcher.ts";
-import {
-  type Anchor,
-  type CertificateRule,
-  type DenyList,
-  type EventKeyRule,
-  type Intermediate,
-  type Policy,
-  type Route,
-  type SignatureRule,
-  type TokenRule,
+import type {
+  Anchor,
+  CertificateRule,
+  DenyList,
+  EventKeyRule,
+  Intermediate,
+  Policy,
+  Route,
+  SignatureRule,
+  TokenRule,
 } from "./policy.ts";
 import { PolicyError, PolicyFault, type PolicyProblem, readOrFault, type TellProblem } from "./problem.ts";
 import { checkRoutePath } from "./route-path.ts";
