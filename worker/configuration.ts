@@ -41,7 +41,7 @@ export interface EdgeBindings {
 /** Two delays: the delay after the first failed attempt, which doubles after each further attempt, and the longest delay. */
 export type RetrySeconds = readonly [first: number, longest: number];
 
-/** 72 retries take three days: nine are in the first hour and a half, then there is one per hour. */
+/** 72 retries take three days: nine in the first hour and a half, and then one per hour. */
 export const DEFAULT_RETRY_SECONDS: RetrySeconds = [10, 3600];
 
 export interface Edge {

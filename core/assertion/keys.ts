@@ -21,10 +21,7 @@ import {
 import { readForm } from "../form-reading.ts";
 import { ASSERTION_ALGORITHM, ASSERTION_TYPE, JWKS_MAX_AGE_SECONDS } from "../wire.ts";
 
-/**
- * The last character of base64url encodes two more bits than the octets have. These bits must be zero, so that a value has only
- * one spelling.
- */
+/** The last character of 32 octets in base64url has two unused bits. They must be zero, so that a value has only one spelling. */
 const coordinate = string(regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "32 octets in base64url"));
 const publicMembers = {
   kty: or(oneOf(["EC"]), "only EC keys sign assertions"),
@@ -37,7 +34,7 @@ const publicMembers = {
 };
 /** This form is strict: a private member (`d`) in a public set is an error. It is not ignored. */
 const PublicJwkSchema = object(publicMembers);
-/** `iat` is the time at which the key was made, in Unix seconds. A rotation needs it to find the newest key. */
+/** `iat` is the time at which the key was made, in Unix seconds. A rotation finds the newest key by this time. */
 const PrivateJwkSchema = object({ ...publicMembers, d: coordinate, iat: optional(number(wholeNumber)) });
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };

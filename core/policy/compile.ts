@@ -151,7 +151,7 @@ class PolicyCompiler {
     return rule && this.#attempt(at, () => compileEventKey(rule));
   }
 
-  /** Reports a sender with an empty list of certificates, because it admits nobody. A route in observe mode may have one. */
+  /** Reports a sender with an empty list of certificates, which admits nobody. Routes in observe mode may have such senders. */
   #checkRecognition(): void {
     const { senders, routes } = this.#document;
     for (const [path, route] of Object.entries(routes)) {

@@ -62,8 +62,8 @@ export function sendersInUse({ routes }: Policy): Sender[] {
 
 /**
  * Describes the expiry of a CA certificate of the policy. Returns undefined if no sender uses the certificate. Events are refused
- * afterwards if no other certificate can replace this one. An anchor can be replaced by any other anchor of the sender, an
- * intermediate only by another intermediate of the same CA.
+ * afterwards if nothing replaces the certificate. Any other anchor of the sender replaces an anchor. Only another intermediate of
+ * the same CA replaces an intermediate.
  */
 function endAuthority(
   kind: "anchor" | "intermediate",

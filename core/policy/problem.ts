@@ -42,7 +42,9 @@ export class PolicyFault extends SyntaxError {
   }
 }
 
-/** Returns what `read` returns. @throws PolicyFault if `read` throws. Its detail is `before` and the message of the error */
+/**
+ * Returns what `read` returns. @throws PolicyFault if `read` throws. The detail is `before`, followed by the message of the error
+ */
 export function readOrFault<T>(code: PolicyProblemCode, read: () => T, before = ""): T {
   try {
     return read();

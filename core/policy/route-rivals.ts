@@ -31,7 +31,7 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
     for (const loose of looseFormsOf(path)) {
       for (const [otherPath, others] of routesOf(loose)) {
         // If there is a route with `otherPath` for `host` or without a host, the policy gives this path to several hosts on
-        // purpose. Then only this route can be a rival.
+        // purpose. In this case, only that route can be a rival.
         const ofHost = own?.get(otherPath) ?? everywhere?.get(otherPath);
         const rival = (ofHost === undefined ? others : [ofHost]).find(
           (other) => other.path !== route.path && !admitsAllOf(other, route),

@@ -92,7 +92,8 @@ function findSigner(list: Crl, authorities: readonly Certificate[]): Certificate
 function newerOf(list: Crl, kept: Crl, now: number): Crl {
   if (isNewer(kept, list)) throw new Error(`the list is older than the one kept (${formatTime(kept.thisUpdate)})`);
   if (!isNewer(list, kept)) return kept;
-  // If both are out of date, the newer one still replaces the older one, because its entries are still revoked.
+  // A list that is out of date must not replace a list that is current. If both are out of date, the newer list is used, because
+  // its entries are still revoked.
   if (now > list.nextUpdate && now <= kept.nextUpdate) throw new Error("the list is out of date");
   return list;
 }

@@ -98,7 +98,7 @@ function* respellJson(text: string): Generator<Spelling> {
   const sorted = sortMembers(value);
   const isSorted = JSON.stringify(sorted) === compact;
   for (const { indent, isSorted: sorts = false, escapes = [] } of STYLES) {
-    // If there is nothing to sort or to escape, the result is the same as that of another style.
+    // If there is nothing to sort or to escape, another style gives the same result, so this style is skipped.
     if ((sorts && isSorted) || escapes.some((name) => compact.search(ESCAPES[name].pattern) < 0)) continue;
     let written = writeJson(sorts ? sorted : value, indent);
     for (const name of escapes) written = written.replace(ESCAPES[name].pattern, ESCAPES[name].write);

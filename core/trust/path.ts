@@ -24,7 +24,7 @@ export interface Path {
 }
 
 export interface PathLimits {
-  /** The most CA certificates that a path may have, the anchor included. */
+  /** The largest number of CA certificates that a path may have, the anchor included. */
   readonly maxChainDepth: number;
   readonly deny: DenyList;
   /** The revocation lists that are loaded now. */

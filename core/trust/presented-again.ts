@@ -7,7 +7,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 
 export interface Findings {
-  /** The path, if it was the first one that the search tried and no check on the way failed. */
+  /** The path that the search found. Undefined if a check failed before this path was found. */
   readonly path?: {
     readonly anchor: Anchor;
     /** The CA certificates from the leaf's issuer up to the anchor. */

@@ -82,7 +82,7 @@ export function isAcceptedKey({ asymmetricKeyType, asymmetricKeyDetails: details
   return asymmetricKeyType === "ed25519";
 }
 
-/** Returns the time that verifying a signature with this key takes, relative to a signature on P-256, which takes about 0.05 ms. */
+/** Returns the time to verify a signature with this key, as a multiple of the time for P-256 (about 0.05 ms). */
 export function costOfVerifying({ asymmetricKeyDetails: details }: KeyObject): number {
   if ((details?.modulusLength ?? 0) > USUAL_RSA_BITS) return COST_OF_LARGE_RSA;
   return ACCEPTED_CURVES.get(String(details?.namedCurve)) ?? 1;

@@ -1,4 +1,5 @@
-// Reads the certificate extensions that decisions depend on (RFC 5280 §4.2), and finds extensions for which a path is refused.
+// Reads the certificate extensions that decisions depend on (RFC 5280 §4.2), and finds extensions because of which a path is
+// refused.
 
 import type { DerReader } from "./der.ts";
 import { type Extensions, readExtensions, readValue } from "./extension.ts";

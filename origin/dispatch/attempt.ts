@@ -97,7 +97,7 @@ function endWith(verdict: AttemptOutcome, ending: AttemptEnd["ending"] = "finish
 function restore(event: StoredEvent): Delivery | string {
   const { id, sender, request, headers, body, contentDigest, factors, reliedOnEdge, policyDigest } = event;
   if (body === undefined) return "its body was erased";
-  // If the bytes of the certificate were deleted, the event has only its facts. Then the bytes are left empty.
+  // If the bytes of the certificate were deleted, the event has only the facts about it. The bytes are left empty in this case.
   const certificate = event.certificate && { der: "", intermediates: [], ...event.certificate };
   const record = { id, sender, certificate, request, headers, contentDigest, factors, reliedOnEdge, policyDigest };
   try {

@@ -31,7 +31,7 @@ export type UpstreamFetch = (
   },
 ) => Promise<Response>;
 
-/** The address of the user's program, and the values from which the assertions in the requests to it are made. */
+/** The address of the user's program, and the values for the assertions that this origin makes for it. */
 export interface UpstreamOptions {
   /** Scheme, host and port. The path is the path of the event, so that the assertion matches what the upstream receives. */
   readonly origin: string;

@@ -59,8 +59,8 @@ export interface PathExplanation {
   readonly reachesAnchor: boolean;
   readonly certificates: readonly CertificateExplanation[];
   /**
-   * The subject of the missing certificate, if the path ends because a certificate was not sent and is not an anchor. Otherwise
-   * null.
+   * The name of the issuer whose certificate is missing: it was neither sent nor is it an anchor. Null if no certificate is
+   * missing.
    */
   readonly missingIssuer: string | null;
 }

@@ -39,7 +39,8 @@ export function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /**
- * Describes the first folder above the path that is missing or is not a folder, or a broken link at the path.
+ * Looks at the folders above the path, and describes the first one that is missing or is not a folder. If all of them exist,
+ * describes a broken link at the path.
  * @throws Error if this user may not look into a folder
  */
 function findGap(path: string): string | undefined {

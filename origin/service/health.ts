@@ -64,7 +64,7 @@ export class Health {
 
 export interface Checks {
   readonly inbox: Pick<Inbox, "retryNow">;
-  /** Returns the current problems of the process apart from those of the store, without waiting for anything. */
+  /** Returns the current problems of the process, except those of the store, without waiting for anything. */
   readonly problems: () => readonly string[];
   readonly report: (state: ProcessState) => void;
 }

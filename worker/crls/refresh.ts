@@ -42,7 +42,7 @@ export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
  */
 export interface CrlMetadata {
   readonly sha256: string;
-  /** Digest of the answer. If it is missing, the answer was the stored list itself, without other lists. */
+  /** The digest of the answer. If it is missing, the answer had the same digest as the stored lists. */
   readonly answer?: string;
   readonly condition: Condition;
   /** The time in Unix seconds at which the source last answered with its lists, and not with 304. */

@@ -18,8 +18,8 @@ import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQ
  */
 const LANES = 4;
 /**
- * Older messages become dead letters. A queue keeps messages for 14 days. The margin of two days is needed, because attempts are
- * late if many messages wait.
+ * A message that is older than this becomes a dead letter. A queue keeps messages for 14 days. The margin of two days is needed,
+ * because attempts are late if many messages wait.
  */
 const MAX_QUEUED_SECONDS = 12 * 86_400;
 /**
@@ -118,8 +118,8 @@ class Consumer {
     if (clock() - event.receivedAt > MAX_DELIVERY_AGE_SECONDS) {
       throw new DeliveryError("undeliverable", "received so long ago that no origin accepts it");
     }
-    // The platform does not say why a message is a dead letter. One more attempt finds the reason. If a dead letter arrives a
-    // second time, this attempt has crashed.
+    // The platform does not say why a message is a dead letter, so one more attempt finds the reason. If the message arrives a
+    // second time, that attempt has crashed.
     if (this.#isForDeadLetters && message.attempts > 1) {
       throw new DeliveryError(
         "attempt_crashed",

@@ -73,7 +73,10 @@ export async function formatQueuedEvent(delivery: Delivery, receivedAt: number, 
   return { text: await sealText(JSON.stringify(event), typeOf(edge), edge.keys), isWhole: false };
 }
 
-/** @throws DeliveryError `undeliverable` for a text that this version of this edge, with these keys, did not write */
+/**
+ * Reads the text of a message.
+ * @throws DeliveryError `undeliverable` if this version of this edge, with these keys, did not write the text
+ */
 export async function parseQueuedEvent(text: unknown, edge: Sealer): Promise<QueuedEvent> {
   try {
     return JSON.parse(await openSealedText(String(text), typeOf(edge), edge.keys)) as QueuedEvent;

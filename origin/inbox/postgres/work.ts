@@ -158,8 +158,8 @@ export class PostgresWork implements WorkQueue {
     if (orderKey === undefined) return await write(this.#pool);
     const candidate = { sequence: String(sequence), sender, order_key: orderKey };
     return await this.#pool.transact(async (client) => {
-      // The lock of the order key is held until the commit. Otherwise a later event could be postponed in between, and nothing
-      // would wake this event.
+      // The lock of the order key is held until the commit. Without the lock, a later event could be postponed between the change
+      // and the look-up of the next event, and nothing would wake that later event.
       await lockOrders(client, [candidate]);
       const isOurs = await write(client);
       if (isOurs) await wakeNext(client, candidate, now);

@@ -60,7 +60,7 @@ export interface Backup {
 }
 
 /**
- * A leased event is due at once in the restored inbox, and not only when its lease would have expired. The holder of the lease
+ * In the restored inbox, a leased event is due at once and does not wait for the end of its lease, because the holder of the lease
  * works on another inbox.
  */
 const RESTORED_WORK: Readonly<Record<string, string>> = {
