@@ -52,8 +52,8 @@ function otherKind({ code = WRONG_KIND, expected }: FormNode, value: unknown): F
 }
 
 /**
- * Reads a value with the first form that fits. If no form fits, reports the problems of the form that was probably meant. If it is
- * not clear which form was meant, reports the expected kinds, and the problems inside the value that all forms report.
+ * Reads a value with the first form that fits. If no form fits, reports the problems of the form that was probably meant. If this
+ * is not clear, reports that the value is of none of the expected kinds, and the inner problems that every form reports.
  */
 function readEither(form: FormNode, forms: readonly FormNode[], value: unknown, problems: Found[]): Part {
   const tried = forms.map((one) => {

@@ -172,7 +172,7 @@ export function object<M extends Members>(members: M, ...rules: readonly Rule<Ob
   return { ...kind("Object", isObject, rules), members, others: "refused" };
 }
 
-/** Returns the form of an object with these members. Other members are left out of the copy, or kept in it. */
+/** Returns the form of an object with these members. Other members are left out of the copy (`dropped`) or copied too (`kept`). */
 export function openObject<M extends Members>(members: M, others: "dropped" | "kept"): Form<ObjectOf<M>> {
   return { ...object(members), others };
 }

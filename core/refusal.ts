@@ -157,7 +157,7 @@ export type RefusalDetails = Readonly<Record<string, unknown>>;
 
 /**
  * The error that refuses a request. The code that decides throws it, and each program catches it in one place. An `accept` function
- * that you write also throws it: with `replayed` for an id that was recorded before, or with `store_unavailable` if nothing could
+ * that you write throws it too. Its code is `replayed` for an id that was recorded before, and `store_unavailable` if nothing could
  * be recorded.
  */
 export class Refusal extends Error {

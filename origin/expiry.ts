@@ -1,5 +1,5 @@
-// Lists the certificates that senders were seen to present, and until when the current policy admits each of them. The list has no
-// effect on requests, because a request is judged only by what it presents itself.
+// Lists the certificates that senders were seen to present, each with the time until which the current policy admits it. The list
+// has no effect on requests, because a request is judged only by what it presents itself.
 
 import { admitByCertificate } from "../core/admission/admit.ts";
 import { formatPointer } from "../core/configuration-error.ts";

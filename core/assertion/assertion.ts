@@ -111,7 +111,7 @@ export async function issueAssertion(
     iat: now,
     exp: now + ASSERTION_LIFETIME_SECONDS,
     // `rcv` must be before `iat`, and origins of older versions refuse a token with `rcv`. So `rcv` is left out if the event did
-    // not wait, or if the clock of the machine that received the event is ahead of the clock here.
+    // not wait. It is also left out if the clock of the machine that received the event is ahead of the clock here.
     ...(receivedAt < now && { rcv: receivedAt }),
     jti,
     sender: delivery.sender,

@@ -36,8 +36,8 @@ export interface Expiry {
 }
 
 /**
- * Returns true if every certificate that the sender was seen to present, and that the current policy admits at `before`, is still
- * admitted at `after`. Returns undefined if there is no such certificate.
+ * Compares the times `before` and `after` for the certificates that the sender was seen to present and that the current policy
+ * admits at `before`. Returns true if all of them are still admitted at `after`. Returns undefined if there are none.
  */
 export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
 

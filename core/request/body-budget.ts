@@ -12,9 +12,9 @@ export class BodyBudget {
   readonly #readings = new Set<BodyReading>();
 
   /**
-   * If the limit is reached and `endsOldest` is true, the body that began first is ended, so that a sender that stops sending does
-   * not block others. If `endsOldest` is false, the body that needs more memory is ended. workerd needs false, because there a
-   * request must not touch the stream of another request.
+   * If `endsOldest` is true and the limit is reached, the body that began first is ended. So a sender that stops sending does not
+   * block others. If `endsOldest` is false, the body that needs more memory is ended. workerd needs false, because a request in
+   * workerd must not touch the stream of another request.
    */
   constructor({ endsOldest }: { readonly endsOldest: boolean }) {
     this.#endsOldest = endsOldest;

@@ -60,9 +60,11 @@ const HIDDEN_SEGMENT = /\/\.{0,2};/;
 const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 /**
- * Finds a part of a path that some routers would read in another way. Such a part is an encoded character that needs no encoding,
- * lower-case hex digits (RFC 3986 §6.2.2), octets that are not UTF-8, an encoded percent sign before two hex digits, an empty
- * segment, or a segment with nothing or only dots before its parameters. Returns undefined if there is no such part.
+ * Finds a part of a path that some routers would read in another way. Returns undefined if there is none. The parts are:
+ * - an encoded character that needs no encoding, and lower-case hex digits (RFC 3986 §6.2.2)
+ * - octets that are not UTF-8
+ * - an encoded percent sign before two hex digits
+ * - an empty segment, and a segment with nothing or only dots before its parameters
  */
 export function findSecondSpelling(path: string): string | undefined {
   if (path.includes("//")) return "//";

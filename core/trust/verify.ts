@@ -130,8 +130,8 @@ function prove(certificate: ClientCertificate, trust: Trust, limits: SearchExpla
 }
 
 /**
- * Cloudflare does not say which of the presented CAs its path used. So the request is refused if any of them is denied, or if the
- * revocation list of any of them contains a certificate that this CA signed.
+ * Cloudflare does not say which of the presented CAs its path used. So the request is refused if any of them is denied. It is also
+ * refused if the revocation list of any of them contains a certificate that this CA signed.
  * @throws Refusal
  */
 function checkPresented(

@@ -112,8 +112,8 @@ const WIDTH = 720;
 const ROW = 22;
 
 /**
- * Draws a line for each certificate from the beginning to the end of its validity, with the time in which the certificate was seen,
- * and a mark for the present time.
+ * Draws a line for each certificate, from the beginning to the end of its validity. The line shows when the certificate was seen. A
+ * mark shows the present time.
  */
 function timeline(certificates: readonly SeenCertificate[], now: number): Html {
   const spans = certificates.flatMap((one) => {

@@ -67,9 +67,9 @@ export function formatReason(text: string): string {
 
 /**
  * Returns the milliseconds to wait before the next attempt. The wait is a random time between 0 and a limit that grows with each
- * attempt (full jitter), so that events that failed together are not retried together. If the handler named a time, the wait lasts
- * at least until then, but at most `maxNamedRetryMilliseconds`, plus a random time as jitter. A named time cannot make the wait
- * shorter. Otherwise a handler that always names the next second would use up all attempts in a minute.
+ * attempt (full jitter). Otherwise events that failed together would be retried together. If the handler named a time, the wait
+ * lasts at least until then, but at most `maxNamedRetryMilliseconds`, plus a random time as jitter. A named time cannot make the
+ * wait shorter. Otherwise a handler that always names the next second would use up all attempts in a minute.
  */
 export function scheduleRetry(
   { notBefore }: Extract<AttemptOutcome, { outcome: "retry" }>,

@@ -111,8 +111,8 @@ function findFault({ outcome, isLate, answer }: FinishedAttempt): ReplyFault | u
 }
 
 /**
- * Returns true if a response may be passed on. Three kinds may not: a redirect, a status that an edge would take for an error of
- * Cloudflare (520 and above), and one of Countersign's own problems, which an upstream with `authenticate` may send.
+ * Returns true if a response may be passed on. A redirect may not. A status of 520 or above may not, because an edge would take it
+ * for an error of Cloudflare. One of Countersign's own problems, which an upstream with `authenticate` may send, may not.
  */
 function isPassable({ status, headers, body }: Reply): boolean {
   if (body === undefined || status < 200 || (status >= 300 && status < 400) || status >= 520) return false;

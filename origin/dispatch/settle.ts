@@ -1,5 +1,5 @@
-// Stores the outcomes of attempts and logs them. If the lease of an attempt is lost, its outcome is not stored, because another
-// process may attempt the event now, and the outcome of that process counts.
+// Stores the outcomes of attempts and logs them. If the lease of an attempt is lost, its outcome is not stored. Another process may
+// attempt the event now, and the outcome of that process counts.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";
@@ -78,9 +78,9 @@ export class Settlement {
   }
 
   /**
-   * Calls `store` until it succeeds, as long as the lease lasts, because `store` may fail for a short time, for example while the
-   * database restarts. If the outcome were not stored, a done event would be handled again. Returns false if the lease is lost, or
-   * if nothing could be stored.
+   * Calls `store` until it succeeds, as long as the lease lasts. `store` may fail for a short time, for example while the database
+   * restarts. If the outcome were not stored, a done event would be handled again. Returns false if the lease is lost, or if
+   * nothing could be stored.
    */
   async #try(held: HeldLease, store: () => Promise<boolean>): Promise<boolean> {
     const { limits, isStopping, log } = this.#options;

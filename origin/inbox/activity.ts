@@ -81,8 +81,8 @@ function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): Activi
 }
 
 /**
- * Selects the numbers of the newest event and the newest refusal, the time at which an event last became done or dead, and the
- * earliest and the latest due time.
+ * Selects values that change when the inbox changes: the numbers of the newest event and the newest refusal, the time at which an
+ * event last became done or dead, and the earliest and the latest due time.
  */
 const SELECT_PULSE = `
   SELECT (SELECT max(sequence) FROM event) AS accepted,

@@ -11,8 +11,7 @@ export type AttemptOutcome = "done" | "retry" | "dead" | "released" | "abandoned
 export interface EventAttempt {
   readonly kind: "attempt";
   /**
-   * The number of the attempt. Numbers begin with 1 when the event was accepted, when an operator ran it again, or when an
-   * operator retried it after its death.
+   * The number of the attempt. Counting begins again with 1 when an operator runs the event again, or retries it after its death.
    */
   readonly number: number;
   readonly beganAt: number;

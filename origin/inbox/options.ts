@@ -26,8 +26,8 @@ export interface InboxOptions {
    */
   readonly allowNetworkFileSystem?: boolean;
   /**
-   * Called with each notice for the operator when the inbox is opened: others could read the file, the file is on a network file
-   * system, the connection is not protected, or the connection goes through a connection pooler.
+   * Called with each notice for the operator when the inbox is opened. A notice says that others could read the file, that the file
+   * is on a network file system, that the connection is not protected, or that it goes through a connection pooler.
    */
   readonly onNotice?: (text: string) => void;
 }

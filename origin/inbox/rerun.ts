@@ -92,8 +92,8 @@ function leaveOut({ byId }: { readonly byId: boolean }): string {
 }
 
 /**
- * Returns SQL that finds a later event with the order key of a chosen event, if this later event is being handled, or was handled
- * and is not chosen. `now` is in Unix milliseconds.
+ * Returns SQL that finds an event that prevents the rerun. It comes after a chosen event with the same order key, and it is being
+ * handled, or it was handled and is not chosen. `now` is in Unix milliseconds.
  */
 function selectOvertaken(now: number): string {
   return `

@@ -31,7 +31,10 @@ export function oldCertificates(before: string): string {
  * assertion expires after 60 s. A day is enough even if clocks differ or are set.
  */
 export const REPEATED_SECONDS = DAY_SECONDS;
-/** The time after the acceptance of an event in which an edge's queue may deliver the event again. Its id is kept for this time. */
+/**
+ * An edge's queue may deliver an event again for this time after the event was accepted. So the id of the event is kept for this
+ * time.
+ */
 export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
 
 /** The pause between two steps. The pause leaves most of the time to acceptances while there is much to delete. */

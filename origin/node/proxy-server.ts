@@ -20,7 +20,7 @@ import { listenOnSocket, type SocketMode } from "./socket-file.ts";
 import { explainFailure } from "./tls/handshake-diagnosis.ts";
 import { readPeerCertificate } from "./tls/peer.ts";
 
-/** A Unix socket. Whoever may connect to the file is the proxy. */
+/** A Unix socket. Whoever may connect to the file counts as the proxy. */
 export interface SocketListener {
   readonly socket: string;
   readonly mode: SocketMode;
@@ -34,7 +34,7 @@ export interface ProxyTls {
   readonly proxy: ProxyIdentity;
 }
 
-/** A TLS listener. Whoever holds the key of the proxy's certificate is the proxy. */
+/** A TLS listener. Whoever holds the key of the proxy's certificate counts as the proxy. */
 export interface TlsListener extends ProxyTls {
   readonly hostname: string;
   readonly port: number;

@@ -158,8 +158,8 @@ function endSoon(): void {
 }
 
 /**
- * Extends a mode, so that a reload also loads new keys for the upstream, and refuses a policy that needs a handler if there is no
- * handler.
+ * Extends a mode, so that a reload also loads new keys for the upstream. If there is no handler, a reload refuses a policy that
+ * needs a handler.
  */
 function withTarget<T extends Loaded>(mode: OriginMode<T>, target: DispatchTarget | undefined): OriginMode<T> {
   return {

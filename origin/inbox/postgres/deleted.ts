@@ -47,7 +47,7 @@ export async function settleDeleted(
   );
   const duplicates = [...before.keys()].filter((arrival) => before.get(arrival) === "duplicate");
   const used = await useUp(client, duplicates);
-  // If two arrivals in a batch have the same assertion, the first is a duplicate, and the second is a replay.
+  // If two arrivals in a batch have the same assertion, only the first of them is a duplicate. The second is a replay.
   return new Map(
     [...before.keys()].map((arrival) => [
       arrival,

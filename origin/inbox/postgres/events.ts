@@ -115,7 +115,7 @@ async function explainAll(client: Client, refused: readonly Arrival[]): Promise<
     const first = firsts[index];
     if (first === undefined)
       throw Object.assign(new Error("the event was refused by an index and is not there"), { code: GONE });
-    // If two arrivals in a batch have the same assertion, the first is a duplicate, and the second is a replay.
+    // If two arrivals in a batch have the same assertion, only the first of them is a duplicate. The second is a replay.
     if (first.isReplay || !used.delete(assertionOf(assertion))) return { outcome: "replayed" };
     counted.push(first.sequence);
     return { outcome: "duplicate", of: first.id };

@@ -19,8 +19,8 @@ export const SCHEMA = "countersign";
 const CONNECTIONS = 6;
 const CONNECT_MILLISECONDS = 5_000;
 /**
- * The time after which the server ends a statement, so that a statement that waits for a lock or a disk does not keep senders
- * waiting. Usually a statement takes milliseconds.
+ * The time after which the server ends a statement. Usually a statement takes milliseconds. Without the limit, a statement that
+ * waits for a lock or a disk would keep senders waiting.
  */
 const STATEMENT_MILLISECONDS = 10_000;
 /** The time after which a statement fails if the server does not respond. */

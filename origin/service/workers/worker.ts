@@ -3,7 +3,7 @@
 import cluster from "node:cluster";
 
 /**
- * Returns true if this process logs the lines that all workers would log: if it is the first worker, or if there are no workers.
+ * Returns true if this process logs the lines that would be the same in all workers. This is the first worker, or the only process.
  */
 export function isReporter(): boolean {
   return cluster.worker === undefined || cluster.worker.id === 1;
