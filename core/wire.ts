@@ -188,13 +188,15 @@ export const MIN_SECRET_CHARACTERS = 12;
 /** Standard Webhooks requires that a secret has at least 24 octets. */
 export const MIN_STANDARD_SECRET_OCTETS = 24;
 /**
- * If no key matches a signature, other forms of keys and bodies are tried, so that the log can say what is wrong. The work is
- * limited, because anybody can send a signature that does not match. The unit of DIAGNOSED_WORK is the time of SHA-256 for one
- * octet. A rewritten body costs sixteen times its size, and an Ed25519 signature as much as 64 KiB. The whole work takes a few
- * milliseconds.
+ * If no key matches a signature, other forms of keys and bodies are tried, so that the log can say what is wrong. The size of the
+ * body and the number of keys are limited, because anybody can send a signature that does not match.
  */
 export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
+/**
+ * The limit of the work to find out why a signature does not match, which takes a few milliseconds. The unit is the time of SHA-256
+ * for one octet. A rewritten body costs sixteen times its size, and an Ed25519 signature as much as 64 KiB.
+ */
 export const DIAGNOSED_WORK = 4 * 1024 * 1024;
 /** The limit of a body's size after decompression. A compressed body is decompressed only if no key matches the signature. */
 export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
@@ -282,18 +284,15 @@ export const MAX_LATEST_ATTEMPTS = 40;
  */
 export const MAX_REFUSALS = 20_000;
 /**
- * The room for the log line, and the room for the certificates, of one kept refusal. Multiplied by the limit on the number of
- * refusals, these numbers give the limits in bytes. A line has 1.2 KB. Certificates need less room, because most are presented
- * repeatedly, and each is kept only once.
+ * The average room for the log line of one kept refusal. The limit of all lines in bytes is this number multiplied by the limit of
+ * refusals. A line has 1.2 KB.
  */
 export const REFUSAL_BYTES = 1_664;
+/** The same for the certificates. Most certificates are presented repeatedly, and each is kept only once. */
 export const REFUSED_CERTIFICATE_BYTES = 832;
-/**
- * MAX_WAITING_REFUSALS limits the refusals that wait in memory. The waiting refusals are written twice a second.
- * MAX_REFUSALS_PER_WRITE limits the refusals in one transaction, because accepted events wait some milliseconds until the
- * transaction ends.
- */
+/** The limit of refusals that wait in memory. They are written twice a second. */
 export const MAX_WAITING_REFUSALS = 256;
+/** The limit of refusals in one transaction. Accepted events wait some milliseconds until the transaction ends. */
 export const MAX_REFUSALS_PER_WRITE = 64;
 /** The length at which a text is cut in a log line. A limit is needed because a certificate's subject may be 10 KB of any text. */
 export const MAX_LOGGED_CHARACTERS = 512;

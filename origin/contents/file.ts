@@ -174,7 +174,7 @@ function readDerItems(bytes: Buffer): readonly Item[] | undefined {
     const isWhole = value.end <= bytes.length;
     const der = bytes.subarray(at, value.end);
     const kind = kindOf(bytes.subarray(value.start, value.end));
-    // The kind of a PKCS #7 or #12 store is known even if its length is indefinite.
+    // The kind of a PKCS #7 or #12 store is known even if the store has an indefinite length.
     if (!isWhole) return [...items, only(kind === "pkcs12" || kind === "pkcs7" ? kind : "cutOff", der)];
     items.push(only(kind, der));
     at = value.end;
