@@ -37,8 +37,8 @@ export function stampLine(line: LogLine, now: number): LogLine {
 }
 
 /**
- * The length up to which RFC 9440 fields are written whole. A field that was cut cannot be parsed, and the parser does not accept a
- * longer field.
+ * RFC 9440 fields up to these lengths are written whole, because a field that was cut cannot be parsed. The parser accepts no
+ * longer fields.
  */
 const WHOLE: ReadonlyMap<string, number> = new Map([
   ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],

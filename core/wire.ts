@@ -279,8 +279,8 @@ export const MAX_FIRST_ATTEMPTS = 10;
 export const MAX_LATEST_ATTEMPTS = 40;
 /**
  * The default limit of refused requests that are kept next to the events. With their lines and certificates, they take at most 48
- * MiB. SQLite's pages take up to a third more. A flood of refusals cannot use up the room of other sources: see giveWay in
- * origin/inbox/refusals/shares.ts.
+ * MiB. SQLite's pages take up to a third more. A flood of refusals with one code and sender does not displace other refusals: see
+ * giveWay in origin/inbox/refusals/shares.ts.
  */
 export const MAX_REFUSALS = 20_000;
 /**
@@ -288,7 +288,10 @@ export const MAX_REFUSALS = 20_000;
  * refusals. A line has 1.2 KB.
  */
 export const REFUSAL_BYTES = 1_664;
-/** The same for the certificates. Most certificates are presented repeatedly, and each is kept only once. */
+/**
+ * The average room for the certificates of one kept refusal. Most certificates are presented repeatedly, and each is kept only
+ * once.
+ */
 export const REFUSED_CERTIFICATE_BYTES = 832;
 /** The limit of refusals that wait in memory. They are written twice a second. */
 export const MAX_WAITING_REFUSALS = 256;

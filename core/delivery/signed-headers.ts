@@ -52,8 +52,8 @@ export function matchHeaders(
 }
 
 /**
- * Returns a digest that covers the values in the order of the names. A name or a value cannot hold a line feed. So two lists with
- * the same names give the same text only if their values are the same.
+ * Returns a digest over one line for each header. A name or a value cannot hold a line feed. So two lists of headers with the same
+ * names have the same lines only if their values are the same.
  */
 function digestFields(fields: readonly (readonly [name: string, value: string | null])[]): string {
   return formatContentDigest(fields.map(([name, value]) => `${name}: ${value}\n`).join(""));

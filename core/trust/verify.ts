@@ -21,8 +21,8 @@ export interface Proof {
   /** The number of CA certificates on the path, the anchor included. 0 if only the platform's verdict was used. */
   readonly chainDepth: number;
   /**
-   * Describes the revocation list that was missing or not current. It is set only under the rule `prefer`, which accepts such a
-   * certificate.
+   * Describes the revocation list that was missing or not current. It is set only under the rule `prefer`, which accepts a missing
+   * list.
    */
   readonly revocation?: string;
 }

@@ -52,11 +52,11 @@ export const DISPATCH_LIMITS: DispatchLimits = {
   firstRetryMilliseconds: 5_000,
   retryFactor: 3,
   maxRetryMilliseconds: 3_600_000,
-  // This is a day. No handler may postpone an event for a longer time at once.
+  // This is a day. If a handler or an upstream asks for a longer wait, the event is attempted after a day.
   maxNamedRetryMilliseconds: 86_400_000,
   // The waits are half an hour on average, so an outage of one night makes no event dead.
   maxAttempts: 30,
-  // Orchestrators kill a process after 30 s, and closing the listener may take 20 s.
+  // Attempts end before the listener, which may take 20 s to close. Orchestrators kill a process 30 s after they tell it to stop.
   stopMilliseconds: 15_000,
 };
 

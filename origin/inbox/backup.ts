@@ -14,8 +14,8 @@ import type { InboxContents } from "./table-rows.ts";
 type SqliteBackup = typeof import("./sqlite/backup.ts");
 
 /**
- * Writes the whole content of an inbox, as of one moment, into a new file. The inbox may be in use. Only the owner can read the
- * file. The file appears only when it is complete. It holds bodies in clear text.
+ * Writes the whole content of an inbox into a new file, as the content is at one moment. The inbox may be in use. Only the owner
+ * can read the file. The file appears only when it is complete. It holds bodies in clear text.
  * @throws ConfigurationError if there is no inbox, or if the file exists
  */
 export async function backupInbox(location: string, file: string): Promise<InboxContents> {

@@ -44,7 +44,10 @@ function selectDurations({ since, seconds, count }: Spans, { first, last }: Sequ
     UNION ALL ${select("untilDone", "work.changed_at - base.accepted_at * 1000", "work", isDone)}`;
 }
 
-/** Returns SQL for the place of a duration among the limits: the number of limits that are not larger than the duration. */
+/**
+ * Returns SQL for the number of limits that are not larger than the duration. This number is the place of the duration among the
+ * limits.
+ */
 function placeAmong(milliseconds: string, limits: readonly number[]): string {
   const cases = limits.map((limit, place) => `WHEN ${milliseconds} < ${limit} THEN ${place}`);
   return `CASE ${cases.join(" ")} ELSE ${limits.length} END`;

@@ -16,7 +16,7 @@ export interface IdStore {
  * clocks of two processes may differ.
  */
 const MARGIN_SECONDS = 86_400;
-/** The fraction of inserts after which old ids are deleted. */
+/** After one insert in a hundred, old ids are deleted too. */
 export const PRUNE_SHARE = 0.01;
 
 export const TABLE = "countersign_accepted";

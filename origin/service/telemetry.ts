@@ -30,7 +30,10 @@ export interface Telemetry {
   countDropped(refusals: number): void;
   setStock(stock: Stock): void;
   report(state: ProcessState): void;
-  /** Receives all expiries as of `now`. The metrics show all expiries. The log has only expiries for which a warning is due. */
+  /**
+   * Receives all expiries, as they are at the time `now`. The metrics show all of them. The log has only expiries for which a
+   * warning is due.
+   */
   tell(expiries: readonly Expiry[], now: number): void;
   /** Must be called after the ready line is printed. Expiries are not logged before this call. */
   start(): void;

@@ -79,7 +79,7 @@ export async function refreshCrls(
   for (const source of policy.crlSources) await refresh(source, kv, authorities, clock, log);
 }
 
-/** Reads the stored authorities: CA certificates that signed a list and that any isolate has proven. */
+/** Reads the stored authorities: CA certificates that signed a list. Each was on a path that some isolate has proven. */
 async function readStored(kv: CrlNamespace): Promise<Uint8Array | undefined> {
   const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
   return value === null ? undefined : new Uint8Array(value);

@@ -45,7 +45,7 @@ export async function noSuchEvent(c: ConsoleContext, view: View, id: string) {
   }));
 }
 
-/** Returns the body as it arrived, as a file to save. A browser displays nothing of the file. */
+/** Returns the body as it arrived, as a file. A browser saves this file and does not display it. */
 export async function bodyDownload(c: ConsoleContext, view: View, id: string) {
   const event = await view.setting.inbox.event(id);
   if (event === undefined) return await noSuchEvent(c, view, id);

@@ -12,7 +12,7 @@ const NAMES = ["state", "sender", "route", "text", "since", "until", "conflict"]
 type Name = (typeof NAMES)[number];
 
 export interface EventQuery {
-  /** The values as they are written. Empty values are left out. */
+  /** The values of the parameters, as they are written in the URL. Empty values are left out. */
   readonly given: Readonly<Partial<Record<Name, string>>>;
   readonly query: NewestQuery;
   /** The problems of the query. If there are any, the list of events is empty. */

@@ -18,7 +18,7 @@ export async function readNewest(ask: Ask, sign: ParameterSign, query: NewestQue
   const isUnfinished = isOfUnfinished(query) && (await areFewUnfinished(ask));
   const select = (range: SequenceRange, limit: number) =>
     ask(...statementOf({ query: { ...query, limit }, range, sign, isWhole, isUnfinished }));
-  // An index finds the events of these queries at once, so one statement searches all rows.
+  // An index finds the events of these queries fast, so one statement searches all rows.
   const isIndexed = isWhole || isUnfinished || isOnlyDead(query);
   const { rows, searched } = await search(select, ends, query.limit + 1, isIndexed ? Number.POSITIVE_INFINITY : WINDOW);
   const events = rows.slice(0, query.limit).map(toShownEvent);

@@ -1,4 +1,4 @@
-// Reads all rows of an inbox in PostgreSQL as of one moment, while origins write, and writes them into empty tables.
+// Reads all rows of an inbox in PostgreSQL in one snapshot, while origins write. Also writes rows into empty tables.
 
 import type { Backup, RowWriter } from "../sqlite/backup.ts";
 import {
@@ -18,7 +18,7 @@ import type { Client, PostgresPool } from "./pool.ts";
 import { preparePostgres, requirePostgresVersion } from "./schema.ts";
 
 /**
- * Passes every row to `write`, as of one moment. Takes no lock that origins would wait for.
+ * Passes every row to `write`. All rows come from one snapshot. Takes no lock for which origins would wait.
  * @throws Error whose message holds no password
  */
 export async function readPostgres(url: string, name: string, write: RowWriter): Promise<void> {

@@ -21,7 +21,7 @@ const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.ev
  * whether the event is a replay or a duplicate.
  */
 export async function insertEvents(client: Client, arrivals: readonly CertifiedArrival[]): Promise<Insertion[]> {
-  // All statements are sent at once. The server executes them one after the other.
+  // All statements are sent together. The server executes them one after the other.
   const [, others, sequences, replays] = await Promise.all([
     lockKeys(client, arrivals),
     findSameKeys(client, arrivals),

@@ -25,7 +25,7 @@ export function prunePostgresRefusals(pool: PostgresPool, before: number, limit:
   return runSteps(pool, () => pruneSteps(before, limit));
 }
 
-/** Runs the steps in one transaction. If the transaction is run again, `begin` starts the steps anew. */
+/** Runs the steps in one transaction. If the transaction is run again, `begin` makes the steps again from the first one. */
 function runSteps(pool: PostgresPool, begin: () => Steps<number>): Promise<number> {
   return pool.transact(async (client) => {
     const steps = begin();

@@ -12,7 +12,7 @@ import { giveWay, type Part, type Source } from "./shares.ts";
  * the limit, although refusals are still written.
  */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
-/** The number of rows of one kind, or certificates of one part, that are read at once. */
+/** The number of rows of one kind, or certificates of one part, that one statement reads. */
 const ROWS_READ = 16;
 
 /** Selects the time of the oldest refusal of each kind, with one look-up in the index for each kind. */

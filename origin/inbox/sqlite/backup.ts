@@ -51,7 +51,7 @@ export async function fillSqlite(draft: string, fill: (write: RowWriter) => Prom
   sync(draft);
 }
 
-/** The content of a backup, or of any inbox file of this version, as of one moment. */
+/** The content of a backup, or of any inbox file of this version, in one snapshot. */
 export interface Backup {
   readonly contents: InboxContents;
   /** Returns the rows to restore. Leased events are due at once in these rows. */

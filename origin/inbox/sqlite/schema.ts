@@ -184,7 +184,7 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
 
 /**
  * Changes to WAL mode, and retries if SQLite refuses. SQLite's busy timeout does not apply to this change. If several processes
- * open a new file at the same time, SQLite refuses all but one of them at once.
+ * open a new file at the same time, SQLite refuses all but one of them, without waiting.
  * @throws Error if the file is locked for longer than 5 s
  */
 function enterWal(database: DatabaseSync): void {
