@@ -92,7 +92,8 @@ async function makeCertificates(state: DevelopmentState): Promise<void> {
     serverCa,
   );
   writeWhole(state.serverCa, serverCa.pem);
-  writeWhole(state.serverCertificate, server.pem);
+  // The CA follows, because an origin that is started with this file reports a chain without its CA as incomplete.
+  writeWhole(state.serverCertificate, `${server.pem}\n${serverCa.pem}`);
   writeWhole(state.serverKey, server.keyPem, 0o600);
   const root = await makeClients(state);
   writeWhole(state.clientCa, root.pem);
