@@ -25,6 +25,11 @@ export const FINDINGS = {
     "the server's certificate cannot be verified: an intermediate is missing, or its CA is not public",
     "put the intermediate certificates after the server's own certificate, in the order of the chain",
   ],
+  server_chain_unordered: [
+    "warning",
+    "the certificates of the server's chain are not in order",
+    "put each certificate before the one that issued it, because strict senders refuse another order (RFC 5246 §7.4.2)",
+  ],
   server_ca_unknown: [
     "error",
     "the CA of the server's certificate is not among the public roots",
@@ -48,7 +53,7 @@ export const FINDINGS = {
   ],
   server_ends_soon: [
     "warning",
-    "the server's certificate expires soon",
+    "a certificate of the server expires soon",
     "renew it, and see that the server reloads it",
   ],
   server_not_for_servers: [
@@ -143,6 +148,11 @@ export const FINDINGS = {
     "the server answers for a host that is not its own",
     "refuse other hosts, because client certificates are switched on for each host separately, and another name bypasses this",
   ],
+  dotted_host_accepted: [
+    "error",
+    "a request for the host with a dot at the end is accepted without a certificate",
+    "refuse this form, because settings for each host, such as client certificates, need not apply to it",
+  ],
   other_name_served: [
     "warning",
     "the server completes a handshake for a name that it does not have",
@@ -209,11 +219,21 @@ export const FINDINGS = {
     "a route has previews on hosts of their own, where nobody is asked for a certificate",
     "remove previews_enabled from the route",
   ],
+  previews_configured: [
+    "warning",
+    "the file configures Worker Previews, which have public hosts, where nobody is asked for a certificate",
+    "remove the member previews, and give no preview the signing keys",
+  ],
   host_without_route: ["warning", "no route leads to a host of HOSTS", "add a route for it, or remove it from HOSTS"],
   route_without_host: [
     "error",
     "a route is on a host that is not in HOSTS, so that each of its requests is refused",
     "add the host to HOSTS, or remove the route",
+  ],
+  path_without_route: [
+    "error",
+    "no route leads to a path of the policy, so that its events reach the server behind the Worker",
+    "add a route that covers the path",
   ],
   zone_route: [
     "warning",
@@ -229,6 +249,31 @@ export const FINDINGS = {
     "warning",
     "invocation logs are kept, and they contain request headers, which may contain tokens",
     "set observability.logs.invocation_logs = false",
+  ],
+  vars_wrong: [
+    "error",
+    "a variable of the Worker is missing or wrong",
+    "correct vars, because the Worker refuses requests until they are complete",
+  ],
+  secret_in_clear: [
+    "error",
+    "a secret stands in the file in clear",
+    "make a new one, and set it with npx wrangler secret put",
+  ],
+  secret_not_required: [
+    "warning",
+    "a secret that the Worker needs is not in secrets.required",
+    "add it there, because then no deployment goes through without it",
+  ],
+  binding_missing: [
+    "error",
+    "a binding that the policy needs is missing",
+    "add it: wrangler.toml of Countersign has each of them as a comment",
+  ],
+  queue_unconsumed: [
+    "error",
+    "events of the queue are lost, or reach no origin",
+    "add the consumer: wrangler.toml of Countersign has both of them as a comment",
   ],
   cron_missing: [
     "warning",

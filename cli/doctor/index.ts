@@ -50,8 +50,8 @@ it as an event.
   --jwks URL           the URL of the edge's published keys (default: /.well-known/jwks.json of the URL's host)
   --pinned FILE        the JWK Set that the origin pins
   --log FILE           log lines of the origin, to check whether edge and origin have the same policy
-  --wrangler FILE      check wrangler.toml or wrangler.jsonc for addresses without client certificates, and for settings; the URL may
-                       then be left out
+  --wrangler FILE      check wrangler.toml or wrangler.jsonc for addresses without client certificates, and compare its variables,
+                       bindings, secrets and routes with the policy; the URL may then be left out
   --env NAME           the environment in the file of --wrangler
   --http-port PORT     the port on which plain HTTP is tried (default 80)
   --json               print everything as JSON

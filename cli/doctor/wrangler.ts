@@ -1,37 +1,76 @@
 // Checks a wrangler file for ways to bypass the client certificate, and for settings that the policy needs.
 
 import type { Unstable_Config } from "wrangler";
-import type { Policy } from "../../core/policy/policy.ts";
-import { type CheckReport, type Finding, found } from "./findings.ts";
+import { type Policy, placeOf } from "../../core/policy/policy.ts";
+import { type DeploymentConfig, findDeploymentProblems } from "../cloudflare/deployment-check.ts";
+import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 
 /** The members of a wrangler file that are checked. */
-export type WranglerConfig = Pick<
-  Unstable_Config,
-  "workers_dev" | "preview_urls" | "routes" | "route" | "vars" | "compatibility_flags" | "observability" | "triggers"
->;
+export type WranglerConfig = DeploymentConfig &
+  Pick<
+    Unstable_Config,
+    "workers_dev" | "preview_urls" | "previews" | "routes" | "route" | "compatibility_flags" | "observability"
+  >;
 
 type RouteEntry = NonNullable<WranglerConfig["routes"]>[number];
 
-/** Returns the findings about the file. Settings in the dashboard are not visible here. */
+/**
+ * Returns the findings about the file. With a policy, also compares vars, bindings, secrets and routes with it. Settings in the
+ * dashboard are not visible here.
+ */
 export function checkWrangler(config: WranglerConfig, file: string, policy: Policy | undefined): CheckReport {
   const { routes = [], route } = config;
   const all = route === undefined ? routes : [...routes, route];
-  const findings = [
-    ...checkAddresses(config, all),
-    ...checkRoutes(all, hostsOf(config)),
-    ...checkSettings(config, policy),
-  ];
-  return { check: "wrangler file", seen: [`${file}: ${all.length} routes`], findings };
+  const own = [...checkAddresses(config, all), ...checkRoutes(all, hostsOf(config)), ...checkSettings(config, policy)];
+  const ofPolicy = policy === undefined ? [] : comparePolicy(config, all, policy);
+  const findings = [...own, ...ofPolicy.filter(({ code }) => code !== "cron_missing" || !hasCode(own, code))];
+  const notChecked =
+    policy === undefined
+      ? { notChecked: "no policy is given: vars, bindings, secrets and routes are not compared with it" }
+      : {};
+  return { check: "wrangler file", seen: [`${file}: ${all.length} routes`], findings, ...notChecked };
 }
 
-function checkAddresses({ workers_dev, preview_urls }: WranglerConfig, routes: readonly RouteEntry[]): Finding[] {
-  const previews = routes.filter(
+function hasCode(findings: readonly Finding[], code: FindingCode): boolean {
+  return findings.some((one) => one.code === code);
+}
+
+function comparePolicy(config: WranglerConfig, routes: readonly RouteEntry[], policy: Policy): Finding[] {
+  const patterns = routes.map(patternOf);
+  const uncovered = policy.routes.filter((route) => {
+    const [host, path] = placeOf(route);
+    const served = hostsOf(config).filter((one) => host === "" || one === host);
+    // If the file has no route for a host, host_without_route says so, or the routes were made in the dashboard.
+    const routed = served.filter((one) => patterns.some((pattern) => isServed(hostOfPattern(pattern), one)));
+    return routed.some((one) => !patterns.some((pattern) => isCovered(pattern, one, path)));
+  });
+  return [
+    ...findDeploymentProblems(policy, config).map(({ code, text }) => found(code, text)),
+    ...uncovered.map(({ path }) => found("path_without_route", path)),
+  ];
+}
+
+/** Returns true if the pattern matches every request for this path of the host. A custom domain has a pattern without a path. */
+function isCovered(pattern: string, host: string, path: string): boolean {
+  if (!isServed(hostOfPattern(pattern), host)) return false;
+  const covered = /\/.*$/s.exec(pattern.replace(/^[a-z*]+:\/\//, ""))?.[0] ?? "*";
+  return covered.endsWith("*") ? path.startsWith(covered.slice(0, -1)) : path === covered;
+}
+
+function checkAddresses(
+  { workers_dev, preview_urls, previews }: WranglerConfig,
+  routes: readonly RouteEntry[],
+): Finding[] {
+  const withPreviews = routes.filter(
     (route) => typeof route === "object" && "previews_enabled" in route && route.previews_enabled,
   );
   return [
     ...(workers_dev === false ? [] : [found("workers_dev_open", `workers_dev is ${workers_dev ?? "not set"}`)]),
     ...(preview_urls === false ? [] : [found("preview_urls_open", `preview_urls is ${preview_urls ?? "not set"}`)]),
-    ...previews.map((route) => found("previews_enabled", patternOf(route))),
+    ...withPreviews.map((route) => found("previews_enabled", patternOf(route))),
+    ...(previews === undefined
+      ? []
+      : [found("previews_configured", `previews has ${Object.keys(previews).join(", ") || "no members"}`)]),
   ];
 }
 

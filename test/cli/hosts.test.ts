@@ -111,7 +111,10 @@ test("the check of a deployment reports each host that the edge does not serve",
   writeFileSync(file("wrangler.toml"), readFileSync(WRANGLER_TOML, "utf8"));
   const config = await readWranglerFile(file("wrangler.toml"), undefined);
   expect(findDeploymentProblems(compilePolicy(POLICY), config)).toEqual([
-    `/vars/HOSTS: lacks ${HOST}: no request reaches the routes of the policy that name it`,
+    {
+      code: "vars_wrong",
+      text: `/vars/HOSTS: lacks ${HOST}: no request reaches the routes of the policy that name it`,
+    },
   ]);
   const served = { ...config, vars: { ...config.vars, HOSTS: ["hooks.example.com", HOST] } };
   expect(findDeploymentProblems(compilePolicy(POLICY), served)).toEqual([]);

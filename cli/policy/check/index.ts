@@ -62,7 +62,7 @@ export async function checkPolicy(args: string[]): Promise<number> {
 async function checkDeployment(file: string, policy: Policy): Promise<string[]> {
   const { readWranglerFile } = await import("../../cloudflare/wrangler-file.ts");
   const { findDeploymentProblems } = await import("../../cloudflare/deployment-check.ts");
-  return findDeploymentProblems(policy, await readWranglerFile(file, undefined));
+  return findDeploymentProblems(policy, await readWranglerFile(file, undefined)).map(({ text }) => text);
 }
 
 /** Returns undefined if the file is not JSON and --json is given, because then the fault is already printed as a JSON document. */

@@ -33,7 +33,8 @@ const demanding = {
 
 async function problemsOf(text: string, policy: object = plain): Promise<string[]> {
   writeFileSync(file("wrangler.toml"), text);
-  return findDeploymentProblems(compilePolicy(policy), await readWranglerFile(file("wrangler.toml"), undefined));
+  const config = await readWranglerFile(file("wrangler.toml"), undefined);
+  return findDeploymentProblems(compilePolicy(policy), config).map((problem) => problem.text);
 }
 
 describe("finds", () => {

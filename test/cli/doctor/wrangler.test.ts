@@ -1,24 +1,28 @@
-// Tests countersign doctor --wrangler. It finds nothing in the wrangler files of this project, and reports each unsafe setting by
-// its name.
+// Tests countersign doctor --wrangler. It finds nothing in the wrangler files of this project, and reports each unsafe setting, and
+// each thing that the policy needs and the file lacks, by its name.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readWranglerFile } from "../../../cli/cloudflare/wrangler-file.ts";
 import { checkWrangler, type WranglerConfig } from "../../../cli/doctor/wrangler.ts";
+import { compilePolicy } from "../../../core/policy/compile.ts";
+import type { Policy } from "../../../core/policy/policy.ts";
 import { WRANGLER_TOML } from "../../support/edge-bundle.ts";
 import { ROOT, runCountersign } from "../../support/running.ts";
+import { createSenders } from "../../support/senders.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
 const directory = temporaryDirectory(stack);
+const senders = await createSenders();
 afterAll(() => stack.disposeAsync());
 
-const codesOf = (config: WranglerConfig) =>
-  checkWrangler(config, "wrangler.toml", undefined).findings.map(({ code }) => code);
+const codesOf = (config: WranglerConfig, policy?: Policy) =>
+  checkWrangler(config, "wrangler.toml", policy).findings.map(({ code }) => code);
 
 test.each([WRANGLER_TOML, join(ROOT, "template/wrangler.jsonc")])("%s leaves nothing open", async (file) => {
-  expect(codesOf(await readWranglerFile(file, undefined))).toEqual([]);
+  expect(codesOf(await readWranglerFile(file, undefined), compilePolicy(senders.policy))).toEqual([]);
 });
 
 const HOST = "hooks.example.com";
@@ -44,15 +48,68 @@ const FAULTS: readonly (readonly [Partial<WranglerConfig>, readonly string[]])[]
   [{ observability: { enabled: true, logs: { enabled: true } } }, ["invocation_logs_kept"]],
   [{ observability: { enabled: true, logs: { enabled: false } } }, []],
   [{ triggers: { crons: [] } }, ["cron_missing"]],
+  [{ previews: { vars: {} } } as Partial<WranglerConfig>, ["previews_configured"]],
 ];
 
+const right = {
+  ...{ workers_dev: false, preview_urls: false, routes: [domain], vars: { HOSTS: [HOST] } },
+  ...{ compatibility_flags: ["global_fetch_strictly_public"], triggers: { crons: ["17 * * * *"] } },
+  observability: { enabled: true, logs: { enabled: true, invocation_logs: false } },
+} as unknown as WranglerConfig;
+
 test.each(FAULTS)("a configuration with %j", (fault, expected) => {
-  const right: WranglerConfig = {
-    ...{ workers_dev: false, preview_urls: false, routes: [domain], vars: { HOSTS: [HOST] } },
-    ...{ compatibility_flags: ["global_fetch_strictly_public"], triggers: { crons: ["17 * * * *"] } },
-    observability: { enabled: true, logs: { enabled: true, invocation_logs: false } },
-  } as unknown as WranglerConfig;
   expect(codesOf({ ...right, ...fault })).toEqual(expected);
+});
+
+const [[path, route] = ["", undefined]] = Object.entries(senders.policy.routes);
+const signing = { signature: { scheme: "github", secrets: ["HUB_SECRET"] } } as const;
+/** A policy that needs a secret, revocation lists and a queue. */
+const demanding = compilePolicy({
+  anchors: Object.fromEntries(
+    Object.keys(senders.policy.anchors ?? {}).map((name) => [
+      name,
+      { certificate: senders.root.pem, crls: { sources: ["http://crl.example/"], freshness: "require" } },
+    ]),
+  ),
+  senders: { ...senders.policy.senders, signing },
+  routes: {
+    [path]: { ...route, delivery: "queue" },
+    [`${HOST}/signing`]: { senders: ["signing"], methods: ["POST"] },
+  },
+});
+const vars = {
+  ...{ HOSTS: [HOST], ISSUER: `https://${HOST}`, AUDIENCE: "https://origin.example" },
+  ORIGIN_URL: "https://origin.example",
+};
+const consumers = [{ queue: "x-events", dead_letter_queue: "x-dead" }, { queue: "x-dead" }];
+const queues = { producers: [{ binding: "EVENTS", queue: "x-events" }], consumers };
+const whole = {
+  ...{ ...right, vars, queues, secrets: { required: ["SIGNING_KEYS", "HUB_SECRET"] } },
+  ...{ kv_namespaces: [{ binding: "CRLS" }], r2_buckets: [{ binding: "BODIES" }] },
+} as unknown as WranglerConfig;
+
+/** A change of a configuration that has all that the policy needs, and the expected findings. */
+const LACKS: readonly (readonly [object, readonly string[]])[] = [
+  [{}, []],
+  [{ vars: { ...vars, AUDIENCE: undefined } }, ["vars_wrong"]],
+  [{ vars: { ...vars, ORIGIN_URL: "http://origin.example" } }, ["vars_wrong"]],
+  [{ vars: { ...vars, HOSTS: ["other.example"] }, routes: [] }, ["vars_wrong"]],
+  [{ vars: { ...vars, HUB_SECRET: "hush" } }, ["secret_in_clear"]],
+  [{ secrets: { required: ["SIGNING_KEYS"] } }, ["secret_not_required"]],
+  [{ kv_namespaces: [] }, ["binding_missing"]],
+  [{ r2_buckets: [] }, ["binding_missing"]],
+  [{ queues: { ...queues, consumers: [] } }, ["queue_unconsumed"]],
+  [{ queues: { ...queues, consumers: consumers.slice(0, 1) } }, ["queue_unconsumed"]],
+  [{ triggers: { crons: [] } }, ["cron_missing"]],
+  [{ routes: [{ pattern: `${HOST}${path}*`, custom_domain: true }] }, ["path_without_route"]],
+  [{ routes: [`${HOST}${path}`, `${HOST}/sign*`] }, ["zone_route", "zone_route"]],
+];
+
+test.each(LACKS)("a configuration against the policy, with %j", (fault, expected) => {
+  const config = { ...whole, ...fault } as WranglerConfig;
+  expect(codesOf(config, demanding)).toEqual(expected);
+  const { findings } = checkWrangler(config, "wrangler.toml", demanding);
+  expect(JSON.stringify(findings)).not.toContain("hush");
 });
 
 test("the command reads the file of an environment, without a URL, and says why wrangler refuses a malformed file", async () => {
@@ -63,7 +120,11 @@ test("the command reads the file of an environment, without a URL, and says why 
   const open = await runCountersign(["doctor", "--wrangler", file, "--env", "open", "--json"]);
   expect(open).toMatchObject({ code: 1, stderr: "" });
   const [report] = JSON.parse(open.stdout).checks;
-  expect(report).toMatchObject({ check: "wrangler file", findings: [{ code: "workers_dev_open" }, {}, {}] });
+  expect(report.check).toBe("wrangler file");
+  const codes = new Set(report.findings.map(({ code }: { code: string }) => code));
+  expect(codes).toEqual(
+    new Set(["workers_dev_open", "fetch_not_public", "cron_missing", "vars_wrong", "secret_not_required"]),
+  );
   writeFileSync(file, JSON.stringify({ ...common, routes: 7 }));
   const refused = await runCountersign(["doctor", "--wrangler", file]);
   expect(refused).toMatchObject({ code: 2, stdout: "" });
