@@ -1,6 +1,6 @@
 // Checks ways to bypass the certificate check: plain HTTP, other host names, other addresses, the origin behind the edge.
 
-import { type CheckReport, type Finding, found } from "./findings.ts";
+import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
 import { ask, describeReply, isAccepted, isRedirect, type Reply, type Subject, serverNameOf } from "./subject.ts";
 
 /** Names in this top-level domain never exist (RFC 6761). */
@@ -17,30 +17,43 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
   return { check, seen: [evidence], findings };
 }
 
-/** Sends requests for a host that does not exist: first with its name in the Host header, then with its name in the handshake. */
+/**
+ * Sends requests for other hosts: for a host that does not exist, in the Host header and then in the handshake, and for the own host
+ * with a dot at the end.
+ */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
   const { url } = subject;
   const serverName = serverNameOf(subject);
-  const askAs = async (host: string, name: string) => ask(url.href, { headers: { host }, serverName: name });
-  const other = await askAs(OTHER_HOST, serverName);
-  const seen = [`Host: ${OTHER_HOST}: ${describeReply(other)}`];
+  const dotted = `${url.hostname}.${url.port === "" ? "" : `:${url.port}`}`;
+  const attempts: readonly (readonly [FindingCode, string, string, string])[] = [
+    ["other_host_accepted", `Host: ${OTHER_HOST}`, OTHER_HOST, serverName],
+    // An IP address has no name for the handshake, and no form with a dot at the end.
+    ...(serverName === ""
+      ? []
+      : ([
+          ["dotted_host_accepted", `Host: ${dotted}`, dotted, serverName],
+          ["other_name_served", `server name ${OTHER_HOST} in the handshake`, url.host, OTHER_HOST],
+        ] as const)),
+  ];
+  const seen: string[] = [];
   const findings: Finding[] = [];
-  if (isAccepted(other) || isSameRefusal(other, own)) findings.push(found("other_host_accepted", seen[0] as string));
-  if (serverName !== "") {
-    const named = await askAs(url.host, OTHER_HOST);
-    const line = `server name ${OTHER_HOST} in the handshake: ${describeReply(named)}`;
+  for (const [code, what, host, name] of attempts) {
+    const reply = await ask(url.href, { headers: { host }, serverName: name });
+    const line = `${what}: ${describeReply(reply)}`;
     seen.push(line);
-    if (isAccepted(named) || isSameRefusal(named, own)) findings.push(found("other_name_served", line));
+    // With the dot, the host is still the own one. So the same refusal is right there.
+    const isServed = code !== "dotted_host_accepted" && isSameRefusal(reply, own);
+    if (isAccepted(reply) || isServed) findings.push(found(code, line));
   }
   return { check: "other host names", seen, findings };
 }
 
 /**
- * Returns true if the server refused this request at the same step as a request for its own host. If the response has no problem of
- * Countersign, another server sent it.
+ * Returns true if the server refused this request at the same step as a request for its own host, and not because of the host. If
+ * the response has no problem of Countersign, another server sent it.
  */
-function isSameRefusal(reply: Reply, own: Reply): boolean {
-  return reply.problem !== undefined && reply.problem === own.problem;
+function isSameRefusal({ problem }: Reply, own: Reply): boolean {
+  return problem !== undefined && problem !== "unknown-host" && problem === own.problem;
 }
 
 /** Checks addresses such as `NAME.workers.dev`, on which no certificate is requested. */

@@ -6,10 +6,8 @@ import { type CheckReport, found } from "./findings.ts";
 import { checkKeys } from "./keys.ts";
 import { checkDrift, checkExpiry } from "./policy.ts";
 import { checkCertificateRequest } from "./request.ts";
-import { checkConnection, checkServerCertificate, checkVersions } from "./server.ts";
+import { checkConnection, checkServerCertificate, checkVersions, NO_OPENSSL } from "./server.ts";
 import type { Subject } from "./subject.ts";
-
-const NO_OPENSSL = "there is no program openssl here";
 
 /** Runs every check. If the server cannot be reached, runs only the checks that need no server. */
 export async function examineEndpoint(subject: Subject): Promise<CheckReport[]> {
@@ -24,7 +22,7 @@ export async function examineEndpoint(subject: Subject): Promise<CheckReport[]> 
   const { report: nobody, reply } = await checkWithoutCertificate(subject);
   return [
     report,
-    checkServerCertificate(connection, handshake, now),
+    checkServerCertificate(subject, connection, handshake, now),
     versions,
     requested,
     withPolicyRoute(subject, nobody),

@@ -15,6 +15,20 @@ const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
   ["ECDSA with P-256 and SHA-256", [0x0403]],
   ["RSA with SHA-256", [0x0401, 0x0804]],
 ];
+/** The names of the signature schemes that are shown (RFC 8446 §4.2.3). Another scheme is shown as its number. */
+const SCHEME_NAMES: Readonly<Record<number, string>> = {
+  1025: "rsa_pkcs1_sha256",
+  1281: "rsa_pkcs1_sha384",
+  1537: "rsa_pkcs1_sha512",
+  1027: "ecdsa_secp256r1_sha256",
+  1283: "ecdsa_secp384r1_sha384",
+  1539: "ecdsa_secp521r1_sha512",
+  2052: "rsa_pss_rsae_sha256",
+  2053: "rsa_pss_rsae_sha384",
+  2054: "rsa_pss_rsae_sha512",
+  2055: "ed25519",
+  2056: "ed448",
+};
 const MOST_NAMES_SHOWN = 20;
 
 /**
@@ -44,7 +58,11 @@ export function checkCertificateRequest({ policy, route }: Subject, handshake: H
   else findings.push(...missingNames([...anchors], new Set(names.map(({ key }) => key))));
   const notChecked =
     policy === undefined ? { notChecked: "no policy is given: the named CAs are not compared with anchors" } : {};
-  return { check, seen: ["asks for a client certificate", ...shown, ...more], findings, ...notChecked };
+  const schemes = request.signatureAlgorithms.map(
+    (one) => SCHEME_NAMES[one] ?? `0x${one.toString(16).padStart(4, "0")}`,
+  );
+  const verified = `accepts signatures by ${schemes.length === 0 ? "no scheme" : schemes.join(", ")}`;
+  return { check, seen: ["asks for a client certificate", ...shown, ...more, verified], findings, ...notChecked };
 }
 
 function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): Finding[] {

@@ -1,6 +1,7 @@
 // Checks the server's side of the handshake: whether the server can be reached, and whether a strict sender would continue.
 
 import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { isForServers, oneLine } from "../../origin/node/tls/server-certificate.ts";
 import { type CheckReport, type Finding, type FindingCode, found } from "./findings.ts";
@@ -104,6 +105,7 @@ const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
 
 /** Verifies the server's certificate like a client that knows only the public roots or, with --ca, only the given CAs. */
 export function checkServerCertificate(
+  subject: Subject,
   connection: Connection | undefined,
   handshake: Handshake | undefined,
   now: Date,
@@ -114,7 +116,7 @@ export function checkServerCertificate(
   const seen = chain.map(
     (one) => `${nameOf(one.subject)}, issued by ${nameOf(one.issuer)}, until ${one.validToDate.toISOString()}`,
   );
-  const findings = own === undefined ? [] : describeOwn(own, now);
+  const findings = own === undefined ? [] : [...describeOwn(own, subject), ...describeChain(chain, now)];
   if (connection === undefined) {
     const notChecked =
       "the server ends a handshake without a client certificate: give --certificate and --key to have its chain verified";
@@ -130,20 +132,47 @@ export function checkServerCertificate(
   return {
     check,
     seen,
+    ...(handshake === undefined && { notChecked: `${NO_OPENSSL}: only the verdict of Node is known` }),
     findings: findings.filter(({ code }, index) => findings.findIndex((one) => one.code === code) === index),
   };
 }
 
-function describeOwn(own: X509Certificate, now: Date): Finding[] {
-  const { validFromDate, validToDate, keyUsage } = own;
-  const days = Math.floor((validToDate.getTime() - now.getTime()) / DAY_MILLISECONDS);
-  if (validToDate < now) return [found("server_expired", `it expired on ${validToDate.toISOString()}`)];
+function describeOwn(own: X509Certificate, subject: Subject): Finding[] {
+  const host = hostOf(subject);
+  const isForHost = (isIP(host) === 0 ? own.checkHost(host) : own.checkIP(host)) !== undefined;
   return [
-    ...(validFromDate > now ? [found("server_not_yet_valid", `it is valid from ${validFromDate.toISOString()}`)] : []),
-    ...(days < ENDS_SOON_DAYS
-      ? [found("server_ends_soon", `it expires on ${validToDate.toISOString()}, in ${days} days`)]
+    ...(isForHost ? [] : [found("server_other_host", `${own.subjectAltName ?? "no alternative names"}: not ${host}`)]),
+    ...(isForServers(own)
+      ? []
+      : [found("server_not_for_servers", `its extended key usage is ${own.keyUsage.join(", ")}`)]),
+  ];
+}
+
+/** Finds faults of every certificate that the server sends: its own certificate, and the intermediates. */
+function describeChain(chain: readonly X509Certificate[], now: Date): Finding[] {
+  const unordered = chain.find((one, index) => {
+    const next = chain[index + 1];
+    return (
+      next !== undefined && !one.checkIssued(next) && chain.some((other) => other !== one && one.checkIssued(other))
+    );
+  });
+  return [
+    ...chain.flatMap((one) => describeTimes(one, now)),
+    ...(unordered === undefined
+      ? []
+      : [found("server_chain_unordered", `after ${nameOf(unordered.subject)} its issuer does not follow`)]),
+  ];
+}
+
+function describeTimes({ subject, validFromDate, validToDate }: X509Certificate, now: Date): Finding[] {
+  const days = Math.floor((validToDate.getTime() - now.getTime()) / DAY_MILLISECONDS);
+  const [name, end] = [nameOf(subject), validToDate.toISOString()];
+  if (validToDate < now) return [found("server_expired", `${name} expired on ${end}`)];
+  return [
+    ...(validFromDate > now
+      ? [found("server_not_yet_valid", `${name} is valid from ${validFromDate.toISOString()}`)]
       : []),
-    ...(isForServers(own) ? [] : [found("server_not_for_servers", `its extended key usage is ${keyUsage.join(", ")}`)]),
+    ...(days < ENDS_SOON_DAYS ? [found("server_ends_soon", `${name} expires on ${end}, in ${days} days`)] : []),
   ];
 }
 
@@ -151,6 +180,9 @@ function describeOwn(own: X509Certificate, now: Date): Finding[] {
 function nameOf(name: string | undefined): string {
   return oneLine(name) || "(no name)";
 }
+
+/** Why a check of the handshake is not made. */
+export const NO_OPENSSL = "there is no program openssl here";
 
 const VERSIONS: readonly (readonly [TlsVersion, string])[] = [
   ["tls1", "TLS 1.0"],

@@ -2,7 +2,12 @@
 // correct unless a test gives it a fault.
 
 import { once } from "node:events";
-import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { createSecureContext, type SecureContextOptions, type TLSSocket } from "node:tls";
@@ -45,6 +50,8 @@ export function issueServer(
   );
 }
 
+export type Respond = (request: IncomingMessage, response: ServerResponse, rightly: () => void) => void;
+
 export interface Faults {
   readonly server?: Identity;
   /** The certificates that the server sends after its own certificate. */
@@ -54,7 +61,17 @@ export interface Faults {
   /** The CAs, in PEM, that the server names when it asks for a certificate. */
   readonly named?: readonly string[];
   readonly servesEveryName?: boolean;
-  readonly respond?: RequestListener;
+  /** Answers a request. `rightly` answers it as a correct receiver does. */
+  readonly respond?: Respond;
+}
+
+/** True if the request is for the endpoint's own host, written without a dot at the end. */
+export function isForOwnHost({ headers: { host } }: IncomingMessage): boolean {
+  return host?.startsWith(`${CLIENT_NAME}:`) === true;
+}
+
+export function hasCertificate({ socket }: IncomingMessage): boolean {
+  return Object.keys((socket as TLSSocket).getPeerCertificate()).length > 0;
 }
 
 export function refuse(response: ServerResponse, problem: Problem): void {
@@ -66,12 +83,11 @@ export function refuse(response: ServerResponse, problem: Problem): void {
 const respondRightly =
   (port: () => number): RequestListener =>
   (request, response) => {
-    const socket = request.socket as TLSSocket;
     if (request.headers.host !== `${CLIENT_NAME}:${port()}`) return refuse(response, "unknown-host");
     if (request.url === "/.well-known/jwks.json") return refuse(response, "not-found");
     if (request.url !== PATH) return refuse(response, "not-found");
-    if (Object.keys(socket.getPeerCertificate()).length === 0) return refuse(response, "no-client-certificate");
-    if (!socket.authorized) return refuse(response, "certificate-not-proven");
+    if (!hasCertificate(request)) return refuse(response, "no-client-certificate");
+    if (!(request.socket as TLSSocket).authorized) return refuse(response, "certificate-not-proven");
     response.writeHead(202).end();
   };
 
@@ -100,7 +116,9 @@ export async function startEndpoint(stack: AsyncDisposableStack, world: World, f
       else done(new Error("unrecognized name"));
     },
   });
-  server.on("request", faults.respond ?? respondRightly(() => port));
+  const respond = respondRightly(() => port);
+  const { respond: wrongly = respond } = faults;
+  server.on("request", (request, response) => wrongly(request, response, () => respond(request, response)));
   server.on("tlsClientError", () => {});
   port = await listen(stack, server);
   return port;
