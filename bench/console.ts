@@ -58,7 +58,7 @@ export async function benchConsole(volume: Volume): Promise<Report[]> {
     [EMPTY, await start(join(folder, "empty.sqlite"))],
   ] as const;
   const reports = [await measureLists(lists, volume.rounds)];
-  const page = openPage(open);
+  const page = await openPage(open);
   const subjects: Subject[] = [
     { ...open, name: OPEN, connections: CONNECTIONS },
     { ...closed, name: CLOSED, connections: CONNECTIONS },
@@ -76,7 +76,7 @@ async function measureMemory(
   origin: Served,
   makeEvents: Awaited<ReturnType<typeof prepareAssertedEvents>>,
 ): Promise<Report> {
-  const page = openPage(origin);
+  const page = await openPage(origin);
   const memory: { readonly share: number; readonly mebibytes: number }[] = [];
   let accepted = 0;
   const timer = setInterval(
@@ -119,34 +119,10 @@ async function measureLists(lists: readonly (readonly [string, Served])[], round
   return summarize("console, pages by their reader", { rounds, eventsPerRound: PAGES_PER_ROUND }, samples, LISTS);
 }
 
-/**
- * Does what a browser does with an open list: it listens for changes, and fetches the page again as often as the page asks for it.
- * `close` returns the number of fetches. It rejects if a page could not be fetched.
- */
-function openPage({ console: url }: Served): { close(): Promise<number> } {
-  const end = new AbortController();
-  let fetched = 0;
-  const listen = async () => {
-    const stream = await fetch(`${url}/live`, { signal: end.signal });
-    let [last, seconds] = [0, 1];
-    for await (const _ of stream.body ?? []) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, last + seconds * 1000 - performance.now())));
-      last = performance.now();
-      const text = await (await fetch(`${url}/events`, { signal: end.signal })).text();
-      seconds = Number(/data-live-seconds="(\d+)"/.exec(text)?.[1]);
-      fetched += 1;
-    }
-  };
-  const listening = listen().catch((error: unknown) => {
-    if (!end.signal.aborted) throw error;
-  });
-  return {
-    async close() {
-      end.abort();
-      await listening;
-      return fetched;
-    },
-  };
+/** Opens the list of events in a process of its own. `close` returns the number of times that it was fetched. */
+async function openPage({ console }: Served): Promise<{ close(): Promise<number> }> {
+  const tab = await startServer("console-tab", { console });
+  return { close: async () => Number(await (await fetch(tab.url)).text()) };
 }
 
 /** Returns the resident memory of the process, in MiB. */
