@@ -1,13 +1,17 @@
 // Counts the accepted events in each span of time, and finds out whether an inbox has changed. There is no index on the time, but
-// events are stored in the order of time. So a few sample rows show where in the table a span begins.
+// events are stored in the order of time. So a few sample rows show where in the table a span begins. If there are many events, only
+// a sample is counted, because a SQLite file is read in this process, and other requests wait meanwhile.
 
 import { narrow, SELECT_ENDS, type SequenceRange, selectSamples } from "./events/filter.ts";
+import { areFew } from "./events/newest.ts";
 import type { Ask } from "./events/pages.ts";
 import type { Row } from "./events/row.ts";
 import type { Activity, ActivitySpan } from "./inbox.ts";
 
-/** If the spans have fewer rows than this, the time of every row is read. Otherwise only samples are read. */
+/** If the spans have fewer rows than this, every row is read. Otherwise a sample is read. */
 const MAX_READ_ROWS = 10_000;
+/** The largest number of rows in a sample. A bar of the chart that is a tenth of all events then has 200 of them. */
+const MAX_SAMPLES = 2_000;
 
 export interface Spans {
   /** The start of the first span in Unix seconds. */
@@ -20,7 +24,7 @@ export async function readActivity(ask: Ask, spans: Spans): Promise<Activity> {
   const range = await findRange(ask, spans);
   if (range === undefined) return { spans: toSpans([], spans), isExact: true };
   const isExact = range.last - range.first < MAX_READ_ROWS;
-  const rows = isExact ? await countByTime(ask, spans, range) : await countByPlace(ask, spans, range);
+  const rows = isExact ? await countByTime(ask, spans, range) : await countSome(ask, spans, range);
   return { spans: toSpans(rows, spans), isExact };
 }
 
@@ -31,13 +35,9 @@ export async function findRange(ask: Ask, { since }: Spans): Promise<SequenceRan
   const [row] = await ask(SELECT_ENDS, []);
   if (row === undefined || row["first"] === null) return undefined;
   const ends = { first: Number(row["first"]), last: Number(row["last"]) };
-  const samples = await readSamples(ask, ends);
-  return narrow({ since, limit: 1 }, samples, ends);
-}
-
-async function readSamples(ask: Ask, range: SequenceRange) {
-  const samples = await ask(selectSamples(range), []);
-  return samples.map(({ at, accepted_at: acceptedAt }) => ({ at: Number(at), acceptedAt: Number(acceptedAt) }));
+  const samples = await ask(selectSamples(ends), []);
+  const times = samples.map(({ at, accepted_at: acceptedAt }) => ({ at: Number(at), acceptedAt: Number(acceptedAt) }));
+  return narrow({ since, limit: 1 }, times, ends);
 }
 
 async function countByTime(ask: Ask, { since, seconds, count }: Spans, { first, last }: SequenceRange) {
@@ -50,24 +50,52 @@ async function countByTime(ask: Ask, { since, seconds, count }: Spans, { first, 
   );
 }
 
-/** Counts without reading the time of every row. A row between two samples counts for the span of the earlier sample. */
-async function countByPlace(ask: Ask, { since, seconds, count }: Spans, range: SequenceRange): Promise<Row[]> {
-  const samples = await readSamples(ask, range);
-  const starts = Array.from({ length: count + 1 }, (_, span) => {
-    const found = samples.find(({ acceptedAt }) => acceptedAt >= since + span * seconds);
-    return found?.at ?? range.last + 1;
-  });
-  const rows: Row[] = [];
-  for (const [span, first] of starts.slice(0, count).entries()) {
-    const end = starts[span + 1] ?? first;
-    if (end <= first) continue;
-    const counted = await ask(
-      `SELECT state, count(*) AS events FROM work WHERE sequence >= ${first} AND sequence < ${end} GROUP BY state`,
-      [],
-    );
-    rows.push(...counted.map((row) => ({ ...row, span })));
+/** The states that an index finds, with the condition of the index. */
+const INDEXED = [
+  { condition: "due_at IS NOT NULL", states: ["waiting", "leased"] },
+  { condition: "state = 'dead'", states: ["dead"] },
+] as const;
+
+/**
+ * Counts without reading every row. Events that are not done, and dead ones, are counted exactly if an index finds them and they are
+ * few. All others are counted in a sample.
+ */
+async function countSome(ask: Ask, spans: Spans, range: SequenceRange): Promise<Row[]> {
+  const exact: Row[] = [];
+  const states: string[] = [];
+  for (const indexed of INDEXED) {
+    if (!(await areFew(ask, indexed.condition))) continue;
+    exact.push(...(await countFew(ask, spans, indexed.condition)));
+    states.push(...indexed.states);
   }
-  return rows;
+  const sampled = await countSample(ask, spans, range);
+  return [...exact, ...sampled.filter(({ state }) => !states.includes(String(state)))];
+}
+
+async function countFew(ask: Ask, { since, seconds, count }: Spans, condition: string) {
+  return await ask(
+    `SELECT (event.accepted_at - ${since}) / ${seconds} AS span, few.state AS state, count(*) AS events
+     FROM (SELECT sequence, state FROM work WHERE ${condition} LIMIT ${MAX_READ_ROWS}) AS few CROSS JOIN event
+     WHERE event.sequence = few.sequence AND event.accepted_at >= ${since} AND event.accepted_at < ${since + seconds * count}
+     GROUP BY 1, 2`,
+    [],
+  );
+}
+
+/** Counts rows at equal distances, and multiplies. SQLite keeps the order of a CROSS JOIN, so only these rows are read. */
+async function countSample(ask: Ask, { since, seconds, count }: Spans, { first, last }: SequenceRange) {
+  const step = Math.ceil((last - first + 1) / MAX_SAMPLES);
+  return await ask(
+    `WITH RECURSIVE sample (at) AS (
+       SELECT CAST(${first} AS bigint) UNION ALL SELECT at + ${step} FROM sample WHERE at + ${step} <= ${last}
+     )
+     SELECT (event.accepted_at - ${since}) / ${seconds} AS span, work.state AS state, count(*) * ${step} AS events
+     FROM sample CROSS JOIN work CROSS JOIN event
+     WHERE work.sequence = sample.at AND event.sequence = sample.at
+       AND event.accepted_at >= ${since} AND event.accepted_at < ${since + seconds * count}
+     GROUP BY 1, 2`,
+    [],
+  );
 }
 
 function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): ActivitySpan[] {

@@ -236,7 +236,7 @@ export interface ActivitySpan {
 
 export interface Activity {
   readonly spans: readonly ActivitySpan[];
-  /** False if there are very many events. Then an event near the start of a span may be counted in the span before. */
+  /** False if there are very many events. Then done events are counted in a sample, and so are the others if they are many. */
   readonly isExact: boolean;
 }
 

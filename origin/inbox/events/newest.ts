@@ -15,7 +15,7 @@ const SEARCH_MILLISECONDS = 200;
 export async function readNewest(ask: Ask, sign: ParameterSign, query: NewestQuery): Promise<NewestPage> {
   const ends = await findEnds(ask, query);
   const isWhole = query.text !== undefined && (await isKnown(ask, sign, query.text));
-  const isUnfinished = isOfUnfinished(query) && (await areFewUnfinished(ask));
+  const isUnfinished = isOfUnfinished(query) && (await areFew(ask, "due_at IS NOT NULL"));
   const select = (range: SequenceRange, limit: number) =>
     ask(...statementOf({ query: { ...query, limit }, range, sign, isWhole, isUnfinished }));
   // An index finds the events of these queries fast, so one statement searches all rows.
@@ -103,8 +103,9 @@ function isOfUnfinished({ state }: NewestQuery): boolean {
   return state === "waiting" || state === "leased";
 }
 
-async function areFewUnfinished(ask: Ask): Promise<boolean> {
-  const unfinished = `SELECT 1 FROM work WHERE due_at IS NOT NULL LIMIT ${WINDOW + 1}`;
-  const [row] = await ask(`SELECT count(*) AS events FROM (${unfinished}) AS unfinished`, []);
+/** Returns true if at most WINDOW rows of the table work satisfy the condition. An index must have the condition. */
+export async function areFew(ask: Ask, condition: "due_at IS NOT NULL" | "state = 'dead'"): Promise<boolean> {
+  const some = `SELECT 1 FROM work WHERE ${condition} LIMIT ${WINDOW + 1}`;
+  const [row] = await ask(`SELECT count(*) AS events FROM (${some}) AS found`, []);
   return Number(row?.["events"]) <= WINDOW;
 }

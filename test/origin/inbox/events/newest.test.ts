@@ -3,6 +3,7 @@
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox, NewestQuery } from "../../../../origin/inbox/inbox.ts";
+import { isPostgresUrl } from "../../../../origin/inbox/location.ts";
 import { type DeliveryParts, deliveryOf } from "../../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../../support/inbox-stores.ts";
 
@@ -86,6 +87,22 @@ describeOnStores("newest", (given) => {
       { from: START + 2 * HOUR, done: 0, unfinished: 0, dead: 0 },
       { from: START + 3 * HOUR, done: 0, unfinished: 1, dead: 0 },
     ]);
+  });
+
+  test("if they are many, those that are done are counted in a sample, and a few others exactly", async () => {
+    await accept("dead");
+    const [lease] = await inbox.work.claim(1, 60_000);
+    if (lease !== undefined) await inbox.work.bury(lease, "broken");
+    await accept("waiting");
+    await accept("done");
+    await inbox.drop("done", "by the operator");
+    // Moves the last event far from the others, as if all events between them had been deleted. Then only every tenth sequence
+    // number is read, beginning with the first.
+    const far = (table: string) => `UPDATE ${table} SET sequence = 19801 WHERE sequence = 3`;
+    const free = isPostgresUrl(given.location) ? ["ALTER TABLE event ALTER COLUMN sequence DROP IDENTITY"] : [];
+    await changeByHand(given.location, [...free, far("work"), far("event")]);
+    const { spans, isExact } = await inbox.activity(START, HOUR, 1);
+    expect([spans, isExact]).toEqual([[{ from: START, done: 10, unfinished: 1, dead: 1 }], false]);
   });
 
   test("the pulse changes after an acceptance, an attempt, an end, an action of an operator and a refusal", async () => {
