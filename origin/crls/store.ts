@@ -60,6 +60,8 @@ export interface CrlStore {
   readonly lists: () => RevocationLists;
   /** Returns the sources that have no current list now. */
   lacking(): readonly string[];
+  /** Returns when the newest list of each source ends, in Unix seconds. It is 0 for a source without a list. */
+  ends(): ReadonlyMap<string, number>;
   /** Requests every source now. */
   refresh(): Promise<void>;
   close(): void;
@@ -109,7 +111,11 @@ export async function openCrlStore(options: CrlStoreOptions): Promise<CrlStore> 
   (learning as { unref?: () => void }).unref?.();
   return {
     lists: () => lists,
-    lacking: () => sources.flatMap((source) => source.lacking()),
+    lacking() {
+      const now = options.clock?.() ?? systemClock();
+      return sources.filter(({ end }) => end <= now).map(({ name }) => name);
+    },
+    ends: () => new Map(sources.map(({ name, end }) => [name, end])),
     refresh,
     close() {
       clearInterval(learning);
@@ -207,10 +213,13 @@ class CrlSource {
     this.#onChange();
   }
 
-  /** Returns the source if it has no current list. Otherwise returns an empty array. */
-  lacking(): readonly string[] {
-    const now = this.#options.clock();
-    return this.kept.some(({ nextUpdate }) => nextUpdate > now) ? [] : [this.#source];
+  get name(): string {
+    return this.#source;
+  }
+
+  /** The latest nextUpdate of the lists, in Unix seconds. It is 0 if there is no list. */
+  get end(): number {
+    return Math.max(0, ...this.kept.map(({ nextUpdate }) => nextUpdate));
   }
 
   refreshOnTime(): void {

@@ -28,7 +28,13 @@ export async function openCrls(
   warn: (line: LogLine) => void,
 ): Promise<CrlStore> {
   if (policy.crlSources.length === 0)
-    return { lists: () => NO_LISTS, lacking: () => [], refresh: async () => {}, close: () => {} };
+    return {
+      lists: () => NO_LISTS,
+      lacking: () => [],
+      ends: () => new Map(),
+      refresh: async () => {},
+      close: () => {},
+    };
   const directory = settings.crls ?? join(folderOfInbox(settings.inbox), "crls");
   return await openCrlStore({ policy, storage: openCrlDirectory(directory, dirname(settings.policy)), log: warn });
 }

@@ -36,6 +36,7 @@ export class CurrentFiles<T extends Loaded> {
   readonly loaded = (): T => this.#loaded;
   readonly lists = () => this.#crls.lists();
   readonly lacking = () => this.#crls.lacking();
+  readonly listEnds = () => this.#crls.ends();
 
   watch(apply: Listening<T>["apply"]): void {
     this.#stopWatching = watchFiles(

@@ -1,9 +1,11 @@
-// Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals of its inbox.
+// Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals of its inbox, and tells
+// when revocation lists end.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import { sendersInUse } from "../../core/policy/expiry.ts";
 import type { Policy } from "../../core/policy/policy.ts";
+import { showUrl } from "../../core/url.ts";
 import { systemClock } from "../clock.ts";
 import { listExpiries } from "../expiry.ts";
 import type { Inbox, SeenCertificate } from "../inbox/inbox.ts";
@@ -15,6 +17,8 @@ export interface Watched {
   readonly policy: Policy;
   /** The certificates of the listener, in PEM. Empty if another program terminates TLS. */
   readonly certificates: readonly string[];
+  /** When the revocation list of each source ends, as in CrlStore. */
+  readonly listEnds: ReadonlyMap<string, number>;
 }
 
 interface Options {
@@ -89,11 +93,12 @@ export class ExpiryWatch {
   }
 
   async #takeStock(): Promise<void> {
-    const { inbox, telemetry, isMeasured } = this.#options;
+    const { inbox, watched, telemetry, isMeasured } = this.#options;
     if (!isMeasured || this.#isClosed) return;
     await this.#attempt(async () => {
       const [backlog, refusals] = [await inbox.backlog(), await inbox.refusals.stock()];
-      telemetry.setStock({ backlog, presented: this.#presented, refusals });
+      const listEnds = Array.from(watched().listEnds, ([source, end]) => [showUrl(source), end] as const);
+      telemetry.setStock({ backlog, presented: this.#presented, refusals, listEnds });
     });
   }
 

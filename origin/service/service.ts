@@ -46,13 +46,18 @@ async function serveHere<T extends Loaded>(given: OriginMode<T>, first: T, telem
   warnOfShownPassword(settings.inbox, output.warn);
   const mode = withTarget(given, target);
   let inForce = () => first;
-  const watched = () => ({ policy: inForce().policy, certificates: mode.certificates?.(inForce()) ?? [] });
+  let listEnds = (): ReadonlyMap<string, number> => new Map();
+  const watched = () => ({
+    policy: inForce().policy,
+    certificates: mode.certificates?.(inForce()) ?? [],
+    listEnds: listEnds(),
+  });
   const watch = await openWatch({ settings, version, output, watched, telemetry }, stopped);
   if (watch === undefined) return 0;
   const kept = keepRefusals(settings.refusals, watch, () => inForce().policy);
   const log = kept.logging(openLog(settings.inbox, watch.log, mode.readLog));
   const files = await CurrentFiles.open(mode, first, log);
-  inForce = files.loaded;
+  ({ loaded: inForce, listEnds } = files);
   try {
     await serveUntil(stopped, { mode, target, watch, files, log, isWorker: telemetry !== undefined });
   } finally {

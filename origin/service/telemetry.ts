@@ -13,12 +13,14 @@ import type { Count, Duration } from "./metrics/labels.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { serveMetrics } from "./metrics/server.ts";
 
-/** The current numbers of events and refusals in the inbox, and the times at which senders last presented certificates. */
+/** The current numbers of events and refusals in the inbox, and times: when senders presented certificates, when lists end. */
 export interface Stock {
   readonly backlog: Backlog;
   readonly refusals: RefusalStock;
   /** The time at which each sender was last accepted with a certificate, in Unix seconds. */
   readonly presented: readonly (readonly [sender: string, seconds: number])[];
+  /** When the revocation list of each source ends, in Unix seconds. It is 0 for a source without a list. */
+  readonly listEnds: readonly (readonly [source: string, seconds: number])[];
 }
 
 export interface Telemetry {
@@ -63,10 +65,11 @@ export async function openTelemetry({ address, version, health, log }: Telemetry
     count: (count, times) => metrics?.count(count, times),
     observe: (duration) => metrics?.observe(duration),
     countDropped: (refusals) => metrics?.countDropped(refusals),
-    setStock({ backlog, presented, refusals }) {
+    setStock({ backlog, presented, refusals, listEnds }) {
       metrics?.setBacklog(backlog);
       metrics?.setRefusals(refusals);
       metrics?.setPresented(presented);
+      metrics?.setListEnds(listEnds);
     },
     report: (state) => health.take(state),
     tell(expiries, now) {

@@ -55,6 +55,12 @@ export class Metrics {
     for (const [sender, seconds] of senders) this.#series.presented.set({ sender }, seconds);
   }
 
+  /** Sets the time at which the revocation list of each source ends, in Unix seconds. It is 0 for a source without a list. */
+  setListEnds(ends: readonly (readonly [source: string, seconds: number])[]): void {
+    this.#series.listEnds.reset();
+    for (const [source, seconds] of ends) this.#series.listEnds.set({ source }, seconds);
+  }
+
   count({ decision, code, route, sender }: Count, times = 1): void {
     if (decision === "noticed") this.#series.firstSights.inc({ sender, what: code }, times);
     else this.#series.decisions.inc({ decision, code, route, sender }, times);

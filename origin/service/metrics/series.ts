@@ -101,6 +101,12 @@ function defineStock({ Counter, Gauge }: Client, registers: Registry[]) {
       labelNames: ["sender", "what"],
       registers,
     }),
+    listEnds: new Gauge({
+      name: "countersign_crl_end_timestamp_seconds",
+      help: "When the newest revocation list of a source ends (nextUpdate); 0 where there is no list.",
+      labelNames: ["source"],
+      registers,
+    }),
     expiries: new Gauge({
       name: "countersign_end_timestamp_seconds",
       help: "Unix time at which a certificate or a window of the policy ends; refuses tells whether events will be refused.",

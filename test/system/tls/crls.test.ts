@@ -56,11 +56,19 @@ test("Cloudflare, December 2022: a revoked certificate is refused on the connect
   expect((await sendOnce(again.server, files.senders.acmeToo)).status).toBe(202);
 });
 
-test("without the required list nothing is accepted, and --crls says where lists are kept", async () => {
+test("without the required list nothing is accepted, probes and metrics tell it, and --crls says where lists are kept", async () => {
   await using own = new AsyncDisposableStack();
   const files = await writeTlsFiles(own, requireList);
   const directory = join(dirname(files.policy), "kept", "lists");
-  const process = await startTlsProcess(own, files, "--crls", directory);
+  const process = await startTlsProcess(own, files, "--crls", directory, "--metrics", "0");
+  const fetched = async (path: string) => {
+    const response = await fetch(new URL(path, process.ready["metrics"]));
+    return `${response.status} ${await response.text()}`;
+  };
+  const listEnd = async () =>
+    /^countersign_crl_end_timestamp_seconds\{source="root\.crl"\} (\d+)$/m.exec(await fetched("/metrics"))?.[1];
+  await expect.poll(() => fetched("/readyz")).toBe(`503 no current list of ${LIST}\n`);
+  await expect.poll(listEnd).toBe("0");
   const unknown = await sendOnce(process.server, files.senders.acme);
   expect([unknown.status, unknown.headers["retry-after"]]).toEqual([503, "30"]);
   expect(await process.line({ id: unknown.problem.decision })).toMatchObject({
@@ -71,4 +79,6 @@ test("without the required list nothing is accepted, and --crls says where lists
   await reload(process);
   expect((await sendOnce(process.server, files.senders.acme)).status).toBe(202);
   expect(existsSync(directory)).toBe(true);
+  await expect.poll(() => fetched("/readyz")).toBe("200 ok\n");
+  await expect.poll(listEnd).toMatch(/^\d{10}$/);
 });

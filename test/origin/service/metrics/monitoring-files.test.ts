@@ -12,6 +12,7 @@ const FOLDER = "docs/monitoring";
 const isInstalled = existsSync("/usr/bin/promtool");
 
 test.skipIf(!isInstalled && process.env["CI"] === undefined)("the alert rules fire when they should", async () => {
+  expect(await run("promtool", ["check", "rules", `${FOLDER}/alerts.yml`])).toMatchObject({ code: 0 });
   const { code, stdout, stderr } = await run("promtool", ["test", "rules", `${FOLDER}/alerts.test.yml`]);
   expect([code, stderr]).toEqual([0, ""]);
   expect(stdout).toContain("SUCCESS");
@@ -49,6 +50,7 @@ async function serveAll(): Promise<string> {
   for (const kind of ["request", "accept", "attempt"] as const) metrics.observe({ of: kind, label: "x", seconds: 0.1 });
   metrics.setBacklog({ waiting: 1, leased: 0, dead: 0, oldestAcceptedAt: 1 });
   metrics.setPresented([["acme", 1]]);
+  metrics.setListEnds([["http://crl.example/", 1]]);
   metrics.setRefusals({ refusals: 1, bytes: 1 });
   const what = { pointer: "/anchors/a", notAfter: 1, refuses: true, sha256: "00" };
   metrics.setExpiries([{ kind: "anchor", name: "a", ...what } as Parameters<Metrics["setExpiries"]>[0][number]]);
