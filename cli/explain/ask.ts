@@ -6,8 +6,8 @@ import { describeProblem } from "../../core/decision/problem.ts";
 import { describeRefusal } from "../../core/decision/refusal-line.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { LogLine } from "../../core/log-line.ts";
-import type { Policy } from "../../core/policy/policy.ts";
-import { PROBLEMS, REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
+import type { Policy, RetryStatus } from "../../core/policy/policy.ts";
+import { Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { readRequestTarget } from "../../core/request/target.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { AskedRequest, Question } from "../../origin/explain/question.ts";
@@ -78,6 +78,7 @@ const OF_EVERY_REFUSAL: ReadonlySet<string> = new Set([
   "code",
   "problem",
   "status",
+  "keeps",
   "why",
 ]);
 
@@ -86,8 +87,14 @@ export function detailsOf(line: LogLine): Record<string, unknown> {
   return Object.fromEntries(Object.entries(line).filter(([name]) => !OF_EVERY_REFUSAL.has(name)));
 }
 
-/** Returns the response that the sender gets for a refusal. Each request has its own decision id, so a text replaces the id. */
-export function publicAnswer(code: RefusalCode, details: Readonly<Record<string, unknown>>) {
-  const { status, headers, body } = describeProblem(new Refusal(code, details), "(made for each request)");
-  return { status, headers, problem: JSON.parse(body) as unknown, title: PROBLEMS[REFUSALS[code][0]].title };
+/**
+ * Returns the response that the sender gets for a refusal, which may ask it to send the event again. Each request has its own
+ * decision id, so a text replaces the id.
+ */
+export function publicAnswer(code: RefusalCode, line: LogLine) {
+  const keeps = line["keeps"] === true;
+  const retryStatus = keeps ? (line["status"] as RetryStatus) : undefined;
+  const refusal = new Refusal(code, detailsOf(line));
+  const { status, headers, body } = describeProblem(refusal, "(made for each request)", retryStatus);
+  return { status, headers, problem: JSON.parse(body) as { readonly title: string }, keeps };
 }

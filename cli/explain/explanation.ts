@@ -46,7 +46,7 @@ export async function explain(question: CommandQuestion) {
   const denied = deniedCertificates(certificate, route, question);
   return {
     ...outcome,
-    ...describeAnswer(answer, outcome),
+    ...(await describeAnswer(answer, outcome, route, question)),
     decidedBy: decidedBy(outcome, detailsOf(answer.line), route, senders, denied),
     asked: {
       at: formatTime(at),
@@ -98,13 +98,37 @@ function describeRoute(route: Route | undefined, { policy, request }: CommandQue
   };
 }
 
-function describeAnswer(answer: Answer, { verdict }: Outcome) {
-  if (verdict === "undecided") return { details: {}, factors: [], answer: null };
+async function describeAnswer(
+  answer: Answer,
+  { verdict }: Outcome,
+  route: Route | undefined,
+  question: CommandQuestion,
+) {
+  const nothing = { details: {}, factors: [], answer: null, keepers: [] };
+  if (verdict === "undecided") return nothing;
   if (answer.verdict === "accepted") {
-    return { details: {}, factors: answer.delivery.factors, answer: { status: 202, headers: {}, problem: null } };
+    return {
+      ...nothing,
+      details: {},
+      factors: answer.delivery.factors,
+      answer: { status: 202, headers: {}, problem: null, keeps: false },
+    };
   }
   const details = detailsOf(answer.line);
-  return { details, factors: [], answer: publicAnswer(answer.code, details) };
+  const given = publicAnswer(answer.code, answer.line);
+  return { ...nothing, details, answer: given, keepers: given.keeps ? await describeKeepers(route, question) : [] };
+}
+
+/** Says of each sender whose refusals are kept for how long it sends the event again, as far as its preset knows. */
+async function describeKeepers(route: Route | undefined, { document }: CommandQuestion) {
+  const { loadPresetsOf } = await import("../policy/check/presets.ts");
+  const { describeRetries } = await import("../policy/preset/text.ts");
+  const presetOf = await loadPresetsOf(document);
+  return (route?.senders ?? []).flatMap(({ name, retryStatus }) => {
+    const afterRefusal = presetOf(document.senders[name])?.behaviour.afterRefusal;
+    const retries = afterRefusal && describeRetries(afterRefusal);
+    return retryStatus === undefined ? [] : [{ sender: name, retries: retries ?? null }];
+  });
 }
 
 function decidedBy(

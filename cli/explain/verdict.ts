@@ -1,7 +1,7 @@
 // Turns the answer of the middleware into a verdict. The verdict is undecided if the refusal depends on a secret, a header or a
 // body that is not available here.
 
-import { PROBLEMS, type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
+import { type Problem, REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 import type { SenderExplanation, Verdict } from "../../origin/explain/senders.ts";
 import type { Answer } from "./ask.ts";
 
@@ -37,9 +37,4 @@ export function settle(answer: Answer, senders: readonly SenderExplanation[]): O
 
 function mayBeUnchecked(code: RefusalCode): boolean {
   return MAY_BE_UNCHECKED.has(REFUSALS[code][0]) || code === "platform_not_verified";
-}
-
-/** Returns the status of the response that the sender gets. */
-export function statusOf(code: RefusalCode): number {
-  return PROBLEMS[REFUSALS[code][0]].status;
 }

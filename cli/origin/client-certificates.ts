@@ -2,11 +2,14 @@
 // for a single host.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import type { Policy } from "../../core/policy/policy.ts";
+import { type Policy, placeOf } from "../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { ClientCertificates } from "../../origin/node/tls/listener.ts";
 import { requireCertificates } from "../../origin/node/tls/policy.ts";
 import { parseChoice } from "../arguments/values.ts";
 import { requireOption } from "../command.ts";
+import { type Finding, warningAt } from "../policy/check/finding.ts";
+import { loadPresetsOf } from "../policy/check/presets.ts";
 
 export interface AskedOfClients {
   /** The mode of every host that `hosts` does not name. */
@@ -52,4 +55,32 @@ export function requireAdmissible(asked: AskedOfClients, served: readonly string
     );
   if (problems.length > 0) throw new ConfigurationError("listener", problems);
   if (modes.size === 1 && modes.has("require")) requireCertificates(policy);
+}
+
+/**
+ * Warns of senders whose events are lost if the handshake fails, on hosts that require certificates. A handshake that fails has no
+ * answer, so it cannot ask the sender to send the event again. The document is read only if a host requires certificates.
+ */
+export async function inspectRequired(
+  asked: AskedOfClients,
+  readDocument: () => PolicyDocument | undefined,
+): Promise<Finding[]> {
+  const isRequired = [asked.others, ...asked.hosts.values()].includes("require");
+  const document = isRequired ? readDocument() : undefined;
+  if (document === undefined) return [];
+  const presetOf = await loadPresetsOf(document);
+  const requiring = Object.entries(document.routes).filter(([path]) => {
+    const [host] = placeOf({ path });
+    return host === "" || askedAt(asked, host) === "require";
+  });
+  return [...new Set(requiring.flatMap(([, { senders }]) => senders))].flatMap((name) => {
+    const sender = document.senders[name];
+    const after = presetOf(sender)?.behaviour.afterRefusal;
+    const isLost = after?.isFinal === true || after?.isHandshakeFinal === true;
+    if (sender?.certificates === undefined || !(isLost || sender.refusal?.startsWith("retry"))) return [];
+    const problem = isLost
+      ? "drops an event for good at a 4xx or if the handshake fails, and --client-certificates require lets it fail without an answer"
+      : 'has a "refusal" that asks for the event again, and --client-certificates require ends the handshake without an answer';
+    return [warningAt(["senders", name], problem, "use --client-certificates request for its host")];
+  });
 }

@@ -2,6 +2,7 @@
 // run as several processes on one port.
 
 import { loadSecrets } from "../../core/admission/secrets.ts";
+import { readPolicyForm } from "../../core/policy/form.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { createTlsState, type TlsHostFiles, type TlsState } from "../../origin/node/tls/hosts.ts";
@@ -12,8 +13,10 @@ import { Problems } from "../../origin/problems.ts";
 import type { Loaded } from "../../origin/service/mode.ts";
 import { requireOption, UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";
+import type { Finding } from "../policy/check/finding.ts";
+import { readPolicyDocument } from "../policy/contents.ts";
 import { loadPolicy } from "../policy/load.ts";
-import { type AskedOfClients, askedAt, requireAdmissible } from "./client-certificates.ts";
+import { type AskedOfClients, askedAt, inspectRequired, requireAdmissible } from "./client-certificates.ts";
 import { type ServeSettings, serveWay, type Way } from "./serve.ts";
 
 export interface TlsOriginSettings extends ServeSettings {
@@ -57,7 +60,9 @@ function throughTls(settings: TlsOriginSettings): Way<TlsLoaded> {
 /** @throws ConfigurationError that lists every problem of policy, certificates and keys */
 async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const problems = new Problems();
-  const policy = await problems.attempt(() => loadPolicy(settings.policy));
+  const policy = await problems.attempt(async () =>
+    loadPolicy(settings.policy, undefined, await findRequired(settings)),
+  );
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);
@@ -68,6 +73,11 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   if (policy === undefined || secrets === undefined || anchors === undefined || tls === undefined || problems.count > 0)
     throw problems.toError("origin");
   return { policy, secrets, tls };
+}
+
+/** Returns the warnings of --client-certificates require. A policy that does not compile has none: loadPolicy() reports its problems. */
+async function findRequired({ policy: file, clientCertificates }: TlsOriginSettings): Promise<Finding[]> {
+  return await inspectRequired(clientCertificates, () => readPolicyForm(readPolicyDocument(file)).output);
 }
 
 async function readHosts(

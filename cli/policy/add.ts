@@ -6,7 +6,6 @@ import { formatPem } from "../../core/x509/certificate.ts";
 import { parseChoice } from "../arguments/values.ts";
 import { parseOptions, UsageError } from "../command.ts";
 import { print, printJson } from "../output.ts";
-import { addPreset } from "./add-preset.ts";
 import { formatFinding } from "./check/finding.ts";
 import {
   describeAnchors,
@@ -28,7 +27,8 @@ import {
   type PolicyEdit,
   writeEdit,
 } from "./edit.ts";
-import { nextSteps } from "./preset-steps.ts";
+import { addPreset } from "./preset/add.ts";
+import { nextSteps } from "./preset/steps.ts";
 import { formatSummary, summarize } from "./summary.ts";
 
 const OPTIONS = {

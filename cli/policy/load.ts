@@ -20,6 +20,9 @@ export type LocatedFinding = Finding & Position;
 
 export interface ExaminedFile extends Examination {
   readonly findings: readonly LocatedFinding[];
+  readonly document: unknown;
+  /** Adds to findings their places in the file. */
+  readonly locate: (findings: readonly Finding[]) => LocatedFinding[];
 }
 
 /**
@@ -31,12 +34,14 @@ export function examinePolicyFile(file: string, now: number, compile?: CompilePo
   const document = parseFile(file, text);
   requirePolicyDocument(file, document);
   const { policy, findings } = examinePolicy(document, now, compile);
-  const locate = findings.length === 0 ? undefined : locateMembers(text);
-  const located = findings.map((finding) => ({
-    ...nameContents(finding, document),
-    ...locate?.(parsePlace(finding.pointer)),
-  }));
-  return { policy, findings: [...describeRepetitions(text), ...(located as LocatedFinding[])] };
+  const locate = (found: readonly Finding[]): LocatedFinding[] => {
+    const places = found.length === 0 ? undefined : locateMembers(text);
+    return found.map((finding) => ({
+      ...nameContents(finding, document),
+      ...(places?.(parsePlace(finding.pointer)) as Position),
+    }));
+  };
+  return { policy, document, locate, findings: [...describeRepetitions(text), ...locate(findings)] };
 }
 
 /**
@@ -60,11 +65,12 @@ function describeRepetitions(text: string): LocatedFinding[] {
 
 /**
  * Returns the policy of a file, for a program that starts or reloads. Findings about dates are only reported on stderr, because a
- * restart on the day after an anchor expired must not stop the other senders.
+ * restart on the day after an anchor expired must not stop the other senders. `more` are warnings that concern this program alone.
  * @throws UsageError if the file cannot be read, FileProblems that lists all other problems of the policy
  */
-export function loadPolicy(file: string, compile?: CompilePolicy): Policy {
-  const { policy, findings } = examinePolicyFile(file, systemClock(), compile);
+export function loadPolicy(file: string, compile?: CompilePolicy, more: readonly Finding[] = []): Policy {
+  const { policy, findings: found, locate } = examinePolicyFile(file, systemClock(), compile);
+  const findings = [...found, ...locate(more)];
   const fatal = findings.filter(isFatal);
   if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
   if (!areWarningsPrinted) for (const finding of findings) complainLogLine(describeWarning(file, finding));

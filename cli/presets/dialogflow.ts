@@ -13,10 +13,18 @@ export const dialogflow: Preset = {
       { subject: { CN: "*.dialogflow.com" }, until: "2026-12-01" },
     ],
     trust: { anchors: ["ssl-com-root-rsa", ...Object.keys(GTS_ROOTS)] },
+    refusal: "final",
   },
   route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
   anchors: { "ssl-com-root-rsa": SSL_COM_ROOT_RSA, ...GTS_ROOTS },
   secrets: {},
+  behaviour: {
+    handshake: "none",
+    afterRefusal: { isFinal: true, also: "the call fails, and the agent goes on without your answer" },
+    renewal: {
+      also: "moved from Google Trust Services to SSL.com; it falls back to the old certificate until 2026-12-01",
+    },
+  },
   steps: [
     "On or after 2026-12-01, delete the entry of *.dialogflow.com and the gts-root anchors, because they accept nothing any more.",
   ],

@@ -1,7 +1,7 @@
 // Docusign Connect, production and demo. The two have different certificates, and neither certificate is published.
 
 import type { Preset } from "./preset.ts";
-import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";
+import { DIGICERT_GLOBAL_ROOT_G2, PUBLIC_DAYS } from "./public-roots.ts";
 
 const KEY_OF_CONNECT = "a Connect key of the account, exactly as Docusign shows it, not decoded";
 
@@ -18,6 +18,19 @@ export const docusign: Preset = {
   route: { methods: ["POST"], maxBodyBytes: 26_214_400, mode: "observe" },
   anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
   secrets: { DOCUSIGN_HMAC_KEY: KEY_OF_CONNECT },
+  behaviour: {
+    handshake: "none",
+    afterRefusal: {
+      isFinal: false,
+      attempts: 10,
+      also: "with acknowledgement on, a failure marks the configuration down: one event is tried each day, the others wait, and after one success all of them arrive at once; newer accounts are reported to retry for 7 to 15 days",
+    },
+    deadlineSeconds: 5,
+    renewal: {
+      days: PUBLIC_DAYS,
+      also: "in 2018 and 2019 first offered and enforced weeks later: demo first, then the EU, then North America",
+    },
+  },
   steps: [
     'In the Connect configuration switch on "Enable Mutual TLS" (API: signMessageWithX509Certificate) and the HMAC signature, and deliver JSON (eventData restv2.1).',
     "Attach DigiCert Global Root G2 to the hostname at the edge, so that the handshake names this root. Docusign presents its certificate only to a server that names its root and offers SHA-256 signatures.",
@@ -25,7 +38,7 @@ export const docusign: Preset = {
   ],
   notes: [
     "We do not publish the subject of Docusign's client certificate. So no certificate is accepted yet, and every event is refused until you add one. Take the certificate that the route records, and compare it with the list on Docusign's trust site, or take the file there. The subject need not look like a hostname. To require only the signature meanwhile, remove certificates and trust from the sender.",
-    "The root is the one that Docusign has documented since its 2019 renewal. The present chain is unconfirmed. DigiCert issues no client certificates from its public TLS hierarchy after 2027-03-01. Then root, intermediate and subject may change together.",
+    "The root is the one that Docusign has documented since its 2019 renewal. The present chain is unconfirmed. Root, intermediate and subject may change together.",
     "Docusign uses the same certificates for every account. Only the signature proves that the event is of your account.",
     "Docusign sends no event id. We do not know whether generatedDateTime stays the same in a retry. If it changes, a retry counts as a new event. XML messages have no event key.",
     "The limit of 25 MiB follows Docusign's advice to handle messages with documents of 25 MB or larger. Larger messages need a higher maxBodyBytes.",

@@ -18,6 +18,14 @@ export const meta: Preset = {
     },
   },
   secrets: { META_APP_SECRET: "the app secret of the Meta app" },
+  behaviour: {
+    handshake:
+      "a GET with hub.mode=subscribe, hub.verify_token and hub.challenge; the answer is the challenge as plain text",
+    afterRefusal: { isFinal: false, hours: 36, also: "7 days are reported for WhatsApp" },
+    renewal: {
+      also: "by a CA of its own, whose end countersign policy expiring shows; Meta has not said when it changes",
+    },
+  },
   steps: [
     "Enable mutual TLS for the app at Meta. Otherwise Meta presents no client certificate.",
     "Meta checks a new endpoint with a GET that carries hub.challenge. No signature is documented for this request, and this route admits only POST. While you set the callback URL, answer the request elsewhere, or at a route of your own.",
@@ -25,7 +33,7 @@ export const meta: Preset = {
   notes: [
     "Meta's CA is in no public store, and we do not publish its fingerprint. Fetch the file only from Meta, over HTTPS. The old DigiCert-signed certificate expired on 2026-04-15 and is not accepted.",
     "Meta uses the same certificate for every app. Only the signature proves that the event is for your app.",
-    "Meta documents up to 1000 changes in one request, but no size, so maxBodyBytes is our default. The source documents no event id. Meta retries for up to 36 hours.",
+    "Meta documents up to 1000 changes in one request, but no size, so maxBodyBytes is our default. The source documents no event id, so let your handler know the ids inside.",
   ],
   sources: [
     "https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks",

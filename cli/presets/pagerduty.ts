@@ -1,7 +1,7 @@
 // PagerDuty's V3 webhooks, in the US and the EU service region.
 
 import type { Preset } from "./preset.ts";
-import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";
+import { DIGICERT_GLOBAL_ROOT_G2, PUBLIC_DAYS } from "./public-roots.ts";
 
 export const pagerduty: Preset = {
   title: "PagerDuty webhooks (US and EU service regions)",
@@ -18,21 +18,34 @@ export const pagerduty: Preset = {
   route: { methods: ["POST"], maxBodyBytes: 262_144 },
   anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
   secrets: { PAGERDUTY_WEBHOOK_SECRET: "the secret of the webhook subscription" },
+  behaviour: {
+    handshake: "none",
+    afterRefusal: {
+      isFinal: true,
+      isHandshakeFinal: true,
+      hours: 48,
+      also: "three events that are dropped in a row disable the subscription for 24 hours and empty its queue",
+    },
+    deadlineSeconds: 5,
+    largestBytes: 262_144,
+    renewal: {
+      days: PUBLIC_DAYS,
+      ends: "2026-12-07",
+      also: "the EU certificate ends a day later; the key stayed the same over the last renewals",
+    },
+    tls: ["1.2"],
+  },
   steps: [
     "Keep the certificate of your own service region (US: webhooks.pagerduty.com, EU: webhooks.eu.pagerduty.com) and delete the other entry.",
-    "Allow TLS 1.2 on the hostname and serve the certificate chain in order: PagerDuty delivers over TLS 1.2 only.",
+    "Let the hostname accept TLS 1.2, and serve the certificate chain in order.",
+    "Use --client-certificates request, not require: PagerDuty drops an event if the handshake fails.",
+    "Before you switch the subscription on, send an event of your own (countersign send), and run countersign doctor.",
   ],
   notes: [
-    "The subjects are those of the files that PagerDuty publishes. The present certificates expire in December 2026. The dates in the documentation have differed from those in the files.",
-    "DigiCert issues no client certificates from its public TLS hierarchy after 2027-03-01. A later renewal needs another root, which PagerDuty has not announced.",
+    "The subjects are those of the files that PagerDuty publishes. The dates in the documentation have differed from those in the files. PagerDuty has not announced another root.",
     "PagerDuty uses the same certificate for every account. Only the signature proves that the event is of your subscription.",
-    "PagerDuty guarantees the delivery of events up to 55 KB, and tries to deliver events up to 256 KB. It drops larger events.",
+    "PagerDuty guarantees the delivery of events up to 55 KB, and tries to deliver larger ones. It waits 16 seconds for the answer to a custom incident action. Events of one resource come in order.",
   ],
-  afterRefusal: {
-    isFinal: true,
-    retries:
-      "for 48 hours after a timeout, 5xx or 429; three events that are dropped in a row disable the subscription for 24 hours",
-  },
   sources: [
     "https://github.com/PagerDuty/developer-docs/tree/HEAD/docs/webhooks",
     "https://github.com/PagerDuty/developer-docs/tree/bd23a5b/assets/certificates",

@@ -1,5 +1,5 @@
 // A preset has members of a policy that are ready to be written, and the facts and steps that an operator needs in addition. A
-// preset contains no code. A value that its vendor has not published is left out and named in `notes`, never guessed.
+// preset contains no code. A value that its vendor has not published is left out, never guessed.
 
 import type { PolicyDocument, SenderDocument } from "../../core/policy/schema.ts";
 
@@ -9,32 +9,65 @@ export interface Preset {
   /** The sender as in a policy. If it has no accepted certificate, its route only observes until the operator adds one. */
   readonly sender: Omit<SenderDocument, "about">;
   readonly route: Omit<PolicyDocument["routes"][string], "senders">;
+  /** Texts that the sender appends to the path of the callback URL. Each is the end of a further route. */
+  readonly suffixes?: readonly string[];
   /** The source of the certificate of each anchor in `sender.trust`. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
   /** Describes the value of each secret, in the sender's own terms. */
   readonly secrets: Readonly<Record<string, string>>;
+  readonly behaviour: Behaviour;
   /** Steps for the operator, in the sender's settings or in the own configuration. */
   readonly steps: readonly string[];
-  /** Facts that are not published, not certain, not proven, or likely to change. They are written into the policy. */
+  /** Facts that are not certain, not proven, or likely to change. They are written into the policy. */
   readonly notes: readonly string[];
-  /** Says what the sender does with an event that is refused. Left out if it is not published. */
-  readonly afterRefusal?: {
-    /** True if the sender does not retry an event after a 4xx other than 429. */
-    readonly isFinal: boolean;
-    /** Says in the sender's own terms for how long and how often it retries after other responses. */
-    readonly retries: string;
-  };
   readonly sources: readonly string[];
   /** The day on which we read the sources. */
   readonly checked: string;
 }
 
-export type AnchorSource = PublicRoot | PrivateAnchor;
+/** What the sender does, as its own documents say. Each member that is left out is shown as not published. */
+export interface Behaviour {
+  /** Says how the sender verifies a new URL. */
+  readonly handshake?: string;
+  readonly afterRefusal?: AfterRefusal;
+  /** The number of seconds in which the sender expects the answer. */
+  readonly deadlineSeconds?: number;
+  /** The number of bytes of the sender's largest events. */
+  readonly largestBytes?: number;
+  readonly renewal?: Renewal;
+  /** The TLS versions with which the sender connects. */
+  readonly tls?: readonly ("1.2" | "1.3")[];
+}
+
+export interface AfterRefusal {
+  /** True if the sender does not send an event again after a 4xx other than 429. */
+  readonly isFinal: boolean;
+  /** True if the sender does not send an event again after a handshake that failed. */
+  readonly isHandshakeFinal?: true;
+  /** For how many hours, and how many times at most, the sender sends an event again. */
+  readonly hours?: number;
+  readonly attempts?: number;
+  /** What else the sender does after refusals, in its own terms. */
+  readonly also?: string;
+}
+
+/** How the certificates of a sender change. */
+export interface Renewal {
+  /** The longest lifetime of a certificate, in days. */
+  readonly days?: number;
+  /** The last day of the certificate that the sender publishes. */
+  readonly ends?: string;
+  readonly also?: string;
+}
+
+export type AnchorSource = PublicRoot | PrivateAnchor | IncludedAnchor;
 
 /** A root in Node's own store. It is found by its fingerprint. */
 export interface PublicRoot {
   readonly subject: string;
   readonly sha256: string;
+  /** The day after which the CA issues no client certificates below this root. */
+  readonly lastClient?: string;
 }
 
 /** A CA that is in no public store, so its file must be given. */
@@ -43,4 +76,11 @@ export interface PrivateAnchor {
   readonly where: string;
   /** The CA's fingerprint, if it is published. */
   readonly sha256?: string;
+}
+
+/** A CA that is in no public store, and that its owner publishes. */
+export interface IncludedAnchor {
+  readonly what: string;
+  readonly pem: string;
+  readonly sha256: string;
 }

@@ -9,6 +9,7 @@ export const privateCa: Preset = {
   route: { methods: ["POST"], maxBodyBytes: 1_048_576, mode: "observe" },
   anchors: {},
   secrets: {},
+  behaviour: {},
   steps: [
     "Add the certificate that the sender presents with --certificate FILE, even if your own CA issued it, because the CA may later certify others too.",
     'If the sender signs its requests too, add "signature" to the sender.',

@@ -1,7 +1,7 @@
 // Slack. Its documentation promises only a name and "any DigiCert root", so all DigiCert roots in Node's store are anchors.
 
 import type { Preset } from "./preset.ts";
-import { DIGICERT_ROOTS } from "./public-roots.ts";
+import { DIGICERT_ROOTS, PUBLIC_DAYS } from "./public-roots.ts";
 
 export const slack: Preset = {
   title: "Slack requests to apps",
@@ -13,6 +13,10 @@ export const slack: Preset = {
   route: { methods: ["POST"], maxBodyBytes: 1_048_576, mode: "observe" },
   anchors: DIGICERT_ROOTS,
   secrets: { SLACK_SIGNING_SECRET: "the signing secret of the Slack app" },
+  behaviour: {
+    handshake: 'a signed {"type":"url_verification"}; the answer within 3 seconds is its challenge as plain text',
+    renewal: { days: PUBLIC_DAYS, also: "Slack names no date" },
+  },
   steps: [
     'Slack first sends {"type":"url_verification"} to a new URL, and accepts the URL only if the response is the challenge in this request. Set "answer": "handler" on the route, and let your handler (--handler or --upstream) answer this type with status 200 and the text of its challenge.',
     "Wait for a request, and check in the log that the certificate is proven and admitted. Then remove the anchors that it does not need.",

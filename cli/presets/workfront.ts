@@ -3,7 +3,7 @@
 // and Global Root G2.
 
 import type { Preset } from "./preset.ts";
-import { DIGICERT_GLOBAL_ROOT_G2 } from "./public-roots.ts";
+import { DIGICERT_GLOBAL_ROOT_G2, PUBLIC_DAYS } from "./public-roots.ts";
 
 export const workfront: Preset = {
   title: "Adobe Workfront event subscriptions (production, preview, sandbox)",
@@ -18,19 +18,30 @@ export const workfront: Preset = {
   route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
   anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
   secrets: {},
+  behaviour: {
+    handshake: "a validation message, which is an ordinary POST with the certificate; the answer is 2xx",
+    afterRefusal: {
+      isFinal: false,
+      hours: 48,
+      attempts: 11,
+      also: "the URL is disabled after 70 % failures of over 100, or 2,000 in a row, and then tried every 10 minutes; it is frozen for good after 2,000 failures in a row and 72 hours, or 50,000",
+    },
+    deadlineSeconds: 5,
+    largestBytes: 1_048_576,
+    renewal: {
+      days: PUBLIC_DAYS,
+      ends: "2026-11-07",
+      also: "three generations overlapped by weeks, with the same subject and key",
+    },
+  },
   steps: [
     "Keep the entries of the environments from which you receive events, and delete the others. Each environment has its own certificate.",
   ],
   notes: [
     "The subjects are those of the certificate files that Adobe publishes. The text of the same page names another organization and another root, which no present certificate has.",
     "Workfront uses the same certificates for every customer, and no signature is documented. So the certificate proves that Workfront calls, but not whose events these are. The authToken of a subscription, which Workfront sends as a bearer token, is not checked.",
-    "The certificates in the files that we last read expired on 2026-11-07. Their renewal is accepted if it keeps the subject and the root. DigiCert issues no client certificates from its public TLS hierarchy after 2027-03-01.",
-    "Messages have at most 1 MB. No event id is documented in the sources.",
+    "A renewal is accepted if it keeps the subject and the root. No event id is documented in the sources. With base64Encoding: true, the states in a message are base64.",
   ],
-  afterRefusal: {
-    isFinal: false,
-    retries: "11 times within 48 hours; disables the URL after 70 % failures of over 100, or 2,000 in a row",
-  },
   sources: [
     "https://github.com/AdobeDocs/workfront.en/blob/HEAD/help/quicksilver/wf-api/api/event-sub-certs.md",
     "https://github.com/AdobeDocs/workfront.en/tree/HEAD/help/quicksilver/wf-api/api/assets",

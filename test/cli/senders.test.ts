@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PRESETS } from "../../cli/presets/presets.ts";
-import { fillPage } from "../../cli/senders.ts";
+import { fillPage, fillReadme } from "../../cli/senders.ts";
 
 const FOLDER = join(import.meta.dirname, "../../docs/senders");
 const read = (name: string) => readFileSync(join(FOLDER, `${name}.md`), "utf8");
@@ -19,13 +19,21 @@ describe.each(Object.keys(PRESETS))("docs/senders/%s.md", (name) => {
     expect(read(name)).toBe(fillPage(read(name), name));
   });
 
-  test("says when certificates change, how a new URL is verified, and what a refusal causes", () => {
-    const headings =
-      read(name)
-        .match(/^## .*$/gm)
-        ?.join() ?? "";
-    for (const subject of [/renewal/i, /handshake/i, /refusal/i]) expect(headings).toMatch(subject);
+  test("says what the sender does, and names what is not published", () => {
+    for (const label of [
+      "handshake",
+      "after a refusal",
+      "expects the answer within",
+      "largest event",
+      "renewal",
+      "TLS",
+    ])
+      expect(read(name)).toMatch(new RegExp(`^\\| ${label} \\| \\S.* \\|$`, "m"));
   });
+});
+
+test("the README has the table that npm run senders makes", () => {
+  expect(read("README")).toBe(fillReadme(read("README")));
 });
 
 test("a page without the place for this text is an error", () => {

@@ -23,10 +23,9 @@ export function formatExplanation(explanation: Explanation): Line[] {
 }
 
 function formatVerdict(explanation: Explanation): Line[] {
-  const { verdict, sender, factors, why, decidedBy, answer, details, asked, route, platform } = explanation;
+  const { verdict, sender, factors, why, decidedBy, answer, keepers, details, asked, route, platform } = explanation;
   const { rule, fields } = decidedBy;
   const wasAccepted = verdict === "accepted" ? `as ${sender}, by ${factors.join(" and ")}` : (explanation.code ?? "");
-  const ownAnswer = answer?.problem === null ? "the origin's own answer (202 of countersign origin)" : "";
   const hasRule = rule !== null || fields.length > 0;
   return [
     ...tabulate([[verdictCell(verdict, verdict.toUpperCase()), wasAccepted]]),
@@ -37,11 +36,20 @@ function formatVerdict(explanation: Explanation): Line[] {
       ...(platform?.isAsked ? [["  platform", cut(platform.note)]] : []),
       ...(route.nearest.length === 0 ? [] : [["  nearest", route.nearest.join("  ")]]),
       ...(hasRule ? [["  decided by", [rule ?? "what every client certificate must be", ...fields].join("  ")]] : []),
-      ...(answer === null
-        ? []
-        : [["  answer", ownAnswer || `${answer.status} "${"title" in answer ? answer.title : ""}"`]]),
+      ...(answer === null ? [] : [["  answer", formatAnswer(answer)]]),
+      ...keepers.map((keeper) => ["  sent again", formatKeeper(keeper)]),
     ]),
   ];
+}
+
+function formatAnswer({ status, headers, problem }: NonNullable<Explanation["answer"]>): string {
+  if (problem === null) return "the origin's own answer (202 of countersign origin)";
+  const wait = headers["retry-after"];
+  return `${status} "${problem.title}"${wait === undefined ? "" : `, Retry-After: ${wait}`}`;
+}
+
+function formatKeeper({ sender, retries }: Explanation["keepers"][number]): string {
+  return `by ${sender}: ${retries ?? "for how long is not known"}`;
 }
 
 function verdictCell(verdict: Explanation["ways"][number]["verdict"], text: string = verdict): Cell {

@@ -2,6 +2,7 @@
 
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import { systemClock } from "../../../origin/clock.ts";
 import { compileEdgePolicy } from "../../../worker/configuration.ts";
 import { parseOptions, UsageError } from "../../command.ts";
@@ -11,6 +12,7 @@ import { type ExaminedFile, examinePolicyFile, type LocatedFinding } from "../lo
 import { summarize } from "../summary.ts";
 import { askWays, needsOf } from "../ways.ts";
 import { formatFinding } from "./finding.ts";
+import { inspectPresets } from "./presets.ts";
 
 const OPTIONS = {
   policy: { type: "string", default: "policy.json" },
@@ -29,7 +31,8 @@ export async function checkPolicy(args: string[]): Promise<number> {
   if (wrangler !== undefined && !edge) throw new UsageError("--wrangler goes with --edge");
   const examined = examine(file, edge ? compileEdgePolicy : compilePolicy, json);
   if (examined === undefined) return 2;
-  const { policy, findings } = examined;
+  const { policy } = examined;
+  const findings = [...examined.findings, ...(await findMore(examined))];
   const lacking = wrangler === undefined || policy === undefined ? [] : await checkDeployment(wrangler, policy);
   const problems = [
     ...findings.filter(({ severity }) => strict || severity === "error").map(formatFinding),
@@ -53,6 +56,12 @@ export async function checkPolicy(args: string[]): Promise<number> {
     else complain(`${file} is not sound: ${problems.length} to correct`);
   }
   return isSound ? 0 : 2;
+}
+
+/** Returns what is wrong with a policy that compiles, as far as the presets know its senders. */
+async function findMore({ policy, document, locate }: ExaminedFile): Promise<LocatedFinding[]> {
+  // The cast is safe, because a document that compiles has the form of the schema.
+  return policy === undefined ? [] : locate(await inspectPresets(document as PolicyDocument));
 }
 
 /**

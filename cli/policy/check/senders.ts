@@ -5,7 +5,6 @@
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
-import { PRESETS } from "../../presets/presets.ts";
 import { inspectAnchors } from "./anchors.ts";
 import { inspectDenied, inspectDenyList } from "./denials.ts";
 import { inspectMatchers } from "./entries.ts";
@@ -37,7 +36,6 @@ export function inspectPolicy(document: PolicyDocument, policy: Policy, now: num
 function inspectSender(sender: InspectedSender, document: PolicyDocument, policy: Policy, now: number): Finding[] {
   return [
     ...inspectUse(sender, document),
-    ...inspectRefusal(sender, document),
     ...inspectMatchers(sender),
     ...inspectTrust(sender, policy),
     ...inspectWindows(sender, now),
@@ -54,17 +52,6 @@ function inspectUse({ name, at }: InspectedSender, { routes }: PolicyDocument): 
     ({ senders, shadow = [] }) => senders.includes(name) || shadow.includes(name),
   );
   return isUsed ? [] : [unusedAt(at, "no route names it", "add it to the senders of a route, or remove it")];
-}
-
-/**
- * Warns of a sender that never sends an event again after a 4xx, if the policy does not choose a status for its refusals. Without
- * this choice, a fault in the policy is answered with a 4xx, and the event is lost.
- */
-function inspectRefusal({ name, at }: InspectedSender, { senders }: PolicyDocument): Finding[] {
-  const { about, refusal } = senders[name] ?? {};
-  if (refusal !== undefined || PRESETS[about?.preset ?? ""]?.afterRefusal?.isFinal !== true) return [];
-  const problem = "drops an event for good at a 4xx, also if the fault is in this policy";
-  return [warningAt(at, problem, 'write "refusal": "retry", or "final" if that is what you want')];
 }
 
 /** Reports credentials that occur twice. Several passwords for one user name are allowed, because they are a rotation. */

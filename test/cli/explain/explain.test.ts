@@ -82,6 +82,7 @@ beforeAll(async () => {
         basic: { certificates, trust, basic: { username: "acme", secret: "WORD" } },
         held: { certificates, trust, token: { header: "X-Token", secrets: ["WORD"] } },
         telegram: { token: { header: "X-Token", secrets: ["WORD"] } },
+        kept: { about: { preset: "pagerduty" }, certificates, trust, refusal: "retry" },
         other: { certificates: [{ san: { dns: ["other.example"] }, issuer: { CN: "Another" } }], trust },
       },
       routes: {
@@ -97,6 +98,7 @@ beforeAll(async () => {
         "/hooks/docusign": { senders: ["docusign"], methods: ["POST"] },
         "/hooks/held": { senders: ["held"], methods: ["POST"] },
         "/hooks/telegram": { senders: ["telegram"], methods: ["POST"] },
+        "/hooks/kept": { senders: ["kept"], methods: ["POST"] },
         "/hooks/basic/*": { senders: ["basic"], methods: ["POST"] },
       },
     }),
@@ -108,6 +110,33 @@ beforeAll(async () => {
 const certified = (route: string, ...more: string[]) => ["--certificate", file("acme.pem"), "--route", route, ...more];
 const signature = (text: string, key: string) =>
   `X-DocuSign-Signature-1: ${createHmac("sha256", key).update(text).digest("base64")}`;
+
+test("a refusal that asks for the event again is shown with its own status, and with how long the sender sends it", async () => {
+  const certificate = await issueCertificate(
+    { subject: [{ O: ["Acme, Inc."] }, { CN: ["hooks.acme.example"] }] },
+    await issueCertificate({ subject: [{ CN: ["Unknown CA"] }], ca: {} }),
+  );
+  const args = (route: string) => ["--certificate", write("unknown.pem", certificate.pem), "--route", route];
+  const { code, json, text } = await explain(args("/hooks/kept"));
+  expect({ code, verdict: json.verdict, of: json.code }).toEqual({
+    code: 1,
+    verdict: "refused",
+    of: "issuer_unknown",
+  });
+  expect(json.answer).toMatchObject({
+    status: 503,
+    headers: { "retry-after": expect.any(String) },
+    problem: { status: 503, code: "unavailable" },
+    keeps: true,
+  });
+  expect(json.keepers).toEqual([{ sender: "kept", retries: "retries for 48 hours" }]);
+  expect(text).toMatch(/answer +503 "Temporarily unable to accept events", Retry-After: \d+\n/);
+  expect(text).toMatch(/sent again +by kept: retries for 48 hours\n/);
+
+  const final = await explain(args("/hooks/acme"));
+  expect(final.json.answer).toMatchObject({ status: 403, keeps: false });
+  expect(final.json.keepers).toEqual([]);
+});
 
 describe("a certificate and a request", () => {
   test("that are accepted: the entry, its members, the path to the anchor, and every program", async () => {

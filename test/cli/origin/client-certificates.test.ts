@@ -1,16 +1,20 @@
 // Tests for which hosts a client certificate is requested.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseClientCertificates, requireAdmissible } from "../../../cli/origin/client-certificates.ts";
+import {
+  inspectRequired,
+  parseClientCertificates,
+  requireAdmissible,
+} from "../../../cli/origin/client-certificates.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import { createSenders, type Senders } from "../../support/senders.ts";
 import { newSigningKey } from "../../support/signing-key.ts";
 import { opensslClient, sendInVain, sendOnce } from "../../support/tls-client.ts";
 import { A, B, issueServer, startTlsOrigin, type TestTlsOrigin } from "../../support/tls-origin.ts";
-import { startTlsProcess, writeTlsFiles } from "../../support/tls-process.ts";
+import { replaceFile, startTlsProcess, writeTlsFiles } from "../../support/tls-process.ts";
 
 const stack = new AsyncDisposableStack();
 let senders: Senders;
@@ -83,6 +87,47 @@ describe("--client-certificates", () => {
       /presents no certificate/,
     );
   });
+});
+
+describe("inspectRequired()", () => {
+  const places = async (values: readonly string[], change: object, route = "/hooks") => {
+    const [name = ""] = Object.keys(senders.policy.senders);
+    const sender = { ...senders.policy.senders[name], ...change };
+    const routes = { [route]: { senders: [name], methods: ["POST"] } };
+    const document = { ...senders.policy, senders: { [name]: sender }, routes };
+    const found = await inspectRequired(parseClientCertificates(values), () => document);
+    return found.map(({ severity, pointer }) => `${severity} ${pointer.replace(name, "one")}`);
+  };
+  const ofPagerDuty = { about: { preset: "pagerduty" } };
+
+  test("warns of a sender that loses events by a failed handshake, or whose refusals ask for the event again", async () => {
+    for (const change of [ofPagerDuty, { refusal: "retry" }, { refusal: "retry-429" }])
+      expect(await places(["require"], change)).toEqual(["warning /senders/one"]);
+    for (const change of [{}, { refusal: "final" }, { about: { preset: "workfront" } }])
+      expect(await places(["require"], change)).toEqual([]);
+    expect(await places(["request"], ofPagerDuty)).toEqual([]);
+  });
+
+  test("asks for the mode of the host of a route", async () => {
+    expect(await places(["request", `${A}=require`], ofPagerDuty, `${A}/hooks`)).toEqual(["warning /senders/one"]);
+    expect(await places(["require", `${A}=request`], ofPagerDuty, `${A}/hooks`)).toEqual([]);
+  });
+});
+
+test("an origin that requires certificates starts, and warns of a sender whose events a failed handshake loses", async () => {
+  const files = await writeTlsFiles(stack, (policy) => {
+    const [[name = "", sender] = []] = Object.entries(policy.senders);
+    return { ...policy, senders: { ...policy.senders, [name]: { ...sender, refusal: "retry" } } };
+  });
+  const process = await startTlsProcess(stack, files, "--client-certificates", "require");
+  // The text of stderr is complete when the program has ended.
+  let stderr = "";
+  process.process.stderr?.on("data", (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  replaceFile(files.policy, readFileSync(files.policy, "utf8").replace("{", "{ "));
+  process.process.kill("SIGHUP");
+  await expect.poll(() => stderr, { timeout: 60_000 }).toContain("--client-certificates require ends the handshake");
 });
 
 test("the origin's own keys can be fetched from a separate host next to one that requires certificates", async () => {

@@ -2,7 +2,7 @@
 // presets.
 
 import { describe, expect, it, onTestFinished } from "vitest";
-import { findPublicRoot } from "../../../cli/policy/root-store.ts";
+import { findPublicRoot } from "../../../cli/policy/preset/root-store.ts";
 import { PRESETS } from "../../../cli/presets/presets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";

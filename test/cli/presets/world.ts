@@ -3,8 +3,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
-import { addPreset, type PresetAddition } from "../../../cli/policy/add-preset.ts";
 import type { PolicyDraft } from "../../../cli/policy/draft.ts";
+import { addPreset, type PresetAddition } from "../../../cli/policy/preset/add.ts";
 import { admitByCertificate } from "../../../core/admission/admit.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";

@@ -143,6 +143,24 @@ describe("countersign policy check", () => {
     );
   });
 
+  it("warns of a sender that drops events at a 4xx, until its refusals are chosen", async () => {
+    const of = async (preset: string, more: Sender = {}) =>
+      (await placesIn(policyText({ about: { preset }, ...more }))).places;
+    expect(await of("pagerduty")).toEqual(["warning /senders/one"]);
+    for (const refusal of ["retry", "retry-429", "final"]) expect(await of("pagerduty", { refusal })).toEqual([]);
+    expect(await of("workfront")).toEqual([]);
+    expect(await of("no such preset")).toEqual([]);
+  });
+
+  it("warns of a route that refuses the largest events of a sender", async () => {
+    const route = { senders: ["one"], methods: ["POST"] };
+    const routes = { "/small": { ...route, maxBodyBytes: 262_143 }, "/large": { ...route, maxBodyBytes: 262_144 } };
+    const { code, places } = await placesIn(
+      policyText({ about: { preset: "pagerduty" }, refusal: "retry" }, { routes: { ...routes, "/default": route } }),
+    );
+    expect({ code, places }).toEqual({ code: 0, places: ["warning /routes/~1small/maxBodyBytes"] });
+  });
+
   it("passes with warnings, unless it is strict", async () => {
     const text = entries({ ...now, until: date(-2) }, { subject: { CN: "b" } });
     const lenient = await check(text);

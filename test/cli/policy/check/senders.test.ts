@@ -346,14 +346,6 @@ const cases: Cases = {
       [["routes", "/hooks", "senders"], ["one"]],
     ]);
   },
-  "inspectPolicy() warns of a sender that drops events at a 4xx, until its refusals are chosen": (fixtures) => {
-    const about = [[...ONE, "about"], { preset: "pagerduty" }] as const;
-    expectFindings(fixtures, [about], "warning /senders/one");
-    for (const refusal of ["retry", "retry-429", "final"])
-      expectFindings(fixtures, [about, [[...ONE, "refusal"], refusal]]);
-    expectFindings(fixtures, [[[...ONE, "about"], { preset: "workfront" }]]);
-    expectFindings(fixtures, [[[...ONE, "about"], { preset: "no such preset" }]]);
-  },
 };
 
 await runInNode(cases);

@@ -1,8 +1,8 @@
 // Lists the steps that remain after `countersign policy add`, according to the current policy.
 
-import type { Preset } from "../presets/preset.ts";
-import { findPreset } from "./add-preset.ts";
-import type { PolicyDraft, RouteDraft } from "./draft.ts";
+import type { Preset } from "../../presets/preset.ts";
+import type { PolicyDraft, RouteDraft } from "../draft.ts";
+import { findPreset } from "./add.ts";
 
 /**
  * Returns the remaining steps for one sender, in order. The steps of the preset are included only when the preset itself is added.

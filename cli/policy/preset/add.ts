@@ -2,13 +2,13 @@
 // are never replaced. If such a part differs from the preset, it is an error.
 
 import { isDeepStrictEqual } from "node:util";
-import { formatPem } from "../../core/x509/certificate.ts";
-import { askWhether } from "../arguments/nearest.ts";
-import { UsageError } from "../command.ts";
-import type { Preset } from "../presets/preset.ts";
-import { PRESETS } from "../presets/presets.ts";
-import { type Match, type MatcherDocument, type PolicyDraft, type RouteDraft, readMatchers } from "./draft.ts";
-import { resolveAnchors } from "./preset-anchors.ts";
+import { formatPem } from "../../../core/x509/certificate.ts";
+import { askWhether } from "../../arguments/nearest.ts";
+import { UsageError } from "../../command.ts";
+import type { Preset } from "../../presets/preset.ts";
+import { PRESETS } from "../../presets/presets.ts";
+import { type Match, type MatcherDocument, type PolicyDraft, type RouteDraft, readMatchers } from "../draft.ts";
+import { resolveAnchors } from "./anchors.ts";
 
 export interface PresetAddition {
   readonly preset: string;

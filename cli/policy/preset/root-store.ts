@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import { type Certificate, parseCertificate } from "../../core/x509/certificate.ts";
+import { type Certificate, parseCertificate } from "../../../core/x509/certificate.ts";
 
 const ARMOUR = /-----(?:BEGIN|END) CERTIFICATE-----|\s+/g;
 

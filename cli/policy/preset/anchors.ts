@@ -1,11 +1,11 @@
 // Finds the certificate of each anchor of a preset: in a file, in the policy, or in Node's public roots. If the fingerprint of an
 // anchor is known, only the certificate with this fingerprint is accepted, from any of these places.
 
-import type { Certificate } from "../../core/x509/certificate.ts";
-import { UsageError } from "../command.ts";
-import { parseCertificates } from "../files/certificates.ts";
-import type { AnchorSource, Preset } from "../presets/preset.ts";
-import { type PolicyDraft, readAnchorOption } from "./draft.ts";
+import type { Certificate } from "../../../core/x509/certificate.ts";
+import { UsageError } from "../../command.ts";
+import { parseCertificates } from "../../files/certificates.ts";
+import type { AnchorSource, Preset } from "../../presets/preset.ts";
+import { type PolicyDraft, readAnchorOption } from "../draft.ts";
 import { findPublicRoot } from "./root-store.ts";
 
 /**
@@ -46,8 +46,13 @@ function knownAnchor({ anchors }: PolicyDraft, name: string): Certificate | unde
  * certificate
  */
 function obtain(name: string, source: AnchorSource): Certificate {
-  const root = "subject" in source ? findPublicRoot(source.sha256) : undefined;
-  if (root !== undefined) return root;
+  const root =
+    "pem" in source
+      ? parseCertificates(Buffer.from(source.pem), `the preset's anchor ${name}`)[0]
+      : "subject" in source
+        ? findPublicRoot(source.sha256)
+        : undefined;
+  if (root !== undefined || "pem" in source) return root as Certificate;
   const why = "subject" in source ? `this Node (${process.version}) does not ship it` : source.where;
   throw new UsageError(`the anchor ${name} is needed as --anchor ${name}=FILE: ${describeSource(source)}; ${why}`);
 }
