@@ -2,8 +2,8 @@
 
 import "./engine.ts";
 
-export type { Factor } from "../core/admission/candidate.ts";
-export type { ReadSecret } from "../core/admission/secrets.ts";
+export type { Factor, Secrets } from "../core/admission/candidate.ts";
+export { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/admission/secrets.ts";
 export { type FindVerificationKey, importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
 export { ConfigurationError } from "../core/configuration-error.ts";
 export type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery/delivery.ts";
