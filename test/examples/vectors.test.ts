@@ -141,6 +141,12 @@ test("docs/assertion.md names every refusal, and every claim with its form", () 
   expect([...claims].filter((claim) => !new RegExp(`^\\| .*\`${claim}\`.* \\|.*\\|`, "m").test(document))).toEqual([]);
 });
 
+test("docs/assertion.md has the claims of the first case", () => {
+  const document = readFileSync(join(ROOT, "docs/assertion.md"), "utf8");
+  const [, example = "{}"] = /^```json\n(\{\n {2}"iss".*?)^```$/ms.exec(document) ?? [];
+  expect(JSON.parse(example)).toEqual(claimsOf(committed.cases[0]?.headers ?? []));
+});
+
 test("docs/assertion.md has an example of hdr with its digest", () => {
   const document = readFileSync(join(ROOT, "docs/assertion.md"), "utf8");
   const [, claim = "{}"] = /^"hdr": (\{.*\})$/m.exec(document) ?? [];
