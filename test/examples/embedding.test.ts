@@ -114,8 +114,8 @@ async function takesWhatTheEdgeSent(send: Send): Promise<void> {
   expect(await refused([["Content-Type", "application/json"]], text)).toEqual([401, "assertion-refused"]);
 }
 
-function blocksOf(language: string): string[] {
-  const text = readFileSync(join(ROOT, "docs/hono.md"), "utf8");
+function blocksOf(language: string, document = "docs/hono.md"): string[] {
+  const text = readFileSync(join(ROOT, document), "utf8");
   const blocks = text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"));
   return Array.from(blocks, ([, code = ""]) => code);
 }
@@ -133,6 +133,21 @@ test("docs/hono.md has these programs, as they stand", () => {
   );
 });
 
+test("docs/console.md has a program", () => {
+  const [code = ""] = blocksOf("ts", "docs/console.md");
+  expect(code).toContain("createConsole({");
+  write("console.ts", `${code}\n${CONSOLE}`);
+});
+
+/** What the program of docs/console.md takes from the app around it. */
+const CONSOLE = `
+import { compilePolicy, type CrlStore, loadSecrets } from "countersign";
+const policy = compilePolicy({});
+const secrets = loadSecrets(policy, (name) => process.env[name]);
+declare const crls: CrlStore;
+declare function isOperator(request: Request): boolean;
+`;
+
 const STORE = "declare const store: { insertUnlessThere(row: object): Promise<boolean> };\n";
 
 test("they compile under strict", async () => {
@@ -145,7 +160,10 @@ test("they compile under strict", async () => {
     types: ["@cloudflare/workers-types"],
   };
   const others = PROGRAMS.filter((name) => name.endsWith(".ts") && name !== "hono-worker.ts");
-  write("tsconfig.node.json", { compilerOptions: { ...options, ...node }, files: [...others, "accept.ts"] });
+  write("tsconfig.node.json", {
+    compilerOptions: { ...options, ...node },
+    files: [...others, "accept.ts", "console.ts"],
+  });
   write("tsconfig.worker.json", { compilerOptions: { ...options, ...worker }, files: ["hono-worker.ts"] });
   await compile("-p", join(project, "tsconfig.node.json"));
   await compile("-p", join(project, "tsconfig.worker.json"));

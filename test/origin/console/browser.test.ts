@@ -6,16 +6,9 @@ import type { AddressInfo } from "node:net";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
+import { missingChromium, startChromium } from "../../support/chromium.ts";
 import { ACME, BETA } from "../../support/senders.ts";
-import {
-  expectAccessible,
-  expectNoOverflow,
-  missingChromium,
-  openPage,
-  PHONE,
-  startChromium,
-  WIDE,
-} from "./chromium.ts";
+import { expectAccessible, expectNoOverflow, openPage, PHONE, WIDE } from "./chromium.ts";
 import { startConsole, type World } from "./world.ts";
 
 const RLO = "\u202e";

@@ -1,28 +1,9 @@
-// Starts a real browser: Debian's Chromium, controlled by playwright-core.
+// Opens pages of the console in a real browser, and checks them.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { expect } from "vitest";
-
-const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const program = PLACES.find((place) => existsSync(place));
-
-/** Returns why tests in a browser are skipped. In CI, a missing browser is a failure. */
-export function missingChromium(): string | undefined {
-  if (program !== undefined || process.env["CI"] !== undefined) return undefined;
-  console.warn("SKIPPED: the tests of the console in a browser, because there is none: apt-get install chromium");
-  return "chromium is not installed";
-}
-
-export async function startChromium(stack: AsyncDisposableStack): Promise<Browser> {
-  if (program === undefined) throw new Error("chromium is not installed: apt-get install chromium");
-  // A container has a small /dev/shm, and no user namespaces for the sandbox.
-  const args = ["--no-sandbox", "--disable-dev-shm-usage"];
-  const browser = await chromium.launch({ executablePath: program, args, timeout: 110_000 });
-  stack.defer(() => browser.close());
-  return browser;
-}
 
 export const WIDE = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
