@@ -19,6 +19,7 @@ export function drawTerminal(command: string, output: string): string {
   const height = lines.length * LINE + 2 * MARGIN;
   const texts = lines.map((line, index) => drawLine(line, MARGIN + 14 + index * LINE)).filter((text) => text !== "");
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${Math.ceil(width)} ${height}" width="${Math.ceil(width)}" height="${height}">
+<title>Output of ${escapeXml(command.replace(/^\$ /, ""))}</title>
 <rect width="100%" height="100%" rx="8" fill="#0d1117"/>
 <g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="${INK}" style="white-space: pre">
 ${texts.join("\n")}
