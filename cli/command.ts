@@ -43,8 +43,8 @@ function parse<const T extends Options>(args: string[], options: T, allowPositio
 }
 
 /**
- * Refuses options that have no effect in this mode of a command, because a user who gives an option expects an effect. `way` is the
- * end of the message, for example "with --tls".
+ * Refuses options that have no effect in this mode of a command. A user who gives an option expects an effect. `way` is the end of
+ * the message, for example "with --tls".
  * @throws UsageError that names the options
  */
 export function refuseUnread(given: ReadonlySet<string>, read: readonly string[], way: string): void {

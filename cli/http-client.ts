@@ -37,7 +37,7 @@ export const MAX_ANSWER_BYTES = 1024 * 1024;
 /** Sends the request on a new connection, so that each request makes a handshake. @throws Error if there is no response */
 export async function sendEvent(url: string, options: SendOptions): Promise<BufferedResponse> {
   const { method, headers, body, certificate, key, serverCa, serverName, isServerVerified = true } = options;
-  // Loads only the module that is needed: node:http also loads fetch, which takes as long to load as Node itself.
+  // Loads only the module that is needed. Loading node:http also loads fetch, which takes as long as the start of Node itself.
   const { request } = url.startsWith("http:") ? await import("node:http") : await import("node:https");
   return await new Promise((resolve, reject) => {
     const outgoing = request(url, {

@@ -6,8 +6,9 @@ import { isPrivateAddress } from "../../origin/node/upstream-fetch.ts";
 import { UsageError } from "../command.ts";
 
 /**
- * Parses an upstream's URL with plain HTTP, which is allowed on a private network. A host name is accepted here, because its
- * address is checked on each connection. @throws UsageError
+ * Parses the URL of an upstream that is reached by plain HTTP. The host must be a private address or a name. The address of a name
+ * is checked later, on each connection.
+ * @throws UsageError
  */
 export function parsePrivateUrl(option: string, text: string): string {
   const url = URL.parse(text);

@@ -1,4 +1,4 @@
-// Describes the faults of a command line that node:util refuses, in words for the user.
+// Finds the faults of a command line that node:util refuses, and describes each in a sentence for the user.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { askWhether } from "./nearest.ts";

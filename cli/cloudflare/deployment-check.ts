@@ -32,9 +32,9 @@ export interface DeploymentProblem {
 const SIGNING_KEYS = "SIGNING_KEYS";
 
 /**
- * Returns what the wrangler file lacks, and what is wrong in it. Makes the same checks as the worker. Settings
- * in the dashboard and the values of secrets cannot be checked here. But if a secret in `secrets.required` is missing, Cloudflare
- * refuses the deployment.
+ * Makes the same checks as the worker at its start, but before the deployment. Returns what the wrangler file lacks, and what is
+ * wrong in it. Settings in the dashboard and values of secrets cannot be checked here. Cloudflare itself refuses a deployment that
+ * lacks a secret in `secrets.required`.
  */
 export function findDeploymentProblems(policy: Policy, config: DeploymentConfig): DeploymentProblem[] {
   return [...checkVariables(policy, config), ...checkSecrets(policy, config), ...checkBindings(policy, config)];
@@ -45,7 +45,7 @@ function fault(code: DeploymentFault, text: string): DeploymentProblem {
 }
 
 function checkVariables(policy: Policy, { vars }: DeploymentConfig): DeploymentProblem[] {
-  // The key set is a secret, so its text is not in the file. An empty object takes its place in the check.
+  // The key set is a secret, so the wrangler file does not contain it. For this check, an empty object replaces the key set.
   const { problems } = readForm(BindingsSchema, { ...vars, [SIGNING_KEYS]: "{}" });
   const hosts: readonly unknown[] = Array.isArray(vars["HOSTS"]) ? vars["HOSTS"] : [];
   const unserved = hostsOf(policy).filter((host) => !hosts.includes(host));

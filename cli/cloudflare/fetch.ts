@@ -22,8 +22,8 @@ let users = 0;
 let original: typeof fetch | undefined;
 
 /**
- * Makes the process's fetch answer like the platform's fetch. `report` gets the reason why a request had no response, because the
- * status does not show it. Returns a function that ends this use. When no use is left, Node's own fetch is restored.
+ * Makes the process's fetch answer like the platform's fetch. If a request gets no response, `report` receives the reason, because
+ * the status does not show it. The returned function ends one use. After the last use, Node's own fetch is restored.
  */
 export function installPlatformFetch(report: (text: string) => void): () => void {
   users += 1;

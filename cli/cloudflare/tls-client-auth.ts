@@ -119,8 +119,8 @@ function formatNames(leaf: X509Certificate) {
 }
 
 /**
- * Returns the name in two forms: that of RFC 2253, and OpenSSL's one-line form, which has the order of the certificate and no
- * escapes of RFC 2253. Both forms are ASCII, because they are sent in a header.
+ * Returns the name in two forms: RFC 2253, and OpenSSL's one-line form. The one-line form keeps the order of the attributes in the
+ * certificate, and has other escapes than RFC 2253. Both forms are ASCII, because they are sent in a header.
  */
 function formatName(certificate: X509Certificate, which: "subject" | "issuer"): { rfc2253: string; legacy: string } {
   try {

@@ -1,5 +1,5 @@
-// Runs the edge worker in workerd on this machine. The code is that of the deployed worker. The policy, the origin and the keys are
-// others. `countersign dev` and the tests use this file.
+// Runs the edge worker in workerd on this machine, for `countersign dev` and the tests. The code is that of the deployed worker.
+// Only the policy, the origin and the keys differ.
 
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -106,8 +106,8 @@ export async function startLocalEdge({
 const LOG_POLL_MILLISECONDS = 50;
 
 /**
- * Passes on each log line of the worker soon after it is written. Lines that are not decisions go to stderr. Returns a function
- * that stops the passing on.
+ * Passes on each log line of the worker soon after it is written. Lines that are not decisions go to stderr. The returned function
+ * ends this.
  */
 export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) => void): () => void {
   const drain = () => {

@@ -1,5 +1,5 @@
-// Keeps the refusals of a local run, at the edge as well as at the origin. The edge's log lines contain no certificate, so the
-// front of the run reports the certificates that clients presented.
+// Stores the refusals of a local run, both those of the edge and those of the origin. The edge's log lines contain no certificate.
+// So the TLS front reports the certificates that clients presented.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import type { LogLine } from "../../core/log-line.ts";

@@ -1,5 +1,5 @@
 // The files of `countersign dev`: two CAs, a server certificate, good and bad client certificates, keys, a policy. They are of no
-// use outside this machine. Even so, private keys are readable only by their owner.
+// use on another machine. But the private keys are readable only by their owner.
 
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -97,7 +97,7 @@ async function makeCertificates(state: DevelopmentState): Promise<void> {
   writeWhole(state.serverKey, server.keyPem, 0o600);
   const root = await makeClients(state);
   writeWhole(state.clientCa, root.pem);
-  // The policy is written last. If it is missing, the next start regards the state as incomplete and makes all of it again.
+  // The policy is written last. If a start is interrupted, the policy is missing, so the next start makes all files again.
   writeWhole(state.policy, formatJson(policyFor(root)));
 }
 

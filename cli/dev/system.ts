@@ -84,7 +84,7 @@ async function start(
 ): Promise<Omit<Development, "close">> {
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
-  // The build of the edge compiles the same file. It is compiled here first, because the error message of loadPolicy() is better.
+  // The policy is compiled here before the build of the edge compiles it, because the error message of loadPolicy() is better.
   const policy = loadPolicy(policyFile, compileEdgePolicy);
   const secrets = loadSecrets(policy, readSecret);
   const keySet = readPrivateKeySet(state.keys);
@@ -94,8 +94,8 @@ async function start(
   const refusals = new DevelopmentRefusals();
   const logEdge = refusals.loggingEdge((line) => options.onDecision("edge", line));
   const edge = Promise.withResolvers<TestHarness>();
-  // If the start fails before anything waits for the edge, start() reports the error. Without this line, Node would also report the
-  // rejection of this promise.
+  // If the start fails early, nothing waits for this promise yet. Without this line, Node would report its rejection in addition
+  // to the error of start().
   edge.promise.catch(() => undefined);
   const front = await startTlsFront({
     port: options.port,
@@ -106,7 +106,7 @@ async function start(
     onPresented: refusals.notePresented,
   });
   started.push(() => front.close());
-  // A URL object leaves out the port if it is 443, as the Host header of a client does.
+  // A URL object leaves out the port 443, as the Host header of a client does.
   const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
   const issuer = urlOf("localhost").origin;
   const own = options.originUrl === undefined ? await startOrigin() : undefined;

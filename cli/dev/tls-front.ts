@@ -27,7 +27,7 @@ export interface TlsFrontOptions {
   readonly key: string;
   /** CA certificates in PEM. The front names them in the CertificateRequest, and bases the platform's verdict on them. */
   readonly clientCas: readonly string[];
-  /** Requests that arrive before the edge is ready wait for it. */
+  /** The edge. Requests that arrive before the edge is ready wait until it is ready. */
   readonly edge: Promise<TestHarness>;
   /** Receives the certificate that a client presented with a request. */
   readonly onPresented?: (certificate: PeerCertificate) => void;
@@ -51,7 +51,7 @@ export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront>
     ca: [...clientCas],
     requestCert: true,
     rejectUnauthorized: false,
-    // With a resumed session, Node would not know the chain that the client sent.
+    // If a session were resumed, Node would not know the chain that the client sent.
     secureOptions: SSL_OP_NO_TICKET,
     requireHostHeader: false,
   });

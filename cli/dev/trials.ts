@@ -32,7 +32,7 @@ type Decision = { readonly source: "edge" | "origin"; readonly line: LogLine };
 
 const LOG_DEADLINE_MILLISECONDS = 5_000;
 
-/** Sends the events one after the other. Meanwhile the running system fills `decisions` and `forwarded`. */
+/** Sends the events one after the other. While it waits, the running system adds to `decisions` and `forwarded`. */
 export async function runTrials(
   development: Development,
   decisions: readonly Decision[],

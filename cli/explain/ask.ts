@@ -38,8 +38,8 @@ export async function ask(way: ProofOptions, question: Question, variant: Varian
     clock: () => question.at,
     log: (line: LogLine) => void lines.push(line),
   };
-  // The target is checked before a Request is made, because a Request would normalise the target. Then a target that is not in
-  // normal form would not be noticed.
+  // A Request normalises its target. So the target is checked before the Request is made. Otherwise a target that is not in normal
+  // form would not be refused.
   const target = resultOf(() => readRequestTarget(request.url));
   if (target instanceof Refusal) return toAnswer(describeRefusal(target, { id: "" }), undefined);
   let delivery: Delivery | undefined;
@@ -82,14 +82,14 @@ const OF_EVERY_REFUSAL: ReadonlySet<string> = new Set([
   "why",
 ]);
 
-/** Returns the details of a refusal, which are the members of its log line that not every refusal has. */
+/** Returns the details of a refusal: all members of its log line except those that every refusal has. */
 export function detailsOf(line: LogLine): Record<string, unknown> {
   return Object.fromEntries(Object.entries(line).filter(([name]) => !OF_EVERY_REFUSAL.has(name)));
 }
 
 /**
- * Returns the response that the sender gets for a refusal, which may ask it to send the event again. Each request has its own
- * decision id, so a text replaces the id.
+ * Returns the response that the sender gets for a refusal. It may ask the sender to send the event again. A fixed text replaces the
+ * decision id, because each request gets a new id.
  */
 export function publicAnswer(code: RefusalCode, line: LogLine) {
   const keeps = line["keeps"] === true;

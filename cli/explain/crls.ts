@@ -52,8 +52,8 @@ type Loaded = { readonly kept: readonly Crl[]; readonly state: CrlSourceState };
 type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
 
 /**
- * Loads the lists of every source, as an origin does. Reads the stored lists first. Then adds the source's current lists, or
- * replaces older stored lists by them, as keepCrls() decides.
+ * Loads the lists of every source, as an origin does. Reads the stored lists first. Then reads the source's current lists, and
+ * keepCrls() decides which of the stored lists they replace.
  */
 export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
   const stored = readCrlDirectory(options.directory, dirname(options.policyFile)).read(AUTHORITIES_KEY);

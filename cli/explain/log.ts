@@ -1,5 +1,6 @@
-// Finds a decision in a log, or a refusal in an inbox. The log contains the decision. The certificate itself is only in the line
-// of an observed route, in an origin's file of observations, or in an inbox that stored the event or kept the refusal.
+// Finds a decision in a log, or a refusal in an inbox. A log contains the decision, but usually not the certificate. The
+// certificate is in the log line of an observed route, in an origin's file of observations, or in an inbox that stored the event
+// or the refusal.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";

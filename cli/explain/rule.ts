@@ -10,7 +10,7 @@ import type { Certificate } from "../../core/x509/certificate.ts";
 import type { SenderExplanation } from "../../origin/explain/senders.ts";
 
 export interface DecidedBy {
-  /** A JSON pointer to the rule. Null if no rule of the policy decided, but a requirement for all client certificates. */
+  /** A JSON pointer to the rule. Null if no rule of the policy decided, for example because the certificate is expired. */
   readonly rule: string | null;
   /** The fields of the certificate or of the request to which the rule applies. */
   readonly fields: readonly string[];
@@ -93,8 +93,8 @@ export function ruleOfRefusal(
 }
 
 /**
- * Returns the pointer to a member of the anchor. If the anchor has no revocation lists, returns the pointer to the anchor itself.
- * Such an anchor can be the rule, because a certificate in the list of one anchor is refused under all anchors.
+ * Returns the pointer to a member of the anchor, or to the anchor itself if it has no revocation lists. A certificate in the list
+ * of one anchor is refused under all anchors, so an anchor without lists can be the result.
  */
 function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];
@@ -104,7 +104,8 @@ function anchorRule(sender: SenderExplanation | undefined, members: readonly str
 }
 
 /**
- * Returns the entry that is nearest to the certificate, as admission reported it. If there is none, returns the list of entries.
+ * Returns the policy entry that is nearest to the certificate, as the log line names it. If the log line names no entry, returns
+ * the whole list of entries.
  */
 function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]): DecidedBy {
   const nearest = nearMiss as { sender: string; entry: number; failed: readonly string[] } | undefined;

@@ -4,7 +4,10 @@ import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
 import { type AvailableSecrets, signatureSecretNames } from "../../core/admission/secrets.ts";
 import type { Sender } from "../../core/policy/policy.ts";
 
-/** Returns the signing keys of each sender of which this process has at least one key. Credentials are left out. */
+/**
+ * Returns the signing keys of each sender. If this process has none of a sender's keys, the sender has no keys in the result.
+ * Basic credentials and tokens are left out.
+ */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   const held = Array.from(secrets, ([sender, { signature }]): [Sender, SenderSecrets] => {
     const names = sender.signature === undefined ? [] : signatureSecretNames(sender.signature);

@@ -37,8 +37,8 @@ export function parseCertificates(bytes: Uint8Array, from: string): readonly Cer
 }
 
 /**
- * Returns everything that the file labels as a certificate, as base64 DER and not parsed. Such a certificate may be damaged or cut
- * off. It is not refused here, because a sender may present it, and `explain` says what is wrong with it.
+ * Returns each item of the file that is labelled as a certificate, as base64 DER. The items are not parsed. An item may be damaged
+ * or cut off, because a sender may present such a certificate and `explain` says what is wrong with it.
  */
 export function readPresentedCertificates(file: string): readonly string[] {
   const bytes = readBytes(file);
@@ -55,7 +55,10 @@ function isClaimed({ kind, der, label }: Item): boolean {
   return /^(?:X509 )?CERTIFICATE$/.test(label) && (kind === "other" || (kind === "cutOff" && der.length > 0));
 }
 
-/** Returns certificates in PEM, for node:tls. They are the user's own, so the rules for certificates of senders do not apply. */
+/**
+ * Returns the certificates in PEM, for node:tls. They belong to the user, so the rules for certificates of senders do not apply to
+ * them.
+ */
 export function readCertificatesAsPem(file: string): readonly string[] {
   return asUsageError(() => readPems(readBytes(file), file));
 }

@@ -116,7 +116,7 @@ function insertLast(text: string, holder: jsonc.Node, name: string | number | un
   const indentation = gap.includes("\n") ? gap.slice(gap.lastIndexOf("\n") + 1) : outer + unit;
   const end = eolOf(text);
   const written = `${comma}${end}${indentation}${label}${formatValue(value, indentation, unit, label.length)}`;
-  // If the list was empty or on one line, its closing bracket is moved to a line of its own.
+  // If the list was empty or on one line, its closing bracket is moved to a separate line.
   const isClosedBehind = last !== undefined && /\n/.test(text.slice(at, endOf(holder)));
   if (isClosedBehind) return splice(text, at, at, withEnds(written, end));
   return splice(text, at, endOf(holder) - 1, withEnds(`${written}${end}${outer}`, end));

@@ -46,7 +46,10 @@ function nameValue(value: unknown): string {
   return Array.isArray(value) ? "a list" : `a ${typeof value}`;
 }
 
-/** Returns undefined for an empty set, because the code that imports the keys reports an empty set. */
+/**
+ * Returns true if the set has private keys. Returns undefined for an empty set. An empty set is not refused here, because the code
+ * that imports the keys refuses it.
+ */
 function isPrivate({ keys }: KeySet): boolean | undefined {
   return keys.length === 0 ? undefined : holdsPrivateKeys(keys);
 }

@@ -61,8 +61,8 @@ export function makeFolder(folder: string, mode = 0o777): void {
 const MAX_LINKS = 40;
 
 /**
- * Returns the target of a link. A link of another user is not followed, unless that user is root, because in a folder that
- * everybody may write to, anybody could make a link to one of our files.
+ * Returns the file to which a link points. Refuses a link that belongs to another user, unless that user is root. Otherwise
+ * another user could put a link into a shared folder, and we would overwrite the file to which the link points.
  */
 function followLinks(file: string): string {
   let target = file;

@@ -27,7 +27,7 @@ export interface Project {
   readonly steps: readonly string[];
 }
 
-/** This file is not in template/, because npm leaves a file of this name out of packages. */
+/** The text of .gitignore. It is not in template/, because npm removes a file with this name from packages. */
 const GITIGNORE = `node_modules/
 .wrangler/
 # What countersign writes: signing keys, secrets of local runs, events and who sent them

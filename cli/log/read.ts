@@ -29,7 +29,7 @@ export function readLogEntries(file: string): LogEntry[] {
   return entries;
 }
 
-/** Accepts an empty log, and a log with lines of other programs. @throws UsageError for contents that cannot be a log */
+/** Refuses a file that cannot be a log. Accepts an empty file, and a log with lines of other programs. @throws UsageError */
 function refuseOtherContents(file: string, text: string): void {
   const items = readContents(Buffer.from(text));
   if (items.some(({ kind }) => kind === "json" || kind === "other" || kind === "empty")) return;

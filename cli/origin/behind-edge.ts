@@ -62,7 +62,10 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
   return { issuer, audience, policy, secrets, findKey };
 }
 
-/** Accepts only the spelling with which an edge starts. With another spelling, every event would be refused. */
+/**
+ * Parses the issuer. An edge starts only if its ISSUER has this form. If the origin accepted another form, the issuer would never
+ * be equal, and every event would be refused.
+ */
 function parseIssuer(text: string | undefined): string {
   const issuer = requireOption(text, "issuer", "the edge's ISSUER");
   if (issuer.startsWith("https://") && URL.parse(issuer)?.origin === issuer) return issuer;

@@ -12,7 +12,8 @@ export const INBOX_OPTIONS = {
   inbox: { type: "string", default: "inbox.sqlite" },
   anyway: { type: "boolean", default: false },
   "wait-for-store": { type: "string" },
-  // People look at handled events for a month. Facts stay for a year, to recognise repeated events and to find out who sent what.
+  // Bodies are kept for 30 days, so that people can look at handled events. The other data is kept for a year, to recognise
+  // repeated events and to find out who sent an event.
   "keep-bodies": { type: "string", default: "30d" },
   "keep-events": { type: "string", default: "365d" },
   refusals: { type: "string", default: String(MAX_REFUSALS) },

@@ -135,7 +135,8 @@ export function extendPolicy(
   const notes = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
-    // All errors that are left concern dates. They do not prevent a start, so they do not prevent this change.
+    // A changed policy that does not compile was refused above. So these errors are about dates. They do not prevent a start of a
+    // program, and therefore do not prevent this change.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
   return { edit, sender, next: [...notes, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };

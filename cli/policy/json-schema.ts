@@ -6,8 +6,8 @@ import { printJson } from "../output.ts";
 import { type SchemaNode, withDescriptions } from "./descriptions.ts";
 
 /**
- * Returns the published schema. It does not contain the rules that JSON Schema cannot express, for example that references and
- * dates exist. Only the code checks these rules.
+ * Returns the published schema. JSON Schema cannot express every rule, for example that the names of senders in a route exist.
+ * Only the code checks such rules.
  */
 export function policyJsonSchema(): unknown {
   return {

@@ -154,7 +154,7 @@ function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boo
   return [leaf, ...intermediates].some(({ foldedIssuer }) => publicNames.has(foldedIssuer));
 }
 
-/** Returns undefined for some public roots, because our parser rejects some of their properties. */
+/** Returns undefined for some public roots, because our parser refuses them. */
 function parseRoot(pem: string): Certificate | undefined {
   try {
     return parseCertificate(pem.replace(/-----[A-Z ]+-----|\s+/g, ""));

@@ -1,5 +1,5 @@
-// Signs a body as a sender does, for `countersign send`. This file shares the table of schemes with core/signature/verify.ts, but
-// no code. So a fault in one of the two files is noticed.
+// Signs a body as a sender does, for `countersign send`. Shares the table of schemes with core/signature/verify.ts, but no code.
+// If one of the two files has a fault, a signature made here is refused there, so a test fails.
 
 import { createHmac, randomUUID } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
@@ -8,8 +8,8 @@ import { readSecret } from "../../origin/node/secret-files.ts";
 import { UsageError } from "../command.ts";
 
 /**
- * Returns the headers of an HMAC signature over the body. `option` is SCHEME:NAME, where NAME is the name of the secret. @throws
- * UsageError
+ * Returns the headers of an HMAC signature over the body. `option` is SCHEME:NAME, where NAME is the name of the secret.
+ * @throws UsageError
  */
 export function signBody(option: string, body: Uint8Array, now: number): Record<string, string> {
   const [, name = "", variable = ""] = /^([a-z-]+):([A-Z][A-Z0-9_]*)$/.exec(option) ?? [];

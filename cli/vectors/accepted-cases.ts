@@ -1,5 +1,5 @@
-// Cases that a receiver must accept: every form that an honest edge sends, the first and the last second of a token, and allowed
-// changes on the way.
+// Cases that a receiver must accept: every form of request that an edge sends, the first and the last second of a token, and
+// changes of a token that do no harm.
 
 import { type CaseRow, unchanged } from "./case-row.ts";
 import { otherSignature, protectedHeaderOf, withClaims, withProtectedHeader, withSignature } from "./forge.ts";

@@ -1,4 +1,4 @@
-// Cases about the sender's headers that the edge forwards: unchanged, changed on the way, and with headers that others added.
+// Cases about the sender's headers that the edge forwards: unchanged headers, changed headers, and headers that a proxy added.
 
 import { formatContentDigest } from "../../core/delivery/delivery.ts";
 import { type CaseRow, unchanged } from "./case-row.ts";

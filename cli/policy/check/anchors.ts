@@ -70,7 +70,7 @@ function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
 }
 
 /**
- * Warns of an anchor that no sender uses. No anchor is reported if the policy has revocation lists, because an unused anchor may
+ * Warns of an anchor that no sender uses. If the policy has revocation lists, there is no warning, because an unused anchor may
  * sign these lists.
  */
 function inspectUse(anchor: Anchor, { senders, anchors }: Policy): Finding[] {

@@ -22,8 +22,8 @@ export function inspectMatchers(sender: InspectedSender): Finding[] {
 const PATTERN = /\*|\\[.dwsbS]|^\^|\.\+|\[[a-z0-9]-[a-z0-9]/i;
 
 /**
- * Warns of values that look like patterns. An entry with a digest is left out: whoever copied the digest had the certificate, so a
- * `*` in the entry is really part of the name.
+ * Warns of values that look like patterns. If an entry has a digest, there is no warning. The author of such an entry had the
+ * certificate, so a `*` is really part of the name.
  */
 function inspectPatterns(
   { subject, issuer, san = {}, sha256, spkiSha256 }: CertificateMatcherDocument,

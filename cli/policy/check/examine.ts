@@ -1,5 +1,5 @@
-// Examines a whole policy document at once: its form, the parts that do not compile, and the problems of the rest. A part that has
-// a problem is left out of the later steps, so that one mistake hides no other.
+// Examines a whole policy document: its form, then whether each part compiles, then the meaning of the parts that compile. A part
+// with a problem is left out of the later steps, so that one mistake does not hide another.
 
 import type { Place } from "../../../core/configuration-error.ts";
 import { compilePolicy, compileSoundParts } from "../../../core/policy/compile.ts";
@@ -131,8 +131,8 @@ function holderOf(document: unknown, place: Place): Record<string, unknown> {
 }
 
 /**
- * Returns true if the finding says that no part uses this part. The finding may be wrong, because a part that was left out may use
- * it.
+ * Returns true if the finding warns of a part that nothing uses. Such a warning may be wrong if another part was left out, because
+ * that other part may use it.
  */
 function isOfUse({ pointer, severity }: Finding): boolean {
   return severity === "warning" && parsePlace(pointer).length === 2;

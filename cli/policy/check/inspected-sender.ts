@@ -13,7 +13,10 @@ export interface InspectedSender {
   readonly facts: readonly EntryConditions[];
   /** The index of the entries. If several entries mean the same, the index has only the first one. */
   readonly index: MatcherIndex;
-  /** True if every anchor that the sender names exists. If an anchor is missing, nothing is concluded from the other anchors. */
+  /**
+   * True if every anchor that the sender names is in the policy. If an anchor is missing, the inspections draw no conclusion from
+   * the other anchors.
+   */
   readonly hasWholeTrust: boolean;
 }
 

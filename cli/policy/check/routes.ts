@@ -39,7 +39,7 @@ function inspectPath(path: string, at: Place): Finding[] {
  * router that ignores this difference could run the handler of the wrong route.
  */
 function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
-  // For a prefix, a path below the prefix is looked up. The path contains NUL, so no other route has this path.
+  // For a prefix, looks up a path below the prefix. The path contains NUL, so it is not equal to the path of another route.
   const [host, path] = placeOf(route);
   const rival = policy.findRival(path.replace(/\*$/, "\0"), route, host);
   if (rival === undefined) return [];
