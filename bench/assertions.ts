@@ -1,4 +1,5 @@
-// Makes requests as the edge forwards them. Each has its own assertion, which is signed before the round that sends the request.
+// Makes requests as the edge forwards them. Each request has its own assertion. The assertions are signed before a round begins,
+// so that the round does not measure the signing.
 
 import { randomBytes } from "node:crypto";
 import { admitBySignature, findCandidates } from "../core/admission/admit.ts";
@@ -19,8 +20,8 @@ import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
 
 /**
- * Returns a function that makes as many events as the caller wants. Their assertions are valid for a minute. `moreHeaders` is
- * called for each event. The headers that it returns are signed in addition to the headers of the fixture.
+ * Returns a function that makes the given number of events. Their assertions are valid for a minute. `moreHeaders` is called for
+ * each event, and returns headers to sign in addition to the headers of the fixture.
  */
 export async function prepareAssertedEvents(
   { policy, signingKey, leaf, intermediate, headers: always, body }: Fixture,

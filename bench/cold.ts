@@ -7,8 +7,8 @@ import { readCpuMicroseconds } from "./processes.ts";
 import { type Comparison, type Report, type Sample, summarize } from "./report.ts";
 
 /**
- * The number of isolates in one process. With so many, two errors are small: the cost of the process itself, and the resolution of
- * CPU time (a hundredth of a second).
+ * The number of isolates in one process. With many isolates, two errors are small: the CPU time of the process itself, and the
+ * coarse steps (a hundredth of a second) in which CPU time is counted.
  */
 const ISOLATES = 20;
 const SETTLE_MILLISECONDS = 100;
@@ -51,7 +51,8 @@ async function measure(start: Start, event: LoadedEvent): Promise<{ evaluation: 
   const began = performance.now();
   const { pid, urls, stop } = await start();
   const evaluation = await readSample(pid, began);
-  // Sends one request at a time. Two at a time would wait for each other, and the waiting time would be counted as work.
+  // Sends one request at a time. Two simultaneous requests would wait for each other, and the CPU time of waiting would be
+  // counted.
   for (const url of urls) await sendAll(url, [event], undefined, 1);
   const whole = await readSample(pid, began);
   await stop();

@@ -24,14 +24,14 @@ const PAGES_PER_ROUND = 100;
 const EVENTS = 100_000;
 const MEMORY_MILLISECONDS = 500;
 /**
- * The two parts of the run whose memory is compared, as shares of the events. Before EARLY, the code is not yet warm, and the
- * caches of the store are not yet full.
+ * The two parts of the run whose memory is compared, as fractions of the events. The run before EARLY is not measured, because the
+ * caches are still filling and the code is not yet optimised.
  */
 const EARLY = [0.25, 0.5] as const;
 const LATE = [0.75, 1] as const;
 /**
- * The mean memory in LATE may be at most this many times the mean memory in EARLY. A tenth is allowed, because the heap is larger
- * or smaller from one garbage collection to the next.
+ * The mean memory in LATE may be at most this many times the mean memory in EARLY. A tenth more is allowed, because the size of
+ * the heap varies between two garbage collections.
  */
 const FLAT = 1.1;
 
@@ -119,7 +119,7 @@ async function measureLists(lists: readonly (readonly [string, Served])[], round
   return summarize("console, pages by their reader", { rounds, eventsPerRound: PAGES_PER_ROUND }, samples, LISTS);
 }
 
-/** Opens the list of events in a process of its own. `close` returns the number of times that it was fetched. */
+/** Opens the list of events in a separate process. `close` resolves to the number of times that the list was fetched. */
 async function openPage({ console }: Served): Promise<{ close(): Promise<number> }> {
   const tab = await startServer("console-tab", { console });
   return { close: async () => Number(await (await fetch(tab.url)).text()) };

@@ -19,12 +19,12 @@ const LANES = DISPATCH_LIMITS.concurrency;
 const BACKLOG = 50_000;
 const STORE_AT_A_TIME = 250;
 /**
- * A handler takes a random time up to this limit. If all attempts ended together, more of their work could be done together than in
- * reality.
+ * The maximum time that a handler takes. The time is random. If all attempts ended at the same moment, the dispatcher could end
+ * many of them in one transaction, which does not happen in practice.
  */
 const MAX_HANDLER_MILLISECONDS = 4;
 const WARM_UP_ROUNDS = 2;
-/** Our dispatch has leases, order, retries and reasons of failures. Nevertheless, it must cost no more than a bare table. */
+/** Our dispatch must cost no more than a bare table, although it also has leases, order, retries and reasons of failures. */
 const TARGETS: readonly Target[] = [
   { against: "by hand", ratio: 1 },
   { against: "by hand", ratio: 1, isRate: true },

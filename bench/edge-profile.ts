@@ -6,7 +6,7 @@ import { sendAll } from "./load.ts";
 import { type Parts, splitProfile } from "./profile-parts.ts";
 
 const EVENTS = 12_000;
-/** The number of events before the profile begins. After so many, the optimising compilers have finished. */
+/** The number of events before the profile begins. After these events, the optimising compilers have finished. */
 const WARM_UP_EVENTS = 6_000;
 /** If parts of the code take less time than this, they are shown as one sum. */
 const SHOWN_MICROSECONDS = 0.5;

@@ -33,8 +33,7 @@ const CANDIDATES: readonly Candidate[] = [
   { name: "pass-through", worker: "pass-through" },
   FLOOR,
   { name: "naive signer", worker: "naive" },
-  // This candidate formats log lines, but does not print them. It costs less than our worker, and the difference is the cost of
-  // printing.
+  // This candidate formats log lines, but does not print them. The difference to our worker is the cost of printing.
   {
     name: "countersign, unprinted",
     define: { "console.log": "Boolean", "console.warn": "Boolean", "console.error": "Boolean" },
@@ -45,8 +44,8 @@ const TARGETS = [
   { against: "naive signer", ratio: 1 },
 ];
 /**
- * A comparison without a limit. The floor worker only hashes, signs and passes the request on. A ratio of 1.5, for example, means
- * that everything else that our worker does costs half as much as the floor worker.
+ * A comparison without a limit. The floor worker only hashes, signs and passes the request on. If the ratio is 1.5, for example,
+ * all other work of our worker costs half as much as the floor worker.
  */
 const COMPARED = [{ against: FLOOR.name }];
 

@@ -21,8 +21,8 @@ const SIZES = [
 const RATIO = 1.3;
 const WARM_UP_ROUNDS = 2;
 /**
- * Ed25519 has a report of its own. It copies the body, and in a common report the garbage collection would be counted for other
- * subjects. Its events take longer, so Ed25519 gets only this share of the events.
+ * The share of the events that Ed25519 gets, because its events take longer. Ed25519 has a separate report. It copies the body,
+ * and the garbage collection of these copies would otherwise be counted for other subjects.
  */
 const ED25519_SHARE = 0.2;
 
@@ -47,7 +47,8 @@ export async function benchFactors(volume: Volume): Promise<Report[]> {
 }
 
 /**
- * Returns the names of all subjects except Ed25519. Basic does not read the body, so it is measured only with the smallest size.
+ * Returns the names of all subjects except Ed25519. Basic is included only for the smallest size, because it does not read the
+ * body.
  */
 function heldSubjects(bytes: number): string[] {
   const names = Object.keys(makeFactorSubjects(0));

@@ -1,7 +1,7 @@
 // Measures an origin that terminates TLS itself, next to nginx and Apache in front of an app. Each request uses TLS and a client
-// certificate with one allowed name. The proxies do what their guides show: they verify the chain to a CA and compare the CN. Our
-// origin validates the path itself on each request. The same listener with a Hono app that checks nothing shows the cost of the
-// checks. All subjects use the same TLS version, cipher and keys, log nothing, and forward only the event.
+// certificate with one allowed name. The proxies verify the chain to a CA and compare the CN, as their guides show. Our origin
+// validates the path itself on each request. Our listener with a Hono app that checks nothing shows the cost of the checks. All
+// subjects use the same TLS version, cipher and keys, log nothing, and forward only the event.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -42,8 +42,8 @@ export interface Figures {
    */
   readonly eventsPerSecond: number;
   /**
-   * For each other subject, the ratio to this subject: CPU per event, or events per second, divided by the value of the other
-   * subject. It is the median of the ratios within each round.
+   * For each other subject, the value of this subject divided by the value of the other subject. The value is the CPU time per
+   * event, or the events per second. The ratio is the median of the ratios of all rounds.
    */
   readonly ratios: Readonly<Record<string, number>>;
 }
@@ -80,8 +80,8 @@ export function summarize(
       const { mostMicroseconds = Number.POSITIVE_INFINITY, plusMicroseconds = 0 } = target;
       const cpuMicroseconds = held?.cpuMicroseconds ?? Number.NaN;
       const isBelow = cpuMicroseconds <= mostMicroseconds;
-      // Adds the allowed time to the ratio. For this, plusMicroseconds is divided by the CPU time of the other subject, which is
-      // cpuMicroseconds / measured.
+      // Allows plusMicroseconds in addition to the ratio. To add it to the ratio, divides it by the CPU time of the other subject,
+      // which is cpuMicroseconds / measured.
       const ratio = target.ratio + (plusMicroseconds / cpuMicroseconds) * measured;
       return {
         ...target,

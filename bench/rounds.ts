@@ -21,7 +21,7 @@ export interface Subject {
   readonly share?: number;
 }
 
-/** The number of rounds before the measurement. After so many, the optimising compilers have finished. */
+/** The number of rounds before the measurement. After these rounds, the optimising compilers have finished. */
 const WARM_UP_ROUNDS = 4;
 const SETTLE_MILLISECONDS = 50;
 

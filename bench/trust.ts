@@ -64,8 +64,8 @@ function prove(policy: Policy, { leaf, intermediates }: Chain, lists: Revocation
 }
 
 /**
- * The subject `cold` uses as many chains as the cache of certificates has entries. Each chain has two certificates, so each
- * certificate must be parsed and verified again.
+ * Measures path validation with cached and with new certificates. The subject `cold` presents more certificates in turn than the
+ * cache can hold. So each certificate must be parsed and verified again.
  */
 async function pathReports(volume: Volume, root: Identity, chain: Chain, now: number): Promise<Report[]> {
   const policy = makePolicy(root, [{ subject: { CN: COMMON_NAME } }]);

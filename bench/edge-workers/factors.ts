@@ -1,5 +1,5 @@
-// Does the work of many events in one request. CPU time is counted in steps of ten milliseconds, so the work of one event is too
-// short to measure.
+// Does the work of many events in one request. The work of one event is too short to measure, because CPU time is counted in steps
+// of ten milliseconds.
 
 import { makeFactorSubjects } from "../factor-subjects.ts";
 

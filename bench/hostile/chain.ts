@@ -29,8 +29,8 @@ export interface Chain {
 }
 
 /**
- * MARGIN is the space for the colons, commas and padding of a field. FIXED_OCTETS is the space for the fixed parts of a
- * certificate.
+ * MARGIN is the number of characters for the colons, commas and padding of a header field. FIXED_OCTETS is the size of the parts
+ * of a certificate that have a fixed size.
  */
 const MARGIN = 24;
 const FIXED_OCTETS = 260;

@@ -1,6 +1,6 @@
-// Searches for the most expensive request that a stranger can build. The search changes random shapes step by step, as long as they
-// become more expensive (a climb). It runs first in this process, and then at each place where requests arrive. The result is
-// compared with the cost of an accepted request with the same factor.
+// Searches for the most expensive request that a stranger can build. The search changes random shapes step by step while they
+// become more expensive. It runs first in this process, and then at each place where requests arrive. The result is compared with
+// the cost of an accepted request with the same factor.
 
 import { type Report, type Sample, summarize, type Volume } from "../report.ts";
 import { makeJudge } from "./judge.ts";
@@ -14,14 +14,14 @@ const MAX_CPU_MICROSECONDS = 20_000;
 const FACTORS: readonly Shape["factor"][] = ["certificate", "signature"];
 
 /**
- * Both numbers are for the search in this process. TRIES is the number of shapes per round. The search changes a shape until
- * PATIENCE changes in a row did not increase the cost, and then starts with another shape.
+ * Limits of the search in this process. TRIES is the number of random shapes per round. The search ends with a shape after
+ * PATIENCE changes in a row did not increase the cost.
  */
 const TRIES = 15;
 const PATIENCE = 15;
 /**
- * The number of requests that are made of each shape. In this process, the cheapest of them counts, because its time has the least
- * noise.
+ * The number of requests that are made of each shape. In this process, the lowest cost of these requests counts, because it has
+ * the least noise.
  */
 const VARIANTS = 3;
 /** FINALISTS is the number of shapes that are tried at each place. EVENTS is the number of requests of each shape. */
@@ -69,8 +69,8 @@ function costInProcess(world: World): Cost {
 }
 
 /**
- * Starts at random shapes, one after another, and changes each step by step as long as it becomes more expensive. Returns the most
- * expensive shapes that it finds.
+ * Starts at `tries` random shapes, one after another. Changes each shape step by step while it becomes more expensive. Returns the
+ * most expensive shapes.
  */
 async function search(factor: Shape["factor"], tries: number, cost: Cost, chance: Chance): Promise<readonly Found[]> {
   const tops: Found[] = [];
@@ -85,7 +85,7 @@ async function search(factor: Shape["factor"], tries: number, cost: Cost, chance
 interface Climb {
   readonly cost: Cost;
   readonly chance: Chance;
-  /** The climb ends after this number of changes in a row that did not increase the cost. */
+  /** The search ends with a shape after this number of changes in a row did not increase the cost. */
   readonly patience: number;
   readonly most: number;
 }

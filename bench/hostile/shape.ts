@@ -24,7 +24,7 @@ const GENES = {
   /** With `own`, certificates of the same name have different key identifiers. */
   keyIds: ["none", "own"],
   key: ["p256", "p384", "p521", "ed25519", "rsa2048", "rsa4096", "rsa8192", "rsa16384"],
-  /** The share of a certificate's free room that each part takes, in percent. */
+  /** The next four numbers are percentages. Each part takes this much of the space that is still free in the certificate. */
   subject: 100,
   sans: 100,
   constraints: 100,
