@@ -1,6 +1,6 @@
-// A worker with the same bucket as the edge. Each call of the bucket is one request to this worker. Through the proxies of
-// wrangler's harness, each member of each listed object is a request, so a thousand objects take half a minute. This file is
-// JavaScript, because the types of the platform contradict the types of Node.
+// A worker with the same bucket as the edge. Each call of the bucket is one request to this worker. With the proxies of wrangler's
+// harness, reading a member of a listed object is a request, so a thousand objects take half a minute. This file is JavaScript,
+// because the types of the platform contradict the types of Node.
 
 import { maintainQueue } from "../../worker/queue/dead-letters.ts";
 

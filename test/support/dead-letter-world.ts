@@ -1,4 +1,4 @@
-// Starts a queue that stops after two attempts, so that events become dead letters within seconds.
+// Starts a queue that makes only two attempts, so that events become dead letters within seconds.
 
 import { type QueueWorld, startQueueWorld } from "./queue-world.ts";
 

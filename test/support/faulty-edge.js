@@ -26,9 +26,9 @@ async function crashAfterHalf({ queue, messages }, bindings) {
 }
 
 /**
- * Makes the consumer die when half of the batch is acknowledged or put back, while other deliveries are in progress. The
- * acknowledgements up to this moment count, as on the platform. If this function threw an error, the simulator would drop these
- * acknowledgements. So it asks for a retry of the remaining messages instead.
+ * Makes the consumer die when half of the batch is acknowledged or put back, while other deliveries are in progress. As on the
+ * platform, the acknowledgements before this moment count. The function asks for a retry of the remaining messages, because the
+ * simulator would drop all acknowledgements if the function threw an error.
  */
 async function dieAtHalf({ queue, messages }, bindings) {
   const unsettled = new Set(messages);

@@ -3,8 +3,8 @@
 import { createServer } from "node:net";
 
 /**
- * The range of the ports to try. Linux gives only higher ports to outgoing connections and to servers with port 0. So these cannot
- * take a port of the range.
+ * The range of the ports to try. Linux uses only higher ports for outgoing connections and for servers with port 0. So no such
+ * connection or server takes a port of this range.
  */
 const [FIRST, COUNT] = [16_000, 16_000];
 

@@ -19,8 +19,8 @@ import { temporaryDirectory } from "./temporary.ts";
 import type { TlsClientAuth } from "./tls-client-auth.ts";
 
 /**
- * The header in which a test sends `request.cf`. Wrangler's harness uses another name, which a deployed worker must treat as an
- * ordinary header.
+ * The header in which a test sends `request.cf`. It is not the header of wrangler's harness, because a deployed worker must treat
+ * that header as an ordinary one.
  */
 export const CF_HEADER = "Test-Cf";
 
@@ -106,7 +106,7 @@ export async function startWorkerd<Name extends string>(
   ) as Record<Name, DeployedEdge>;
 }
 
-/** Writes JSON in ASCII, with escapes, because a header cannot hold other characters. */
+/** Writes JSON in ASCII. Other characters are written as escapes, because a header cannot contain them. */
 function inAscii(json: string): string {
   return json.replace(/[^\u0020-\u007e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -34,7 +34,9 @@ import {
 
 const ALL = { sender: { ...certificate(), ...github("ONE"), ...basic } };
 
-/** Decides about a sender as an origin behind an edge does. `amr` is that claim of the edge's assertion: the factors that passed. */
+/**
+ * Decides about a sender in the same way as an origin behind an edge. `amr` lists the factors that the edge's assertion confirms.
+ */
 function rely(fixtures: Fixtures, senders: Parameters<typeof compileSenders>[1], amr: string[], held = {}) {
   const policy = compileSenders(fixtures, senders);
   const secrets = loadHeldSecrets(policy, (name) => (held as Record<string, string>)[name]);

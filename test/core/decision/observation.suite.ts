@@ -28,7 +28,7 @@ import {
   signedBy,
 } from "../../support/scenes/factors.ts";
 
-/** Judges one request. Returns what an entry point then has: the trace, and the refusal if the request was refused. */
+/** Judges one request, as an entry point does. Returns the trace, and the refusal if the request was refused. */
 async function trace(
   fixtures: Fixtures,
   senders: Readonly<Record<string, SenderParts>>,
@@ -57,7 +57,7 @@ async function trace(
 const observed = (fixtures: Fixtures, leaf: CertificateName | null) =>
   trace(fixtures, { sender: certificate() }, { leaf, isObserved: true });
 
-/** Returns the trace of the same request with other facts about the leaf. */
+/** Returns a copy of the trace in which some facts about the leaf are replaced. */
 function withLeaf(left: Trace, facts: Partial<ClientCertificate["leaf"]>): Trace {
   const { evidence } = left;
   const presented = evidence?.certificate;

@@ -164,8 +164,8 @@ export const cases: Cases = {
     const proven = await judge(fixtures, { sender: certificate() });
     const seen = { id: "1", certificate: { subject: "CN=a" }, sender: "sender", factors: ["mtls"] };
     assert.deepEqual(context(proven), seen);
-    // No policy required the certificate of this request, so the certificate is left out. Otherwise it would seem to have proved
-    // something.
+    // The policy does not require a certificate here. The client presented one, but it is left out of the log line. Otherwise the
+    // certificate would seem to have proved something.
     const signed = await judge(fixtures, { sender: github("ONE") }, { headers: signedBy("ONE") });
     assert.deepEqual(context(signed), { id: "1", sender: "sender", factors: ["hmac"] });
     assert.deepEqual(context({ ...proven, reliedOnEdge: ["mtls"] }), { ...seen, reliedOnEdge: ["mtls"] });

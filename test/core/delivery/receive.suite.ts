@@ -261,7 +261,8 @@ export const cases: Cases = {
     for (const method of ["GET", "HEAD"]) {
       const request = new Request("https://hooks.example.com/", { method });
       assert.equal((await readBody(request, 10)).byteLength, 0);
-      // No runtime makes a request with this method and a body, but a server may receive one.
+      // No runtime can make a Request with this method and a body. But a server may receive such a request, so the test makes a
+      // similar object.
       const body = { method, headers: new Headers(), body: streamOf(1), arrayBuffer: async () => new ArrayBuffer(1) };
       await refusedLater("body_too_large", readBody(body as unknown as Request, 10));
     }

@@ -105,9 +105,10 @@ export const cases: Cases = {
     const other = anchor("stranger", 2000, true);
     ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), other);
     ends(fixtures, "anchor", { anchors, presented }, anchor("oldRoot", 40, true), other);
-    // An anchor that has already ended is not listed, because the recorded refusals already show which requests were refused.
+    // An anchor that has already expired is not listed. The recorded refusals already show which requests were refused.
     ends(fixtures, "anchor", { anchors, presented, now: at(41) }, other);
-    // The presented certificate expires before the anchor, so it does not show whether the end of the anchor refuses anything.
+    // The presented certificate expires before the anchor. So it does not show whether requests will be refused after the anchor
+    // has expired.
     ends(fixtures, "anchor", { anchors: ["root", "stranger"], presented }, anchor("root", 1000, false), other);
   },
   "the end of an intermediate of the policy refuses events, unless the presented certificate does not need it": (
@@ -126,7 +127,7 @@ export const cases: Cases = {
     const [harmless] = ends(fixtures, "intermediate", { intermediates, presented }, middle(false));
     assert.equal(harmless?.remedy, "its senders have another intermediate: remove it when it has expired");
     ends(fixtures, "intermediate", { intermediates, anchors: ["stranger"] });
-    // Another certificate can replace the intermediate only if it belongs to the same CA.
+    // The second intermediate belongs to another CA, so it cannot replace the first one.
     ends(fixtures, "intermediate", { intermediates: ["middle", "root"] }, middle(true));
   },
   "the end of an anchor concerns only the senders that name it": (fixtures) => {
@@ -224,7 +225,7 @@ export const cases: Cases = {
     assert.deepEqual(refuses(), [false]);
     assert.deepEqual(refuses(leaf), [true]);
     assert.deepEqual(refuses(next), [false]);
-    // The sender uses both certificates. Its certificate `leaf`, which no later entry covers, would be refused.
+    // The sender uses both certificates. No later entry accepts the certificate `leaf`, so requests with it would be refused.
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-0.5) }, next), [true]);
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-2) }, next), [false]);
   },
@@ -260,7 +261,8 @@ export const cases: Cases = {
     assert.equal(first?.remedy, "nothing to do: the sender presents one that expires later");
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-1) }, next] }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: [{ ...leaf, lastSeen: at(-0.5) }, next] }, ofSender(160, true), later);
-    // The sender presents the old certificate again, so the end of this certificate refuses events.
+    // The sender has presented the old certificate again after the new one. So requests will be refused when the old certificate
+    // expires.
     ends(fixtures, kind, { presented: [leaf, { ...next, lastSeen: at(-2) }] }, ofSender(160, true), later);
     ends(fixtures, kind, { presented: replaced, now: at(160) }, ofSender(160, false), later);
     ends(fixtures, kind, { presented: replaced, now: at(161) }, later);
@@ -270,8 +272,8 @@ export const cases: Cases = {
     const [first] = ends(fixtures, kind, { presented: [seen(fixtures, "below", at(0), "middle")] }, ofSender(50, true));
     assert.match(first?.remedy ?? "", /^ask the sender for the successor of the intermediate CN=Middle,/);
     assert.equal(first?.sha256, parseCertificate(fixtures.expiries.middle).sha256);
-    // The end of an intermediate does not matter if no proof depends on the intermediate. If a certificate was presented several
-    // times with different intermediates, the latest presentation counts.
+    // The expiry of an intermediate does not matter if the certificate was proven without it. If a certificate was presented
+    // several times with different intermediates, the latest presentation counts.
     const passed = seen(fixtures, "leaf", at(-2), "middle");
     ends(fixtures, kind, { presented: [{ ...passed, lastSeen: at(0) }] }, ofSender(160, true));
     ends(fixtures, kind, { presented: [passed, seen(fixtures, "leaf")] }, ofSender(160, true));

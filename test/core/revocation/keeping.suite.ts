@@ -82,7 +82,7 @@ export const cases: Cases = {
     }
     const late = { kept, now: fixtures.now + 30 * 24 * 3600 };
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], late)), ["rootNewer", ""]);
-    // A valid list is not replaced by an expired list, even if the expired list is newer.
+    // A valid list stays, although the source now gives a newer list, because the newer list has expired.
     const current = { ...late, kept: [{ ...list(fixtures, "root"), nextUpdate: late.now }] };
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], current)), ["root", "the list is out of date"]);
     const { nextUpdate } = list(fixtures, "rootNewer");

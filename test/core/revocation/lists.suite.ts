@@ -134,8 +134,8 @@ export const cases: Cases = {
     check([leaf, root], [own, unsigned], [certificate("root")]);
     assert.equal(signerOnPath(own), root);
     assert.deepEqual([signerOnPath(unsigned), signerOnPath(unseen)], [undefined, undefined]);
-    // If two certificates on the path have the same key, the certificate of the issuer is returned, even if the other certificate
-    // comes first.
+    // One certificate on this path has the same key as the issuer, and comes before the issuer. The certificate of the issuer is
+    // returned nevertheless.
     check([leaf, certificate("root"), root], [unseen]);
     assert.equal(signerOnPath(unseen), root);
   },

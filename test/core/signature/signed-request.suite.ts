@@ -99,8 +99,8 @@ export const cases: Cases = {
         return limits[0];
       });
       assert.deepEqual(asked, [...Array(MAX_FURTHER_ED25519).fill(2), 1, 1]);
-      // The first signature is verified with every key, so the key of the first signature is found after any number of other keys.
-      // The key of the second signature is not found, because the limit for all keys together is used up.
+      // The first signature is checked with every key, so its key is found. The limit for checks of the second signature is used
+      // up, so its key is not found.
       const methodWith = (key: string) => methodOf(keysOf(scheme, importSignatureKey(scheme, key)), request);
       assert.equal(methodWith(ED25519.key), "ed25519");
       assert.equal(methodWith(ED25519.otherKey), undefined);

@@ -51,8 +51,7 @@ export const cases: Cases = {
     const alone = knowing(fixtures, ["depth3"]);
     refused("issuer_unknown", () => present(fixtures, { leaf: "depth3Client" }, alone));
     refused("issuer_unknown", () => present(fixtures, { leaf: "client" }, alone));
-    // The sender presents the issuers of `depth3`, but the policy does not have them. So no anchor vouches for `depth3`, and no
-    // path may use it.
+    // The sender presents the issuers of `depth3`, but the policy does not contain them. So no path may use `depth3`.
     const presented = { leaf: "depth3Client", intermediates: ["depth1", "depth2"] } as const;
     refused("issuer_unknown", () => present(fixtures, presented, alone));
     const policy = knowing(fixtures, ["intermediate"], { anchors: ["stranger"] });

@@ -78,8 +78,7 @@ export const cases: Cases = {
     };
     const [loopA, byRoot, byA] = [parsed("loopAByB"), parsed("loopBByRoot"), parsed("loopBByA")];
     assert.deepEqual(certifiedBelow(loopA, byRoot, byA), [byRoot, loopA, byA]);
-    // The sender also presents the anchor's own certificate. The key in that certificate signed only one of the two certificates of
-    // B.
+    // The sender also presents a copy of the anchor's certificate. The key of the copy signed `byRoot`, but not `byA`.
     const again = { ...parsed("root") };
     assert.deepEqual(certifiedBelow(loopA, byRoot, byA, again), [byRoot, again, loopA, byA]);
     assert.deepEqual(certifiedBelow(), []);
@@ -97,8 +96,9 @@ export const cases: Cases = {
     }
   },
   "findPath() uses no key twice": (fixtures) => {
-    // The leaf names the key identifier of `again` as that of its issuer, and the root certified `again`. If `again` has the root's
-    // own key, no path leads through `again`, because a path uses no key twice.
+    // The root certified `again`, and the leaf names the key identifier of `again` as that of its issuer. If `again` has another
+    // key than the root, the path leads through it. If it has the root's own key, there is no path, because a path uses no key
+    // twice.
     const { foldedSubject, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     const leaf = changed(fixtures, "client", { foldedIssuer: foldedSubject, authorityKeyId: "again" });
     const again = (spki: string) =>

@@ -240,8 +240,8 @@ export const cases: Cases = {
       routes: { "/hooks": { senders: [...senders.map(([name]) => name), "deeper"], methods: ["POST"] } },
     });
     let searches = 0;
-    // Each search calls this function once for the issuer. Before the first search, the function is called for the leaf. That call
-    // is not counted, because the leaf is not a CA.
+    // Counts the searches. Each search calls this function once with the issuer, which is a CA. The function is also called once
+    // with the leaf, which is not counted.
     const holds = ({ isCa }: Certificate) => {
       if (isCa) searches += 1;
       return false;

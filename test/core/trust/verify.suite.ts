@@ -53,7 +53,7 @@ function refusedAs(
   for (const verified of verdicts) refused(code, () => verdict(fixtures, trust, verified));
 }
 
-/** Proves the client below the intermediate under a policy with this deny list. */
+/** Proves the certificate `client`, which the intermediate issued, under a policy with these deny entries. */
 const denied = (fixtures: Fixtures, ...deny: unknown[]) =>
   prove(fixtures, { leaf: "client", intermediates: ["intermediate"] }, { deny });
 

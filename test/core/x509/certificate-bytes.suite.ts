@@ -35,7 +35,7 @@ function readsOrRefuses(base64: string): void {
   }
 }
 
-/** Replaces the value number `index` of these trees, counted depth first. */
+/** Replaces one value of these trees. The values are counted depth first, and `index` is the number of the value to replace. */
 function replaceNth(siblings: Tlv[], index: number, replacement: Tlv): void {
   const places: (readonly [Tlv[], number])[] = [];
   const visit = (list: Tlv[]): void => {

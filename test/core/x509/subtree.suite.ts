@@ -25,7 +25,7 @@ function isWithin(base: GeneralName, name: GeneralName): boolean {
   return subtree(form);
 }
 
-/** Returns a host name of 253 characters plus `more` characters. */
+/** Returns a host name of 253 + `more` characters. */
 const longHost = (more = 0) => `${"a".repeat(49)}.`.repeat(5) + "b".repeat(3 + more);
 
 export const cases: Cases = {

@@ -125,7 +125,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await live.click();
     await page.getByText("Paused").waitFor();
     await world.accept("second");
-    // Another page, which is not paused, shows the event. So only the pause can be the reason why the first page does not show it.
+    // A second page is not paused and shows the event. So only the pause can be the reason why the first page does not show it.
     const other = await open("/events");
     await other.page.getByRole("link", { name: "second" }).waitFor();
     expect(await page.getByRole("link", { name: "second" }).count()).toBe(0);

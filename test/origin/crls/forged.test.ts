@@ -1,5 +1,5 @@
-// Tests a forger who replaces the revocation list of a source by a list of a CA that the policy does not contain. When the forger
-// stops, the genuine list must be used again. A forged list must never replace a proven list. The tests use an origin after
+// Tests a forger who replaces the revocation list of a source by a list of a CA that the policy does not contain. A forged list
+// must never replace a proven list. When the forger stops, the genuine list must be used again. The tests use an origin after
 // restarts, and an edge in new isolates.
 
 import { createHash } from "node:crypto";

@@ -250,8 +250,8 @@ test("if claims are slow, one claim replaces several attempts that have ended", 
   dispatcher.start();
   await pass(2_000);
   expect(await idsIn(inbox, "done")).toHaveLength(ids.length);
-  // Six claims are enough, because one claim can replace several attempts that ended at about the same time. If the first attempt
-  // that ends caused a claim for only one event, there would be eleven claims.
+  // One claim can replace several attempts that ended at about the same time. So six claims are enough. Without this, the first
+  // attempt that ends would cause a claim for one event only, and there would be eleven claims.
   expect(claims).toBeLessThan(9);
   await dispatcher.stop();
 });

@@ -92,7 +92,7 @@ test("other processes handle the events of killed ones: each at least once, none
       else expect(next.name).toBe(line.name);
     }
   }
-  // The killed attempts are recorded, and the attempts after them too.
+  // The killed attempts are recorded, and also the attempts after them.
   const histories = await Promise.all(ids.map(async (id) => (await inbox.attempts(id))?.records ?? []));
   const outcomes = histories.map((records) => records.map((record) => "outcome" in record && record.outcome));
   expect(outcomes.filter((each) => each.includes("abandoned")).length).toBeGreaterThan(0);

@@ -51,7 +51,9 @@ describe("through the edge", () => {
   let document: PolicyDocument;
   let key: PrivateJwk;
   let usual: Place;
-  /** A server that waits only 300 ms for a handler. On a slow machine, this time is too short even for a handler that answers. */
+  /**
+   * A server that waits only 300 ms for a handler. A slow machine may need more time even for a handler that answers at once.
+   */
   let hasty: Place;
   let handler: Handler;
   const lines = new LogLines();

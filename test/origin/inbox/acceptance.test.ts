@@ -62,7 +62,7 @@ describeOnStores("accept()", (given) => {
     await accept({ id: "a" }, { jti: "1" });
     expect(await accept({ id: "a" }, { jti: "2" })).toEqual({ outcome: "duplicate", of: "a" });
     expect(await accept({ id: "a" }, { jti: "3" })).toEqual({ outcome: "duplicate", of: "a" });
-    // The assertion that brought the duplicate cannot be used again either.
+    // The assertion that came with the duplicate cannot be used again either.
     expect(await accept({ id: "a" }, { jti: "2" }).catch(codeOf)).toBe("replayed");
     expect(await inbox.event("a")).toMatchObject({ duplicates: 2, state: "waiting" });
     expect(await inbox.count()).toBe(1);

@@ -1,6 +1,6 @@
 // Tests that every command that would change an inbox file refuses a file on a network file system, except with `--anyway`. A test
-// cannot mount such a file system without a server and a driver of the kernel. So a library is loaded before the C library, and
-// reports the number of such a file system.
+// cannot mount a network file system without a server. Instead, a preloaded library replaces statfs(), and reports the type number
+// of a network file system.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
@@ -41,7 +41,7 @@ function buildLibrary(): string | undefined {
 }
 const library = buildLibrary();
 
-/** Runs the program as if its files were on a file system with this number. */
+/** Runs the program as if its files were on a file system with this type number. */
 const runOn = (type: string, args: readonly string[]): Promise<Finished> =>
   runCountersign(args, "", { LD_PRELOAD: library ?? "", STATFS_TYPE: type });
 

@@ -1,5 +1,5 @@
-// Tests order keys while everything possible happens to their events, in any order. Two events with the same key never run at the
-// same time. At the end, one remaining process soon handles all events. Runs with every store.
+// Tests order keys. Events are handled, retried, dropped and so on, in random order. Two events with the same key
+// must never run at the same time. At the end, one remaining process must soon handle all events. Runs with every store.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -230,7 +230,7 @@ describe("two workers", () => {
     // When a worker is killed, the counts that it has reported are not lost.
     const [victim] = readFileSync(`/proc/${origin.pid}/task/${origin.pid}/children`, "utf8").split(" ");
     process.kill(Number(victim), "SIGKILL");
-    // Until the primary notices that this worker has ended, the primary still gives connections to it.
+    // The primary gives connections to this worker until it notices that the worker has ended.
     await expect.poll(() => existsSync(`/proc/${victim}`)).toBe(false);
     expect(await accepted()).toBeGreaterThanOrEqual(60);
     for (let sent = 0; sent < 5; sent += 1) await sendOnce(origin.server, files.senders.acme);

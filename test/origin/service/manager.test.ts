@@ -95,7 +95,8 @@ describe.skipIf(!hasManager)("a service manager", () => {
       await new Promise((resolve) => setTimeout(resolve, 2_500));
       return beats() - before;
     };
-    // Some messages may still arrive from before. A running event loop would send about three messages in this time.
+    // Messages that were sent before the event loop was blocked may arrive late. In these 2.5 seconds, a running event loop would
+    // send about three messages.
     await expect.poll(beatsMeanwhile).toBe(0);
     single.process.kill("SIGKILL");
     await once(single.process, "exit");

@@ -15,7 +15,7 @@ export const ENTRY = [...ONE, "certificates", 0] as const;
 export const ROUTE = ["routes", "/hooks"] as const;
 
 /**
- * Returns a policy with the senders `one` and `two` on /hooks. Both need only a certificate that `root` or a CA below `root`
+ * Returns a policy with the senders `one` and `two` on /hooks. Each needs only a certificate that `root` or a CA below `root`
  * issued.
  */
 export function soundDocument({ certificates }: Fixtures) {

@@ -156,9 +156,9 @@ describe("a sender is told to retry", () => {
 
 describe("the signature of an event that waited", () => {
   /**
-   * The number of seconds by which the origin's clock is ahead. At the edge, the signature is 280 seconds old. At the origin, the
-   * signature is older than five minutes, but the assertion is younger than one minute. The edge must receive the event within 20
-   * seconds. Otherwise the edge refuses the signature as too old.
+   * The number of seconds by which the origin's clock is ahead. The signature is 280 seconds old at the edge, and more than 300
+   * seconds old at the origin. But for the origin, the assertion is not too old yet. The edge must receive the event within 20
+   * seconds. Otherwise the edge would refuse the signature as too old.
    */
   const AHEAD_SECONDS = 40;
 

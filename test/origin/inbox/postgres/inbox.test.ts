@@ -76,7 +76,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       await acceptKey(`first ${times}`);
       const outcomes = await withClient(url, async (holder) => {
         await holder.query("BEGIN; LOCK TABLE countersign.deleted_event IN ACCESS EXCLUSIVE MODE");
-        // The requests are sent one after the other, so that each is in a batch of its own.
+        // The requests are sent one after the other, so that they are not in the same batch.
         const again = Array.from({ length: times }, (_, n) =>
           new Promise((resolve) => setTimeout(resolve, n * 50)).then(() => acceptKey(`again ${times}`)),
         );
@@ -89,7 +89,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
           one.status === "fulfilled" ? (one.value as Acceptance).outcome : (one.reason as { code?: unknown }).code,
         );
       });
-      // One transaction is rolled back and tries again after the other one. So the order of the outcomes is not checked.
+      // PostgreSQL rolls back one of the transactions, and the inbox repeats it after the other transaction. So the order of the
+      // outcomes is not checked.
       expect(outcomes.toSorted()).toEqual(["replayed", "stored"].slice(-times));
     }
   });
@@ -125,8 +126,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted";
       await expect.poll(() => query(waits)).toHaveLength(1);
       expect(await acceptInOrder(other, "second")).toEqual({ outcome: "stored" });
-      // If this claim postponed the second event, this event would wait forever: the pending transaction ends the first event, but
-      // does not see the second one, so it would not make the second event due.
+      // This claim must not postpone the second event. The pending transaction ends the first event, but does not see the second
+      // one. So it could not make the second event due, and the second event would wait forever.
       expect(await other.work.claim(1, 60_000)).toEqual([]);
       await holder.query("SELECT pg_advisory_unlock(42)");
       expect(await ended).toBe(true);
@@ -215,8 +216,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     const acceptAs = (origin: Inbox, id: string, eventKey: string, body: string) =>
       origin.accept(deliveryOf({ id, sender: "acme", eventKey, body }), { issuer: "direct", jti: id, expires: 0 });
     const outcomes: Acceptance[] = [];
-    // The rounds run one after the other. If they shared a batch, an error would make the inbox store the events one by one, so the
-    // race would not be tested.
+    // Each round has its own batch. If an event in a shared batch failed, the inbox would store the events of the batch one by
+    // one, so the race would not be tested.
     for (let n = 0; n < 50; n += 1) {
       const differ = [acceptAs(inbox, `a ${n}`, `differ ${n}`, "a"), acceptAs(other, `b ${n}`, `differ ${n}`, "b")];
       outcomes.push(...((await Promise.all(differ)) as Acceptance[]));

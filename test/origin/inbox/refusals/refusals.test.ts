@@ -37,9 +37,7 @@ function refused(parts: Partial<RefusedRequest> & { readonly at: number }): Refu
 
 const record = (recorder: RefusalRecorder, one: RefusedRequest) => recorder.add(one, () => one);
 
-/**
- * Rows in the order of their age, the oldest first. Each row has the number of its share and the number of a part of this share.
- */
+/** The rows from the oldest to the newest. Each row has the number of its share, and the number of its part of this share. */
 type Shape = readonly { readonly share: number; readonly part: number; readonly size: number }[];
 
 const shape: fc.Arbitrary<Shape> = fc.array(
@@ -76,8 +74,8 @@ const rowsOf = (share: number, part: number, count: number) =>
   Array.from({ length: count }, () => ({ ...{ share, part }, size: 1 }));
 
 /**
- * Expects that only the largest shares (or parts) lost rows. Before its last row was deleted, a share that lost rows was at least
- * as large as the largest share is now. A row has a size of at most 3.
+ * Expects that only the largest shares (or parts) lost rows. If a share lost rows, it was at least as large as any other share
+ * until its last row was deleted. A row has a size of at most 3.
  */
 function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
   const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];
@@ -93,7 +91,7 @@ test("only as many rows as necessary are deleted, from the largest parts of the 
     fc.property(shape, fc.nat(70), (rows, limit) => {
       const left = kept(rows, limit);
       expect(sizeOf(left)).toBeLessThanOrEqual(limit);
-      // The last deleted row has a size of up to 3, so up to 2 more than necessary may be deleted.
+      // The last deleted row has a size of up to 3. So the total may be up to 2 below the limit.
       expect(sizeOf(left)).toBeGreaterThanOrEqual(Math.min(sizeOf(rows), limit - 2));
       expectLargestGaveWay(rows, left, ({ share }) => `${share}`);
       for (const share of new Set(rows.map((row) => row.share))) {
@@ -240,7 +238,7 @@ describeOnStores("refused requests", (given) => {
     // The newest refusals of the flood are kept.
     const [newest, second] = await timesOf({ limit: 2 });
     expect([newest, second]).toEqual([1_000 + 40 * 64 - 1, 1_000 + 40 * 64 - 2]);
-    // The size of every large share becomes the same whole number of rows. So up to some rows fewer than the limit may be left.
+    // The large shares are reduced to the same number of rows. So the total may be some rows below the limit.
     expect((await inbox.refusals.stock()).refusals).toBeGreaterThan(195);
     // A flood from one sender does not delete refusals of another sender.
     for (let batch = 0; batch < 10; batch += 1)

@@ -122,8 +122,9 @@ describe.concurrent("a listener", () => {
       await once(socket, "connect");
       return socket;
     };
-    // The system queues at most 511 connections that are not accepted yet. A client would retry any further connection later,
-    // perhaps after `above`. When a handshake is complete, all earlier connections have been accepted.
+    // The system queues at most 511 connections that the server has not accepted yet. If there were more, a client would retry its
+    // connection later, perhaps after `above` is opened. So one in a hundred connections makes a handshake: when it is complete,
+    // the server has accepted all earlier connections.
     while (sockets.length < 1_000) {
       await Promise.all(Array.from({ length: 99 }, open));
       sockets.push(await connectSender(files, crowded.at(A)));
@@ -160,7 +161,7 @@ describe.concurrent("SIGTERM", () => {
     halfHead.write("POST /hooks/acme HTTP/1.1\r\n");
     const inFlight = await connectSender(files, origin.server);
     inFlight.write(`${head(4)}{ `);
-    // The same process answers this request. By then, it has read everything that was written above.
+    // The same process answers this request. When the response arrives, the process has read everything that was written above.
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
 
     const ended = origin.stop();

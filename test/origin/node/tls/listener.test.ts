@@ -184,7 +184,7 @@ describe("with the policy's intermediates", () => {
         const { caNames } = await opensslClient(origin.at(A), ["-tls1_3"]);
         expect(caNames).toEqual([`CN=${MARKER} Root,O=${MARKER} Inc`, `CN=${MARKER} Issuing,O=${MARKER} Inc`]);
       }
-      // This intermediate is not an anchor. So it must not make the certificates of a stranger acceptable.
+      // This intermediate is not an anchor. Even with it, a stranger's certificates must not be accepted.
       if (clientCertificates === "require") await sendInVain(origin.at(A), clients["strangers"]);
       else expect((await sendOnce(origin.at(A), clients["strangers"])).status).toBe(403);
     },

@@ -140,7 +140,7 @@ describe("two workers, when one dies or both stop,", () => {
 
   test("continue when one dies while the inbox cannot be opened", async () => {
     const [victim = 0] = workersOf(origin);
-    // The workers write in the background too, so this waits until none of them does.
+    // The workers also write to the file in the background. So the lock waits until no worker writes.
     const database = new DatabaseSync(files.inbox, { timeout: 20_000 });
     database.exec("BEGIN IMMEDIATE");
     process.kill(victim, "SIGKILL");
@@ -170,7 +170,8 @@ describe("two workers, when one dies or both stop,", () => {
           return { socket, closed: new Promise((resolve) => socket.once("close", resolve)), answer: () => answer };
         }),
       );
-      // Sends four more requests, so that each worker handles one. After that, the workers have read all that was written before.
+      // Sends four more requests. Each worker handles one of them. When the responses arrive, the workers have also read the
+      // requests that were written before.
       for (let sent = 0; sent < 4; sent += 1) await sendOnce(origin.server, files.senders.acme);
       const ended = new Promise((resolve) => origin.process.once("exit", resolve));
       // A terminal sends the signal to the whole process group.
