@@ -86,6 +86,7 @@ export function requireOption(value: string | undefined, option: string, meaning
 }
 
 export function parsePort(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) throw new UsageError(`--port ${text} is no port (0 to 65535)`);
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535)
+    throw new UsageError(`--port ${text} is not a port (0 to 65535)`);
   return Number(text);
 }

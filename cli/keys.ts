@@ -43,7 +43,7 @@ With --json, prints only the public JWK Set.
       return report(
         await create(file),
         file,
-        `Made ${file}. Keep it secret: who has it can speak for the edge.`,
+        `Made ${file}. Keep it secret: whoever has it can sign as the edge.`,
         values.json,
       );
     if (action === "rotate") {

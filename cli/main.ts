@@ -39,7 +39,7 @@ function printUsage(): void {
     "",
     ...tabulate(Object.entries(COMMANDS).map(([name, { summary }]) => [`  ${name}`, summary])),
     "",
-    "countersign <command> --help says more; --version says which this is.",
+    "countersign <command> --help explains a command; --version prints the version.",
   ]);
 }
 

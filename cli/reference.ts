@@ -8,7 +8,7 @@ const HEAD = `# Commands
 What \`countersign COMMAND --help\` prints, for every command. \`countersign --version\` prints the version. \`countersign\` is \`npx countersign\` where the
 package is installed, and \`npm run -s countersign --\` in a checkout.
 
-In a terminal, verdicts have colours and columns fit the width. \`NO_COLOR=1\` turns the colours off. Files and other programs get neither; for them there is \`--json\`.
+In a terminal, verdicts have colours and columns fit the width. \`NO_COLOR=1\` turns the colours off. Output to a file or to another program has neither colours nor wrapped lines. With \`--json\`, a program can read it.
 
 Made by \`npm run cli\` from the help texts.`;
 

@@ -16,7 +16,7 @@ export function parsePrivateUrl(option: string, text: string): string {
   const isThere = isIP(host) === 0 || isPrivateAddress(host);
   if (url?.protocol === "http:" && isThere && (text === url.origin || text === `${url.origin}/`)) return url.origin;
   throw new UsageError(
-    `--${option} ${showUrl(text)}: with --upstream-unencrypted http://HOST without a path, a name or a private address`,
+    `--${option} ${showUrl(text)}: with --upstream-unencrypted, write http://HOST without a path; HOST is a name or a private address`,
   );
 }
 
@@ -25,6 +25,6 @@ export function parseBaseUrl(option: string, text: string): string {
   const url = URL.parse(text);
   if (url !== null && isHttpsOrLoopback(url) && (text === url.origin || text === `${url.origin}/`)) return url.origin;
   throw new UsageError(
-    `--${option} ${showUrl(text)}: https://HOST without a path (http:// only to loopback); events come at their own`,
+    `--${option} ${showUrl(text)}: write https://HOST without a path (http:// only to loopback); each event is sent to its own path`,
   );
 }

@@ -8,7 +8,7 @@ const SECONDS_OF = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
 export function parseDuration(text: string, option: string): number {
   const seconds = readDuration(text);
   if (seconds === undefined)
-    throw new UsageError(`--${option} ${text} is no duration: a number and s, m, h, d or w, as 30d`);
+    throw new UsageError(`--${option} ${text} is not a duration: write a number and s, m, h, d or w, for example 30d`);
   return seconds;
 }
 

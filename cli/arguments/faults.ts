@@ -37,8 +37,8 @@ function describeToken(token: Token, options: Options, allowPositionals: boolean
     return `there is no option ${rawName} here${askWhether(rawName, names)}`;
   }
   if (type === "boolean") return value === undefined ? undefined : `${rawName} takes no value`;
-  if (value === undefined) return `${rawName} needs a value behind it`;
-  if (value === "") return `${rawName} is given an empty value: write one, or leave the option out`;
+  if (value === undefined) return `${rawName} needs a value after it`;
+  if (value === "") return `${rawName} has an empty value: write a value, or leave the option out`;
   if (inlineValue || value === "-" || !value.startsWith("-")) return undefined;
-  return `${rawName} needs a value before ${value}; one that begins with - is written ${rawName}=${value}`;
+  return `${rawName} has no value; if ${value} is the value, write ${rawName}=${value}`;
 }

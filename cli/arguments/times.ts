@@ -21,7 +21,7 @@ export function parseTime(text: string, option: string, now: number): number {
   const isDay = !Number.isNaN(Date.parse(day)) && new Date(Date.parse(day)).toISOString().startsWith(day);
   if (Number.isNaN(milliseconds) || !isDay)
     throw new UsageError(
-      `--${option} ${text} is no time: a day like 2026-11-30, an instant like 2026-11-30T08:00:00Z, or so long ago, like 7d`,
+      `--${option} ${text} is not a time: write a day like 2026-11-30, a time like 2026-11-30T08:00:00Z, or an age like 7d`,
     );
   return Math.floor(milliseconds / 1000);
 }

@@ -18,7 +18,7 @@ export function parseChoice<const T extends string>(what: string, text: string, 
 export function parseWhole(what: string, text: string, min: number, max: number): number {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= min && number <= max) return number;
-  throw new UsageError(`${what} ${text} is no whole number from ${min} to ${max}`);
+  throw new UsageError(`${what} ${text} is not a whole number from ${min} to ${max}`);
 }
 
 /** Parses PORT or HOST:PORT, with an IPv6 address in brackets. Default host: 127.0.0.1. Undefined if the text has neither form. */
@@ -36,7 +36,7 @@ export function parseAction<const T extends string>(command: string, text: strin
   const action = actions.find((one) => one === text);
   if (action !== undefined) return action;
   const all = `${actions.join(", ")}; see countersign ${command} --help`;
-  if (text === "" || text.startsWith("-")) throw new UsageError(`${command} needs to be told what to do: ${all}`);
+  if (text === "" || text.startsWith("-")) throw new UsageError(`${command} needs an action: ${all}`);
   const nearest = askWhether(text, actions) || `: it has ${all}`;
   throw new UsageError(`${command} has no ${JSON.stringify(text)}${nearest}`);
 }

@@ -38,9 +38,9 @@ The front requests a client certificate and lets every handshake complete. The w
       json: { type: "boolean", default: false },
     });
     if (values.handler !== undefined && values.origin !== undefined)
-      throw new UsageError("--handler belongs to the origin that is started, and --origin starts none");
+      throw new UsageError("--handler has no effect with --origin, because no origin is started here");
     if (values.console !== undefined && values.origin !== undefined)
-      throw new UsageError("--console shows the inbox of the origin that is started, and --origin starts none");
+      throw new UsageError("--console has no effect with --origin, because no origin is started here");
     const consoleSettings = await parseConsole(values);
     const originUrl = values.origin === undefined ? undefined : parseBaseUrl("origin", values.origin);
     const { describe, startDevelopment } = await loadDevelopment();

@@ -14,7 +14,10 @@ process.env["WRANGLER_SEND_METRICS"] = "false";
 // Turns off wrangler's lines about every batch of a queue, because standard output may be JSON.
 process.env["WRANGLER_LOG"] ??= "error";
 
-/** The configuration of the worker that wrangler.toml and every project share. The harness builds the worker from this package. */
+/**
+ * The settings of the worker that are the same in wrangler.toml and in every project. The harness builds the worker from this
+ * package.
+ */
 export const WORKER = {
   name: "countersign",
   main: fileURLToPath(new URL(`../../worker/index${extname(import.meta.filename)}`, import.meta.url)),

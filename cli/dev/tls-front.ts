@@ -40,7 +40,10 @@ export interface TlsFront {
   close(): Promise<void>;
 }
 
-/** Starts the front on the loopback address. @throws ConfigurationError if the port is in use, or if Node reports no intermediates */
+/**
+ * Starts the front on the loopback address.
+ * @throws ConfigurationError if the port is in use, or if Node reports no intermediates
+ */
 export async function startTlsFront(options: TlsFrontOptions): Promise<TlsFront> {
   const { port, certificate, key, clientCas, edge, log, onPresented } = options;
   refuseLostIntermediates("dev");

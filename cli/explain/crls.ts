@@ -80,7 +80,7 @@ async function loadSource(source: string, authorities: readonly Certificate[], o
       why = describeCause(error);
     }
   }
-  if (kept.length === 0) why ??= `not in ${options.directory}, and not asked for: --fetch-crls`;
+  if (kept.length === 0) why ??= `not in ${options.directory}, and not fetched: see --fetch-crls`;
   return { kept, state: { source: showUrl(source), from, lists: kept.map((list) => describeCrl(list)), why } };
 }
 

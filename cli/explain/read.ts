@@ -93,7 +93,8 @@ function parseTime(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (text === "now") return now();
   const milliseconds = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(milliseconds)) throw new UsageError(`--at ${text} is no instant like 2026-11-24T10:00:00Z, nor now`);
+  if (Number.isNaN(milliseconds))
+    throw new UsageError(`--at ${text} is neither a time like 2026-11-24T10:00:00Z nor now`);
   return Math.floor(milliseconds / 1000);
 }
 

@@ -69,7 +69,7 @@ export function readPrivateKey(file: string, passphraseFile?: string): KeyObject
   const passphrase = passphraseFile === undefined ? undefined : readPassphrase(passphraseFile);
   if (passphrase === undefined && holdsLockedKey(bytes))
     throw new UsageError(
-      `${file} holds a private key with a passphrase: name a file that holds the passphrase with --key-passphrase-file, or take it off: openssl pkey -in ${shellWord(file)} -out key.pem`,
+      `${file} holds a private key with a passphrase: name a file that contains the passphrase with --key-passphrase-file, or remove the passphrase: openssl pkey -in ${shellWord(file)} -out key.pem`,
     );
   return asUsageError(() => readKey(bytes, file, passphrase));
 }
@@ -116,11 +116,11 @@ export function readPair(certificateFile: string, keyFile: string, passphraseFil
   );
   const chain = pems.map((pem) => new X509Certificate(pem));
   const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
-  if (own < 0) throw new UsageError(`${keyFile}: the key is not that of the certificate in ${certificateFile}`);
+  if (own < 0) throw new UsageError(`${keyFile}: the key does not belong to the certificate in ${certificateFile}`);
   if (own > 0) {
     const first = oneLine(chain[0]?.subject);
     throw new UsageError(
-      `${certificateFile} begins with the certificate of ${first}, and that of the key is number ${own + 1} in it: put it first, and what is behind it in order`,
+      `${certificateFile} begins with the certificate of ${first}, but the certificate of the key is number ${own + 1} in it: put that certificate first, and its issuers after it in order`,
     );
   }
   return { certificate: pems.join(""), key: formatKey(key), chain };
@@ -150,7 +150,7 @@ export function readSenderCertificates(file: string): readonly Certificate[] {
   throw new UsageError(
     own < 0
       ? `${file} holds a CA certificate, ${first.subjectText}, and a CA is no sender: it goes with --anchor NAME=FILE; give the certificate that the sender presents`
-      : `${file} begins with a CA certificate, ${first.subjectText}, and the sender's is number ${own + 1} in it: put it first. This writes it to a file of its own: awk '/BEGIN CERT/{n++} n==${own + 1}' ${shellWord(file)} > sender.pem`,
+      : `${file} begins with a CA certificate, ${first.subjectText}, but the sender's certificate is number ${own + 1} in it: put that certificate first. This command writes it to a separate file: awk '/BEGIN CERT/{n++} n==${own + 1}' ${shellWord(file)} > sender.pem`,
   );
 }
 

@@ -46,7 +46,7 @@ export function readText(file: string, maxBytes?: number): string {
   const utf16 = nameUtf16(bytes);
   if (utf16 !== undefined)
     throw new UsageError(
-      `${file} is text in UTF-16: iconv -f ${utf16} -t UTF-8 ${shellWord(file)} > converted, and give that`,
+      `${file} is text in UTF-16: iconv -f ${utf16} -t UTF-8 ${shellWord(file)} > converted, and use the file converted`,
     );
   const binary = binaryContents(bytes);
   if (binary !== undefined) {

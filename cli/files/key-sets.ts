@@ -9,7 +9,7 @@ export function readPublicKeySet(file: string): unknown {
   const set = readSet(file, "give the public set, countersign keys jwks --file FILE > jwks.json");
   if (isPrivate(set) !== true) return set;
   throw new UsageError(
-    `${file} holds private keys, which belong to the edge alone: give the public set, countersign keys jwks --file ${shellWord(file)} > jwks.json`,
+    `${file} holds private keys, which belong only to the edge: give the public set, countersign keys jwks --file ${shellWord(file)} > jwks.json`,
   );
 }
 
@@ -18,7 +18,7 @@ export function readPrivateKeySet(file: string): unknown {
   const set = readSet(file, "give the file that countersign keys new made");
   if (isPrivate(set) !== false) return set;
   throw new UsageError(
-    `${file} holds public keys alone, as countersign keys jwks prints them: give the file that countersign keys new made`,
+    `${file} holds only public keys, as countersign keys jwks prints them: give the file that countersign keys new made`,
   );
 }
 

@@ -28,7 +28,7 @@ function reportGap(file: string, chain: readonly X509Certificate[]): void {
   if (gap === undefined || cluster.isWorker) return;
   const [subject, issuer] = [gap.subject, gap.issuer].map(oneLine);
   const remedy =
-    "append the intermediate certificates to the file, the issuer after what it issued; if the issuer is a root that every sender trusts, nothing is missing";
+    "append the intermediate certificates to the file, each issuer after the certificate that it issued; if the issuer is a root that every sender trusts, nothing is missing";
   complainLogLine({ decision: "warning", code: "server_chain_incomplete", file, certificate: subject, issuer, remedy });
 }
 

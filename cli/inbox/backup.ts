@@ -27,7 +27,7 @@ export async function restore(values: Values, files: readonly string[]): Promise
 
 function requireFileName([file, ...others]: readonly string[], action: string): string {
   if (file === undefined || file === "" || others.length > 0) throw new UsageError(`inbox ${action} FILE: one file`);
-  if (file === "-") throw new UsageError(`inbox ${action} needs a file: - is no name of one`);
+  if (file === "-") throw new UsageError(`inbox ${action} needs the name of a file, and - is not one`);
   return file;
 }
 

@@ -60,7 +60,7 @@ export async function namingInbox<T>(inbox: string, open: () => Promise<T>): Pro
 }
 
 function tellOption(inbox: string): string {
-  return existsSync(inbox) ? "" : ": give --inbox as the origin has it";
+  return existsSync(inbox) ? "" : ": give the same --inbox as the origin";
 }
 
 export function openToChange({ inbox, anyway }: Values): Promise<Inbox> {

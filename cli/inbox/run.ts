@@ -32,7 +32,8 @@ function parseWhich(values: Values, ids: readonly string[]): Omit<RerunOptions, 
   const isFiltered = RUN_FILTERS.some((name) => values[name] !== undefined && values[name] !== false);
   if (ids.length > 0 && isFiltered) throw new UsageError("inbox run takes ids or filters, not both");
   if (ids.length > 0) return { ids };
-  if (!isFiltered) throw new UsageError("name the ids of events, or what is meant by --since, --sender and the like");
+  if (!isFiltered)
+    throw new UsageError("name the ids of events, or select events by --since, --sender or another filter");
   return { filter: parseFilter(values, 1) };
 }
 
@@ -57,7 +58,7 @@ async function rerun(inbox: Inbox, options: RerunOptions): Promise<Rerun> {
 async function isConfirmed(values: Values, trial: Rerun): Promise<boolean> {
   if (values.yes) return true;
   const what = describe(trial);
-  if (!process.stdin.isTTY) throw new UsageError(`${what}: say --yes to hand them to the handler again`);
+  if (!process.stdin.isTTY) throw new UsageError(`${what}: give --yes to hand them to the handler again`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await terminal.question(`${what}: hand them to the handler again? [y/N] `);

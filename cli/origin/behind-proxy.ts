@@ -154,7 +154,7 @@ function requireProxy(identity: { readonly [part in keyof ProxyIdentity]: ProxyI
 /** Returns the only value of an option. This origin shows the proxy only one certificate, so several values are refused. */
 function only(option: string, values: string | readonly string[] | undefined): string | undefined {
   if (values === undefined || typeof values === "string") return values;
-  if (values.length > 1) throw new UsageError(`--${option} is given ${values.length} times, and a proxy is shown one`);
+  if (values.length > 1) throw new UsageError(`--${option} is given ${values.length} times, but may be given once`);
   return values[0];
 }
 

@@ -83,14 +83,14 @@ function refuseWithoutConsole(values: Values): void {
 
 function requireHostName(host: string): void {
   if (!/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/i.test(host))
-    throw new UsageError(`--console-host ${host} is no host name: without scheme and port`);
+    throw new UsageError(`--console-host ${host} is not a host name: write it without scheme and port`);
 }
 
 function filesOf(values: Values): readonly [certificate: string, key: string] | undefined {
   const { "console-certificate": certificate, "console-key": key } = values;
   if (certificate !== undefined && key !== undefined) return [certificate, key];
   if (certificate !== undefined || key !== undefined)
-    throw new UsageError("--console-certificate needs its --console-key, and the other way round");
+    throw new UsageError("--console-certificate and --console-key go together");
   return undefined;
 }
 
@@ -122,7 +122,7 @@ function readCredential(role: ConsoleRole): Credential | undefined {
     throw new UsageError(`${name}: ${messageOf(error)}`);
   }
   throw new UsageError(
-    `${name} is shorter than ${MIN_PASSWORD_CHARACTERS} characters, and nothing limits how often it may be guessed`,
+    `${name} is shorter than ${MIN_PASSWORD_CHARACTERS} characters, and nothing limits the number of guesses`,
   );
 }
 

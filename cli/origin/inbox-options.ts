@@ -24,11 +24,11 @@ export const INBOX_HELP = `
                     database that several origins share
   --anyway          also use a file on a network file system (NFS, SMB, …), where SQLite can lose or damage it
   --wait-for-store SECONDS how long the start waits for a database that cannot be reached yet (default 30)
-  --keep-bodies DURATION   how long the body of an event is kept after success (default 30d)
+  --keep-bodies DURATION   how long the body of an event is kept after the event is done (default 30d)
   --keep-events DURATION   how long an event is kept after it is done or dead, and recognised if it is sent again (default 365d).
                     The ids that are needed to recognise a replay, or a second delivery from an edge's queue, are kept
-                    as long as that can happen
-  --refusals N|off  how many refused requests are kept next to the events, for as long as bodies (default ${MAX_REFUSALS}):
+                    as long as a replay or a second delivery is possible
+  --refusals N|off  how many refused requests are kept next to the events, as long as bodies are kept (default ${MAX_REFUSALS}):
                     see countersign inbox refusals`;
 
 const DEFAULT_WAIT_SECONDS = 30;

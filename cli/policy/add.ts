@@ -48,9 +48,11 @@ const OPTIONS = {
 export async function addToPolicy(args: string[]): Promise<number> {
   const { values, given } = parseOptions(args, OPTIONS);
   if (given.has("match") && !given.has("certificate"))
-    throw new UsageError("--match has no effect without --certificate: it says what of it to accept");
+    throw new UsageError(
+      "--match has no effect without --certificate: it says which part of the certificate is compared",
+    );
   if (given.has("anyway") && !given.has("certificate"))
-    throw new UsageError("--anyway has no effect without --certificate: it takes one that would be refused");
+    throw new UsageError("--anyway has no effect without --certificate: it adds a certificate that would be refused");
   const { anchor: anchors = [], intermediate: intermediates = [], certificate: certificates = [] } = values;
   const { preset, sender } = values;
   const route = routeOn(values.host, values.route);
@@ -73,7 +75,7 @@ export async function addToPolicy(args: string[]): Promise<number> {
 function routeOn(host: string | undefined, path: string | undefined): string | undefined {
   if (host === undefined) return path;
   if (path === undefined || !path.startsWith("/"))
-    throw new UsageError(`--host ${host} needs --route with a path as /hooks/acme: together they name the route`);
+    throw new UsageError(`--host ${host} needs --route with a path like /hooks/acme: together they name the route`);
   return `${host}${path}`;
 }
 
@@ -89,7 +91,7 @@ async function foreseen(edit: PolicyEdit, sender: string | undefined, files: rea
   const { faults, notes } = await foresee(edit.file, document, edit.policy, sender, files);
   if (faults.length > 0 && !isInsisted)
     throw new ConfigurationError(
-      `${sender} would be refused with this, so that nothing was written (--anyway writes it)`,
+      `${sender} would be refused with this certificate, so nothing was written (with --anyway, it is written)`,
       faults,
     );
   return [...faults, ...notes];

@@ -21,13 +21,13 @@ export function nameContents(finding: Finding, document: unknown): Finding {
     return {
       ...finding,
       problem: `${finding.problem}, but ${what}`,
-      remedy: `give each a name of its own, as ${MADE_BY} does`,
+      remedy: `give each certificate its own name, as ${MADE_BY} does`,
     };
   if (items.some(({ kind }) => kind === "other") && isPath(text))
     return {
       ...finding,
       problem: `${finding.problem}, but what seems to be a path`,
-      remedy: `remove it, and have the file's content written here: ${MADE_BY}`,
+      remedy: `remove it, and write the file's content here with ${MADE_BY}`,
     };
   return { ...finding, problem: `${finding.problem}, but ${what}` };
 }

@@ -31,10 +31,10 @@ interface Denial {
 }
 
 const SCOPES = {
-  key: "every certificate with this key: a renewal must have a new one",
-  keyOfCa: "every certificate of this CA's key, whoever issued it, and everything below it",
-  certificate: "this certificate alone: another one with the same key passes",
-  certificateOfCa: "this certificate alone: the CA passes by another one of its key",
+  key: "every certificate with this key: a renewed certificate must have a new key",
+  keyOfCa: "every certificate with this CA's key, whoever issued it, and every certificate below it",
+  certificate: "only this certificate: another certificate with the same key is still accepted",
+  certificateOfCa: "only this certificate: another certificate of the same CA and key is still accepted",
 } as const;
 
 export function denyInPolicy(args: string[]): number {
@@ -75,7 +75,8 @@ function formatDenial({ entry, scope, certificate, others }: Denial): string[] {
     `  denied   ${what}`,
     `  it is    ${scope}`,
     ...others.map(
-      ({ subjectText }) => `  not      ${subjectText}, which is in the file too: give it in a file of its own`,
+      ({ subjectText }) =>
+        `  not      ${subjectText}, which is also in the file: to deny it, give it in a separate file`,
     ),
   ];
 }

@@ -15,10 +15,10 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/anchors", "CA certificates by name, in PEM."],
   [
     "/intermediates",
-    "CA certificates by name, in PEM, that may complete a path to an anchor and prove nothing: for proxies that forward none, and for senders that leave theirs out.",
+    "CA certificates by name, in PEM. They may complete a path to an anchor, but prove nothing themselves. Needed if a sender or a proxy leaves intermediates out.",
   ],
   ["/anchors/*/certificate", "The CA certificate, in PEM."],
-  ["/anchors/*/crls", "Looks up every certificate below this anchor."],
+  ["/anchors/*/crls", "The revocation lists in which every certificate below this anchor is looked up."],
   [
     "/anchors/*/crls/sources",
     "URLs of the revocation lists of this CA and of every CA below it; at an origin also files.",
@@ -27,7 +27,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
     "/anchors/*/crls/freshness",
     "require: without a current list nothing is proven. prefer: a list that is missing or outdated is only logged.",
   ],
-  ["/senders/*/about/checked", "A day (its first instant in UTC) or an instant in UTC."],
+  ["/senders/*/about/checked", "A day (from 00:00 UTC) or a time in UTC."],
   [
     "/senders/*/certificates",
     "Accepted certificates; one matching entry is enough. Empty only while every route observes.",
@@ -35,20 +35,20 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/senders/*/certificates/*", "One accepted certificate. Every member must match."],
   [
     "/senders/*/certificates/*/subject",
-    "RFC 4514 text, which must be the whole name; or attributes, each of which the name must hold with exactly this value (a list: exactly these values in this order).",
+    "The whole name as RFC 4514 text; or attributes, each of which the name must have with exactly this value (for a list: exactly these values in this order).",
   ],
   [
     "/senders/*/certificates/*/issuer",
-    "RFC 4514 text, which must be the whole name; or attributes, each of which the name must hold with exactly this value (a list: exactly these values in this order).",
+    "The whole name as RFC 4514 text; or attributes, each of which the name must have with exactly this value (for a list: exactly these values in this order).",
   ],
   [
     "/senders/*/certificates/*/san",
-    "Subject alternative names by kind; the certificate must hold every one listed. A `*` is a literal.",
+    "Subject alternative names by kind; the certificate must have every listed name. A `*` matches only a `*`.",
   ],
   ["/senders/*/certificates/*/sha256", "SHA-256 of the certificate's DER."],
   ["/senders/*/certificates/*/spkiSha256", "SHA-256 of the DER of its SubjectPublicKeyInfo."],
-  ["/senders/*/certificates/*/from", "Accepted from this instant on."],
-  ["/senders/*/certificates/*/until", "No longer accepted from this instant on."],
+  ["/senders/*/certificates/*/from", "Accepted from this time on."],
+  ["/senders/*/certificates/*/until", "No longer accepted from this time on."],
   ["/senders/*/trust", "What proves this sender's certificate."],
   [
     "/senders/*/trust/anchors",
@@ -65,7 +65,10 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
     "/senders/*/signature/accounts",
     "Secrets by Docusign account id (X-DocuSign-AccountId); an account that is not listed uses `secrets`.",
   ],
-  ["/senders/*/signature/retired", "Secrets that are no longer accepted: a signature by one is named in the log."],
+  [
+    "/senders/*/signature/retired",
+    "Secrets that are no longer accepted. If one of them made a signature, the log names it.",
+  ],
   ["/senders/*/basic", "HTTP Basic credentials, one of which every request must carry. Present means required."],
   ["/senders/*/basic/secret", "Name of the secret that is the password."],
   ["/senders/*/basic/*/secret", "Name of the secret that is the password."],
@@ -77,19 +80,19 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/senders/*/token/secrets", "Names of the secrets, one of which the header must hold: several during rotation."],
   [
     "/senders/*/eventKey",
-    "What identifies an event across the sender's retries: a header, or members of a JSON body together.",
+    "Identifies an event in all retries of the sender: a header, or members of a JSON body together.",
   ],
   [
     "/senders/*/orderKey",
-    "What events that must be handled one after the other have in common: a header, or members of a JSON body together. Without one there is no order.",
+    "Events with the same order key are handled one after the other. The key is a header, or members of a JSON body together. Without an order key, there is no order.",
   ],
   [
     "/senders/*/refusal",
-    "How a request is answered whose fault the operator has to mend: an unknown issuer, an expired anchor or entry, a changed certificate, a stale list. retry: 503 with Retry-After; retry-429: 429. For senders that drop an event for good at a 4xx. Default final.",
+    "The answer to a request that is refused for a reason that the operator has to correct: an unknown issuer, an expired anchor or entry, a changed certificate, an outdated list. retry: 503 with Retry-After; retry-429: 429. For senders that never send an event again after a 4xx. Default final.",
   ],
   [
     "/routes",
-    "By exact path, or by prefix ending in /*; the longest wins, anything else is not found. With a host in front (hooks.acme.example/events) for requests to that host alone, at any port unless it names one; such routes come before those without a host.",
+    "Routes by exact path, or by prefix ending in /*. The longest match is used, and any other path is not found. A name that begins with a host (hooks.acme.example/events) is only for requests to that host, at any port unless the name contains a port. Routes with a host come before routes without a host.",
   ],
   ["/routes/*/maxBodyBytes", `Default ${DEFAULT_MAX_BODY_BYTES}.`],
   [
@@ -99,7 +102,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/routes/*/mode", "observe: the same verdicts, and each distinct certificate is recorded. Default enforce."],
   [
     "/routes/*/delivery",
-    "queue: the edge answers 202 once the event is in its queue, and delivers it until the origin takes it. GET and HEAD ask for an answer and stay direct. Default direct.",
+    "queue: the edge answers 202 once the event is in its queue, and tries to deliver it until the origin accepts it. GET and HEAD are always direct, because the sender needs the answer. Default direct.",
   ],
   [
     "/routes/*/answer",
@@ -107,7 +110,7 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ],
   [
     "/routes/*/shadow",
-    "Senders that would take the place of `senders`: only a different verdict is logged, nothing changes.",
+    "Senders to try instead of `senders`. If their verdict differs, it is logged; the answer does not change.",
   ],
   ["/deny/*", "A certificate, a key, or a serial number of one issuer. Applies to senders and to every CA on a path."],
   ["/deny/*/sha256", "SHA-256 in hex, with or without colons, in any case."],

@@ -64,7 +64,10 @@ export function editPolicy(file: string, change: (draft: PolicyDraft) => void, m
   const { policy, findings } = examinePolicy(document, systemClock());
   const fatal = findings.filter(isFatal);
   if (policy === undefined || fatal.length > 0)
-    throw new FileProblems(`${file} as it would be, so that nothing was written`, fatal.map(formatFinding));
+    throw new FileProblems(
+      `${file} would have problems after this change, so nothing was written`,
+      fatal.map(formatFinding),
+    );
   return { file, isNew, before, after: rewriteJson(start, document), document, policy, findings };
 }
 

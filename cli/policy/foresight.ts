@@ -111,8 +111,8 @@ const REMEDIES: Readonly<Partial<Record<RefusalCode, string>>> = {
   certificate_revoked: ASK_FOR_CURRENT,
   wrong_key_usage: `this one is for another use: ${ASK_FOR_CURRENT}`,
   wrong_extended_key_usage: `this one is for servers or another use, and not for clients: ${ASK_FOR_CURRENT}`,
-  algorithm_not_accepted: "ask the sender for one with a stronger key and signature",
-  chain_too_deep: "let maxChainDepth in the sender's trust be higher",
+  algorithm_not_accepted: "ask the sender for a certificate with a stronger key and signature",
+  chain_too_deep: "increase maxChainDepth in the sender's trust",
 };
 
 function remedyOf(
@@ -123,13 +123,13 @@ function remedyOf(
 ): string {
   if (code === "certificate_denied") {
     const rules = [certificate, ...others].flatMap((one) => denyRulesOf(one, document, policy));
-    return `it is denied by ${rules.join(", ") || "/deny"}: another certificate, or policy remove --deny NUMBER if that was an error`;
+    return `it is denied by ${rules.join(", ") || "/deny"}: use another certificate, or run policy remove --deny NUMBER if the entry is a mistake`;
   }
   if (code === "issuer_unknown") {
     const { issuerText } = certificate;
     const isIssuerHere = others.some((one) => one.subjectText === issuerText);
     const missing = isIssuerHere ? others.at(-1)?.issuerText : issuerText;
-    return `no anchor of the sender is ${missing}: add that CA with --anchor NAME=FILE; or, if an anchor certified it, put its certificate behind the sender's in ${file}, as the sender presents both, or add it with --intermediate NAME=FILE, if the sender or a proxy leaves it out`;
+    return `no anchor of the sender is ${missing}: add that CA with --anchor NAME=FILE. If an anchor certified that CA and the sender presents the CA certificate, put it after the sender's certificate in ${file}. If the sender or a proxy leaves it out, add it with --intermediate NAME=FILE`;
   }
   return REMEDIES[code] ?? `countersign explain --certificate ${shellWord(file)} says more`;
 }

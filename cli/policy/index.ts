@@ -1,4 +1,4 @@
-// countersign policy: chooses the action on a policy file.
+// countersign policy: runs the action that the user names, for example check or add.
 
 import { parseAction } from "../arguments/values.ts";
 import type { Command } from "../command.ts";

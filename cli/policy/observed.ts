@@ -90,7 +90,7 @@ function pemOf(observations: readonly Observation[], prefix: string): string {
   );
   const [certificate] = found.values();
   if (certificate === undefined || found.size > 1)
-    throw new UsageError(`--pem ${prefix}: ${found.size} certificates begin so`);
+    throw new UsageError(`--pem ${prefix}: ${found.size} certificates have a SHA-256 that begins like this`);
   return [certificate.leaf, ...certificate.intermediates].map(({ base64 }) => formatPem(base64)).join("");
 }
 
@@ -116,13 +116,13 @@ function describe(observation: Observation, earlier: readonly Observation[], now
 function* warningsOf({ certificate, isProven, isReason }: Observation, now: number): Generator<string> {
   const { leaf, intermediates } = certificate;
   if (!isReason)
-    yield "the request was accepted by other factors: they say nothing of this certificate, which nobody asked for";
+    yield "the request was accepted by other factors, and no certificate was required, so the verdict says nothing about this certificate";
   if (!isProven)
-    yield "not proven: it was not certified by an anchor of the route's senders, so anybody may have made it. Add the CA that you know to be the sender's";
+    yield "not proven: it was not certified by an anchor of the route's senders, so anybody may have made it. Add the CA if you know that it is the sender's";
   if (isPublic(leaf, intermediates))
     yield "public CA: it certifies others too, so never accept less than the whole subject, and compare it with what the sender publishes";
   if ([leaf.subjectText, ...namesOf(leaf)].some((name) => name.includes("*")))
-    yield "a * in its name: it is compared as a literal, and stands for no other name";
+    yield "a * in its name: the * matches only a *, and no other name";
   if (leaf.extendedKeyUsage?.includes(CLIENT_AUTH) !== true)
     yield leaf.extendedKeyUsage === undefined
       ? "no extended key usage: it may be a certificate for any use"

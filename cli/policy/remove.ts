@@ -26,7 +26,7 @@ export function removeFromPolicy(args: string[]): number {
   if ([sender, entry, anchor, intermediate, route, deny].flat().length === 0)
     throw new UsageError("nothing to remove: --sender, --entry, --anchor, --intermediate, --route or --deny");
   if (from !== undefined && sender.length === 0)
-    throw new UsageError("--from needs --sender: it takes the sender off this route alone");
+    throw new UsageError("--from needs --sender: it removes the sender from this route only");
   const file = fileToChange(values, given);
   const edit = editPolicy(file, (draft) => remove(file, draft, values));
   const isDryRun = values["dry-run"];

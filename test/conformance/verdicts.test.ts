@@ -168,7 +168,10 @@ async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, versio
   }
 }
 
-/** Expects that the decisions are equal, byte for byte. A certificate in BY_LIBRARY must be refused with one of its codes there. */
+/**
+ * Expects that the decisions are equal, byte for byte. If BY_LIBRARY lists the certificate, each decision must be a refusal with
+ * one of the codes in that list.
+ */
 function expectAlike(name: string, decisions: Decisions, edges: Decisions): void {
   const codes = BY_LIBRARY[name];
   if (codes === undefined) {

@@ -69,8 +69,8 @@ export const LIBRARY_STRICTER: readonly Difference[] = [
 ];
 
 /**
- * Patterns of serial numbers, in hex with a sign. Our reader finds no entry with such a number in a list, although the list has
- * one.
+ * Patterns of serial numbers, in hex with a sign. If an entry of a list has such a number, our reader accepts the list, but
+ * never finds this entry.
  */
 export const MATCHES_NONE: readonly Difference[] = [
   [

@@ -81,8 +81,7 @@ export async function startCountersign(
         listeners.delete(look);
         end();
       };
-      // When the program ends, this function runs for every call of line(). Calls that already found their line are no longer in
-      // `listeners`.
+      // Rejects the promise of this call of line(), unless the call has already found its line.
       const fail = (why: string) => {
         if (!listeners.has(look)) return;
         settle(() =>

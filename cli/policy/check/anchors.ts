@@ -40,7 +40,7 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   }
   // This is a warning, not an error, because an error would stop the policy. An operator denies a CA in an emergency.
   if (deny.holds(certificate)) {
-    const remedy = "remove it here as well, or the entry in /deny if it was not meant";
+    const remedy = "remove it here too, or remove the entry in /deny if that entry is a mistake";
     findings.push(warningAt(place(anchor), "is denied: it proves nothing", remedy));
   }
   return findings;
@@ -62,10 +62,10 @@ function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   const severity = isMissed ? "error" : "warning";
   if (now > certificate.notAfter) {
     const problem = `expired on ${formatTime(certificate.notAfter)}: it proves nothing any more`;
-    const remedy = isMissed ? "put the certificate that the CA uses now in its place" : "remove it";
+    const remedy = isMissed ? "replace it by the certificate that the CA uses now" : "remove it";
     return [overdueAt(place(anchor), problem, remedy, severity)];
   }
-  const remedy = isMissed ? "add the certificate that the CA uses now beside it" : "leave it until then";
+  const remedy = isMissed ? "also add the certificate that the CA uses now" : "nothing to do before that date";
   return [overdueAt(place(anchor), `is not valid before ${formatTime(certificate.notBefore)}`, remedy, severity)];
 }
 
@@ -87,7 +87,7 @@ function inspectCopies({ anchors }: Policy): Finding[] {
       .find(({ certificate }) => certificate.sha256 === anchor.certificate.sha256);
     if (original === undefined) return [];
     const problem = `is the same certificate as ${formatPointer(place(original))}`;
-    return [warningAt(place(anchor), problem, "remove one of them, and name the other where it was used")];
+    return [warningAt(place(anchor), problem, "remove one of them, and write the other name wherever it was used")];
   });
 }
 
@@ -101,9 +101,9 @@ function inspectLists(sender: string, anchors: readonly Anchor[]): Finding[] {
       (other) => isSameAuthority(anchor.certificate, other.certificate) && strictnessOf(other) < strictnessOf(anchor),
     );
     if (lax === undefined) return [];
-    const problem = `revoked certificates can bypass its revocation lists: ${formatPointer(place(lax))} is the same CA with a laxer rule`;
+    const problem = `revoked certificates can bypass its revocation lists: ${formatPointer(place(lax))} is the same CA with a weaker rule`;
     const at = ["senders", sender, "trust", "anchors", index];
-    return [errorAt(at, problem, "give both the same crls, or name one of them")];
+    return [errorAt(at, problem, "give both anchors the same crls, or name only one of them")];
   });
 }
 
@@ -120,8 +120,8 @@ function inspectRules(sender: string, anchors: readonly Anchor[]): Finding[] {
   return anchors.flatMap((anchor, index) => {
     const isKnown = isSameAuthority(anchor.certificate, strictest.certificate);
     if (strictnessOf(anchor) === strictnessOf(strictest) || isKnown) return [];
-    const problem = `has a laxer rule for revocation lists than ${formatPointer(place(strictest))}, and a sender whose certificate both CAs vouch for can choose between them`;
-    const remedy = "give both the same freshness, with the lists of each, or trust one of them";
+    const problem = `has a weaker rule for revocation lists than ${formatPointer(place(strictest))}; a sender whose certificate both CAs certify can choose the weaker rule`;
+    const remedy = "give both anchors the same freshness, each with its own lists, or name only one of them";
     return [warningAt(["senders", sender, "trust", "anchors", index], problem, remedy)];
   });
 }

@@ -66,7 +66,7 @@ export function inspectDenied({ facts }: InspectedSender, deny: readonly Entry[]
     [...(sha256 === undefined ? [] : [{ sha256 }]), ...(spkiSha256 === undefined ? [] : [{ spkiSha256 }])].flatMap(
       (one) => {
         const by = denied.get(keyOf(one));
-        const remedy = "remove the entry, or that of /deny if it was not meant";
+        const remedy = "remove the entry, or remove the entry in /deny if that entry is a mistake";
         return by === undefined ? [] : [warningAt([...at, ...Object.keys(one)], `is denied by /deny/${by}`, remedy)];
       },
     ),
@@ -125,7 +125,7 @@ function inspectSerial(serial: string, at: Place): Finding[] {
     ];
   }
   return SURELY_DECIMAL.test(digits)
-    ? [warningAt([...at, "serial"], "denies nothing if it is decimal: it is read as hex", remedy)]
+    ? [warningAt([...at, "serial"], "denies nothing if the number is decimal: it is read as hex", remedy)]
     : [];
 }
 
@@ -146,15 +146,15 @@ function inspectIssuer({ serial, issuer }: Extract<Entry, { serial: string }>, a
   if (resembled !== undefined) {
     const text = formatDistinguishedName(resembled);
     return report(
-      "a CA is known by these attributes in another order, by more or by fewer",
-      `write ${text}, if it is meant`,
+      "the policy has a CA with a similar name: the same attributes in another order, or more or fewer attributes",
+      `write ${text} if you mean that CA`,
     );
   }
   if (isReversed(name))
     return report("its attributes seem to be in reverse order", `write ${formatDistinguishedName(name.toReversed())}`);
   if (known.subjects.some((one) => foldName(one) === key))
     return report("this is the name of a sender, and a sender issues no certificates", BY_COMMAND);
-  return known.isDirect ? report("it is none of the anchors, and no other CA may issue", BY_COMMAND) : [];
+  return known.isDirect ? report("it is not an anchor, and no other CA may issue certificates", BY_COMMAND) : [];
 }
 
 /** Returns true if both names have the same attributes in any order, or if one has all attributes of the other and more. */
@@ -186,14 +186,13 @@ function inspectDigest(
   const [member, other] = "sha256" in entry ? (["sha256", "spkiSha256"] as const) : (["spkiSha256", "sha256"] as const);
   const digest = normalizeHex("sha256" in entry ? entry.sha256 : entry.spkiSha256);
   if (digest === EMPTY_DIGEST)
-    return [unusedAt([...at, member], "denies nothing: it is the digest of no bytes", BY_COMMAND)];
+    return [unusedAt([...at, member], "denies nothing: it is the digest of an empty input", BY_COMMAND)];
   if (!digests[member].has(digest) && digests[other].has(digest)) {
-    const problem = `denies nothing: in this policy it is a ${other}`;
+    const problem = `denies nothing: elsewhere in this policy, this digest is a ${other}`;
     return [unusedAt([...at, member], problem, `write { "${other}": "…" }`)];
   }
   if (member === "spkiSha256" || authorities.some(({ sha256 }) => sha256 === digest)) return [];
-  const problem =
-    "denies only one certificate: whoever has its key may have another one, and a CA may have another one of its name and key";
+  const problem = "denies only one certificate: its owner may have another certificate with the same key";
   return [warningAt([...at, member], problem, "deny the key as well: countersign policy deny FILE")];
 }
 

@@ -41,7 +41,7 @@ function inspectPatterns(
       warningAt(
         place,
         problem,
-        "write each whole value as a certificate has it; if it holds the sign itself, add its spkiSha256 to the entry",
+        "write each whole value as the certificate has it; if the certificate itself contains this character, add its spkiSha256 to the entry",
       ),
     ];
   });
@@ -108,11 +108,15 @@ const UPPER_BOUNDS: Readonly<Record<string, number>> = {
 
 function inspectAttribute(type: string, text: string, at: Place): Finding[] {
   if (CONTROL_CHARACTER.test(text) || !text.isWellFormed()) {
-    return [errorAt(at, "holds a character that no certificate can hold", "write the value as the certificate has it")];
+    return [
+      errorAt(at, "contains a character that no certificate can contain", "write the value as the certificate has it"),
+    ];
   }
   const name = attributeTypeName(type) ?? type;
   if (COUNTRIES.has(name) && text.length !== 2) {
-    return [warningAt(at, `a country has two letters in certificates (${name})`, "write its ISO 3166 code, as in US")];
+    return [
+      warningAt(at, `a country has two letters in certificates (${name})`, "write its ISO 3166 code, for example US"),
+    ];
   }
   const bound = UPPER_BOUNDS[name] ?? Number.POSITIVE_INFINITY;
   if (Array.from(text).length <= bound) return [];
@@ -133,7 +137,7 @@ function inspectSan(kind: SanKind, value: string, at: Place): Finding[] {
   if (!VISIBLE_ASCII.test(value)) {
     const ascii = asciiForms[kind](value);
     const remedy = ascii === undefined ? "write it as the certificate has it" : `write ${JSON.stringify(ascii)}`;
-    return [errorAt(at, "certificates write such names in visible ASCII", remedy)];
+    return [errorAt(at, "in certificates, such names are visible ASCII", remedy)];
   }
   const remedy = misspelling[kind](value);
   return remedy === undefined ? [] : [warningAt(at, `is not in the form of a ${kind} name in certificates`, remedy)];
@@ -163,7 +167,7 @@ const misspelling: Readonly<Record<SanKind, (value: string) => string | undefine
     if (canonicalIpAddress(value) !== undefined) return "write it under ip";
     return /[/:@?#]/.test(value) ? "write the host name alone" : undefined;
   },
-  email: (value) => (/^[^@]+@[^@]+$/.test(value) ? undefined : "write one mailbox, as in name@example.com"),
+  email: (value) => (/^[^@]+@[^@]+$/.test(value) ? undefined : "write one mailbox, for example name@example.com"),
   uri: (value) => (URL.parse(value) === null ? "write the whole URI with its scheme" : undefined),
 };
 
@@ -181,7 +185,7 @@ function inspectRepetitions({ facts, index }: InspectedSender): Finding[] {
       .find((other) => other !== entry && isWindowWithin(entry, other) && !isToldThere(entry, other));
     if (wider === undefined) return [];
     const problem = `accepts nothing that ${formatPointer(wider.at)} does not accept`;
-    return [warningAt(entry.at, problem, "remove it, or the other one if that accepts too much")];
+    return [warningAt(entry.at, problem, "remove it, or remove the other entry if that one accepts too much")];
   });
 }
 

@@ -45,7 +45,7 @@ export function examinePolicy(document: unknown, now: number, compile: CompilePo
 function inspectSections(document: unknown): Finding[] {
   const sections: Readonly<Record<string, unknown>> = Object(document);
   return Object.entries(SECTIONS).flatMap(([section, remedy]) =>
-    Array.isArray(sections[section]) ? [errorAt([section], "is a list, and not an object by names", remedy)] : [],
+    Array.isArray(sections[section]) ? [errorAt([section], "is a list, but must be an object with names", remedy)] : [],
   );
 }
 

@@ -17,8 +17,8 @@ export interface Finding {
    */
   readonly severity: "error" | "warning";
   /**
-   * `time` means that the finding appeared because a date passed, not because somebody changed the policy. A program still starts with such a finding, because
-   * other senders depend on the program.
+   * `time` means that the finding appeared because a date passed, not because somebody changed the policy. A program still starts
+   * with such a finding, because other senders depend on the program.
    */
   readonly cause: "policy" | "time";
   /** Set if the part has no effect, so that it can be removed. */

@@ -24,7 +24,7 @@ function inspectPlace(
   const isSame = (other: Intermediate) => other.certificate.sha256 === certificate.sha256;
   const anchor = anchors.find(isSame);
   if (anchor !== undefined)
-    return [warningAt(at, `is the anchor ${formatPointer(["anchors", anchor.name])} already`, "remove it here")];
+    return [warningAt(at, `is already the anchor ${formatPointer(["anchors", anchor.name])}`, "remove it here")];
   const original = before.find(isSame);
   if (original !== undefined)
     return [
@@ -35,12 +35,12 @@ function inspectPlace(
       ),
     ];
   if (anchors.some(({ intermediates }) => intermediates.includes(certificate))) return [];
-  const problem = `no anchor vouches for it: nothing here is ${certificate.issuerText} and signed it`;
+  const problem = `no anchor vouches for it: the policy does not have the CA that signed it, ${certificate.issuerText}`;
   return [
     errorAt(
       at,
       problem,
-      "add the CA that signed it to /anchors, or to /intermediates if an anchor signed that one, or remove it",
+      "add that CA to /anchors, or to /intermediates if an anchor signed that CA, or remove this intermediate",
     ),
   ];
 }
@@ -49,7 +49,7 @@ function inspectCertificate({ name, certificate }: Intermediate, { deny }: Polic
   const at = ["intermediates", name];
   const findings: Finding[] = [];
   const report = (problem: string) =>
-    findings.push(errorAt(at, `${problem}: no path goes over it`, "use another certificate of this CA, or remove it"));
+    findings.push(errorAt(at, `${problem}: no path uses it`, "use another certificate of this CA, or remove it"));
   const { unknownCritical, extendedKeyUsage, notBefore, notAfter } = certificate;
   if (unknownCritical.length > 0)
     report(`has critical extensions that are not understood (${unknownCritical.join(", ")})`);
@@ -59,16 +59,18 @@ function inspectCertificate({ name, certificate }: Intermediate, { deny }: Polic
     findings.push(
       warningAt(
         at,
-        "is denied: no path goes over it",
-        "remove it here as well, or the entry in /deny if it was not meant",
+        "is denied: no path uses it",
+        "remove it here too, or remove the entry in /deny if that entry is a mistake",
       ),
     );
   if (!isInDate(certificate, now)) {
     const problem =
       now > notAfter ? `expired on ${formatTime(notAfter)}` : `is not valid before ${formatTime(notBefore)}`;
     const remedy =
-      now > notAfter ? "put the certificate that the CA uses now in its place, or remove it" : "leave it until then";
-    findings.push(overdueAt(at, `${problem}: no path goes over it`, remedy, "warning"));
+      now > notAfter
+        ? "replace it by the certificate that the CA uses now, or remove it"
+        : "nothing to do before that date";
+    findings.push(overdueAt(at, `${problem}: no path uses it`, remedy, "warning"));
   }
   return findings;
 }

@@ -48,14 +48,17 @@ function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: 
   const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));
   const isKnown = weak.hasWholeTrust && strong.hasWholeTrust;
   if (lacking.length === 0 || !isKnown || !canPassBoth(weak, strong)) return [];
-  const remedy = `require it of ${weak.name} as well, let the two accept different certificates, or take one of them off ${path}`;
+  const remedy = `require it of ${weak.name} as well, change the two so that they accept different certificates, or remove one of them from ${path}`;
   const tell = (severityAt: typeof errorAt, what: string) =>
     lacking.map((factor) => severityAt([...strong.at, factor], `on ${path} ${weak.name} accepts ${what}`, remedy));
   if (weak.sender.certificate === undefined) return tell(errorAt, "the same requests without it");
   const covered = firstImplied(strong, weak, haveCommonTime);
   if (covered !== undefined) {
     const [entry, wider] = covered;
-    return tell(errorAt, `without it what ${formatPointer(entry.at)} accepts, by ${formatPointer(wider.at)}`);
+    return tell(
+      errorAt,
+      `without it every certificate that ${formatPointer(entry.at)} accepts, because of ${formatPointer(wider.at)}`,
+    );
   }
   const exception = firstImplied(weak, strong, haveCommonTime);
   if (exception === undefined) return [];
@@ -66,15 +69,15 @@ function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: 
 function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
   const isSameFactors = factorsOf(one).join() === factorsOf(other).join();
   if (!isSameFactors || !one.hasWholeTrust || !other.hasWholeTrust || !acceptsAllFactorsOf(one, other)) return [];
-  const problem = `is never chosen on ${path}: ${one.name} comes first and accepts the same`;
-  const remedy = `list ${other.name} before ${one.name} if it is the special case, or remove it from one of them`;
+  const problem = `is never chosen on ${path}: ${one.name} comes first and accepts the same requests`;
+  const remedy = `list ${other.name} before ${one.name} if it is the special case, or remove what both accept from one of them`;
   if (other.sender.certificate === undefined) {
     const factor = other.sender.signature === undefined ? "token" : "signature";
     return [errorAt([...other.at, factor], problem, remedy)];
   }
   return other.facts.flatMap((entry) => {
     const wider = one.index.impliedBy(entry).find((candidate) => isWindowWithin(entry, candidate));
-    return wider === undefined ? [] : [errorAt(entry.at, `${problem} by ${formatPointer(wider.at)}`, remedy)];
+    return wider === undefined ? [] : [errorAt(entry.at, `${problem} because of ${formatPointer(wider.at)}`, remedy)];
   });
 }
 

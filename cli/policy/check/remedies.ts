@@ -11,15 +11,16 @@ import { membersAt } from "./members.ts";
 type Remedy = string | ((at: Place) => string);
 
 const WRITE_CA = "put the certificate of the CA there, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
-const WRITE_CAS = 'write an object, empty where no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }';
-const COPY_CA = "copy the CA certificate anew, in PEM: openssl x509 -in ca.pem shows whether it is whole";
-const ASK_CA = "ask whoever runs the CA for a certificate that it signs with now";
+const WRITE_CAS = 'write an object, which may be empty if no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }';
+const COPY_CA = "copy the CA certificate again, in PEM; openssl x509 -in ca.pem shows whether it is complete";
+const ASK_CA = "ask the operator of the CA for the certificate of its current key";
 const ONE_OF_THEM = "remove one of them";
 const COPY_DIGEST = "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256";
 const COPY_KEY_DIGEST =
   "copy the digest of the key: openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256";
-const WRITE_INSTANT = "write a day or an instant that exists, as 2027-03-01 or 2027-03-01T12:00:00Z";
-const WRITE_PATH = "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces";
+const WRITE_INSTANT = "write an existing date or time, for example 2027-03-01 or 2027-03-01T12:00:00Z";
+const WRITE_PATH =
+  "write a path without query and spaces, for example /hooks/acme, or /hooks/* for all paths below /hooks";
 
 /** Says for each place which value to write there. A place without a row has the text of the enclosing place. */
 const FORMS = {
@@ -31,10 +32,10 @@ const FORMS = {
   "/anchors/*/crls/sources": "give the URL at which the CA publishes its list, or a path from the policy's directory",
   "/intermediates": WRITE_CAS,
   "/intermediates/*": COPY_CA,
-  "/senders": 'write at least one, as { "NAME": { "certificates": […], "trust": {…} } }',
+  "/senders": 'write at least one, for example { "NAME": { "certificates": […], "trust": {…} } }',
   "/senders/*": "give the sender certificates and trust, a signature, or both",
-  "/senders/*/about": "correct it or remove it: it is only a note",
-  "/senders/*/certificates": 'write a list of entries, as [{ "subject": { "CN": "…" } }]',
+  "/senders/*/about": "write a text, or remove this note",
+  "/senders/*/certificates": 'write a list of entries, for example [{ "subject": { "CN": "…" } }]',
   "/senders/*/certificates/*":
     'write { "subject": { "CN": "…" } }; countersign policy add --sender NAME --certificate FILE writes the entry of a file',
   "/senders/*/certificates/*/subject": "write the value as the certificate has it, or remove the member",
@@ -47,21 +48,22 @@ const FORMS = {
   "/senders/*/trust":
     'write { "anchors": ["NAME OF A CA IN /anchors"] }, or { "platform": true } for Cloudflare\'s verdict',
   "/senders/*/trust/maxChainDepth": "write a whole number from 1 to 10, or remove it",
-  "/senders/*/signature": 'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }',
-  "/senders/*/signature/scheme": "name the sender whose way of signing it is",
+  "/senders/*/signature":
+    'write the names of the secrets, not the secrets themselves, for example { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }',
+  "/senders/*/signature/scheme": "write the scheme by which the sender signs",
   "/senders/*/basic": 'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }',
   "/senders/*/token": 'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }',
   "/senders/*/eventKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
   "/senders/*/orderKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
   "/senders/*/refusal": "write final, retry or retry-429",
-  "/routes": 'write at least one, as { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }',
+  "/routes": 'write at least one, for example { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }',
   "/routes/*": 'write { "senders": ["NAME"], "methods": ["POST"] }',
-  "/routes/*/senders": 'write names of senders, as ["NAME"]',
-  "/routes/*/shadow": 'write names of senders, as ["NAME"]',
-  "/routes/*/methods": 'list them in capitals, as ["POST"]',
+  "/routes/*/senders": 'write names of senders, for example ["NAME"]',
+  "/routes/*/shadow": 'write names of senders, for example ["NAME"]',
+  "/routes/*/methods": 'list the methods in capital letters, for example ["POST"]',
   "/routes/*/maxBodyBytes": "write a whole number of bytes, at most 52428800 (50 MiB), or remove it",
-  "/routes/*/headers": 'write names of headers, as ["X-Signature"]',
-  "/routes/*/mode": "write enforce or observe, or remove it; senders that are to be tried go into shadow",
+  "/routes/*/headers": 'write names of headers, for example ["X-Signature"]',
+  "/routes/*/mode": "write enforce or observe, or remove it; to try senders, list them in shadow",
   "/routes/*/delivery": "write direct or queue, or remove it",
   "/routes/*/answer": "write accepted or handler, or remove it",
   "/deny": "write one of sha256, spkiSha256, or serial with issuer",
@@ -80,14 +82,14 @@ type FormPlace =
 /** The remedy for each code. If a code has no remedy, this file does not compile. */
 const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   unknown_member: nameKnown,
-  reserved_name: (at) => `${nameKnown(at)}: every JavaScript object has a member of this name`,
+  reserved_name: (at) => `${nameKnown(at)}: every JavaScript object has a member with this name`,
   missing: addMissing,
   wrong_kind: formOf,
   empty: formOf,
   malformed_name: ([, , member]) =>
     member === "trust"
-      ? "put the CA certificate into /anchors under a name of its own, and write that name here"
-      : "choose another name, here and where it is used",
+      ? "add the CA certificate to /anchors under a new name, and write that name here"
+      : "choose another name, and write it here and wherever the name is used",
   unknown_anchor: "add it to /anchors, or correct the name",
   unknown_sender: "add it to /senders, or correct the name",
   listed_twice: ONE_OF_THEM,
@@ -106,22 +108,22 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   no_factor: "give the sender certificates and trust, a signature, or a token: Basic alone is not enough",
   no_trust: formOf,
   no_matcher:
-    "add the sender's certificate, for example by countersign policy add: a CA also certifies others than this sender",
+    "add the sender's certificate, for example by countersign policy add: the CA also issues certificates to others",
   issuer_alone:
-    "add what identifies the sender, or remove the entry: an issuer alone admits everyone it ever certified",
+    "add a value that identifies the sender, or remove the entry: with an issuer alone, it accepts every certificate of that issuer",
   malformed_digest: formOf,
   malformed_instant: WRITE_INSTANT,
   no_date: WRITE_INSTANT,
-  no_window: "let until be after from, or remove one of them",
-  unknown_attribute: "write a short name as CN, O, OU or C, or the OID in dots",
+  no_window: "write an until that is later than from, or remove one of them",
+  unknown_attribute: "write a short name, for example CN, O, OU or C, or an OID, for example 2.5.4.3",
   malformed_dn: ([section]) =>
     section === "deny"
       ? FORMS["/deny/*/issuer"]
       : "copy the name: openssl x509 -in client.pem -noout -subject -issuer -nameopt RFC2253",
-  malformed_ip: "write one address, without prefix length and zone",
+  malformed_ip: "write one address without a prefix length or a zone",
 
   malformed_secret:
-    "replace it by the name of the variable that holds the secret, as ACME_SIGNING_KEY; if it is the secret itself, have a new one made: this one stood in a file",
+    "write the name of the variable that contains the secret, for example ACME_SIGNING_KEY; if this is the secret itself, replace the secret, because this file is not secret",
   reserved_secret: "rename the secret",
   many_secrets: "remove the secrets that no longer sign",
   secret_twice: ONE_OF_THEM,
@@ -133,7 +135,7 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   malformed_header: formOf,
   not_forwarded: ([section]) =>
     section === "routes"
-      ? "remove it: it holds a credential, or is meant for one hop"
+      ? "remove it: the header contains a credential, or belongs to a single connection"
       : "name another header, or pointers into the body",
 
   taken_header:
@@ -141,16 +143,17 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
 
   malformed_path: ([, path]) =>
     /^https?:/.test(String(path))
-      ? "write the path alone, as in /hooks/acme, or host and path, as in hooks.acme.example/events: a policy names no scheme"
+      ? "write the path alone, for example /hooks/acme, or host and path, for example hooks.acme.example/events: a policy contains no scheme"
       : WRITE_PATH,
   star_within: WRITE_PATH,
   host_spelling: "rename the route so",
   path_taken: "choose another path",
   path_spelling: ([, path]) =>
     /\{[^}]*\}/.test(String(path))
-      ? "write /hooks/* for all below it: there are no parameters in a path"
+      ? "write /hooks/* for all paths below it: a path in a policy has no parameters"
       : "rename the route so",
-  path_refused: "write letters, digits and signs as they are, escapes in upper case, and one / between segments",
+  path_refused:
+    "write letters, digits and signs without escapes, other escapes in upper case, and one / between segments",
   malformed_method: formOf,
   queued_answer: "remove answer, or remove delivery",
   queued_order: "remove delivery, or the sender's orderKey",
@@ -183,10 +186,10 @@ function patternOf(at: Place): string {
 
 /** The remedies for missing members for which the text "add it" is not enough. */
 const MISSING: Readonly<Record<string, string>> = {
-  "/anchors/*/crls": "add crls, or give the certificate alone as text",
+  "/anchors/*/crls": "add crls, or write only the certificate, as a text",
   "/senders/*/trust": `${FORMS["/senders/*/trust"]}: it says what proves the certificates`,
   "/senders/*/certificates":
-    'add which certificates are the sender\'s, as [{ "subject": { "CN": "…" } }]: a CA also certifies others than this sender',
+    'list the sender\'s certificates, for example [{ "subject": { "CN": "…" } }]: the CA also issues certificates to others',
 };
 
 function addMissing(at: Place): string {
@@ -199,7 +202,7 @@ function nameKnown(at: Place): string {
   const meant = known.find((name) => isMeant(String(at.at(-1)), name));
   return meant === undefined
     ? `remove it, or write one of ${known.join(", ")}`
-    : `write ${meant} in its place, or remove it${meant.startsWith("secret") ? ": it holds names of secrets, and never their text" : ""}`;
+    : `write ${meant} instead, or remove it${meant.startsWith("secret") ? ": it contains names of secrets, never the secrets themselves" : ""}`;
 }
 
 /** Returns true if the names differ only in letter case, separators or a plural s, or if the written name is a synonym. */

@@ -26,8 +26,8 @@ function inspectPath(path: string, at: Place): Finding[] {
     return [
       warningAt(
         at,
-        `there are no parameters: ${parameter} matches itself alone`,
-        "write /* in its place, for all below",
+        `a path in a policy has no parameters: ${parameter} matches only this text`,
+        "write /* instead, for all paths below",
       ),
     ];
   if (!path.startsWith("/cdn-cgi/")) return [];
@@ -88,7 +88,7 @@ function inspectMethods(methods: readonly string[], at: Place): Finding[] {
     if (FORBIDDEN_METHODS.has(method)) {
       return [errorAt([...at, index], `no request with the method ${method} can get here`, "remove it")];
     }
-    return [warningAt([...at, index], `${method} is no usual method`, "correct it if it is misspelled")];
+    return [warningAt([...at, index], `${method} is not a usual method`, "correct it if it is misspelled")];
   });
   return [...unusual, ...repeatedIn(methods, at)];
 }
@@ -110,9 +110,9 @@ function inspectShadow({ senders, shadow }: Route, document: PolicyDocument, at:
   if (names(shadow).join(",") !== names(senders).join(",")) return [];
   const remedy =
     Object.keys(document.senders).length > shadow.length
-      ? "name the senders that are to take their place, or remove the member"
-      : "add the sender that is to take their place and name it, or remove the member";
-  return [errorAt(at, "holds the same senders as /senders of the route: it never differs", remedy)];
+      ? "list the senders that you want to try, or remove shadow"
+      : "add the sender that you want to try and list it here, or remove shadow";
+  return [errorAt(at, "lists the same senders as the route, so the verdicts never differ", remedy)];
 }
 
 /**
@@ -138,7 +138,7 @@ function inspectWork({ senders, maxBodyBytes }: Route, at: Place): Finding[] {
     warningAt(
       at,
       problem,
-      "give each such sender a route of its own, let it present a certificate, or lower maxBodyBytes",
+      "give each of these senders its own route, require a certificate from it, or lower maxBodyBytes",
     ),
   ];
 }

@@ -60,7 +60,7 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
     const original = basic.findIndex((other) => other.username === username && other.secret === secret);
     if (original === index) return [];
     const problem = `repeats ${formatPointer([...at, "basic", original])}`;
-    return [errorAt([...at, "basic", index], problem, "remove one of them, or name the secret that was meant")];
+    return [errorAt([...at, "basic", index], problem, "remove one of them, or correct the name of the secret")];
   });
 }
 
@@ -74,7 +74,7 @@ const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
 function inspectSecretNames({ sender: { signature, basic, token }, at }: InspectedSender): Finding[] {
   const { secrets = [], retired = [], accounts = new Map<string, readonly string[]>() } = signature ?? {};
   const remedy =
-    "if it is the secret itself, have a new one made, and write the name of the variable that holds it; if it is a name, choose a plainer one";
+    "if it is the secret itself, replace the secret, and write the name of the variable that contains it; if it is a name, choose a simpler name";
   const lists = [
     ...secrets.map((name, index) => [["signature", "secrets", index], name] as const),
     ...retired.map((name, index) => [["signature", "retired", index], name] as const),
@@ -86,7 +86,7 @@ function inspectSecretNames({ sender: { signature, basic, token }, at }: Inspect
   ];
   return lists.flatMap(([place, name]) =>
     LIKE_A_KEY.test(name)
-      ? [warningAt([...at, ...place], "looks like a secret, and not like the name of one", remedy)]
+      ? [warningAt([...at, ...place], "looks like a secret, not like the name of a secret", remedy)]
       : [],
   );
 }
@@ -101,6 +101,6 @@ function inspectAccounts(accounts: Readonly<Record<string, unknown>>, at: Place)
     const original = ids.slice(0, index).find((other) => other.toLowerCase() === id.toLowerCase());
     if (original === undefined) return [];
     const problem = `is the same account as ${JSON.stringify(original)}: case makes no difference`;
-    return [errorAt([...at, "accounts", id], problem, "list the secrets of both under one of them")];
+    return [errorAt([...at, "accounts", id], problem, "list the secrets of both under one spelling")];
   });
 }

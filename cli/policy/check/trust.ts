@@ -45,9 +45,11 @@ function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, ma
   if (anchors.some(({ certificate }) => couldBe(certificate.subject, issuer))) return [];
   const remedy =
     maxChainDepth === 1
-      ? "name the anchor's subject, or let maxChainDepth be 2 for an intermediate CA between them"
-      : "name the anchor's subject: its path length lets no CA stand below it";
-  return [errorAt([...at, "issuer"], "is none of the sender's anchors, and no other CA may issue", remedy)];
+      ? "write the anchor's subject, or set maxChainDepth to 2 if an intermediate CA issues the certificates"
+      : "write the anchor's subject: its path length constraint allows no CA below it";
+  return [
+    errorAt([...at, "issuer"], "is not one of the sender's anchors, and no other CA may issue certificates", remedy),
+  ];
 }
 
 /**
@@ -72,7 +74,9 @@ function inspectValidity({ from, at }: EntryConditions, { anchors }: Trust): Fin
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));
   if (anchors.length === 0 || from <= last) return [];
   const problem = `begins when every anchor of the sender has expired, the last on ${formatTime(last)}`;
-  return [warningAt([...at, "from"], problem, "add the CA certificate that is valid then, or let it begin earlier")];
+  return [
+    warningAt([...at, "from"], problem, "add a CA certificate that is valid at that time, or write an earlier from"),
+  ];
 }
 
 /**

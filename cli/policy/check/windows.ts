@@ -72,7 +72,9 @@ function describeStart(facts: readonly EntryConditions[], now: number): Finding[
   const [first] = facts.toSorted((a, b) => a.from - b.from);
   if (first === undefined || first.from <= now) return [];
   const problem = `nobody is accepted from this sender before ${formatTime(first.from)}`;
-  return [overdueAt([...first.at, "from"], problem, "let it begin earlier if the sender calls already", "warning")];
+  return [
+    overdueAt([...first.at, "from"], problem, "write an earlier from if the sender already sends events", "warning"),
+  ];
 }
 
 function describeGap({ before, after }: Gap, what: string, severity: Finding["severity"]): Finding {
@@ -80,7 +82,7 @@ function describeGap({ before, after }: Gap, what: string, severity: Finding["se
   return overdueAt(
     [...after.at, "from"],
     `${what} from ${end} (the end of ${formatPointer(before.at)}) until ${begin}`,
-    `let this entry begin on ${end} or before, or the other one end on ${begin} or later`,
+    `set the from of this entry to ${end} or earlier, or the until of the other entry to ${begin} or later`,
     severity,
   );
 }

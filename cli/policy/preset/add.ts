@@ -50,7 +50,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
   const anchors = resolveAnchors(document, preset, addition.anchors);
   if (anchors.size === 0)
     throw new UsageError(
-      `the preset ${addition.preset} brings no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
+      `the preset ${addition.preset} has no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
     );
   for (const [anchor, { base64 }] of anchors) {
     // An existing anchor has the same certificate. It is not replaced, because it may have revocation lists.
@@ -84,7 +84,7 @@ function addSender(document: PolicyDraft, name: string, sender: PolicyDraft["sen
   if (different.length > 0)
     throw new UsageError(
       `the policy has a sender ${name} already, with another ${different.join(", ")}; nothing was changed. ` +
-        "Give this one a name of its own with --sender NAME, or take the old one out of the file. " +
+        "Give the new sender another name with --sender NAME, or remove the old sender from the file. " +
         `To accept one more certificate of it: countersign policy add --sender ${name} --certificate FILE`,
     );
   document.senders[name] = sender;

@@ -30,8 +30,8 @@ export function secretSteps({ secrets }: Preset): string[] {
 function observedStep(path: string, sender: string, isKnown: boolean): string {
   const enforce = `countersign policy add --sender ${sender} --route ${path} --mode enforce`;
   return isKnown
-    ? `${path} observes: when its events are admitted as they should be, ${enforce}`
-    : `No certificate of ${sender} is accepted yet, so ${path} refuses every event. countersign policy observed shows what it was presented with; accept what is the sender's: ${enforce} --certificate FILE`;
+    ? `${path} only observes: when its events are admitted correctly, run ${enforce}`
+    : `No certificate of ${sender} is accepted yet, so ${path} refuses every event. countersign policy observed shows the presented certificates. To accept those of the sender, run ${enforce} --certificate FILE`;
 }
 
 /**
@@ -42,7 +42,7 @@ function keptSettings(path: string, route: RouteDraft, preset: Preset): string[]
   const { maxBodyBytes } = preset.route;
   return maxBodyBytes !== undefined && route.maxBodyBytes !== maxBodyBytes
     ? [
-        `${path} was there already and keeps maxBodyBytes ${route.maxBodyBytes ?? "at its default"}; the preset has ${maxBodyBytes}.`,
+        `${path} existed already and keeps maxBodyBytes ${route.maxBodyBytes ?? "at its default"}; the preset has ${maxBodyBytes}.`,
       ]
     : [];
 }

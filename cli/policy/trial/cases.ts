@@ -73,7 +73,7 @@ export function observedCases(
     .map((observation) => caseOfObservation(policy, observation, now));
 }
 
-const NOT_RECORDED = "of an observed request only the certificate is recorded";
+const NOT_RECORDED = "only the certificate of an observed request is recorded";
 
 function caseOfObservation(policy: Policy, { route, at, certificate }: Observation, now: number): TrialCase {
   const { leaf, intermediates } = certificate;

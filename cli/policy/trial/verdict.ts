@@ -84,7 +84,7 @@ function lackingFor(
     return "Cloudflare's verdict on its certificate is not stored";
   const isErased = event !== undefined && request.body === undefined;
   if (verdict !== "refused" && isErased && isSmaller(tried, others, route?.path))
-    return "its body is erased, and the route takes less than before";
+    return "its body is erased, and the route accepts only smaller bodies than before";
   return code === null ? undefined : NOT_KEPT[code];
 }
 
@@ -101,8 +101,8 @@ function unknown(why: string): TrialVerdict {
 
 /** The refusals that depend on something that is not stored with a request. */
 const NOT_KEPT: Readonly<Partial<Record<RefusalCode, string>>> = {
-  signature_stale: "when the edge had it is not stored, and its signature has a time",
-  revocation_unknown: "the revocation lists of its time are not kept",
+  signature_stale: "its signature has a time, and the time at which the edge received it is not stored",
+  revocation_unknown: "the revocation lists of that time are not stored",
 };
 
 function isSameRule(

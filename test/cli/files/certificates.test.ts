@@ -268,8 +268,11 @@ test("line ends that a variable or JSON has escaped are read as line ends", () =
 test.each<readonly [string, RegExp]>([
   ["client.p12", /PKCS #12 store: openssl pkcs12 -in \S+ -nocerts/],
   ["client.pem", /a certificate: .*belongs to this certificate/],
-  ["locked.key", /with a passphrase: name a file .* --key-passphrase-file, or take it off: openssl pkey -in/],
-  ["old-locked.key", /with a passphrase: name a file .* --key-passphrase-file, or take it off: openssl pkey -in/],
+  ["locked.key", /with a passphrase: name a file .* --key-passphrase-file, or remove the passphrase: openssl pkey -in/],
+  [
+    "old-locked.key",
+    /with a passphrase: name a file .* --key-passphrase-file, or remove the passphrase: openssl pkey -in/,
+  ],
   ["openssh.key", /ssh-keygen/],
   ["public.pem", /a public key/],
   ["empty.pem", /empty/],
@@ -298,7 +301,7 @@ describe("a pair", () => {
   test("with a key of another certificate is reported before anything is sent", async () => {
     const parts = ["--certificate", file("client.pem"), "--key", file("other.key")];
     await expect(countersign("send", "https://127.0.0.1:9/", ...parts)).rejects.toThrow(
-      /other\.key: the key is not that/,
+      /other\.key: the key does not belong/,
     );
   });
 
@@ -440,6 +443,6 @@ describe("JSON", () => {
     expect(readPublicKeySet(file("jwks.json"))).toBeDefined();
     write("one-key.json", JSON.stringify(keys[0]));
     expect(() => readPublicKeySet(file("one-key.json"))).toThrow(/holds one key and no set of keys/);
-    expect(() => readPrivateKeySet(file("jwks.json"))).toThrow(/public keys alone/);
+    expect(() => readPrivateKeySet(file("jwks.json"))).toThrow(/only public keys/);
   });
 });

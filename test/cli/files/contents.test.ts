@@ -186,7 +186,7 @@ test("origin --signing-keys says why a file is not a set of keys", async () => {
 
 test.each<readonly [string, string, RegExp]>([
   ["a path", "./certificates/root.pem", /but what seems to be a path → remove it, .*policy add --anchor NAME=FILE/],
-  ["two certificates", `${ca.pem}\n${ca.pem}`, /but 2 × certificate → give each a name of its own/],
+  ["two certificates", `${ca.pem}\n${ca.pem}`, /but 2 × certificate → give each certificate its own name/],
   ["a key", ca.keyPem, /but a private key → put the certificate of the CA there/],
   ["its half", ca.pem.slice(0, 200), /but something cut off/],
 ])("policy check says what is given instead of an anchor: %s", async (_, anchor, what) => {

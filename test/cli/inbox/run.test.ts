@@ -37,7 +37,7 @@ describeOnStores("countersign inbox run", (given) => {
     await store(inbox, "waiting");
     const asked = await command("--since", "2026-11-01T00:01Z");
     expect(asked).toMatchObject({ code: 2, stdout: "" });
-    expect(asked.stderr).toBe("countersign: 4 done events: say --yes to hand them to the handler again\n");
+    expect(asked.stderr).toBe("countersign: 4 done events: give --yes to hand them to the handler again\n");
     expect(await statesOf()).toEqual(["a done 0", "b done 0", "c done 0", "d done 0", "e done 0", "waiting waiting 0"]);
     const done = await command("--since", "2026-11-01T00:01Z", "--yes");
     expect(done).toEqual({ code: 0, stdout: "4 done events: they wait for the handler again\n", stderr: "" });

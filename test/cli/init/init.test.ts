@@ -85,7 +85,7 @@ describe("writes nothing", () => {
   test.each([
     [["--mode", "cloud"], "--mode cloud is none of both, edge, origin"],
     [["--preset", "docusing"], 'there is no preset "docusing"'],
-    [["--preset", "private-ca"], "brings no anchor: give the CA"],
+    [["--preset", "private-ca"], "has no anchor: give the CA"],
     [["--anchor", "ca=ca.pem"], "--anchor has no effect without --preset"],
     [["elsewhere"], "one folder"],
   ])("for %j", async (args, message) => {

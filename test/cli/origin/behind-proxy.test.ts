@@ -109,7 +109,7 @@ describe("countersign origin --behind-proxy", () => {
     for (const problem of [
       ...expected,
       /--port x is no port/,
-      /other\.key: the key is not that of the certificate in .*server\.pem/,
+      /other\.key: the key does not belong to the certificate in .*server\.pem/,
       /no-ca\.pem holds no CA certificate, but that of CN=other/,
       /the proxy's subject: /,
     ]) {
@@ -143,7 +143,7 @@ describe("countersign origin --behind-proxy", () => {
       /--proxy-ca, --port have no effect with --behind-proxy and --socket/,
     ],
     ["a socket that others may open", ["--socket", "/run/x/x.sock", "--socket-mode", "0666"], /none of 0600, 0660/],
-    ["a number of processes that is none", ["--workers", "0"], /--workers 0 is no whole number from 1 to 64/],
+    ["a number of processes that is none", ["--workers", "0"], /--workers 0 is not a whole number from 1 to 64/],
     ["--tls", ["--tls", "--socket", "/run/x/x.sock"], /--tls has no effect with --behind-proxy/],
     ["a socket in a directory that is not there", ["--socket", "/run/countersign-missing/x.sock"], /does not exist/],
   ])("does not start with %s", async (_, args, message) => {

@@ -111,7 +111,7 @@ test("ends with 0 when a replacement is already in use", async () => {
 test.each([
   ["an inbox that is not there", ["--inbox", "missing.sqlite"], /missing\.sqlite: there is no such file: give --inbox/],
   ["a certificate file without one", ["--certificate", "package.json"], /package\.json holds no certificate/],
-  ["days that are none", ["--within", "soon"], /--within soon is no whole number from 0 to 99999/],
+  ["days that are none", ["--within", "soon"], /--within soon is not a whole number from 0 to 99999/],
 ])("refuses %s", async (_, args, why) => {
   const { code, stderr } = await expiring("--policy", writePolicy(), ...args);
   expect(code).toBe(2);

@@ -110,7 +110,7 @@ describe("countersign policy add --preset", () => {
     await add("changed.json", "--preset", "docusign");
     const learned = ["--sender", "docusign", "--certificate", file("client.field"), "--anyway"];
     const added = await add("changed.json", ...learned);
-    expect(added.stdout).toContain("observes: when its events are admitted as they should be, countersign policy add");
+    expect(added.stdout).toContain("only observes: when its events are admitted correctly, run countersign policy add");
     const before = readFileSync(file("changed.json"), "utf8");
     expect(read("changed.json").senders.docusign.certificates).toEqual([
       { subject: "CN=webhooks.partner.example,O=Partner", issuer: "CN=Partner CA" },
@@ -134,7 +134,7 @@ describe("countersign policy add --preset", () => {
       "--anyway",
     );
     expect(read("shared.json").routes["/hooks"]).toMatchObject({ senders: ["pagerduty", "docusign"], mode: "enforce" });
-    expect(stdout).toContain("/hooks was there already and keeps maxBodyBytes 262144; the preset has 26214400");
+    expect(stdout).toContain("/hooks existed already and keeps maxBodyBytes 262144; the preset has 26214400");
   });
 
   it("refuses a sender without an accepted certificate on a route that enforces", async () => {
@@ -212,7 +212,7 @@ describe("countersign policy add --preset with files", () => {
   it("requires the CA of a private preset, observes without a certificate and enforces with one", async () => {
     const missing = await add("private.json", "--preset", "private-ca", "--sender", "partner");
     expect(missing.code).toBe(2);
-    expect(missing.stderr).toContain("brings no anchor");
+    expect(missing.stderr).toContain("has no anchor: give");
     const anchor = ["--preset", "private-ca", "--anchor", `partner-ca=${file("ca.pem")}`];
     await add("private.json", ...anchor, "--sender", "unseen");
     await add("private.json", ...anchor, "--sender", "partner", "--certificate", file("client.pem"));

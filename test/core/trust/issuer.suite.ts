@@ -1,5 +1,5 @@
-// Tests single checks of a path, the limits of the search, and what is reported to an operator. The certificates have one changed
-// fact. Other suites test real signatures.
+// Tests single checks of a path, the limits of the search, and what is reported to an operator. Most certificates are real ones in
+// which a fact was changed, so their signatures are not checked here.
 
 import assert from "node:assert/strict";
 import { compilePolicy } from "../../../core/policy/compile.ts";

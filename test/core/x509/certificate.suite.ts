@@ -26,7 +26,7 @@ function legacyName(name: DistinguishedName): Record<string, string | string[]> 
   return found;
 }
 
-/** Returns what node:crypto reads from the attributes that our reader returns as text. */
+/** Returns the attributes that node:crypto reads, without those that our reader does not return as text. */
 function oracleName(name: OracleFacts["subject"], ours: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(name).filter(([type]) => Object.hasOwn(ours, type)));
 }

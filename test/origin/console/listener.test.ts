@@ -136,7 +136,8 @@ describe("options", () => {
     vi.stubEnv("CONSOLE_READER_PASSWORD", undefined);
     vi.stubEnv("CONSOLE_OPERATOR_PASSWORD", "the password of operators");
     const url = await open({ console: "0" });
-    // A password can also change to such a text after the start, for example in a password file.
+    // The start refuses a password with a control character. But a password can also change after the start, for example in a
+    // password file.
     vi.stubEnv("CONSOLE_READER_PASSWORD", "with a control\tcharacter");
     const basic = (text: string) => ({ headers: { authorization: `Basic ${btoa(text)}` } });
     expect((await fetch(url, basic("operator:the password of operators"))).status).toBe(200);

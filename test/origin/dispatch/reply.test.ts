@@ -319,8 +319,8 @@ describe("on the origin's own listener", () => {
     expect(code).toBe(2);
     for (const why of [
       /--handler and --upstream/,
-      /--concurrency 0 is no whole number from 1 to 1000/,
-      /--retry-seconds 3601 is no whole number from 1 to 3600/,
+      /--concurrency 0 is not a whole number from 1 to 1000/,
+      /--retry-seconds 3601 is not a whole number from 1 to 3600/,
       /--upstream http:\/\/example\.com\/base: https:\/\/HOST without a path/,
       /--origin-issuer is required/,
       /--signing-keys is required/,

@@ -158,7 +158,7 @@ describe.skipIf(missingPostgres())("a database", () => {
   let server: PostgresServer;
   let url: string;
   let ca: string;
-  /** Returns the URL of the same server with an address that does not count as this machine. */
+  /** Returns a URL of the same server whose address is not a loopback address. */
   const beyond = () => url.replace("127.0.0.1", "0.0.0.0");
 
   beforeAll(async () => {

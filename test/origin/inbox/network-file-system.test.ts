@@ -134,7 +134,7 @@ test("the message about a missing inbox has its whole path, and names an inbox i
   const none = await runCountersign(["inbox", "list", "--inbox", name], "", { INIT_CWD: folder });
   expect(none).toMatchObject({ code: 2, stdout: "" });
   expect(none.stderr).toBe(
-    `countersign: ${join(process.cwd(), name)}: there is no such file: give --inbox as the origin has it\n`,
+    `countersign: ${join(process.cwd(), name)}: there is no such file: give the same --inbox as the origin\n`,
   );
   await (await openInbox(join(folder, name))).close();
   const { stderr, code } = await runCountersign(["inbox", "list", "--inbox", name], "", { INIT_CWD: folder });

@@ -19,7 +19,7 @@ import { temporaryDirectory } from "../../support/temporary.ts";
 const NOW = 1_800_000_000;
 const NOTE = "ALTER TABLE event ADD COLUMN note TEXT NOT NULL DEFAULT 'none'";
 const FAILING = `${NOTE}; CREATE TABLE certificate (mine INTEGER)`;
-/** The version of an inbox that a program with one more step has migrated. */
+/** The version of an inbox after the migration by a program that has one more migration step. */
 const NEXT_VERSION = FIRST_VERSION + 1;
 
 describeOnStores("the version of an inbox", (given) => {

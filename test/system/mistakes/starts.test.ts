@@ -90,7 +90,7 @@ const ROWS: readonly (readonly [what: string, args: readonly string[], told: str
   [
     "private keys in the public place",
     [...EDGE, "--jwks", "DIR/keys.json"],
-    "origin: DIR/keys.json holds private keys, which belong to the edge alone: give the public set, countersign keys jwks --file DIR/keys.json > jwks.json",
+    "origin: DIR/keys.json holds private keys, which belong only to the edge: give the public set, countersign keys jwks --file DIR/keys.json > jwks.json",
   ],
   [
     "swapped files",
@@ -102,7 +102,7 @@ const ROWS: readonly (readonly [what: string, args: readonly string[], told: str
   [
     "a key of another certificate",
     [...TLS, "--certificate", "DIR/server.pem", "--key", "DIR/other.key"],
-    "origin: DIR/other.key: the key is not that of the certificate in DIR/server.pem",
+    "origin: DIR/other.key: the key does not belong to the certificate in DIR/server.pem",
   ],
   ["no certificate", TLS, "origin: --certificate is required: this server's own, with its --key"],
   [
@@ -118,7 +118,7 @@ const ROWS: readonly (readonly [what: string, args: readonly string[], told: str
   [
     "a key of another certificate, to send",
     [...SEND, "--key", "DIR/other.key"],
-    "DIR/other.key: the key is not that of the certificate in DIR/server.pem",
+    "DIR/other.key: the key does not belong to the certificate in DIR/server.pem",
   ],
   [
     "a policy into a missing folder",

@@ -91,7 +91,7 @@ test("a certificate without its key changes nothing; with its key new handshakes
   const refused = await reloading(() => replaceFile(files.certificate, next.certificate), "failed");
   expect(refused).toMatchObject({
     code: "reload_refused",
-    problems: [expect.stringMatching(/server\.key: the key is not that of the certificate in .*server\.pem/)],
+    problems: [expect.stringMatching(/server\.key: the key does not belong to the certificate in .*server\.pem/)],
   });
   expect(await serialOf(origin)).toBe(before);
 

@@ -196,7 +196,10 @@ const cases: Cases = {
     ]);
     const [first] = findings;
     assert.equal(first?.problem, "is no member that can be named so");
-    assert.equal(first?.remedy, "remove it, or choose another name: every JavaScript object has a member of this name");
+    assert.equal(
+      first?.remedy,
+      "remove it, or choose another name: every JavaScript object has a member with this name",
+    );
   },
   "examinePolicy() names everything at once: form, references, contradictions, dates": (fixtures) => {
     const { certificates } = fixtures;

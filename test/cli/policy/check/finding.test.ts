@@ -65,7 +65,7 @@ const cases: Cases = {
     ] as const) {
       tells(fixtures, [anchor(fixtures, name)], ["/anchors/root", `${problem}: it proves nothing`, remedy]);
     }
-    const denied = "remove it here as well, or the entry in /deny if it was not meant";
+    const denied = "remove it here too, or remove the entry in /deny if that entry is a mistake";
     const { sha256 } = parseCertificate(fixtures.certificates.root);
     tells(fixtures, [deny({ sha256 })], ["/anchors/root", "is denied: it proves nothing", denied]);
   },
@@ -81,16 +81,16 @@ const cases: Cases = {
     const expired = "expired on 2027-06-01T00:00:00Z: it proves nothing any more";
     const early = "is not valid before 2026-06-01T00:00:00Z";
     const place = "/anchors/root";
-    const put = "put the certificate that the CA uses now in its place";
+    const put = "replace it by the certificate that the CA uses now";
     tellsAt(fixtures, at("2027-06-02"), [short], [place, expired, put]);
     tellsAt(fixtures, at("2027-06-02"), both, [place, expired, "remove it"]);
-    tellsAt(fixtures, at("2026-05-31"), [short], [place, early, "add the certificate that the CA uses now beside it"]);
-    tellsAt(fixtures, at("2026-05-31"), both, [place, early, "leave it until then"]);
+    tellsAt(fixtures, at("2026-05-31"), [short], [place, early, "also add the certificate that the CA uses now"]);
+    tellsAt(fixtures, at("2026-05-31"), both, [place, early, "nothing to do before that date"]);
   },
   "of an anchor that is of no use, or there twice": (fixtures) => {
     const unused: Text = ["/anchors/other", "no sender trusts it", "name it in the trust of a sender, or remove it"];
     tells(fixtures, [anchor(fixtures, "stranger", "other")], unused);
-    const remedy = "remove one of them, and name the other where it was used";
+    const remedy = "remove one of them, and write the other name wherever it was used";
     const copy = (name: string): Text => [`/anchors/${name}`, "is the same certificate as /anchors/root", remedy];
     tells(fixtures, [anchor(fixtures, "root", "other")], unused, copy("other"));
     const crls = { sources: ["https://crl.example/a.crl"], freshness: "require" };
@@ -101,24 +101,24 @@ const cases: Cases = {
     ];
     tells(fixtures, [strict, anchor(fixtures, "root", "again"), named], copy("again"), [
       "/senders/one/trust/anchors/0",
-      "revoked certificates can bypass its revocation lists: /anchors/again is the same CA with a laxer rule",
-      "give both the same crls, or name one of them",
+      "revoked certificates can bypass its revocation lists: /anchors/again is the same CA with a weaker rule",
+      "give both anchors the same crls, or name only one of them",
     ]);
   },
   "of an attribute that no certificate has so": (fixtures) => {
     const at = (attribute: string) => `${AT}/0/subject/${attribute}`;
     const written = "write the value as the certificate has it";
-    const impossible = "holds a character that no certificate can hold";
+    const impossible = "contains a character that no certificate can contain";
     tells(fixtures, [inSubject("CN", "a\u0000")], [at("CN"), impossible, written]);
     const country = "a country has two letters in certificates (C)";
-    tells(fixtures, [inSubject("C", "USA")], [at("C"), country, "write its ISO 3166 code, as in US"]);
+    tells(fixtures, [inSubject("C", "USA")], [at("C"), country, "write its ISO 3166 code, for example US"]);
     tells(
       fixtures,
       [inSubject("jurisdictionC", "USA")],
       [
         at("jurisdictionC"),
         "a country has two letters in certificates (jurisdictionC)",
-        "write its ISO 3166 code, as in US",
+        "write its ISO 3166 code, for example US",
       ],
     );
     for (const [name, most] of Object.entries({
@@ -150,7 +150,7 @@ const cases: Cases = {
     tells(
       fixtures,
       [inEntry("issuer", { C: "USA" })],
-      [`${AT}/0/issuer/C`, country, "write its ISO 3166 code, as in US"],
+      [`${AT}/0/issuer/C`, country, "write its ISO 3166 code, for example US"],
     );
   },
   "of an alternative name that no certificate has so": (fixtures) => {
@@ -162,7 +162,7 @@ const cases: Cases = {
           problem === "" ? [] : [[`${AT}/0/san/${kind}/${index}`, problem, remedy]],
         ),
       );
-    const ascii = "certificates write such names in visible ASCII";
+    const ascii = "in certificates, such names are visible ASCII";
     const asItIs = "write it as the certificate has it";
     const noDns = "is not in the form of a dns name in certificates";
     names("dns", [
@@ -181,7 +181,7 @@ const cases: Cases = {
       ["ä@b", ascii, asItIs],
     ]);
     const noEmail = "is not in the form of a email name in certificates";
-    const mailbox = "write one mailbox, as in name@example.com";
+    const mailbox = "write one mailbox, for example name@example.com";
     names("email", [
       ["a@müller.example", ascii, 'write "a@xn--mller-kva.example"'],
       ["a@b@müller.example", ascii, 'write "a@b@xn--mller-kva.example"'],
@@ -213,7 +213,7 @@ const cases: Cases = {
       [
         `${AT}/0`,
         `accepts nothing that ${AT}/1 does not accept`,
-        "remove it, or the other one if that accepts too much",
+        "remove it, or remove the other entry if that one accepts too much",
       ],
     );
   },
@@ -223,7 +223,7 @@ const cases: Cases = {
     const digest = "is the digest of a CA certificate, not of a sender's certificate";
     tells(fixtures, [[ENTRY, { sha256 }]], [`${AT}/0/sha256`, digest, remedy]);
     tells(fixtures, [[ENTRY, { spkiSha256 }]], [`${AT}/0/spkiSha256`, "is the digest of a CA's key", remedy]);
-    const problem = "is none of the sender's anchors, and no other CA may issue";
+    const problem = "is not one of the sender's anchors, and no other CA may issue certificates";
     const issuer = inEntry("issuer", { CN: "I" });
     tells(
       fixtures,
@@ -231,13 +231,13 @@ const cases: Cases = {
       [
         `${AT}/0/issuer`,
         problem,
-        "name the anchor's subject, or let maxChainDepth be 2 for an intermediate CA between them",
+        "write the anchor's subject, or set maxChainDepth to 2 if an intermediate CA issues the certificates",
       ],
     );
     tells(
       fixtures,
       [anchor(fixtures, "limited"), issuer],
-      [`${AT}/0/issuer`, problem, "name the anchor's subject: its path length lets no CA stand below it"],
+      [`${AT}/0/issuer`, problem, "write the anchor's subject: its path length constraint allows no CA below it"],
     );
     tells(
       fixtures,
@@ -245,12 +245,12 @@ const cases: Cases = {
       [
         `${AT}/0/from`,
         "begins when every anchor of the sender has expired, the last on 2030-01-01T00:00:00Z",
-        "add the CA certificate that is valid then, or let it begin earlier",
+        "add a CA certificate that is valid at that time, or write an earlier from",
       ],
       [
         `${AT}/0/from`,
         "nobody is accepted from this sender before 2031-01-01T00:00:00Z",
-        "let it begin earlier if the sender calls already",
+        "write an earlier from if the sender already sends events",
       ],
     );
     tells(
@@ -272,7 +272,7 @@ const cases: Cases = {
     const gap = (what: string, end: string, begin: string): Text => [
       `${AT}/1/from`,
       `${what} from ${end}T00:00:00Z (the end of ${AT}/0) until ${begin}T00:00:00Z`,
-      `let this entry begin on ${end}T00:00:00Z or before, or the other one end on ${begin}T00:00:00Z or later`,
+      `set the from of this entry to ${end}T00:00:00Z or earlier, or the until of the other entry to ${begin}T00:00:00Z or later`,
     ];
     tells(fixtures, [windows({ until: "2026-06-01" }, { from: "2026-06-01" })], ended("2026-06-01"));
     tells(
@@ -298,7 +298,7 @@ const cases: Cases = {
     tells(
       fixtures,
       [[[...ONE, "basic"], ["P", "P"].map((secret) => ({ username: "u", secret }))]],
-      ["/senders/one/basic/1", "repeats /senders/one/basic/0", "remove one of them, or name the secret that was meant"],
+      ["/senders/one/basic/1", "repeats /senders/one/basic/0", "remove one of them, or correct the name of the secret"],
     );
     tells(
       fixtures,
@@ -306,27 +306,31 @@ const cases: Cases = {
       [
         "/senders/one/signature/accounts/a",
         'is the same account as "A": case makes no difference',
-        "list the secrets of both under one of them",
+        "list the secrets of both under one spelling",
       ],
     );
   },
   "of senders beside one another": (fixtures) => {
-    const never = "is never chosen on /hooks: one comes first and accepts the same";
-    const list = "list two before one if it is the special case, or remove it from one of them";
+    const never = "is never chosen on /hooks: one comes first and accepts the same requests";
+    const list = "list two before one if it is the special case, or remove what both accept from one of them";
     const [same, narrow] = [subjectOfTwo({ CN: "one.example" }), subjectOfTwo({ CN: "one.example", O: "Example" })];
-    tells(fixtures, [same], ["/senders/two/certificates/0", `${never} by ${AT}/0`, list]);
+    tells(fixtures, [same], ["/senders/two/certificates/0", `${never} because of ${AT}/0`, list]);
     tells(
       fixtures,
       [...signedAlone(ONE), ...signedAlone(TWO), [["anchors"], {}]],
       ["/senders/two/signature", never, list],
     );
     const require =
-      "require it of two as well, let the two accept different certificates, or take one of them off /hooks";
+      "require it of two as well, change the two so that they accept different certificates, or remove one of them from /hooks";
     const without = "on /hooks two accepts without it";
     tells(
       fixtures,
       [same, signed],
-      ["/senders/one/signature", `${without} what ${AT}/0 accepts, by /senders/two/certificates/0`, require],
+      [
+        "/senders/one/signature",
+        `${without} every certificate that ${AT}/0 accepts, because of /senders/two/certificates/0`,
+        require,
+      ],
     );
     tells(
       fixtures,
@@ -340,14 +344,14 @@ const cases: Cases = {
     );
   },
   "of a shadow list that never differs": (fixtures) => {
-    const problem = "holds the same senders as /senders of the route: it never differs";
+    const problem = "lists the same senders as the route, so the verdicts never differ";
     const shadow = (...names: string[]): Change => [["routes", "/hooks", "shadow"], names];
     const place = "/routes/~1hooks/shadow";
-    const add = "add the sender that is to take their place and name it, or remove the member";
+    const add = "add the sender that you want to try and list it here, or remove shadow";
     tells(fixtures, [shadow("two", "one")], [place, problem, add]);
     const third: Change = [["senders", "three"], signature("A")];
     const used: Change = [["routes", "/other"], { senders: ["three"], methods: ["POST"] }];
-    const name = "name the senders that are to take their place, or remove the member";
+    const name = "list the senders that you want to try, or remove shadow";
     tells(fixtures, [third, used, shadow("one", "two")], [place, problem, name]);
   },
   "of denied serial numbers and digests": (fixtures) => {
@@ -358,11 +362,11 @@ const cases: Cases = {
       [deny(...["1".repeat(42), "01", "1", "12345678901234567890"].map((serial) => ({ serial, issuer })))],
       ["/deny/0/serial", "no certificate has a serial number of more than 20 octets", copy],
       ["/deny/2", "repeats /deny/1", "remove one of them"],
-      ["/deny/3/serial", "denies nothing if it is decimal: it is read as hex", copy],
+      ["/deny/3/serial", "denies nothing if the number is decimal: it is read as hex", copy],
     );
     const alone: Text = [
       "/deny/0/sha256",
-      "denies only one certificate: whoever has its key may have another one, and a CA may have another one of its name and key",
+      "denies only one certificate: its owner may have another certificate with the same key",
       "deny the key as well: countersign policy deny FILE",
     ];
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
@@ -371,11 +375,19 @@ const cases: Cases = {
       fixtures,
       [deny({ sha256: DIGEST }, { sha256: spkiSha256 }, { spkiSha256: sha256 }, { sha256: OF_NOTHING })],
       alone,
-      ["/deny/1/sha256", "denies nothing: in this policy it is a spkiSha256", 'write { "spkiSha256": "…" }'],
-      ["/deny/2/spkiSha256", "denies nothing: in this policy it is a sha256", 'write { "sha256": "…" }'],
-      ["/deny/3/sha256", "denies nothing: it is the digest of no bytes", command],
+      [
+        "/deny/1/sha256",
+        "denies nothing: elsewhere in this policy, this digest is a spkiSha256",
+        'write { "spkiSha256": "…" }',
+      ],
+      [
+        "/deny/2/spkiSha256",
+        "denies nothing: elsewhere in this policy, this digest is a sha256",
+        'write { "sha256": "…" }',
+      ],
+      ["/deny/3/sha256", "denies nothing: it is the digest of an empty input", command],
     );
-    const remedy = "remove the entry, or that of /deny if it was not meant";
+    const remedy = "remove the entry, or remove the entry in /deny if that entry is a mistake";
     tells(
       fixtures,
       [[ENTRY, { sha256: DIGEST }], deny({ sha256: DIGEST })],
@@ -398,8 +410,9 @@ const cases: Cases = {
     const issuers = (changes: readonly Change[], issuer: string, problem: string, remedy: string, serial = "0a") =>
       tells(fixtures, [...changes, deny({ serial, issuer })], ["/deny/0/issuer", `denies nothing: ${problem}`, remedy]);
     const root = "CN=Root,O=Countersign Tests,C=US";
-    const order = "a CA is known by these attributes in another order, by more or by fewer";
-    issuers([], "CN=Root", order, `write ${root}, if it is meant`);
+    const order =
+      "the policy has a CA with a similar name: the same attributes in another order, or more or fewer attributes";
+    issuers([], "CN=Root", order, `write ${root} if you mean that CA`);
     const reverse = "its attributes seem to be in reverse order";
     issuers([], "C=US,O=Somebody,CN=Other", reverse, "write CN=Other,O=Somebody,C=US");
     const sender = inEntry("subject", "CN=one.example,O=One");
@@ -412,7 +425,7 @@ const cases: Cases = {
     const { serial, subjectText } = parseCertificate(fixtures.certificates.intermediate);
     const own = "this is the name of the certificate itself, not of its issuer";
     issuers([anchor(fixtures, "intermediate")], subjectText, own, `write ${root}`, serial);
-    const direct = "it is none of the anchors, and no other CA may issue";
+    const direct = "it is not an anchor, and no other CA may issue certificates";
     issuers([anchor(fixtures, "limited")], "CN=Other,O=Somebody", direct, command);
   },
 };

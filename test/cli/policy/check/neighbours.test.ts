@@ -379,8 +379,8 @@ const cases: Cases = {
     names("O=Countersign Tests,CN=Root,C=US", nobody);
     names("CN=Root", nobody);
     names("CN=Root,OU=PKI,O=Countersign Tests,C=US", nobody);
-    // An intermediate CA may have any name, so an unknown name is not reported. A name is reported if its text ends with the CN,
-    // because such a text seems to be in reverse order.
+    // An unknown issuer is usually not reported, because an intermediate CA may have any name. It is reported if its text ends
+    // with the CN, because such a text seems to be in reverse order.
     names("CN=Other,O=Somebody,C=US");
     names("C=US,O=Somebody,CN=Other", nobody);
     names("DC=com,CN=Other", nobody);

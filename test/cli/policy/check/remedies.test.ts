@@ -23,16 +23,17 @@ const SUBJECT = "write the value as the certificate has it, or remove the member
 const DIGEST = "copy the digest: openssl x509 -in client.pem -noout -fingerprint -sha256";
 const KEY_DIGEST =
   "copy the digest of the key: openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256";
-const INSTANT = "write a day or an instant that exists, as 2027-03-01 or 2027-03-01T12:00:00Z";
-const PATH = "write the path as in /hooks/acme, or /hooks/* for all below it, without query and spaces";
+const INSTANT = "write an existing date or time, for example 2027-03-01 or 2027-03-01T12:00:00Z";
+const PATH = "write a path without query and spaces, for example /hooks/acme, or /hooks/* for all paths below /hooks";
 const CA = "put the certificate of the CA there, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
-const CURRENT_CA = "ask whoever runs the CA for a certificate that it signs with now";
-const COPY_CA = "copy the CA certificate anew, in PEM: openssl x509 -in ca.pem shows whether it is whole";
+const CURRENT_CA = "ask the operator of the CA for the certificate of its current key";
+const COPY_CA = "copy the CA certificate again, in PEM; openssl x509 -in ca.pem shows whether it is complete";
 const ISSUER = "copy the issuer: openssl x509 -in client.pem -noout -issuer -nameopt RFC2253";
 const CRLS = 'write { "sources": ["http://…"], "freshness": "require" } (or "prefer")';
 const SOURCE = "give the URL at which the CA publishes its list, or a path from the policy's directory";
 const TRUST = 'write { "anchors": ["NAME OF A CA IN /anchors"] }, or { "platform": true } for Cloudflare\'s verdict';
-const SECRETS = 'name the secrets, not their text, as { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }';
+const SECRETS =
+  'write the names of the secrets, not the secrets themselves, for example { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }';
 const KEY = 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }';
 const ROUTE = 'write { "senders": ["NAME"], "methods": ["POST"] }';
 
@@ -44,16 +45,19 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["missing /anchors", "add it"],
   ["missing /deny/0/issuer", "add it"],
   ["listed_twice /routes/~1a/senders/2", "remove one of them"],
-  ["malformed_name /anchors/a b", "choose another name, here and where it is used"],
-  ["malformed_name /routes/~1a/senders/0", "choose another name, here and where it is used"],
+  ["malformed_name /anchors/a b", "choose another name, and write it here and wherever the name is used"],
+  ["malformed_name /routes/~1a/senders/0", "choose another name, and write it here and wherever the name is used"],
   [
     "malformed_name /senders/one/trust/anchors/0",
-    "put the CA certificate into /anchors under a name of its own, and write that name here",
+    "add the CA certificate to /anchors under a new name, and write that name here",
   ],
   ["unknown_anchor /senders/one/trust/anchors/0", "add it to /anchors, or correct the name"],
   ["unknown_sender /routes/~1a/senders/0", "add it to /senders, or correct the name"],
 
-  ["wrong_kind /anchors", 'write an object, empty where no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }'],
+  [
+    "wrong_kind /anchors",
+    'write an object, which may be empty if no CA is needed: { "NAME": "-----BEGIN CERTIFICATE-----…" }',
+  ],
   ["not_one_certificate /anchors/root", CA],
   ["not_ca /anchors/root", CA],
   ["may_not_sign /anchors/root", CURRENT_CA],
@@ -63,7 +67,7 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["malformed_certificate /anchors/root", COPY_CA],
   ["empty /anchors/root", COPY_CA],
   ["missing /anchors/root/certificate", COPY_CA],
-  ["missing /anchors/root/crls", "add crls, or give the certificate alone as text"],
+  ["missing /anchors/root/crls", "add crls, or write only the certificate, as a text"],
   ["missing /anchors/root/crls/freshness", CRLS],
   ["wrong_kind /anchors/root/crls/freshness", CRLS],
   ["wrong_kind /anchors/root/crls", CRLS],
@@ -72,22 +76,22 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["malformed_source /anchors/root/crls/sources/0", SOURCE],
   ["source_is_file /anchors/root/crls/sources/0", "give the URL of the list, or leave crls out on the edge"],
 
-  ["empty /senders", 'write at least one, as { "NAME": { "certificates": […], "trust": {…} } }'],
+  ["empty /senders", 'write at least one, for example { "NAME": { "certificates": […], "trust": {…} } }'],
   ["wrong_kind /senders/one", "give the sender certificates and trust, a signature, or both"],
   [
     "no_factor /senders/one",
     "give the sender certificates and trust, a signature, or a token: Basic alone is not enough",
   ],
-  ["wrong_kind /senders/one/about/note", "correct it or remove it: it is only a note"],
+  ["wrong_kind /senders/one/about/note", "write a text, or remove this note"],
   ["malformed_instant /senders/one/about/checked", INSTANT],
   [
     "missing /senders/one/certificates",
-    'add which certificates are the sender\'s, as [{ "subject": { "CN": "…" } }]: a CA also certifies others than this sender',
+    'list the sender\'s certificates, for example [{ "subject": { "CN": "…" } }]: the CA also issues certificates to others',
   ],
-  ["wrong_kind /senders/one/certificates", 'write a list of entries, as [{ "subject": { "CN": "…" } }]'],
+  ["wrong_kind /senders/one/certificates", 'write a list of entries, for example [{ "subject": { "CN": "…" } }]'],
   [
     "no_matcher /senders/one/certificates",
-    "add the sender's certificate, for example by countersign policy add: a CA also certifies others than this sender",
+    "add the sender's certificate, for example by countersign policy add: the CA also issues certificates to others",
   ],
   [
     `wrong_kind ${ENTRY}`,
@@ -95,7 +99,7 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ],
   [
     `issuer_alone ${ENTRY}`,
-    "add what identifies the sender, or remove the entry: an issuer alone admits everyone it ever certified",
+    "add a value that identifies the sender, or remove the entry: with an issuer alone, it accepts every certificate of that issuer",
   ],
   [`empty ${ENTRY}/subject`, SUBJECT],
   [`wrong_kind ${ENTRY}/issuer/CN`, SUBJECT],
@@ -106,17 +110,17 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   [`wrong_kind ${ENTRY}/from`, INSTANT],
   [`wrong_kind ${ENTRY}/until`, INSTANT],
   [`no_date ${ENTRY}`, INSTANT],
-  [`no_window ${ENTRY}`, "let until be after from, or remove one of them"],
-  [`unknown_attribute ${ENTRY}`, "write a short name as CN, O, OU or C, or the OID in dots"],
+  [`no_window ${ENTRY}`, "write an until that is later than from, or remove one of them"],
+  [`unknown_attribute ${ENTRY}`, "write a short name, for example CN, O, OU or C, or an OID, for example 2.5.4.3"],
   [`malformed_dn ${ENTRY}`, "copy the name: openssl x509 -in client.pem -noout -subject -issuer -nameopt RFC2253"],
-  [`malformed_ip ${ENTRY}`, "write one address, without prefix length and zone"],
+  [`malformed_ip ${ENTRY}`, "write one address without a prefix length or a zone"],
   ["missing /senders/one/trust", `${TRUST}: it says what proves the certificates`],
   ["no_trust /senders/one/trust", TRUST],
   ["wrong_kind /senders/one/trust/anchors", TRUST],
   ["wrong_kind /senders/one/trust/maxChainDepth", "write a whole number from 1 to 10, or remove it"],
 
   ["missing /senders/one/signature/scheme", "add it"],
-  ["wrong_kind /senders/one/signature/scheme", "name the sender whose way of signing it is"],
+  ["wrong_kind /senders/one/signature/scheme", "write the scheme by which the sender signs"],
   ["no_secrets /senders/one/signature", SECRETS],
   ["empty /senders/one/signature/secrets", SECRETS],
   ["empty /senders/one/signature/accounts", SECRETS],
@@ -124,7 +128,7 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["many_secrets /senders/one/signature/secrets", "remove the secrets that no longer sign"],
   [
     "malformed_secret /senders/one/signature/accounts/1/0",
-    "replace it by the name of the variable that holds the secret, as ACME_SIGNING_KEY; if it is the secret itself, have a new one made: this one stood in a file",
+    "write the name of the variable that contains the secret, for example ACME_SIGNING_KEY; if this is the secret itself, replace the secret, because this file is not secret",
   ],
   ["reserved_secret /senders/one/basic/secret", "rename the secret"],
   ["retired_secret /senders/one/signature", "remove it from retired, or from secrets and accounts"],
@@ -143,33 +147,36 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["malformed_header /senders/one/orderKey/header", KEY],
   ["not_forwarded /senders/one/eventKey", "name another header, or pointers into the body"],
 
-  ["empty /routes", 'write at least one, as { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }'],
+  ["empty /routes", 'write at least one, for example { "/hooks/acme": { "senders": ["NAME"], "methods": ["POST"] } }'],
   ["wrong_kind /routes/~1a", ROUTE],
-  ["empty /routes/~1a/senders", 'write names of senders, as ["NAME"]'],
-  ["wrong_kind /routes/~1a/shadow", 'write names of senders, as ["NAME"]'],
-  ["malformed_method /routes/~1a/methods/0", 'list them in capitals, as ["POST"]'],
+  ["empty /routes/~1a/senders", 'write names of senders, for example ["NAME"]'],
+  ["wrong_kind /routes/~1a/shadow", 'write names of senders, for example ["NAME"]'],
+  ["malformed_method /routes/~1a/methods/0", 'list the methods in capital letters, for example ["POST"]'],
   ["wrong_kind /routes/~1a/maxBodyBytes", "write a whole number of bytes, at most 52428800 (50 MiB), or remove it"],
-  ["malformed_header /routes/~1a/headers/0", 'write names of headers, as ["X-Signature"]'],
-  ["not_forwarded /routes/~1a/headers/0", "remove it: it holds a credential, or is meant for one hop"],
+  ["malformed_header /routes/~1a/headers/0", 'write names of headers, for example ["X-Signature"]'],
   [
-    "wrong_kind /routes/~1a/mode",
-    "write enforce or observe, or remove it; senders that are to be tried go into shadow",
+    "not_forwarded /routes/~1a/headers/0",
+    "remove it: the header contains a credential, or belongs to a single connection",
   ],
+  ["wrong_kind /routes/~1a/mode", "write enforce or observe, or remove it; to try senders, list them in shadow"],
   ["wrong_kind /routes/~1a/delivery", "write direct or queue, or remove it"],
   ["wrong_kind /routes/~1a/answer", "write accepted or handler, or remove it"],
   ["malformed_path /routes/a", PATH],
   ["star_within /routes/~1a*", PATH],
   [
     "malformed_path /routes/https:~1~1h.example~1a",
-    "write the path alone, as in /hooks/acme, or host and path, as in hooks.acme.example/events: a policy names no scheme",
+    "write the path alone, for example /hooks/acme, or host and path, for example hooks.acme.example/events: a policy contains no scheme",
   ],
   ["malformed_path /routes/~1ahttp:~1~1x", PATH],
   ["host_spelling /routes/Hooks.example~1a", "rename the route so"],
   ["path_spelling /routes/~1a~1..", "rename the route so"],
-  ["path_spelling /routes/~1hooks~1{id}", "write /hooks/* for all below it: there are no parameters in a path"],
+  [
+    "path_spelling /routes/~1hooks~1{id}",
+    "write /hooks/* for all paths below it: a path in a policy has no parameters",
+  ],
   [
     "path_refused /routes/~1%61",
-    "write letters, digits and signs as they are, escapes in upper case, and one / between segments",
+    "write letters, digits and signs without escapes, other escapes in upper case, and one / between segments",
   ],
   ["path_taken /routes/~1.well-known", "choose another path"],
   ["queued_answer /routes/~1a", "remove answer, or remove delivery"],
@@ -183,23 +190,23 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["empty /deny/0/issuer", ISSUER],
   ["malformed_dn /deny/0", ISSUER],
 
-  ["unknown_member /routes/~1a/sender", "write senders in its place, or remove it"],
-  ["unknown_member /senders/one/certificates/0/SAN", "write san in its place, or remove it"],
-  ["unknown_member /senders/one/certificates/0/not_after", "write until in its place, or remove it"],
+  ["unknown_member /routes/~1a/sender", "write senders instead, or remove it"],
+  ["unknown_member /senders/one/certificates/0/SAN", "write san instead, or remove it"],
+  ["unknown_member /senders/one/certificates/0/not_after", "write until instead, or remove it"],
   [
     "unknown_member /senders/one/basic/password",
-    "write secret in its place, or remove it: it holds names of secrets, and never their text",
+    "write secret instead, or remove it: it contains names of secrets, never the secrets themselves",
   ],
   [
     "unknown_member /senders/one/signature/secret",
-    "write secrets in its place, or remove it: it holds names of secrets, and never their text",
+    "write secrets instead, or remove it: it contains names of secrets, never the secrets themselves",
   ],
   ["unknown_member /senders/one/trust/x", "remove it, or write one of anchors, platform, maxChainDepth"],
   ["unknown_member /anchors/x/y/z", "remove it, or choose another name"],
   ["unknown_member /nowhere/x/y", "remove it, or choose another name"],
   [
     "reserved_name /anchors/constructor",
-    "remove it, or choose another name: every JavaScript object has a member of this name",
+    "remove it, or choose another name: every JavaScript object has a member with this name",
   ],
 ];
 

@@ -251,7 +251,7 @@ test("--last limits the events, and --log reads only certificates", async () => 
 test.each<readonly [readonly string[], RegExp]>([
   [[], /policy try FILE: name the changed policy/],
   [["a.json", "b.json"], /policy try FILE/],
-  [["policy.json", "--last", "0"], /--last 0 is no whole number from 1 to 999999/],
+  [["policy.json", "--last", "0"], /--last 0 is not a whole number from 1 to 999999/],
   [["policy.json", "--log", "x", "--last", "5"], /--last needs --inbox/],
   [
     ["policy.json", "--inbox", "/nowhere/inbox.sqlite"],
