@@ -52,7 +52,7 @@ test.each([
   [["--host", HOST, "--route", ROUTE], /needs --route with a path/],
   [["--host", "Hooks.Acme.example", "--route", "/x"], /write the host as requests have it: hooks\.acme\.example/],
   [["--host", "hooks.acme.example.", "--route", "/x"], /write the host as requests have it: hooks\.acme\.example/],
-  [["--host", "https://hooks.acme.example", "--route", "/x"], /an absolute path.* a policy names no scheme/],
+  [["--host", "https://hooks.acme.example", "--route", "/x"], /an absolute path.* a policy contains no scheme/],
   [["--host", "hooks", "--route", "/x"], /an absolute path, exact or ending in/],
 ])("policy add %j is refused in one sentence, and nothing is written", async (args, message) => {
   const { code, stderr } = await command("policy", "add", "--sender", "beta", ...args);

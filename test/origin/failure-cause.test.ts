@@ -101,7 +101,7 @@ test("the cause for a name with several addresses names each address, and nothin
   expect(describeCause(thrown)).toMatch(/^ECONNREFUSED.*127\.0\.0\.1.* \(nothing listens at this address and port\)$/);
 });
 
-test("a passed deadline is described as such, and every thrown value has a text", async () => {
+test("an exceeded deadline is described as a deadline, and every thrown value has a text", async () => {
   const silent = await open("http", createServer());
   const late = await fetch(silent, { signal: AbortSignal.timeout(50) }).catch((error: unknown) => error);
   expect(describeCause(late)).toMatch(/\(no answer in time: /);

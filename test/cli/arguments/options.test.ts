@@ -48,7 +48,7 @@ describe("an option without an effect is refused by name:", () => {
     ],
     ["origin --behind-proxy envoy --certificate-header x", "envoy always uses"],
     ["origin --behind-proxy nginx --certificate a --certificate b --key c", "--certificate is given 2 times"],
-    ["dev --origin http://127.0.0.1:1 --handler x.js", "--handler belongs to the origin that is started"],
+    ["dev --origin http://127.0.0.1:1 --handler x.js", "--handler has no effect with --origin"],
     ["inbox show id --state dead", "--state has no effect with inbox show"],
     ["inbox show id --body --json", "--json has no effect beside --body"],
     ["inbox list --reason x", "--reason has no effect with inbox list"],

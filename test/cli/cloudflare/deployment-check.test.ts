@@ -89,7 +89,7 @@ describe("finds", () => {
   });
 });
 
-test("policy check --edge --wrangler fails for such problems", async () => {
+test("policy check --edge --wrangler fails if there is a problem", async () => {
   writeFileSync(file("policy.json"), JSON.stringify({ ...plain, senders: { ...plain.senders, signing } }));
   writeFileSync(file("wrangler.toml"), TOML);
   const printed = vi.spyOn(console, "log").mockReturnValue();

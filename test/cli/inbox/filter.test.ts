@@ -183,11 +183,11 @@ describeOnStores("countersign inbox", (given) => {
 
 describe("filters without a meaning are refused in one sentence", () => {
   test.each<readonly [readonly string[], RegExp]>([
-    [["--since", "yesterday"], /--since yesterday is no time: a day like 2026-11-30/],
-    [["--since", "2026-02-30"], /is no time/],
-    [["--since", "2026-02-30T00:00Z"], /is no time/],
-    [["--until", ""], /--until is given an empty value/],
-    [["--until", "1790000000"], /is no time/],
+    [["--since", "yesterday"], /--since yesterday is not a time: write a day like 2026-11-30/],
+    [["--since", "2026-02-30"], /is not a time/],
+    [["--since", "2026-02-30T00:00Z"], /is not a time/],
+    [["--until", ""], /--until has an empty value/],
+    [["--until", "1790000000"], /is not a time/],
     [["--since", "1d", "--until", "2d"], /--until 2d is not after --since 1d/],
     [["--route", "hooks"], /--route hooks is no path/],
     [["--route", "/hooks?x=1"], /is no path/],

@@ -153,10 +153,10 @@ describeOnStores("countersign inbox run", (given) => {
 
   test("refuses arguments without a meaning in one sentence", async () => {
     for (const [args, told] of [
-      [[], /name the ids of events, or what is meant by --since/],
+      [[], /name the ids of events, or select events by --since/],
       [["a", "--since", "1d"], /takes ids or filters, not both/],
       [["--state", "dead"], /--state has no effect with inbox run/],
-      [["--since", "x"], /is no time/],
+      [["--since", "x"], /is not a time/],
     ] as const) {
       const { code, stdout, stderr } = await command(...args, "--yes");
       expect({ code, stdout, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 2, stdout: "", lines: 1 });

@@ -61,7 +61,9 @@ test.each<readonly [string, () => Promise<Identity> | Identity, RegExp]>([
   const { pem } = await issue();
   const refused = await add(pem);
   expect([refused.code, refused.written]).toEqual([2, undefined]);
-  expect(refused.stderr).toMatch(/acme would be refused with this, so that nothing was written \(--anyway writes it\)/);
+  expect(refused.stderr).toMatch(
+    /acme would be refused with this certificate, so nothing was written \(with --anyway, it is written\)/,
+  );
   expect(refused.stderr).toMatch(told);
   expect(refused.stderr).not.toMatch(/^ {4}at /m);
   const insisted = await add(pem, "--anyway");
@@ -92,7 +94,9 @@ test("a CA is not accepted as a sender, not even before the sender's certificate
     expect(alone.stderr).toMatch(/holds a CA certificate, CN=Root, and a CA is no sender: it goes with --anchor/);
     const first = await add(intermediate.pem + below.pem, ...options);
     expect([first.code, first.written]).toEqual([2, undefined]);
-    expect(first.stderr).toMatch(/begins with a CA certificate, CN=Intermediate, and the sender's is number 2/);
+    expect(first.stderr).toMatch(
+      /begins with a CA certificate, CN=Intermediate, but the sender's certificate is number 2/,
+    );
   }
 });
 

@@ -161,7 +161,7 @@ describe("observe, paste, enforce", () => {
   it("refuses to guess which certificate is meant", async () => {
     const { code, stderr } = await runHere(["policy", "observed", file("state/observed.jsonl"), "--pem", ":"]);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/: [2-9] certificates begin so/);
+    expect(stderr).toMatch(/: [2-9] certificates have a SHA-256 that begins like this/);
   });
 
   it("does not start an origin whose secret is not set", async () => {

@@ -141,7 +141,7 @@ export const cases: Cases = {
     const { details } = refused("too_many_intermediates", () => present(MAX_INTERMEDIATES + 1));
     assert.deepEqual(details, { count: MAX_INTERMEDIATES + 1 });
   },
-  "a malformed field is reported as such": () => {
+  "a malformed field is reported as not one RFC 9440 byte sequence": () => {
     for (const read of [() => parseClientCertField("a"), () => parseClientCertChainField(":AA==: b, \t ")]) {
       const { details } = refused("certificate_malformed", read);
       assert.deepEqual(details, { cause: "not one RFC 9440 byte sequence" });

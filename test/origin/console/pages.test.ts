@@ -295,7 +295,7 @@ describe("refused requests", () => {
     },
   );
 
-  test("after a proof do not say that nothing was proven, and those of an edge show the route", async () => {
+  test("of a proven certificate do not say that nothing was proven, and refusals of an edge show the route", async () => {
     const certificate = { sha256: "ab".repeat(32), der: world.senders.acme.base64, intermediates: [] };
     await world.refuse({ code: "sender_not_allowed", certificate, target: undefined, route: "/hooks/beta" });
     const html = await textOf("/refusals/1");

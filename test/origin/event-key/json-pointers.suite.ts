@@ -104,7 +104,7 @@ export const cases: Cases = {
       { numRuns: 4_000 },
     );
   },
-  "readPointers() refuses what is cut short or held together by nothing": () => {
+  "readPointers() refuses incomplete JSON, and values that no comma separates": () => {
     const broken = [
       '{"a" 1}',
       '{"a":1',
@@ -136,7 +136,7 @@ export const cases: Cases = {
       assert.equal(read(text, [["a"]]), "no JSON", text);
     }
   },
-  "readPointers() says of broken UTF-8 that it is none, wherever it stands": () => {
+  "readPointers() reports broken UTF-8 anywhere in the document": () => {
     for (const octets of [[0xff], [0x22, 0xc3, 0x22], [0x7b, 0x22, 0xe9, 0x22, 0x3a, 0x31, 0x7d]]) {
       const message = "the body is not UTF-8";
       assert.throws(() => readPointers(Uint8Array.from(octets), []), { name: "UnreadableBody", message });

@@ -17,10 +17,7 @@ test.each<readonly [line: string, told: string]>([
   ["policy check -p x", "there is no option -p here"],
   ["policy check --policy", "--policy needs a value after it"],
   ["policy check --policy=", "--policy has an empty value: write a value, or leave the option out"],
-  [
-    "policy check --policy --json",
-    "--policy needs a value before --json; one that begins with - is written --policy=--json",
-  ],
+  ["policy check --policy --json", "--policy has no value; if --json is the value, write --policy=--json"],
   ["policy check --json=yes", "--json takes no value"],
   ["policy check extra", '"extra" belongs to no option, and this command takes nothing else'],
   [

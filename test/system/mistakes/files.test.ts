@@ -72,7 +72,7 @@ test.each([
   expect([code, text]).toEqual([2, told.replaceAll("DIR", directory)]);
 });
 
-const GIVE = "give --inbox as the origin has it";
+const GIVE = "give the same --inbox as the origin";
 
 /**
  * Files that are not an inbox, each with its message. Every command that reads an inbox must give this message. The second message

@@ -156,7 +156,7 @@ describe("over TLS", () => {
     const refused = await reloading(origin, () => replaceFile(files.certificate, next.pem), "failed");
     expect(refused).toMatchObject({
       code: "reload_refused",
-      problems: [expect.stringMatching(/the key is not that of the certificate in/)],
+      problems: [expect.stringMatching(/the key does not belong to the certificate in/)],
     });
     expect(await serialNow()).toBe(before);
     await reloading(origin, () => replaceFile(files.key, next.keyPem));

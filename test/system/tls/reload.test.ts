@@ -240,6 +240,6 @@ test("broken files prevent the start, with every problem in one message", async 
   for (const problem of ["/senders", "/routes", "absent.pem", "absent.key"]) expect(stderr).toContain(problem);
   const mismatched = await runHere(args);
   expect(mismatched).toMatchObject({ code: 2, stdout: "" });
-  for (const problem of ["/senders", "/routes", "the key is not that of the certificate"])
+  for (const problem of ["/senders", "/routes", "the key does not belong to the certificate"])
     expect(mismatched.stderr).toContain(problem);
 });

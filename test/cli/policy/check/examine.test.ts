@@ -152,7 +152,7 @@ const cases: Cases = {
     assert.deepEqual(placesIn(found.findings), ["error /anchors/root/crls/sources/0"]);
     assert.match(found.findings[0]?.remedy ?? "", /leave crls out on the edge/);
   },
-  "examinePolicy() names what is known in the place of an unknown member": (fixtures) => {
+  "examinePolicy() suggests a known member instead of an unknown one": (fixtures) => {
     const remedyFor = (path: readonly (string | number)[]) =>
       findingsOf(spoiled(fixtures, [[path, 1]]), fixtures.now)[0]?.remedy;
     assert.equal(
@@ -164,7 +164,7 @@ const cases: Cases = {
     const inherited = toFinding({ at: ["senders", "a", "constructor"], code: "unknown_member" });
     assert.match(inherited.remedy, /write one of about, certificates/);
   },
-  "examinePolicy() names a list in the place of an object by names, whether it compiles or not": (fixtures) => {
+  "examinePolicy() reports a list instead of an object with names, whether it compiles or not": (fixtures) => {
     const document = soundDocument(fixtures);
     const { anchors, senders } = document as { anchors: Record<string, Json>; senders: Record<string, Json> };
     const listed = (value: Json) =>
@@ -175,7 +175,7 @@ const cases: Cases = {
     const others = findingsOf({ ...document, senders: Object.values(senders), routes: [] }, fixtures.now);
     assert.deepEqual(placesIn(others).slice(0, 2), ["error /senders", "error /routes"]);
   },
-  "examinePolicy() names what every object has by nature, and everything else that is wrong": (fixtures) => {
+  "examinePolicy() reports a member that every JavaScript object has, and all other problems": (fixtures) => {
     const changes: Change[] = [
       [
         [...ROUTE, "senders"],

@@ -310,7 +310,7 @@ const cases: Cases = {
       ],
     );
   },
-  "of senders beside one another": (fixtures) => {
+  "of senders on the same route": (fixtures) => {
     const never = "is never chosen on /hooks: one comes first and accepts the same requests";
     const list = "list two before one if it is the special case, or remove what both accept from one of them";
     const [same, narrow] = [subjectOfTwo({ CN: "one.example" }), subjectOfTwo({ CN: "one.example", O: "Example" })];

@@ -192,7 +192,7 @@ describe("with the policy's intermediates", () => {
 });
 
 describe("a client that sends its certificate only where its root is listed", () => {
-  test.each(VERSIONS)("gets through over %s with a root that a route uses, and with no other", async (version) => {
+  test.each(VERSIONS)("is accepted over %s if a route uses its root, and otherwise sends no certificate", async (version) => {
     const listed = await sendStrictly(asking.at(A), senders.acme, `CN=${MARKER} Root,O=${MARKER} Inc`, version);
     expect(listed.status).toBe(202);
     const { problem } = await sendStrictly(asking.at(A), senders.acme, `CN=${MARKER} Unused,O=${MARKER} Inc`, version);

@@ -68,7 +68,7 @@ describe.concurrent("a body that arrives slowly", () => {
     expect(milliseconds).toBeLessThan(DEADLINES.request + SLACK_MILLISECONDS);
   });
 
-  test("many such bodies prevent no other request, before and after the deadline", async () => {
+  test("many bodies that never end do not prevent other requests, before and after the deadline", async () => {
     const slow = await Promise.all(Array.from({ length: SLOW_SENDERS }, connectSender));
     const cut = slow.map((socket) => drip(socket, "Content-Length: 60000", "a"));
     expect((await sendOnce(origin.at(A), senders.acme)).status).toBe(202);

@@ -77,7 +77,7 @@ describe("two workers", () => {
   beforeAll(start);
   afterAll(end);
 
-  test("say once that they are ready, both serve, and every event is in the one inbox once", async () => {
+  test("say once that they are ready, both serve, and store every event once in the shared inbox", async () => {
     const senders = await connectSenders(8);
     const held = workersOf(origin).map((pid) => connectionsOf(pid, origin.port));
     expect(held).toHaveLength(2);
