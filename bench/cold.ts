@@ -7,8 +7,8 @@ import { readCpuMicroseconds } from "./processes.ts";
 import { type Comparison, type Report, type Sample, summarize } from "./report.ts";
 
 /**
- * The number of isolates in one process. With many isolates, two errors are small: the CPU time of the process itself, and the
- * coarse steps (a hundredth of a second) in which CPU time is counted.
+ * The number of isolates in one process. With many isolates, the process itself costs little in comparison, and the coarse steps
+ * of CPU time (a hundredth of a second) matter little.
  */
 const ISOLATES = 20;
 const SETTLE_MILLISECONDS = 100;

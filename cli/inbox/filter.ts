@@ -1,4 +1,4 @@
-// Parses the options that select events. `list`, `export` and `run` have the same ones.
+// Parses the options that select events. The commands `list`, `export` and `run` have the same filters.
 
 import { type EventFilter, type EventState, ROUTE_NAME } from "../../origin/inbox/inbox.ts";
 import { parseTime } from "../arguments/times.ts";

@@ -61,13 +61,13 @@ export async function loadTarget(settings: DispatchSettings): Promise<DispatchTa
   const problems = new Problems();
   const { handler: module, upstream } = settings;
   if (module !== undefined && upstream !== undefined)
-    await problems.attempt(() => refuse("--handler and --upstream: an event has one of them to handle it"));
+    await problems.attempt(() => refuse("--handler and --upstream: give only one of them"));
   const limits = await parseLimits(settings, problems);
   if (upstream === undefined) await problems.attempt(() => refuseUpstreamOptions(settings));
   if (module === undefined && upstream === undefined) {
     const isLimited = Object.keys(limits).length > 0;
     if (isLimited)
-      await problems.attempt(() => refuse("limits of attempts are given, and neither --handler nor --upstream"));
+      await problems.attempt(() => refuse("limits of attempts have no effect without --handler or --upstream"));
   }
   const handler = module === undefined ? undefined : await problems.attempt(() => loadHandler(module));
   const forwarding = upstream === undefined ? undefined : await loadUpstream(upstream, settings, problems);
@@ -158,7 +158,7 @@ function refuseUpstreamOptions(settings: DispatchSettings): void {
   ] as const;
   const given = options.filter((option) => settings[option] !== undefined);
   if (given.length > 0)
-    refuse(`${given.map((option) => `--${option}`).join(", ")}: for --upstream, which is not given`);
+    refuse(`${given.map((option) => `--${option}`).join(", ")} without --upstream has no effect: give --upstream too`);
 }
 
 async function parseLimits(settings: DispatchSettings, problems: Problems): Promise<Partial<DispatchLimits>> {

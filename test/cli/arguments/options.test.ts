@@ -27,7 +27,7 @@ const SOCKET = ["--behind-proxy", "nginx", "--socket", "/run/nowhere/x.sock"];
 test("a URL with credentials, a path or a query is refused, and the message contains no secret", async () => {
   for (const url of ["https://u:HUSH@h.example", "https://h.example/x?HUSH", "http://h.example?HUSH", "HUSH:HUSH@h"]) {
     const told = await countersign(["dev", "--origin", url]).catch((error: Error) => error.message);
-    expect(told).toMatch(/^--origin .*: https:\/\/HOST without a path/);
+    expect(told).toMatch(/^--origin .*: write https:\/\/HOST without a path/);
     expect(told).not.toContain("HUSH");
   }
 });

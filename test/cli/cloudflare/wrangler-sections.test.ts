@@ -44,7 +44,7 @@ async function deployDry(config: string): Promise<string> {
   const args = [wrangler, "deploy", "--dry-run", "--config", config];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
     cwd: directory,
-    // An earlier test of `dev` may have set WRANGLER_LOG to a lower level.
+    // An earlier test of `dev` may have set WRANGLER_LOG so that wrangler prints fewer lines.
     env: { ...process.env, WRANGLER_LOG: "log" },
   });
   return stdout + stderr;

@@ -108,7 +108,7 @@ describe("countersign origin --behind-proxy", () => {
     ];
     for (const problem of [
       ...expected,
-      /--port x is no port/,
+      /--port x is not a port/,
       /other\.key: the key does not belong to the certificate in .*server\.pem/,
       /no-ca\.pem holds no CA certificate, but that of CN=other/,
       /the proxy's subject: /,

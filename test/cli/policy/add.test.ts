@@ -55,7 +55,7 @@ test.each<readonly [string, () => Promise<Identity> | Identity, RegExp]>([
   [
     "one whose intermediate is not in the file",
     () => below,
-    /no anchor of the sender is CN=Intermediate: .*behind the sender's/,
+    /no anchor of the sender is CN=Intermediate: .*after the sender's/,
   ],
 ])("%s is not written, except with --anyway", async (_, issue, told) => {
   const { pem } = await issue();

@@ -385,7 +385,7 @@ export const cases: Cases = {
     try {
       headers = compilePolicy({ senders, anchors, routes: { "/hooks": route } }).routes[0]?.headers ?? [];
     } catch {
-      return; // Refusing such a route is also correct.
+      return; // Refusing this route is also correct.
     }
     const received = new Headers({ "content-type": "application/json", "x-signature": "abc" });
     const names = selectForwardedHeaders(received, routeOf(...headers), SENDER).map(([name]) => name);

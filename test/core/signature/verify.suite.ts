@@ -1,4 +1,5 @@
-// Tests signatures that verify: rotation of keys, accounts, versions, times, and which headers are needed.
+// Tests which signatures are accepted: during a rotation of keys, by account, by version and by time. Also tests which headers are
+// needed.
 
 import assert from "node:assert/strict";
 import { type SignatureSchemeName, signatureHeaderNames } from "../../../core/signature/schemes.ts";

@@ -87,7 +87,9 @@ export const cases: Cases = {
     refused("issuer_unknown", () => chain(fixtures, "rootTwinClient"));
     refused("signature_invalid", () => chain(fixtures, "rootTwinClient", "rootTwin"));
   },
-  "verifyTrust() refuses a client of a CA with the anchor's name, even if both CAs have no key identifiers": (fixtures) => {
+  "verifyTrust() refuses a client of a CA with the anchor's name, even if both CAs have no key identifiers": (
+    fixtures,
+  ) => {
     assert.equal(prove(fixtures, { leaf: "plainClient" }, { anchors: ["plainRoot"] }).chainDepth, 1);
     const refuse = (intermediates: CertificateName[]) =>
       refused("signature_invalid", () =>

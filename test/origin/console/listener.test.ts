@@ -121,7 +121,7 @@ describe("options", () => {
     const told = await problemsOf({ console: "99999999", "console-host": ["https://x"], "console-key": "x" });
     for (const part of [
       "--console 99999999 is not HOST:PORT, PORT or unix:PATH",
-      "--console-host https://x is no host name",
+      "--console-host https://x is not a host name",
       "--console-certificate needs its --console-key",
       "CONSOLE_OPERATOR_PASSWORD is shorter than 16 characters",
       "CONSOLE_READER_PASSWORD: CONSOLE_READER_PASSWORD_FILE: cannot read",

@@ -321,14 +321,14 @@ describe("on the origin's own listener", () => {
       /--handler and --upstream/,
       /--concurrency 0 is not a whole number from 1 to 1000/,
       /--retry-seconds 3601 is not a whole number from 1 to 3600/,
-      /--upstream http:\/\/example\.com\/base: https:\/\/HOST without a path/,
+      /--upstream http:\/\/example\.com\/base: write https:\/\/HOST without a path/,
       /--origin-issuer is required/,
       /--signing-keys is required/,
     ]) {
       expect(stderr).toMatch(why);
     }
     const alone = await runHere([...files.args, "--origin-issuer", "https://a.example.com"]);
-    expect(alone.stderr).toMatch(/--origin-issuer: for --upstream, which is not given/);
+    expect(alone.stderr).toMatch(/--origin-issuer without --upstream has no effect/);
   });
 
   test("a stop ends a process whose module keeps a timer running, after its events are released", async () => {

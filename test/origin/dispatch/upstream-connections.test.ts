@@ -152,7 +152,7 @@ describe("the command line", () => {
     ["plain HTTP without a word", { upstream: "http://app:3000" }, /http:\/\/ only to loopback/],
     ["a public address", { upstream: "http://8.8.8.8", "upstream-unencrypted": true }, /a name or a private address/],
     ["a path", { upstream: "http://app/x", "upstream-unencrypted": true }, /without a path/],
-    ["HTTPS and the word", { "upstream-unencrypted": true }, /with --upstream-unencrypted http:\/\/HOST/],
+    ["HTTPS and the word", { "upstream-unencrypted": true }, /with --upstream-unencrypted, write http:\/\/HOST/],
     ["a CA that is not there", { "upstream-ca": "absent.pem" }, /cannot read absent\.pem/],
     [
       "a CA for plain HTTP",
@@ -163,7 +163,7 @@ describe("the command line", () => {
     [
       "a CA without an upstream",
       { upstream: undefined, "upstream-ca": "x" },
-      /--upstream-ca, .*for --upstream, which is not given/,
+      /--upstream-ca, .* without --upstream has no effect/,
     ],
   ])("refuses %s", async (_, settings, message) => {
     await expect(loadTarget({ ...base, ...settings })).rejects.toThrow(message);

@@ -235,7 +235,8 @@ describe("two workers", () => {
     expect(await accepted()).toBeGreaterThanOrEqual(60);
     for (let sent = 0; sent < 5; sent += 1) await sendOnce(origin.server, files.senders.acme);
     await expect.poll(accepted).toBe(65);
-    // The new worker checks expiry too. The same line was already logged, so it must not be logged again.
+    // The new worker also checks what expires. The worker before it has already logged this expiry, so the new worker must not log
+    // it again.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(linesOf(origin, "expiring")).toHaveLength(1);
     expect(await origin.stop()).toBe(0);

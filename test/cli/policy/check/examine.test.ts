@@ -27,7 +27,7 @@ import type { Json } from "../../../support/scenes/policy.ts";
 const TRUST = [...ONE, "trust"];
 const DIGEST = "0".repeat(64);
 
-/** Changes that together cause every problem of form, and every problem that the compiler finds. */
+/** Changes of a correct policy. Together they cause every problem of form, and every problem that the compiler finds. */
 const FAULTS: readonly Change[] = [
   [["anchors"], 1],
   [["anchors", "a b"], "x"],

@@ -192,12 +192,20 @@ describe("with the policy's intermediates", () => {
 });
 
 describe("a client that sends its certificate only where its root is listed", () => {
-  test.each(VERSIONS)("is accepted over %s if a route uses its root, and otherwise sends no certificate", async (version) => {
-    const listed = await sendStrictly(asking.at(A), senders.acme, `CN=${MARKER} Root,O=${MARKER} Inc`, version);
-    expect(listed.status).toBe(202);
-    const { problem } = await sendStrictly(asking.at(A), senders.acme, `CN=${MARKER} Unused,O=${MARKER} Inc`, version);
-    expect(await asking.lines.of(problem.decision)).toMatchObject({ code: "no_certificate" });
-  });
+  test.each(VERSIONS)(
+    "is accepted over %s if a route uses its root, and otherwise sends no certificate",
+    async (version) => {
+      const listed = await sendStrictly(asking.at(A), senders.acme, `CN=${MARKER} Root,O=${MARKER} Inc`, version);
+      expect(listed.status).toBe(202);
+      const { problem } = await sendStrictly(
+        asking.at(A),
+        senders.acme,
+        `CN=${MARKER} Unused,O=${MARKER} Inc`,
+        version,
+      );
+      expect(await asking.lines.of(problem.decision)).toMatchObject({ code: "no_certificate" });
+    },
+  );
 
   test("exists: OpenSSL's client with -strict", async () => {
     const directory = temporaryDirectory(stack);
