@@ -23,7 +23,7 @@ let original: typeof fetch | undefined;
 
 /**
  * Makes the process's fetch answer like the platform's fetch. If a request gets no response, `report` receives the reason, because
- * the status does not show it. The returned function ends one use. After the last use, Node's own fetch is restored.
+ * the status does not show it. The returned function undoes this call. When all calls are undone, Node's own fetch is restored.
  */
 export function installPlatformFetch(report: (text: string) => void): () => void {
   users += 1;

@@ -1,5 +1,5 @@
 // Reads the request to explain from a stored event or from a decision in a log. Both contain only parts of the request. The
-// question names the missing parts, so that the explanation does not say that the sender did not send these parts.
+// question lists the missing parts. Otherwise the explanation would say that the sender left them out.
 
 import { type Chain, type UnknownParts, urlOfTarget } from "../../origin/explain/question.ts";
 import { chainOf as chainOfEvent, platformOf as platformOfEvent } from "../../origin/explain/recalled.ts";

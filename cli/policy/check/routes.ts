@@ -49,7 +49,7 @@ function inspectRival(route: Route, policy: Policy, at: Place): Finding[] {
 
 /**
  * Reports paths of other routes that are below this prefix. On the host of the prefix, requests for such a path belong to the
- * prefix. They are refused, because a router that does not see the host would run the handler of the other route.
+ * prefix. These requests are refused, because a router that does not see the host would run the handler of the other route.
  */
 function inspectPrefix(route: Route, policy: Policy, paths: ReadonlySet<string>, at: Place): Finding[] {
   const [host, prefix] = placeOf(route);

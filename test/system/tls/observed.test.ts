@@ -1,6 +1,5 @@
 // Tests what an observed route of the origin's listener records about certificates that anybody can make. Such certificates are
-// never recorded as proven, whatever the verdict is. They never take so much space that the certificate of the real sender is not
-// recorded.
+// never recorded as proven, whatever the verdict is. They must leave enough space for the certificate of the real sender.
 
 import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";

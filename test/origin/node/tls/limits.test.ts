@@ -123,8 +123,8 @@ describe.concurrent("a listener", () => {
       return socket;
     };
     // The system queues at most 511 connections that the server has not accepted yet. If there were more, a client would retry its
-    // connection later, perhaps after `above` is opened. So one in a hundred connections makes a handshake: when it is complete,
-    // the server has accepted all earlier connections.
+    // connection later, perhaps after `above` is opened. So one in a hundred connections makes a handshake. When the handshake is
+    // complete, the server has accepted all earlier connections.
     while (sockets.length < 1_000) {
       await Promise.all(Array.from({ length: 99 }, open));
       sockets.push(await connectSender(files, crowded.at(A)));
