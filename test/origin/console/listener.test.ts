@@ -122,7 +122,7 @@ describe("options", () => {
     for (const part of [
       "--console 99999999 is not HOST:PORT, PORT or unix:PATH",
       "--console-host https://x is not a host name",
-      "--console-certificate needs its --console-key",
+      "--console-certificate and --console-key go together",
       "CONSOLE_OPERATOR_PASSWORD is shorter than 16 characters",
       "CONSOLE_READER_PASSWORD: CONSOLE_READER_PASSWORD_FILE: cannot read",
     ])
