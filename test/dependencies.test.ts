@@ -54,7 +54,7 @@ test("every package has a hash of SHA-512 (Packages without a hash)", () => {
 });
 
 test("every package comes from the registry, not from a repository, a file or another package", () => {
-  // Without `resolved`, npm takes the package of this name and version from the registry.
+  // If the lock file has no `resolved` for a package, npm takes the package from the registry.
   expect(
     strays(
       ({ resolved = REGISTRY, version = "", link, inBundle }) =>

@@ -139,8 +139,8 @@ function isOfUse({ pointer, severity }: Finding): boolean {
 }
 
 /**
- * Returns true if the compiler found the problem only because a part was left out. Then the place of the problem is in the part
- * that was left out, or the problem names this part.
+ * Returns true if the compiler found the problem only because a part was left out. This is so if the place of the problem is in
+ * the part that was left out, or if the problem names this part.
  */
 function isConsequence({ at, code, detail }: PolicyProblem, left: readonly Place[]): boolean {
   const isOfName = code === "unknown_anchor" || code === "unknown_sender";
