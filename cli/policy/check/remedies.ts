@@ -139,7 +139,7 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
       : "name another header, or pointers into the body",
 
   taken_header:
-    "name a header that holds the token alone: Authorization if the sender has no basic, or one of its own as X-Acme-Token",
+    "name a header that holds the token alone: Authorization if the sender has no basic, or a separate header, for example X-Acme-Token",
 
   malformed_path: ([, path]) =>
     /^https?:/.test(String(path))

@@ -140,7 +140,7 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ],
   [
     "taken_header /senders/one/token/header",
-    "name a header that holds the token alone: Authorization if the sender has no basic, or one of its own as X-Acme-Token",
+    "name a header that holds the token alone: Authorization if the sender has no basic, or a separate header, for example X-Acme-Token",
   ],
   ["empty /senders/one/token/secrets", 'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }'],
   ["malformed_pointer /senders/one/eventKey/pointers/0", KEY],
