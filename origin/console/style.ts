@@ -140,7 +140,7 @@ ${INDENTS}
   .events td.state{order:-2}.events td.time{order:-1;text-align:right;color:var(--dim)}
   .events td.number{color:var(--dim);font-size:.88rem;text-align:left}.events .attempts{text-align:right}.label{display:inline}
   .filters label{flex:1 1 40%}.filters label.wide{flex:1 1 100%}
-  .scroll table:not(.events):not(.checks) :is(td,th){min-width:8.5rem}
+  .scroll table:not(.events):not(.checks):not(.members) :is(td,th){min-width:8.5rem}
   .checks,.checks tbody,.checks tr,.checks td,.checks th{display:block}.checks thead{position:absolute;left:-999px}
   .checks tr{padding:10px 0;border-bottom:1px solid var(--line)}.checks td,.checks tbody th{padding:1px 0;border:0;width:auto}.checks tr:last-child{border-bottom:0}
   .events .sender,.events .id{white-space:normal}
