@@ -17,6 +17,7 @@ const USUAL_REASON = "dropped by the operator";
 interface Words {
   readonly title: string;
   readonly button: string;
+  /** What happens to the events, for one event and for many. */
   readonly effect: string;
   readonly done: string;
 }
@@ -25,19 +26,19 @@ const WORDS: Readonly<Record<Action, Words>> = {
   retry: {
     title: "Retry",
     button: "Retry",
-    effect: "They are due at once, before all others. Dead events get new attempts.",
+    effect: "due at once, before all others. A dead event gets new attempts.",
     done: "due now",
   },
   drop: {
     title: "Drop",
     button: "Drop",
-    effect: "They are done without being handled. The handler never sees them unless they are run again.",
+    effect: "done without being handled. The handler never sees a dropped event, unless it is run again.",
     done: "dropped",
   },
   run: {
     title: "Run again",
     button: "Run again",
-    effect: "The handler gets them once more, although it was done with them. It has to bear that.",
+    effect: "handed to the handler once more. It has to bear an event that it has handled before.",
     done: "handed to the handler again",
   },
 };
@@ -71,7 +72,7 @@ function question(view: View, action: Action, { events, skipped, hasMore, given 
   if (events.length === 0)
     return html`<p class="empty">No event can be changed so.</p>${left}<p><a href="${back}">Back to the events</a></p>`;
   const words = WORDS[action];
-  return html`<p class="question"><strong>${plural(events.length, "event")}</strong>. ${words.effect}</p>
+  return html`<p class="question"><strong>${plural(events.length, "event")}</strong>: ${words.effect}</p>
 ${hasMore ? html`<p class="notice warn">More events match. These are the newest ${plural(MAX_CHANGED_EVENTS, "event")}; repeat the action for the rest.</p>` : ""}${left}
 <ul class="rows">${events
     .slice(0, SHOWN_EVENTS)
