@@ -15,20 +15,32 @@ const COMMON_ALGORITHMS: readonly (readonly [string, readonly number[]])[] = [
   ["ECDSA with P-256 and SHA-256", [0x0403]],
   ["RSA with SHA-256", [0x0401, 0x0804]],
 ];
-/** The names of the signature schemes that are shown (RFC 8446 §4.2.3). Another scheme is shown as its number. */
-const SCHEME_NAMES: Readonly<Record<number, string>> = {
-  1025: "rsa_pkcs1_sha256",
-  1281: "rsa_pkcs1_sha384",
-  1537: "rsa_pkcs1_sha512",
-  1027: "ecdsa_secp256r1_sha256",
-  1283: "ecdsa_secp384r1_sha384",
-  1539: "ecdsa_secp521r1_sha512",
-  2052: "rsa_pss_rsae_sha256",
-  2053: "rsa_pss_rsae_sha384",
-  2054: "rsa_pss_rsae_sha512",
-  2055: "ed25519",
-  2056: "ed448",
-};
+/**
+ * The names of the signature schemes that OpenSSL accepts, by their number in the list of IANA. Another scheme is shown as its
+ * number.
+ */
+const SCHEME_NAMES: ReadonlyMap<number, string> = new Map([
+  [0x0401, "rsa_pkcs1_sha256"],
+  [0x0501, "rsa_pkcs1_sha384"],
+  [0x0601, "rsa_pkcs1_sha512"],
+  [0x0403, "ecdsa_secp256r1_sha256"],
+  [0x0503, "ecdsa_secp384r1_sha384"],
+  [0x0603, "ecdsa_secp521r1_sha512"],
+  [0x0804, "rsa_pss_rsae_sha256"],
+  [0x0805, "rsa_pss_rsae_sha384"],
+  [0x0806, "rsa_pss_rsae_sha512"],
+  [0x0807, "ed25519"],
+  [0x0808, "ed448"],
+  [0x0809, "rsa_pss_pss_sha256"],
+  [0x080a, "rsa_pss_pss_sha384"],
+  [0x080b, "rsa_pss_pss_sha512"],
+  [0x081a, "ecdsa_brainpoolP256r1tls13_sha256"],
+  [0x081b, "ecdsa_brainpoolP384r1tls13_sha384"],
+  [0x081c, "ecdsa_brainpoolP512r1tls13_sha512"],
+  [0x0904, "mldsa44"],
+  [0x0905, "mldsa65"],
+  [0x0906, "mldsa87"],
+]);
 const MOST_NAMES_SHOWN = 20;
 
 /**
@@ -59,7 +71,7 @@ export function checkCertificateRequest({ policy, route }: Subject, handshake: H
   const notChecked =
     policy === undefined ? { notChecked: "no policy is given: the named CAs are not compared with anchors" } : {};
   const schemes = request.signatureAlgorithms.map(
-    (one) => SCHEME_NAMES[one] ?? `0x${one.toString(16).padStart(4, "0")}`,
+    (one) => SCHEME_NAMES.get(one) ?? `0x${one.toString(16).padStart(4, "0")}`,
   );
   const verified = `accepts signatures by ${schemes.length === 0 ? "no scheme" : schemes.join(", ")}`;
   return { check, seen: ["asks for a client certificate", ...shown, ...more, verified], findings, ...notChecked };
