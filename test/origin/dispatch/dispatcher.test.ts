@@ -1,5 +1,6 @@
 // Tests attempts with a real inbox file: retries, deadlines, outcomes, order, and what happens at a stop.
 
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Dispatcher } from "../../../origin/dispatch/dispatcher.ts";
 import { PermanentFailure, RetryLater } from "../../../origin/dispatch/handler.ts";
@@ -326,6 +327,27 @@ test("events of one order key are handled in order, also when one fails, and oth
     "k3 ends",
   ]);
   expect(most).toBeGreaterThan(2);
+});
+
+test("says why it delivers nothing, for the probe of the origin", async () => {
+  const { dispatcher, lines } = dispatch(stack, file, () => undefined);
+  expect(dispatcher.fault).toBeUndefined();
+  const idle = new Dispatcher({ work: inbox.work, handler: () => undefined, log: () => undefined });
+  expect(idle.fault).toBe("not started");
+  const database = new DatabaseSync(file, { timeout: 20_000 });
+  stack.defer(() => database.close());
+  database.exec("BEGIN IMMEDIATE");
+  await expect
+    .poll(() => {
+      dispatcher.wake();
+      return dispatcher.fault;
+    })
+    .toMatch(/locked/);
+  expect(lines.all).toContainEqual(expect.objectContaining({ decision: "failed", code: "dispatch_unavailable" }));
+  database.exec("ROLLBACK");
+  await expect.poll(() => dispatcher.fault).toBeUndefined();
+  await dispatcher.stop();
+  expect(dispatcher.fault).toBe("stopping");
 });
 
 describe("a stop", () => {
