@@ -25,13 +25,17 @@ export const PROBLEMS = {
 
 export type Problem = keyof typeof PROBLEMS;
 
-/** For each code of the log line, the problem in the answer to the sender, and the explanation for the operator. */
-export const REFUSALS = {
+type Row = readonly [Problem, string];
+
+/**
+ * The refusals that an edge can make, and those that an `accept` function throws. For each code of the log line, the problem in the
+ * answer to the sender, and the explanation for the operator.
+ */
+const SHARED_REFUSALS = {
   plain_http: ["https-required", "the request came over plain HTTP"],
   unknown_host: ["unknown-host", "the host is not in HOSTS"],
   unknown_route: ["not-found", "the path matches no route of the policy"],
   method_not_allowed: ["method-not-allowed", "the route does not list this method"],
-  route_mismatch: ["not-found", "the guard is on another path than the policy's route: see guard and policy"],
   malformed_target: [
     "malformed-request",
     "a URL parser would rewrite the target, so edge and origin could read different targets",
@@ -48,10 +52,6 @@ export const REFUSALS = {
 
   no_client_auth: ["no-client-certificate", "the platform reports no client certificates"],
   no_certificate: ["no-client-certificate", "no client certificate was presented"],
-  certificate_elsewhere: [
-    "no-client-certificate",
-    "the proxy sent a certificate in another field than this origin reads",
-  ],
   certificate_too_large: ["certificate-not-proven", "the certificate or its chain is over 10 KiB or 16 KiB encoded"],
   certificate_malformed: [
     "certificate-not-proven",
@@ -79,7 +79,6 @@ export const REFUSALS = {
   platform_revoked: ["certificate-not-proven", "the platform says that the certificate is revoked"],
   certificate_revoked: ["certificate-not-proven", "a revocation list holds a certificate of the path"],
   revocation_unknown: ["unavailable", "the policy requires a current revocation list, and there is none: see list"],
-  listener_disagrees: ["certificate-not-proven", "our path validation accepts what OpenSSL refused in the handshake"],
   issuer_unknown: ["certificate-not-proven", "there is no path to an anchor of the policy"],
   too_many_intermediates: ["certificate-not-proven", "more intermediates were sent than a path may need"],
   chain_too_deep: ["certificate-not-proven", "the path holds more CA certificates than maxChainDepth"],
@@ -110,6 +109,29 @@ export const REFUSALS = {
   token_malformed: ["credentials-required", "the header is not exactly one token: see header"],
   token_mismatch: ["credentials-required", "no configured token was sent: see header"],
 
+  body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
+  replayed: ["replayed", "this assertion was accepted before"],
+  store_unavailable: ["unavailable", "the event could not be stored"],
+
+  queue_unavailable: ["unavailable", "the queue did not accept the event, or the bucket did not accept its body"],
+  origin_refused: ["bad-gateway", "the origin refused the edge's request"],
+  origin_unreachable: ["unavailable", "the origin could not be reached"],
+  origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
+  origin_unavailable: ["unavailable", "the origin has no verification keys yet, or cannot store events"],
+  origin_malformed: ["bad-gateway", "the origin's answer breaks off or has a status that cannot be passed on"],
+  origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
+  misconfigured: ["internal-error", "the configuration is incomplete: see problems"],
+  internal_error: ["internal-error", "an unexpected error"],
+} as const satisfies Record<string, Row>;
+
+/** The refusals that only an origin makes. They are a table of their own, so that the edge's bundle does not contain them. */
+const ORIGIN_REFUSALS = {
+  route_mismatch: ["not-found", "the guard is on another path than the policy's route: see guard and policy"],
+  certificate_elsewhere: [
+    "no-client-certificate",
+    "the proxy sent a certificate in another field than this origin reads",
+  ],
+  listener_disagrees: ["certificate-not-proven", "our path validation accepts what OpenSSL refused in the handshake"],
   assertion_missing: [
     "assertion-refused",
     "there is no Countersign-Assertion: the request did not come through the edge",
@@ -126,28 +148,24 @@ export const REFUSALS = {
   assertion_expired: ["assertion-refused", "the assertion has expired"],
   assertion_not_yet_valid: ["assertion-refused", "the assertion was issued in the future"],
   request_mismatch: ["assertion-refused", "the method, target or content type differs from the signed request"],
-  body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
   headers_mismatch: ["assertion-refused", "a forwarded header is missing, changed or not signed"],
   certificate_mismatch: ["assertion-refused", "Client-Cert is missing or is not the certificate that was signed"],
   sender_mismatch: ["sender-not-allowed", "this origin's policy admits another sender than the edge did"],
   factor_missing: ["assertion-refused", "the edge did not check a factor that this origin requires"],
-  replayed: ["replayed", "this assertion was accepted before"],
   keys_unavailable: ["unavailable", "no verification key could be loaded yet"],
-  store_unavailable: ["unavailable", "the event could not be stored"],
+} as const satisfies Record<string, Row>;
 
-  queue_unavailable: ["unavailable", "the queue did not accept the event, or the bucket did not accept its body"],
-  origin_refused: ["bad-gateway", "the origin refused the edge's request"],
-  origin_unreachable: ["unavailable", "the origin could not be reached"],
-  origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
-  origin_unavailable: ["unavailable", "the origin has no verification keys yet, or cannot store events"],
-  origin_malformed: ["bad-gateway", "the origin's answer breaks off or has a status that cannot be passed on"],
-  origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
-  misconfigured: ["internal-error", "the configuration is incomplete: see problems"],
-  internal_error: ["internal-error", "an unexpected error"],
-} as const satisfies Record<string, readonly [Problem, string]>;
+export type SharedRefusalCode = keyof typeof SHARED_REFUSALS;
 
 /** The code of the reason for a refusal, as in the log line. */
-export type RefusalCode = keyof typeof REFUSALS;
+export type RefusalCode = SharedRefusalCode | keyof typeof ORIGIN_REFUSALS;
+
+/** Every refusal. The call is marked as pure, so that the bundler leaves the whole table out of the edge's bundle. */
+export const REFUSALS: typeof SHARED_REFUSALS & typeof ORIGIN_REFUSALS = /* @__PURE__ */ Object.assign(
+  {},
+  SHARED_REFUSALS,
+  ORIGIN_REFUSALS,
+);
 
 /**
  * Facts for the operator's log line. They are strings, numbers, or lists of strings or numbers. They never contain a secret, and
@@ -163,20 +181,28 @@ export type RefusalDetails = Readonly<Record<string, unknown>>;
 export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly details: RefusalDetails;
+  readonly problem: Problem;
 
-  constructor(code: RefusalCode, details: RefusalDetails = {}) {
-    super(REFUSALS[code][1]);
+  constructor(code: SharedRefusalCode, details?: RefusalDetails);
+  /** @internal */
+  constructor(code: RefusalCode, details: RefusalDetails, row: Row);
+  constructor(code: RefusalCode, details = {}, [problem, why]: Row = SHARED_REFUSALS[code as SharedRefusalCode]) {
+    super(why);
     this.name = "Refusal";
     this.code = code;
     this.details = details;
-  }
-
-  get problem(): Problem {
-    return REFUSALS[this.code][0];
+    this.problem = problem;
   }
 
   get status(): number {
     return PROBLEMS[this.problem].status;
+  }
+}
+
+/** A refusal at an origin. Its code can be any code of the table. */
+export class OriginRefusal extends Refusal {
+  constructor(code: RefusalCode, details: RefusalDetails = {}) {
+    super(code, details, REFUSALS[code]);
   }
 }
 

@@ -11,7 +11,7 @@ import { readContentType, selectSignedHeaders } from "../core/delivery/headers.t
 import { receiveFromSender } from "../core/delivery/receive.ts";
 import { matchHeaders } from "../core/delivery/signed-headers.ts";
 import { namesHosts, type Policy, placeOf, type Route } from "../core/policy/policy.ts";
-import { Refusal } from "../core/refusal.ts";
+import { OriginRefusal, Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";
 import { readBody } from "../core/request/read-body.ts";
 import { formatSignedTarget, readRequestTarget, splitSignedTarget } from "../core/request/target.ts";
@@ -149,7 +149,7 @@ function readRequestFacts({ method, headers }: Request, target: string, route: R
 
 function readAssertion(headers: Headers): string {
   const assertion = headers.get(ASSERTION_HEADER);
-  if (assertion === null) throw new Refusal("assertion_missing");
+  if (assertion === null) throw new OriginRefusal("assertion_missing");
   return assertion;
 }
 
@@ -166,14 +166,14 @@ function requireDeclaredDigest({ contentDigest }: DigestedBody, headers: Headers
 function readAssertedCertificate(headers: Headers, { cnf, crt }: AssertionClaims): ClientCertificate | Refusal {
   const field = headers.get(CLIENT_CERT_HEADER);
   if (cnf === undefined) {
-    if (field !== null) throw new Refusal("certificate_mismatch", { cause: "Client-Cert without cnf" });
+    if (field !== null) throw new OriginRefusal("certificate_mismatch", { cause: "Client-Cert without cnf" });
     return new Refusal("no_certificate", { cause: "the assertion names none" });
   }
-  if (field === null) throw new Refusal("certificate_mismatch", { cause: "no Client-Cert" });
+  if (field === null) throw new OriginRefusal("certificate_mismatch", { cause: "no Client-Cert" });
   const chain = headers.get(CLIENT_CERT_CHAIN_HEADER) ?? "";
   const certificate = parseClientCertFields(field, chain, crt?.platform);
   const thumbprint = Buffer.from(certificate.leaf.sha256, "hex").toString("base64url");
   if (thumbprint !== cnf["x5t#S256"])
-    throw new Refusal("certificate_mismatch", { signed: cnf["x5t#S256"], received: thumbprint });
+    throw new OriginRefusal("certificate_mismatch", { signed: cnf["x5t#S256"], received: thumbprint });
   return certificate;
 }

@@ -1,7 +1,7 @@
 // Finds the edge's public keys. They are pinned in the configuration, or fetched from the edge.
 
 import { type FindVerificationKey, importVerificationKeys, type VerificationKeys } from "../core/assertion/keys.ts";
-import { Refusal } from "../core/refusal.ts";
+import { OriginRefusal } from "../core/refusal.ts";
 import { readStream } from "../core/request/read-body.ts";
 import { showUrl } from "../core/url.ts";
 import { describeCause } from "./failure-cause.ts";
@@ -73,7 +73,7 @@ export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerif
   };
 
   const waitForFetch = async () => {
-    if (waiting >= MAX_WAITING) throw new Refusal("keys_unavailable", { url: shown, waiting });
+    if (waiting >= MAX_WAITING) throw new OriginRefusal("keys_unavailable", { url: shown, waiting });
     waiting += 1;
     try {
       await underway;
@@ -90,7 +90,7 @@ export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerif
     }
     if (!isKnown && underway !== undefined) await waitForFetch();
     else if (age > MAX_AGE_MILLISECONDS && failure === undefined) await underway;
-    if (keys === undefined) throw new Refusal("keys_unavailable", { url: shown, cause: failure });
+    if (keys === undefined) throw new OriginRefusal("keys_unavailable", { url: shown, cause: failure });
     return keys.get(kid);
   };
 }

@@ -7,7 +7,7 @@ import { describeRefusal } from "../../core/decision/refusal-line.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy, RetryStatus } from "../../core/policy/policy.ts";
-import { Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
+import { OriginRefusal, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { readRequestTarget } from "../../core/request/target.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { AskedRequest, Question } from "../../origin/explain/question.ts";
@@ -94,7 +94,7 @@ export function detailsOf(line: LogLine): Record<string, unknown> {
 export function publicAnswer(code: RefusalCode, line: LogLine) {
   const keeps = line["keeps"] === true;
   const retryStatus = keeps ? (line["status"] as RetryStatus) : undefined;
-  const refusal = new Refusal(code, detailsOf(line));
+  const refusal = new OriginRefusal(code, detailsOf(line));
   const { status, headers, body } = describeProblem(refusal, "(made for each request)", retryStatus);
   return { status, headers, problem: JSON.parse(body) as { readonly title: string }, keeps };
 }

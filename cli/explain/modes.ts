@@ -6,7 +6,7 @@ import { issueAssertion } from "../../core/assertion/assertion.ts";
 import { generateSigningKey, importSigningKeys } from "../../core/assertion/keys.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { formatForwardedHeaders } from "../../core/delivery/forwarded-headers.ts";
-import { Refusal, type RefusalCode } from "../../core/refusal.ts";
+import { OriginRefusal, type RefusalCode } from "../../core/refusal.ts";
 import { CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER } from "../../core/wire.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
@@ -129,7 +129,7 @@ async function askListener({ question, senders }: Scene): Promise<ModeExplanatio
     {
       readCertificate: () => readChain(question, undefined),
       crossCheck() {
-        if (isAsked && openssl.code !== "") throw new Refusal("listener_disagrees", { openssl: openssl.code });
+        if (isAsked && openssl.code !== "") throw new OriginRefusal("listener_disagrees", { openssl: openssl.code });
       },
     },
     question,

@@ -4,7 +4,7 @@
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { Route, Sender } from "../policy/policy.ts";
-import { Refusal, refusalOf, resultOf } from "../refusal.ts";
+import { OriginRefusal, Refusal, refusalOf, resultOf } from "../refusal.ts";
 import { methodOf, SignedRequest, verifyWebhookSignature } from "../signature/verify.ts";
 import { type ProvenCertificate, verifyTrust } from "../trust/verify.ts";
 import { DIAGNOSED_ENTRIES } from "../wire.ts";
@@ -157,13 +157,14 @@ export function relyOnEdge(
 ): Candidate {
   const candidate = candidates.find(({ sender }) => sender.name === name);
   if (candidate === undefined) {
-    throw new Refusal("sender_mismatch", { edge: name, origin: candidates.map(({ sender }) => sender.name) });
+    throw new OriginRefusal("sender_mismatch", { edge: name, origin: candidates.map(({ sender }) => sender.name) });
   }
   const { sender, factors } = candidate;
   const relied: Factor[] = [];
   const rely = (...accepted: readonly Factor[]) => {
     const passed = accepted.find((factor) => amr.includes(factor));
-    if (passed === undefined) throw new Refusal("factor_missing", { sender: name, factor: accepted.join(" or "), amr });
+    if (passed === undefined)
+      throw new OriginRefusal("factor_missing", { sender: name, factor: accepted.join(" or "), amr });
     relied.push(passed);
   };
   if (sender.basic.length > 0) rely("basic");

@@ -18,7 +18,7 @@ import {
   wholeNumber,
 } from "../form.ts";
 import { readForm } from "../form-reading.ts";
-import { Refusal } from "../refusal.ts";
+import { OriginRefusal, Refusal } from "../refusal.ts";
 import { showTarget } from "../url.ts";
 import {
   ASSERTION_ALGORITHM,
@@ -169,13 +169,15 @@ export async function verifyAssertion(
 ): Promise<AssertionClaims> {
   const { kid, signed, signature, payload } = openToken(token);
   const key = await findKey(kid);
-  if (key === undefined) throw new Refusal("assertion_key_unknown", { kid });
-  if (!(await verifyEs256(key, signature, signed))) throw new Refusal("assertion_signature_invalid");
+  if (key === undefined) throw new OriginRefusal("assertion_key_unknown", { kid });
+  if (!(await verifyEs256(key, signature, signed))) throw new OriginRefusal("assertion_signature_invalid");
   const claims = parseClaims(payload);
-  if (claims.iss !== issuer) throw new Refusal("assertion_wrong_issuer", { iss: claims.iss, expected: issuer });
-  if (claims.aud !== audience) throw new Refusal("assertion_wrong_audience", { aud: claims.aud, expected: audience });
-  if (claims.iat > now + CLOCK_SKEW_SECONDS) throw new Refusal("assertion_not_yet_valid", { iat: claims.iat, now });
-  if (claims.exp + CLOCK_SKEW_SECONDS <= now) throw new Refusal("assertion_expired", { exp: claims.exp, now });
+  if (claims.iss !== issuer) throw new OriginRefusal("assertion_wrong_issuer", { iss: claims.iss, expected: issuer });
+  if (claims.aud !== audience)
+    throw new OriginRefusal("assertion_wrong_audience", { aud: claims.aud, expected: audience });
+  if (claims.iat > now + CLOCK_SKEW_SECONDS)
+    throw new OriginRefusal("assertion_not_yet_valid", { iat: claims.iat, now });
+  if (claims.exp + CLOCK_SKEW_SECONDS <= now) throw new OriginRefusal("assertion_expired", { exp: claims.exp, now });
   return claims;
 }
 
@@ -191,7 +193,7 @@ export function matchRequest({ req }: AssertionClaims, request: RequestFacts, co
     ...(req.type === contentType ? [] : ["type"]),
   ];
   if (differs.length > 0) {
-    throw new Refusal("request_mismatch", {
+    throw new OriginRefusal("request_mismatch", {
       differs,
       signed: { method: req.method, target: showTarget(req.target), type: req.type },
       received: { method, target: showTarget(target), type: contentType },
@@ -213,7 +215,7 @@ function openToken(token: string): OpenedToken {
   const segments = token.length <= MAX_ASSERTION_CHARACTERS ? token.split(".") : [];
   const [header, payload, signature] = segments.length === 3 ? segments.map(decodeSegment) : [];
   if (header === undefined || payload === undefined || signature === undefined)
-    throw new Refusal("assertion_malformed", { cause: "not one JWS in canonical base64url" });
+    throw new OriginRefusal("assertion_malformed", { cause: "not one JWS in canonical base64url" });
   return { kid: readKeyId(header), signed: Buffer.from(token.slice(0, token.lastIndexOf("."))), signature, payload };
 }
 
@@ -227,12 +229,16 @@ function decodeSegment(segment: string): Buffer<ArrayBuffer> | undefined {
 function readKeyId(octets: Buffer): string {
   const header = parseJson(octets);
   if (header === undefined)
-    throw new Refusal("assertion_malformed", { cause: "the protected header is not JSON as an edge writes it" });
+    throw new OriginRefusal("assertion_malformed", { cause: "the protected header is not JSON as an edge writes it" });
   const members = Object.keys(header).sort().join();
   if (members !== "alg,kid,typ" || header["alg"] !== ASSERTION_ALGORITHM || header["typ"] !== ASSERTION_TYPE) {
-    throw new Refusal("assertion_malformed", { cause: "the protected header is not alg ES256, kid and typ", members });
+    throw new OriginRefusal("assertion_malformed", {
+      cause: "the protected header is not alg ES256, kid and typ",
+      members,
+    });
   }
-  if (typeof header["kid"] !== "string") throw new Refusal("assertion_malformed", { cause: "kid is not a string" });
+  if (typeof header["kid"] !== "string")
+    throw new OriginRefusal("assertion_malformed", { cause: "kid is not a string" });
   return header["kid"];
 }
 
@@ -262,15 +268,15 @@ function nameClaims(problems: readonly FormProblem[]): string[] {
 function parseClaims(payload: Uint8Array): AssertionClaims {
   const document = parseJson(payload);
   if (document === undefined)
-    throw new Refusal("assertion_claims_invalid", { cause: "the payload is not JSON as an edge writes it" });
+    throw new OriginRefusal("assertion_claims_invalid", { cause: "the payload is not JSON as an edge writes it" });
   const { output: claims, problems } = readForm(claimsSchema, document);
-  if (claims === undefined) throw new Refusal("assertion_claims_invalid", { claims: nameClaims(problems) });
+  if (claims === undefined) throw new OriginRefusal("assertion_claims_invalid", { claims: nameClaims(problems) });
   if (claims.exp <= claims.iat || claims.exp - claims.iat > ASSERTION_LIFETIME_SECONDS) {
-    throw new Refusal("assertion_claims_invalid", { claims: ["exp"], iat: claims.iat, exp: claims.exp });
+    throw new OriginRefusal("assertion_claims_invalid", { claims: ["exp"], iat: claims.iat, exp: claims.exp });
   }
   const { rcv = claims.iat - 1 } = claims;
   if (rcv >= claims.iat || claims.iat - rcv > MAX_DELIVERY_AGE_SECONDS) {
-    throw new Refusal("assertion_claims_invalid", { claims: ["rcv"], iat: claims.iat, rcv });
+    throw new OriginRefusal("assertion_claims_invalid", { claims: ["rcv"], iat: claims.iat, rcv });
   }
   return claims;
 }

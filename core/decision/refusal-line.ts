@@ -3,7 +3,7 @@
 import type { DecisionContext } from "../admission/trace.ts";
 import type { LogLine } from "../log-line.ts";
 import type { RetryStatus } from "../policy/policy.ts";
-import { REFUSALS, type Refusal } from "../refusal.ts";
+import type { Refusal } from "../refusal.ts";
 import { boundDetails } from "../shown-text.ts";
 
 /**
@@ -20,7 +20,7 @@ export function describeRefusal(refusal: Refusal, context: DecisionContext, retr
     problem,
     status: retryStatus ?? status,
     ...(retryStatus !== undefined && { keeps: true }),
-    why: REFUSALS[code][1],
+    why: refusal.message,
   };
   // The verdict is inserted first, so that the line begins with its members. It is inserted again at the end, so that no detail
   // replaces its members.

@@ -3,7 +3,7 @@
 
 import { FORWARDED_HEADERS } from "../policy/forwardable.ts";
 import type { Route, Sender } from "../policy/policy.ts";
-import { Refusal } from "../refusal.ts";
+import { OriginRefusal, Refusal } from "../refusal.ts";
 import { signatureHeaderNames } from "../signature/schemes.ts";
 import { MAX_FORWARDED_HEADER_CHARACTERS } from "../wire.ts";
 
@@ -69,6 +69,6 @@ export function selectSignedHeaders(
   const isSigned = (name: string) => name === "content-type" || signed.includes(name);
   const named = [...route.headers, ...keyHeaders(sender)];
   const unsigned = named.filter((name) => headers.has(name) && !isSigned(name));
-  if (unsigned.length > 0) throw new Refusal("headers_mismatch", { signed, unsigned });
+  if (unsigned.length > 0) throw new OriginRefusal("headers_mismatch", { signed, unsigned });
   return selectForwardedHeaders(headers, route, sender).filter(([name]) => isSigned(name));
 }

@@ -2,7 +2,7 @@
 // repeated header are combined as in RFC 9421 §2.1: without the white space around each value, joined with ", ". `Headers` does so
 // in every runtime.
 
-import { Refusal } from "../refusal.ts";
+import { OriginRefusal } from "../refusal.ts";
 import { type Delivery, formatContentDigest } from "./delivery.ts";
 import { isPlainText } from "./headers.ts";
 
@@ -47,7 +47,7 @@ export function matchHeaders(
   const missing = names.filter((name) => !headers.has(name));
   const received = names.map((name) => [name, headers.get(name)] as const);
   if (missing.length > 0 || digestFields(received) !== digest)
-    throw new Refusal("headers_mismatch", { signed: names, missing });
+    throw new OriginRefusal("headers_mismatch", { signed: names, missing });
   return names;
 }
 

@@ -1,7 +1,7 @@
 // The individual checks of a certification path (RFC 5280 §6.1.3 and §6.1.4). A check that fails throws a Refusal.
 
 import type { DenyList } from "../policy/policy.ts";
-import { Refusal, type RefusalCode, type RefusalDetails } from "../refusal.ts";
+import { Refusal, type RefusalDetails, type SharedRefusalCode } from "../refusal.ts";
 import { isAcceptedSignature } from "../x509/algorithms.ts";
 import { type Certificate, isInDate } from "../x509/certificate.ts";
 import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
@@ -28,7 +28,7 @@ export function checkIssuer(
     signatures = new IssuedSignatures(),
   }: { readonly deny: DenyList; readonly now: number; readonly signatures?: IssuedSignatures },
 ): void {
-  const refuse = (code: RefusalCode, details?: RefusalDetails) =>
+  const refuse = (code: SharedRefusalCode, details?: RefusalDetails) =>
     new Refusal(code, { authority: issuer.subjectText, depth: below.length, ...details });
   if (!issuer.isCa) throw refuse("issuer_not_ca");
   if (issuer.unknownCritical.length > 0) {
@@ -52,7 +52,7 @@ export function checkIssuer(
 /** Checks that the issuer signed this certificate with an accepted algorithm and an accepted key. @throws Refusal */
 export function checkSignature(certificate: Certificate, issuer: Certificate, signatures: IssuedSignatures): void {
   const { signatureAlgorithm } = certificate;
-  const refuse = (code: RefusalCode, details?: RefusalDetails) =>
+  const refuse = (code: SharedRefusalCode, details?: RefusalDetails) =>
     new Refusal(code, { authority: issuer.subjectText, certificate: certificate.subjectText, ...details });
   if (!issuer.hasAcceptedKey) throw refuse("algorithm_not_accepted");
   if (!isAcceptedSignature(signatureAlgorithm)) throw refuse("algorithm_not_accepted", { signatureAlgorithm });

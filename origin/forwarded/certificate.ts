@@ -3,7 +3,7 @@
 // judged. A proxy's verdict (X-SSL-Verify: SUCCESS) and the names that the proxy writes are not read.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
-import { Refusal } from "../../core/refusal.ts";
+import { OriginRefusal, Refusal } from "../../core/refusal.ts";
 import {
   CLIENT_CERT_CHAIN_HEADER,
   CLIENT_CERT_HEADER,
@@ -144,7 +144,7 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
       const shape = shapeOf(fields[index] ?? "");
       return shape === undefined ? [] : [`${header}: ${shape}`];
     });
-    throw new Refusal(error.code, { ...error.details, expected: `${name} in ${headers.join(", ")}`, received });
+    throw new OriginRefusal(error.code, { ...error.details, expected: `${name} in ${headers.join(", ")}`, received });
   }
 }
 
@@ -155,7 +155,7 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
 function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
   const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);
   if (found.length === 0) return new Refusal("no_certificate", { expected });
-  return new Refusal("certificate_elsewhere", { expected, found });
+  return new OriginRefusal("certificate_elsewhere", { expected, found });
 }
 
 function one(certificates: readonly string[]): readonly string[] {

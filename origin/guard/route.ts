@@ -2,7 +2,7 @@
 // the policy and the router mean the same route.
 
 import { type Policy, placeOf, type Route, selectRoute } from "../../core/policy/policy.ts";
-import { Refusal } from "../../core/refusal.ts";
+import { OriginRefusal } from "../../core/refusal.ts";
 
 /** Describes what the code behind a guard serves. */
 export interface Served {
@@ -30,6 +30,6 @@ export function selectGuardedRoute(
   // Hono decodes the path of a request before it looks for a guard, so the guard may be registered at the decoded path.
   const isAtGuard = guard === undefined || guard === ownPath || guard === decodeURI(ownPath);
   if (!isAtGuard || (served !== undefined && served !== route.path))
-    throw new Refusal("route_mismatch", { path, policy: route.path, guard: served ?? guard });
+    throw new OriginRefusal("route_mismatch", { path, policy: route.path, guard: served ?? guard });
   return route;
 }

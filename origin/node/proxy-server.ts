@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type SecureContextOptions, TLSSocket } from "node:tls";
 import type { LogLine } from "../../core/log-line.ts";
-import { Refusal, toRefusal } from "../../core/refusal.ts";
+import { OriginRefusal, Refusal, toRefusal } from "../../core/refusal.ts";
 import { systemClock } from "../clock.ts";
 import { type ForwardedFormat, forwardedFormat, readForwardedCertificate } from "../forwarded/certificate.ts";
 import type { WithoutEdge } from "../guard/options.ts";
@@ -199,7 +199,7 @@ function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
     proveProxy(readPeerCertificate(socket), now);
   } catch (error) {
     const { code, details } = toRefusal(error);
-    throw new Refusal(code, { ...details, presentedBy: "proxy" });
+    throw new OriginRefusal(code, { ...details, presentedBy: "proxy" });
   }
 }
 

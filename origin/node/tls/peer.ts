@@ -5,7 +5,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
-import { Refusal } from "../../../core/refusal.ts";
+import { OriginRefusal, Refusal } from "../../../core/refusal.ts";
 import { MAX_INTERMEDIATES } from "../../../core/wire.ts";
 import { type ClientCertificate, parseClientCertificate } from "../../../core/x509/client-certificate.ts";
 import type { WithoutEdge } from "../../guard/options.ts";
@@ -53,7 +53,7 @@ function readOnce(socket: TLSSocket): ClientCertificate | Refusal {
  */
 export function crossCheckTlsPeer(environment: unknown): void {
   const { authorized, authorizationError } = tlsSocketOf(environment);
-  if (!authorized) throw new Refusal("listener_disagrees", { openssl: String(authorizationError) });
+  if (!authorized) throw new OriginRefusal("listener_disagrees", { openssl: String(authorizationError) });
 }
 
 /**

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { importBasicCredential, verifyBasic } from "../../../core/admission/basic.ts";
 import { formatProblem } from "../../../core/decision/problem.ts";
 import { describeRefusal } from "../../../core/decision/refusal-line.ts";
-import { Refusal } from "../../../core/refusal.ts";
+import { OriginRefusal, Refusal } from "../../../core/refusal.ts";
 import { type Cases, refused } from "../../support/scenes/certificates.ts";
 
 /** The credentials in the examples of RFC 7617 §2 and §2.1. */
@@ -221,7 +221,7 @@ export const cases: Cases = {
       assert.equal(headers.get("www-authenticate"), 'Basic realm="webhooks", charset="UTF-8"');
     }
     for (const code of ["signature_mismatch", "assertion_missing"] as const) {
-      assert.equal(formatProblem(new Refusal(code), "1").headers.get("www-authenticate"), "Countersign");
+      assert.equal(formatProblem(new OriginRefusal(code), "1").headers.get("www-authenticate"), "Countersign");
     }
   },
 };

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { retryStatusOf } from "../../../core/decision/keep.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
-import { Refusal, type RefusalCode } from "../../../core/refusal.ts";
+import { OriginRefusal, type RefusalCode } from "../../../core/refusal.ts";
 import type { CertificateName, Fixtures } from "../../support/fixtures/fixtures.ts";
 import { type Cases, policyDocument } from "../../support/scenes/certificates.ts";
 import { BODY, certificate, evidenceOf, github } from "../../support/scenes/factors.ts";
@@ -23,7 +23,7 @@ function statusOf(fixtures: Fixtures, code: RefusalCode, { leaf = "direct", send
   const [route] = policy.routes;
   assert.ok(route !== undefined);
   const evidence = evidenceOf(fixtures, policy, { leaf });
-  return retryStatusOf(new Refusal(code), { context: { id: "1" }, route, evidence, body: BODY });
+  return retryStatusOf(new OriginRefusal(code), { context: { id: "1" }, route, evidence, body: BODY });
 }
 
 export const cases: Cases = {

@@ -10,6 +10,7 @@ import { describeRefusal } from "../../../core/decision/refusal-line.ts";
 import { formatLogLine, levelOf, stampLine } from "../../../core/log-line.ts";
 import { DECISIONS, type DecisionWord } from "../../../core/log-words.ts";
 import {
+  OriginRefusal,
   PROBLEMS,
   type Problem,
   REFUSALS,
@@ -37,7 +38,7 @@ export const cases: Cases = {
     for (const code of CODES) {
       const [problem, why] = REFUSALS[code];
       assert.ok(Object.hasOwn(PROBLEMS, problem), code);
-      const refusal = new Refusal(code);
+      const refusal = new OriginRefusal(code);
       assert.equal(refusal.problem, problem);
       assert.equal(refusal.status, PROBLEMS[problem].status);
       assert.ok(refusal.status >= 400 && refusal.status < 600, code);
@@ -79,7 +80,7 @@ export const cases: Cases = {
   },
   "formatProblem() writes only type, title, status, code and decision": async () => {
     for (const code of CODES) {
-      const refusal = new Refusal(code, {
+      const refusal = new OriginRefusal(code, {
         cause: SECRET,
         subject: SECRET,
         title: SECRET,
@@ -105,27 +106,28 @@ export const cases: Cases = {
   "formatProblem() writes the same text for every fault of a certificate": async () => {
     const told = await Promise.all(
       CODES.filter((code) => REFUSALS[code][0] === "certificate-not-proven").map((code) =>
-        formatProblem(new Refusal(code), "x").text(),
+        formatProblem(new OriginRefusal(code), "x").text(),
       ),
     );
     assert.ok(told.length > 15);
     assert.equal(new Set(told).size, 1);
   },
   "formatProblem() names the allowed methods only for a refused method": () => {
-    const allow = (code: RefusalCode) => formatProblem(new Refusal(code, { allow: "POST" }), "x").headers.get("allow");
+    const allow = (code: RefusalCode) =>
+      formatProblem(new OriginRefusal(code, { allow: "POST" }), "x").headers.get("allow");
     assert.equal(allow("method_not_allowed"), "POST");
     for (const code of CODES.filter((other) => other !== "method_not_allowed")) assert.equal(allow(code), null, code);
   },
   "formatProblem() asks for a retry if the fault is ours, and for credentials with 401": () => {
     for (const code of CODES) {
-      const { status, headers } = formatProblem(new Refusal(code), "x");
+      const { status, headers } = formatProblem(new OriginRefusal(code), "x");
       assert.equal(headers.has("retry-after"), status >= 502, code);
       assert.equal(headers.has("www-authenticate"), status === 401, code);
     }
   },
   "parseProblemType() reads only our own problem types": async () => {
     for (const code of CODES) {
-      assert.equal(parseProblemType(await formatProblem(new Refusal(code), "x").text()), REFUSALS[code][0]);
+      assert.equal(parseProblemType(await formatProblem(new OriginRefusal(code), "x").text()), REFUSALS[code][0]);
     }
     const others = [
       "",
@@ -184,7 +186,7 @@ export const cases: Cases = {
   },
   "describeRefusal() says failed for a status of 500 or higher": () => {
     for (const code of CODES) {
-      const refusal = new Refusal(code);
+      const refusal = new OriginRefusal(code);
       const { decision } = describeRefusal(refusal, { id: "1" });
       assert.equal(decision, refusal.status < 500 ? "refused" : "failed", code);
     }

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import type { Trace } from "../../../core/admission/trace.ts";
 import { bindDelivery, formatContentDigest } from "../../../core/delivery/delivery.ts";
 import { receiveFromSender } from "../../../core/delivery/receive.ts";
-import { Refusal } from "../../../core/refusal.ts";
+import { OriginRefusal } from "../../../core/refusal.ts";
 import { BodyBudget, type BodyReading } from "../../../core/request/body-budget.ts";
 import { readBody, readStream } from "../../../core/request/read-body.ts";
 import { MAX_UNPROVEN_BODY_BYTES, UNCOUNTED_BODY_BYTES } from "../../../core/wire.ts";
@@ -308,7 +308,7 @@ export const cases: Cases = {
     fixtures,
   ) => {
     const crossCheck = () => {
-      throw new Refusal("listener_disagrees");
+      throw new OriginRefusal("listener_disagrees");
     };
     await refusedLater("listener_disagrees", admitOne(fixtures, certificate(), { crossCheck }).outcome);
     const unasked = await admitOne(fixtures, github("ONE"), { crossCheck }).outcome;
