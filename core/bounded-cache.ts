@@ -9,11 +9,7 @@ export class BoundedCache<Key, Value> {
   readonly #weightOf: (key: Key, value: Value) => number;
   #held = 0;
 
-  constructor(
-    capacity: number,
-    weight = Number.POSITIVE_INFINITY,
-    weightOf: (key: Key, value: Value) => number = () => 0,
-  ) {
+  constructor(capacity: number, weight = Infinity, weightOf: (key: Key, value: Value) => number = () => 0) {
     this.#capacity = capacity;
     this.#weight = weight;
     this.#weightOf = weightOf;

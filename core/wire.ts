@@ -205,22 +205,6 @@ export const MAX_BASIC_CHARACTERS = 1024;
 
 /** The limit of secrets for one sender. Each costs one HMAC of the body. Docusign allows at most 100 keys for an account. */
 export const MAX_SIGNATURE_SECRETS = 20;
-/**
- * The names of the worker's own bindings. A policy must not use these names for secrets, because on the edge each secret is a
- * binding too.
- */
-export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
-  "HOSTS",
-  "ISSUER",
-  "AUDIENCE",
-  "ORIGIN_URL",
-  "SIGNING_KEYS",
-  "CRLS",
-  "EVENTS",
-  "BODIES",
-  "RETRY_SECONDS",
-  "DECISIONS",
-]);
 
 /**
  * The time for which the edge waits for the origin's answer. Docusign expects a response within 5 s, other senders within 10 to 30
@@ -310,3 +294,20 @@ export const MAX_LOGGED_DEPTH = 6;
  * stranger who fills every value that he controls cannot write more than this per request.
  */
 export const MAX_LOG_LINE_BYTES = 8 * 1024;
+
+/**
+ * The names of the worker's own bindings. A policy must not use these names for secrets, because on the edge each secret is a
+ * binding too.
+ */
+export const RESERVED_BINDINGS: ReadonlySet<string> = new Set([
+  "HOSTS",
+  "ISSUER",
+  "AUDIENCE",
+  "ORIGIN_URL",
+  "SIGNING_KEYS",
+  "CRLS",
+  "EVENTS",
+  "BODIES",
+  "RETRY_SECONDS",
+  "DECISIONS",
+]);

@@ -4,7 +4,7 @@ import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign
 import type { Identity } from "../../cli/dev/authority.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS } from "../../core/wire.ts";
 import { formatDer } from "../../core/x509/der.ts";
-import { constructed, TAG } from "../../core/x509/der-tags.ts";
+import * as TAG from "../../core/x509/der-tags.ts";
 import {
   BASIC_CONSTRAINTS,
   makeConstraints,
@@ -159,7 +159,7 @@ function makeCertificate({ shape, index, room, issuer, subject: given, signer, i
     sequence(formatTime(-1), formatTime(1)),
     isBroken && shape.malformed === "name" ? breakName(subject) : subject,
     publicKey,
-    ...(extensions.every(({ length }) => length === 0) ? [] : [formatDer(constructed(3), sequence(...extensions))]),
+    ...(extensions.every(({ length }) => length === 0) ? [] : [formatDer(TAG.constructed(3), sequence(...extensions))]),
   );
   const signature =
     signer === undefined ? value : formatDer(TAG.bitString, Buffer.of(0), sign("sha256", tbs, privateKeyOf(signer)));

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { formatDer } from "../../core/x509/der.ts";
-import { constructed, primitive, TAG } from "../../core/x509/der-tags.ts";
+import * as TAG from "../../core/x509/der-tags.ts";
 import { encode, oid as oidOf } from "../../test/support/certificates/der-edit.ts";
 import type { Shape } from "./shape.ts";
 
@@ -48,16 +48,20 @@ export function makeName(common: string, room: number, { letters, letterCount, a
 
 /** Makes a GeneralName of this kind and about this length. With `isBase`, the name is the base of a name constraint. */
 function makeGeneralName(kind: Shape["sanKind"], length: number, isBase: boolean, shape: Shape): Buffer {
-  const text = (tag: number, ...parts: string[]) => formatDer(primitive(tag), Buffer.from(parts.join("")));
+  const text = (tag: number, ...parts: string[]) => formatDer(TAG.primitive(tag), Buffer.from(parts.join("")));
   const labels = hostOf(length);
   if (kind === "dns") return text(2, labels);
   if (kind === "email") return text(1, isBase ? labels : `${"a.".repeat(length / 2)}a@b.example`);
   if (kind === "uri")
     return text(6, isBase ? labels : `http://${"@".repeat(length % 2)}${labels}/${"a".repeat(length / 4)}`);
   if (kind === "ip")
-    return formatDer(primitive(7), isBase ? Buffer.from("c0000200ffffff00", "hex") : Buffer.from([192, 0, 2, 7]));
-  if (kind === "directory") return formatDer(constructed(4), makeName("", length, shape));
-  return formatDer(constructed(0), oid("1.2.3"), formatDer(constructed(0), formatDer(TAG.utf8, Buffer.from("a"))));
+    return formatDer(TAG.primitive(7), isBase ? Buffer.from("c0000200ffffff00", "hex") : Buffer.from([192, 0, 2, 7]));
+  if (kind === "directory") return formatDer(TAG.constructed(4), makeName("", length, shape));
+  return formatDer(
+    TAG.constructed(0),
+    oid("1.2.3"),
+    formatDer(TAG.constructed(0), formatDer(TAG.utf8, Buffer.from("a"))),
+  );
 }
 
 /** Returns a host name of many short labels. */
@@ -77,13 +81,13 @@ export function makeConstraints(room: number, shape: Shape): Buffer {
   const { constraintList: list, constraintKind: kind, constraintLength: length } = shape;
   const subtrees = (share: number) => fill(room * share, () => sequence(makeGeneralName(kind, length, true, shape)));
   const share = list === "both" ? 0.5 : 1;
-  const permitted = list === "excluded" ? [] : [formatDer(constructed(0), ...subtrees(share))];
-  const excluded = list === "permitted" ? [] : [formatDer(constructed(1), ...subtrees(share))];
+  const permitted = list === "excluded" ? [] : [formatDer(TAG.constructed(0), ...subtrees(share))];
+  const excluded = list === "permitted" ? [] : [formatDer(TAG.constructed(1), ...subtrees(share))];
   return extension(oid("2.5.29.30"), sequence(...permitted, ...excluded), true);
 }
 
 const CLIENT_AUTH = oid("1.3.6.1.5.5.7.3.2");
-const location = formatDer(primitive(6), Buffer.from("http://a/"));
+const location = formatDer(TAG.primitive(6), Buffer.from("http://a/"));
 
 /**
  * Makes extensions of one kind that fill `room`. They are many small extensions, or one large extension if RFC 5280 defines the
@@ -98,7 +102,7 @@ export function makeExtensions(room: number, { extensionKind: kind }: Shape): Bu
   if (kind === "usages") return [extension(oid("2.5.29.37"), sequence(CLIENT_AUTH, ...fill(room, arc)))];
   if (kind === "access")
     return [extension(oid("1.3.6.1.5.5.7.1.1"), sequence(...fill(room, () => sequence(oid("1.2.3"), location))))];
-  const names = () => sequence(formatDer(constructed(0), formatDer(constructed(0), location)));
+  const names = () => sequence(formatDer(TAG.constructed(0), formatDer(TAG.constructed(0), location)));
   return [extension(oid("2.5.29.31"), sequence(...fill(room, names)))];
 }
 
@@ -107,7 +111,7 @@ export const BASIC_CONSTRAINTS = extension(oid("2.5.29.19"), sequence(formatDer(
 export function makeKeyIds(own: Uint8Array, issuer: Uint8Array): Buffer[] {
   return [
     extension(oid("2.5.29.14"), formatDer(TAG.octetString, own)),
-    extension(oid("2.5.29.35"), sequence(formatDer(primitive(0), issuer))),
+    extension(oid("2.5.29.35"), sequence(formatDer(TAG.primitive(0), issuer))),
   ];
 }
 

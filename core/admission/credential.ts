@@ -1,6 +1,6 @@
 // A secret that a request carries as it is: a user name with its password, or a token. Only its digest is kept.
 
-import { hash, timingSafeEqual } from "node:crypto";
+import { sha256, timingSafeEqual } from "../crypto.ts";
 
 declare const imported: unique symbol;
 
@@ -11,18 +11,14 @@ export interface Credential {
 }
 
 export function makeCredential(octets: Uint8Array): Credential {
-  const expected = sha256Digest(octets);
+  const expected = sha256(octets, "buffer");
   return { matches: (digest: Uint8Array) => timingSafeEqual(digest, expected) } as unknown as Credential;
 }
 
 /** Compares the digest of the octets with the digest of every credential, each in constant time. */
 export function isOneOf(credentials: readonly Credential[], octets: Uint8Array): boolean {
-  const digest = sha256Digest(octets);
+  const digest = sha256(octets, "buffer");
   let isFound = false;
   for (const credential of credentials) isFound = credential.matches(digest) || isFound;
   return isFound;
-}
-
-function sha256Digest(octets: Uint8Array): Buffer {
-  return hash("sha256", octets, "buffer");
 }

@@ -1,7 +1,8 @@
 // Verifies ES256 signatures (RFC 7518 §3.4) with Web Crypto or with node:crypto: the faster one that the runtime supports. The
 // choice is made once for each key.
 
-import { KeyObject, verify, type webcrypto } from "node:crypto";
+import type { webcrypto } from "node:crypto";
+import { KeyObject, verify } from "../crypto.ts";
 
 /** The CryptoKey type of the runtime for which this file is compiled. */
 type CryptoKey = Parameters<typeof crypto.subtle.verify>[1];

@@ -1,7 +1,7 @@
 // Delivery: one event of one admitted sender, bound to its bytes. Handlers receive it, and the assertion signs it.
 
-import { hash } from "node:crypto";
 import type { AdmittedSender, Certified, Factor } from "../admission/candidate.ts";
+import { sha256 } from "../crypto.ts";
 import { Refusal } from "../refusal.ts";
 import type { PlatformVerdict } from "../x509/client-certificate.ts";
 import { describeCertificate } from "../x509/client-certificate.ts";
@@ -153,5 +153,5 @@ function factsOf({ certificate, proof }: Certified): CertificateFacts {
 
 /** Returns the RFC 9530 field value for exactly these bytes. A text is encoded in UTF-8. */
 export function formatContentDigest(content: Uint8Array | string): string {
-  return `sha-256=:${hash("sha256", content, "base64")}:`;
+  return `sha-256=:${sha256(content, "base64")}:`;
 }

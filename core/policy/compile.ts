@@ -1,8 +1,8 @@
 // Compiles policy.json to a Policy. If it contains anything that is not understood, throws an error that lists all problems, so
 // that no part of a faulty policy comes into force. Does not check dates, because each request checks those that it needs.
 
-import { hash } from "node:crypto";
 import type { Place } from "../configuration-error.ts";
+import { sha256 } from "../crypto.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
 import { digestsOf } from "../x509/certificate-digests.ts";
@@ -120,7 +120,7 @@ class PolicyCompiler {
       findRival: indexRivals(routeList),
       deny: denyList,
       crlSources: [...new Set(anchorList.flatMap(({ revocation }) => revocation?.sources ?? []))],
-      digest: digestOf({ ...this.#document, $schema: undefined }),
+      digest: sha256(canonicalJson({ ...this.#document, $schema: undefined })),
     };
   }
 
@@ -298,10 +298,6 @@ function deniedKey(entry: NonNullable<PolicyDocument["deny"]>[number]): string {
 
 function serialKey(serial: string, foldedIssuer: string): string {
   return `serial ${serial.replace(/^0+(?=.)/, "")} ${foldedIssuer}`;
-}
-
-function digestOf(document: unknown): string {
-  return hash("sha256", canonicalJson(document));
 }
 
 /** Writes JSON with sorted members and without spaces. This is RFC 8785 for the strings, integers and booleans of a policy. */

@@ -109,7 +109,7 @@ function windowExpiries(sender: Sender, now: number, outlook: Outlook): Expiry[]
   const isAnyOpen = (at: number) => matchers.some(({ from, until }) => from <= at && at < until);
   const begins = matchers.flatMap(({ from }) => (from > now ? from : [])).sort((a, b) => a - b);
   const windows = [...matchers.entries()]
-    .filter(([, { until }]) => until !== Number.POSITIVE_INFINITY)
+    .filter(([, { until }]) => until !== Infinity)
     .sort(([, a], [, b]) => a.until - b.until);
   const ended = isAnyOpen(now) ? [] : windows.filter(([, { until }]) => until <= now).slice(-1);
   const coming = windows.filter(([, { until }]) => until > now).slice(0, MAX_WATCHED_WINDOWS);
@@ -159,7 +159,7 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
  */
 export function warnOfExpiries(expiries: readonly Expiry[], now: number, told: Set<string>): LogLine[] {
   return expiries.flatMap((ending) => {
-    const { kind, name, pointer, sha256, lifetimeSeconds = Number.POSITIVE_INFINITY, notAfter } = ending;
+    const { kind, name, pointer, sha256, lifetimeSeconds = Infinity, notAfter } = ending;
     const left = notAfter - now;
     const threshold = left <= 0 ? 0 : WARNING_DAYS.find((days) => left <= days * DAY_SECONDS);
     const key = [kind, name, pointer, sha256, notAfter, threshold].join(" ");

@@ -1,6 +1,7 @@
 // Compiles one entry of a sender's `certificates`, which is then compared with certificates. Texts are compared exactly, code point
 // by code point. The case folding of RFC 5280 is not used here, because it is only for finding the issuer of a certificate.
 
+import { cachedFor } from "../weak-cache.ts";
 import { parseAttributeType } from "../x509/attribute-types.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { type DistinguishedName, formatDistinguishedName, parseDistinguishedName } from "../x509/distinguished-name.ts";
@@ -56,8 +57,8 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
     const digest = normalizeHex(wanted);
     checks.push([member, (certificate) => certificate[member] === digest, lookupKey(member, digest)]);
   }
-  const from = parseInstant("from", entry.from) ?? Number.NEGATIVE_INFINITY;
-  const until = parseInstant("until", entry.until) ?? Number.POSITIVE_INFINITY;
+  const from = parseInstant("from", entry.from) ?? -Infinity;
+  const until = parseInstant("until", entry.until) ?? Infinity;
   if (from >= until) throw new PolicyFault("no_window");
   checks.push(["from", (_, now) => now >= from], ["until", (_, now) => now < until]);
   return {
@@ -69,24 +70,17 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
   };
 }
 
-const keysByCertificate = new WeakMap<Certificate, ReadonlySet<string>>();
-
 /** Returns the index keys of a certificate: its digests, the subject and its attributes, and its SANs by type. */
-export function lookupKeysOf(certificate: Certificate): ReadonlySet<string> {
-  const keys = keysByCertificate.get(certificate) ?? listKeys(certificate);
-  keysByCertificate.set(certificate, keys);
-  return keys;
-}
-
-function listKeys({ sha256, spkiSha256, subject, subjectText, subjectAltNames }: Certificate): Set<string> {
-  return new Set([
-    lookupKey("sha256", sha256),
-    lookupKey("spkiSha256", spkiSha256),
-    lookupKey("subject", subjectText),
-    ...Array.from(valuesByType(subject), ([type, values]) => lookupKey(`subject.${type}`, values)),
-    ...subjectAltNames.map((name) => lookupKey(`san.${name.kind}`, sanText(name))),
-  ]);
-}
+export const lookupKeysOf = cachedFor(
+  ({ sha256, spkiSha256, subject, subjectText, subjectAltNames }: Certificate): ReadonlySet<string> =>
+    new Set([
+      lookupKey("sha256", sha256),
+      lookupKey("spkiSha256", spkiSha256),
+      lookupKey("subject", subjectText),
+      ...Array.from(valuesByType(subject), ([type, values]) => lookupKey(`subject.${type}`, values)),
+      ...subjectAltNames.map((name) => lookupKey(`san.${name.kind}`, sanText(name))),
+    ]),
+);
 
 function lookupKey(member: string, value: unknown): string {
   return `${member}=${JSON.stringify(value)}`;
@@ -124,9 +118,7 @@ function nameChecks(
 }
 
 /** Returns the values of each attribute type, in encoding order. A value that is not text is undefined, and equals no text. */
-function valuesByType(name: DistinguishedName): ReadonlyMap<string, readonly (string | undefined)[]> {
-  const known = valuesByName.get(name);
-  if (known !== undefined) return known;
+const valuesByType = cachedFor((name: DistinguishedName): ReadonlyMap<string, readonly (string | undefined)[]> => {
   const all = new Map<string, (string | undefined)[]>();
   for (const attribute of name.flat()) {
     const value = "text" in attribute ? attribute.text : undefined;
@@ -134,11 +126,8 @@ function valuesByType(name: DistinguishedName): ReadonlyMap<string, readonly (st
     if (values === undefined) all.set(attribute.type, [value]);
     else values.push(value);
   }
-  valuesByName.set(name, all);
   return all;
-}
-
-const valuesByName = new WeakMap<DistinguishedName, ReadonlyMap<string, readonly (string | undefined)[]>>();
+});
 
 function isSameList(found: readonly (string | undefined)[] | undefined, wanted: readonly string[]): boolean {
   return found?.length === wanted.length && wanted.every((value, index) => value === found[index]);
@@ -162,10 +151,10 @@ function sanText(name: GeneralName): string | undefined {
 
 function parseInstant(member: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const milliseconds = Date.parse(text);
+  const date = new Date(text);
   // Some engines read 2027-02-30 as a day in March. So the result is formatted again and compared with the text.
-  if (Number.isNaN(milliseconds) || !new Date(milliseconds).toISOString().startsWith(text.replace("Z", ""))) {
+  if (!date.toJSON()?.startsWith(text.replace("Z", ""))) {
     throw new PolicyFault("no_date", `${member} ${JSON.stringify(text)}`);
   }
-  return milliseconds / 1000;
+  return date.getTime() / 1000;
 }

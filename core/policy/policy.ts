@@ -3,6 +3,7 @@
 
 import { Refusal } from "../refusal.ts";
 import type { SignatureSchemeName } from "../signature/schemes.ts";
+import { cachedFor } from "../weak-cache.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import type { Allowlist } from "./allowlist.ts";
 
@@ -187,16 +188,10 @@ interface RouteIndex {
  * For each list of routes, a map from a host to the index of its routes. The host is empty for routes without a host. An index is
  * built at the first look-up, so that a request does not search ten thousand routes.
  */
-const indexes = new WeakMap<readonly Route[], ReadonlyMap<string, RouteIndex>>();
-
-function indexOf(routes: readonly Route[]): ReadonlyMap<string, RouteIndex> {
-  const known = indexes.get(routes);
-  if (known !== undefined) return known;
+const indexOf = cachedFor((routes: readonly Route[]): ReadonlyMap<string, RouteIndex> => {
   const byHost = Map.groupBy(routes, (route) => placeOf(route)[0]);
-  const index = new Map(Array.from(byHost, ([host, ofHost]) => [host, indexHost(ofHost)]));
-  indexes.set(routes, index);
-  return index;
-}
+  return new Map(Array.from(byHost, ([host, ofHost]) => [host, indexHost(ofHost)]));
+});
 
 function indexHost(routes: readonly Route[]): RouteIndex {
   const placed = routes.map((route) => [placeOf(route)[1], route] as const);

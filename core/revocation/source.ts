@@ -1,6 +1,5 @@
 // Sources of revocation lists: how a list is requested, and how the answer is logged. keeping.ts decides which lists are kept.
 
-import { hash } from "node:crypto";
 import type { OperationalCode } from "../log-words.ts";
 import { readStream } from "../request/read-body.ts";
 import { type Crl, formatTime } from "../x509/crl.ts";
@@ -85,9 +84,4 @@ const ASKED_WHOLE_SECONDS = 86_400;
  */
 export function isAskedWhole(source: string, answeredAt: number, now: number): boolean {
   return isForgeable(source) && now - answeredAt >= ASKED_WHOLE_SECONDS;
-}
-
-/** SHA-256 in hex. If two answers have the same digest, they are the same bytes, and the new one need not be parsed. */
-export function digestOf(bytes: Uint8Array): string {
-  return hash("sha256", bytes);
 }

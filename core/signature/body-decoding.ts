@@ -89,5 +89,5 @@ function brotliSize(body: Uint8Array): number {
     if (bits(1) === 0) break;
     at = ((at + 7) & ~7) + 8 * length;
   }
-  return Number.POSITIVE_INFINITY;
+  return Infinity;
 }

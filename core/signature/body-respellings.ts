@@ -137,7 +137,7 @@ function parseJson(text: string): unknown {
 /** Counts a value and all values in it. Returns Infinity if the value is deeper than `depth`. */
 function countValues(value: unknown, depth: number): number {
   if (typeof value !== "object" || value === null) return 1;
-  if (depth === 0) return Number.POSITIVE_INFINITY;
+  if (depth === 0) return Infinity;
   let count = 1;
   for (const member of Object.values(value)) {
     count += countValues(member, depth - 1);

@@ -1,6 +1,6 @@
 // A key that verifies signatures. Its value is only in closures, so that JSON and a console do not show it.
 
-import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
+import { createHmac, createPublicKey, timingSafeEqual, verify } from "../crypto.ts";
 import { isPublicPoint } from "../x509/ed25519-point.ts";
 import type { PresentedSignatures, SignatureMethod } from "./read.ts";
 

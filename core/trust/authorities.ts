@@ -4,6 +4,7 @@
 
 import type { Anchor } from "../policy/policy.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
+import { cachedFor } from "../weak-cache.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { descend, namesIssuer } from "../x509/issuance.ts";
@@ -61,8 +62,6 @@ export function vouchedIntermediates(client: ClientCertificate, anchors: readonl
   return vouched;
 }
 
-const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
-
 /**
  * Follows the issuer names upwards from the leaf, and returns the intermediates that it finds, each once. If the policy has no
  * intermediates, the result does not depend on the anchors, so it is cached for the client certificate.
@@ -70,10 +69,10 @@ const named = new WeakMap<ClientCertificate, readonly Certificate[]>();
 function namedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const ofPolicy = anchors.flatMap(({ intermediates }) => intermediates);
   if (ofPolicy.length > 0) return climb(client.leaf, [...client.intermediates, ...ofPolicy]);
-  const found = named.get(client) ?? climb(client.leaf, client.intermediates);
-  named.set(client, found);
-  return found;
+  return namedByClient(client);
 }
+
+const namedByClient = cachedFor(({ leaf, intermediates }: ClientCertificate) => climb(leaf, intermediates));
 
 /** Follows the issuer names upwards from the leaf, and returns the intermediates that it finds, each once. */
 function climb(leaf: Certificate, intermediates: readonly Certificate[]): readonly Certificate[] {

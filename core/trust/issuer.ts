@@ -2,6 +2,7 @@
 
 import type { DenyList } from "../policy/policy.ts";
 import { Refusal, type RefusalDetails, type SharedRefusalCode } from "../refusal.ts";
+import { cachedFor } from "../weak-cache.ts";
 import { isAcceptedSignature } from "../x509/algorithms.ts";
 import { type Certificate, isInDate } from "../x509/certificate.ts";
 import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
@@ -40,11 +41,11 @@ export function checkIssuer(
   checkSignature(below[below.length - 1] as Certificate, issuer, signatures);
   if (deny.holds(issuer)) throw refuse("certificate_denied");
   const intermediates = below.slice(1).filter((certificate) => !isSelfIssued(certificate));
-  if (intermediates.length > (issuer.pathLength ?? Number.POSITIVE_INFINITY)) {
+  if (intermediates.length > (issuer.pathLength ?? Infinity)) {
     throw refuse("path_length_exceeded", { pathLength: issuer.pathLength });
   }
   const constrained = below.filter((certificate, index) => index === 0 || !isSelfIssued(certificate));
-  if (!constrained.every((certificate) => obeysNameConstraints(certificate, issuer))) {
+  if (!constrained.every(obeysConstraintsOf(issuer))) {
     throw refuse("name_not_permitted");
   }
 }
@@ -63,17 +64,12 @@ export function checkSignature(certificate: Certificate, issuer: Certificate, si
  * The results for name constraints, by issuer and certificate. They are cached, because the names and constraints of a certificate
  * cannot change.
  */
-const obedience = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
-
-function obeysNameConstraints(certificate: Certificate, issuer: Certificate): boolean {
-  const { nameConstraints } = issuer;
-  if (nameConstraints === undefined) return true;
-  const known = obedience.get(issuer) ?? new WeakMap<Certificate, boolean>();
-  obedience.set(issuer, known);
-  const verdict = known.get(certificate) ?? satisfiesNameConstraints(namesOf(certificate), nameConstraints);
-  known.set(certificate, verdict);
-  return verdict;
-}
+const obeysConstraintsOf = cachedFor(({ nameConstraints }: Certificate) =>
+  cachedFor(
+    (certificate: Certificate) =>
+      nameConstraints === undefined || satisfiesNameConstraints(namesOf(certificate), nameConstraints),
+  ),
+);
 
 function isSelfIssued(certificate: Certificate): boolean {
   return certificate.foldedSubject === certificate.foldedIssuer;

@@ -5,6 +5,7 @@
 import type { Sender, Trust } from "../policy/policy.ts";
 import { Refusal, resultOf } from "../refusal.ts";
 import { refuseListed } from "../revocation/revocation.ts";
+import { cachedFor } from "../weak-cache.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { isInDate } from "../x509/certificate.ts";
 import { CLIENT_AUTH } from "../x509/certificate-extensions.ts";
@@ -85,18 +86,13 @@ export function verifyTrust(
   return { certificate, proofs } as unknown as ProvenCertificate;
 }
 
-const keys = new WeakMap<Trust, string>();
-
 /**
  * Returns a text that identifies trust settings in one policy. Senders with the same text share one proof, so that the path is
  * searched only once.
  */
-function keyOf(trust: Trust): string {
-  const { anchors, platform, maxChainDepth } = trust;
-  const key = keys.get(trust) ?? JSON.stringify([platform, maxChainDepth, ...anchors.map(({ name }) => name)]);
-  keys.set(trust, key);
-  return key;
-}
+const keyOf = cachedFor(({ anchors, platform, maxChainDepth }: Trust) =>
+  JSON.stringify([platform, maxChainDepth, ...anchors.map(({ name }) => name)]),
+);
 
 /** Makes the checks that do not depend on who signed the certificate. */
 function checkLeaf(leaf: Certificate, { deny, now }: TrustContext): void {

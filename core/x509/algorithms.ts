@@ -1,9 +1,10 @@
 // Decides which keys and signature algorithms are accepted for client certificates, CAs and revocation lists.
 
-import { type KeyObject, verify } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { verify } from "../crypto.ts";
 import { MAX_RSA_BITS, MIN_RSA_BITS } from "../wire.ts";
 import { type DerReader, formatHex } from "./der.ts";
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 
 /**
  * The accepted signature algorithms by OID: RSASSA-PKCS1-v1_5 and ECDSA with SHA-256, -384 or -512, and Ed25519. RSASSA-PSS is not

@@ -1,32 +1,41 @@
 // Translates between the OID and the short name of an attribute type. The types with a short name are those of RFC 4514 §3, and
 // others that certificates use. All other types are written as a dotted OID.
 
-const NAMES: ReadonlyArray<readonly [name: string, oid: string]> = [
-  ["CN", "2.5.4.3"],
-  ["L", "2.5.4.7"],
-  ["ST", "2.5.4.8"],
-  ["O", "2.5.4.10"],
-  ["OU", "2.5.4.11"],
-  ["C", "2.5.4.6"],
-  ["STREET", "2.5.4.9"],
-  ["DC", "0.9.2342.19200300.100.1.25"],
-  ["UID", "0.9.2342.19200300.100.1.1"],
-  ["SN", "2.5.4.4"],
-  ["serialNumber", "2.5.4.5"],
-  ["title", "2.5.4.12"],
-  ["businessCategory", "2.5.4.15"],
-  ["postalCode", "2.5.4.17"],
-  ["name", "2.5.4.41"],
-  ["GN", "2.5.4.42"],
-  ["initials", "2.5.4.43"],
-  ["generationQualifier", "2.5.4.44"],
-  ["dnQualifier", "2.5.4.46"],
-  ["pseudonym", "2.5.4.65"],
-  ["organizationIdentifier", "2.5.4.97"],
-  ["emailAddress", "1.2.840.113549.1.9.1"],
-  ["jurisdictionL", "1.3.6.1.4.1.311.60.2.1.1"],
-  ["jurisdictionST", "1.3.6.1.4.1.311.60.2.1.2"],
-  ["jurisdictionC", "1.3.6.1.4.1.311.60.2.1.3"],
+/** The types of X.520. Their OID is 2.5.4 and this number. */
+const X520 = {
+  CN: 3,
+  L: 7,
+  ST: 8,
+  O: 10,
+  OU: 11,
+  C: 6,
+  STREET: 9,
+  SN: 4,
+  serialNumber: 5,
+  title: 12,
+  businessCategory: 15,
+  postalCode: 17,
+  name: 41,
+  GN: 42,
+  initials: 43,
+  generationQualifier: 44,
+  dnQualifier: 46,
+  pseudonym: 65,
+  organizationIdentifier: 97,
+};
+
+const OTHERS = {
+  DC: "0.9.2342.19200300.100.1.25",
+  UID: "0.9.2342.19200300.100.1.1",
+  emailAddress: "1.2.840.113549.1.9.1",
+  jurisdictionL: "1.3.6.1.4.1.311.60.2.1.1",
+  jurisdictionST: "1.3.6.1.4.1.311.60.2.1.2",
+  jurisdictionC: "1.3.6.1.4.1.311.60.2.1.3",
+};
+
+const NAMES = [
+  ...Object.entries(X520).map(([name, number]) => [name, `2.5.4.${number}`] as const),
+  ...Object.entries(OTHERS),
 ];
 
 const oidByName = new Map(NAMES.map(([name, oid]) => [name.toLowerCase(), oid]));

@@ -1,10 +1,11 @@
 // Computes every SHA-256 digest that one certificate can have. For each ECDSA signature (r, s), anybody can compute another valid
 // signature, (r, n - s) (SEC 1 §4.1.4). The certificate with the other signature has another digest.
 
-import { hash } from "node:crypto";
+import { sha256 } from "../crypto.ts";
+import { cachedFor } from "../weak-cache.ts";
 import type { Certificate } from "./certificate.ts";
 import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 
 const ECDSA = "1.2.840.10045.4.3.";
 /** The orders n of P-256, P-384 and P-521. */
@@ -14,18 +15,15 @@ const ORDERS = [
   BigInt(`0x1${"f".repeat(65)}a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`),
 ];
 
-const known = new WeakMap<Certificate, readonly string[]>();
-
 /**
  * Returns the digest of the certificate. If its signature is ECDSA, also returns the digest that it would have with the other valid
  * signature. This signature depends on the curve of the issuer's key, which is not known here, so there is one digest for each
  * accepted curve.
  */
-export function digestsOf(certificate: Certificate): readonly string[] {
-  const digests = known.get(certificate) ?? [certificate.sha256, ...otherDigests(certificate)];
-  known.set(certificate, digests);
-  return digests;
-}
+export const digestsOf = cachedFor((certificate: Certificate): readonly string[] => [
+  certificate.sha256,
+  ...otherDigests(certificate),
+]);
 
 function otherDigests({ base64, signatureAlgorithm }: Certificate): string[] {
   if (!signatureAlgorithm.startsWith(ECDSA)) return [];
@@ -33,7 +31,7 @@ function otherDigests({ base64, signatureAlgorithm }: Certificate): string[] {
     const { signed, r, s } = readDer(Buffer.from(base64, "base64"), readSignature);
     return ORDERS.filter((order) => s < order).map((order) => {
       const signature = formatDer(TAG.sequence, r, formatInteger(order - s));
-      return hash("sha256", formatDer(TAG.sequence, signed, formatDer(TAG.bitString, Buffer.of(0), signature)));
+      return sha256(formatDer(TAG.sequence, signed, formatDer(TAG.bitString, Buffer.of(0), signature)));
     });
   } catch {
     // The signature field does not contain an ECDSA signature.

@@ -3,6 +3,7 @@
 
 import type { DerReader } from "./der.ts";
 import { type Extensions, readExtensions, readValue } from "./extension.ts";
+import * as OID from "./extension-oids.ts";
 import {
   FORMS,
   readAuthorityKeyId,
@@ -42,31 +43,21 @@ export interface CertificateExtensions {
 }
 
 /**
- * The extensions that may be critical. Before you add one here, add its check: for clients in core/trust/verify.ts, for issuers in
- * core/trust/issuer.ts.
+ * The extensions that may be critical, because their checks enforce them. Before you add one here, add its check: for clients in
+ * core/trust/verify.ts, for issuers in core/trust/issuer.ts. A critical certificatePolicies needs no check, because the extension
+ * demands nothing as long as no policy is required (RFC 5280 §6.1.3 d). cRLDistributionPoints is not here, because distribution
+ * points are processed only for an anchor with revocation lists.
  */
-const OID = {
-  subjectKeyIdentifier: "2.5.29.14",
-  keyUsage: "2.5.29.15",
-  subjectAltName: "2.5.29.17",
-  basicConstraints: "2.5.29.19",
-  nameConstraints: "2.5.29.30",
-  certificatePolicies: "2.5.29.32",
-  authorityKeyIdentifier: "2.5.29.35",
-  extendedKeyUsage: "2.5.29.37",
-} as const;
-
-/**
- * A critical extension must always be processed. But distribution points are processed only for an anchor with revocation lists. So
- * this extension is not in OID, and a path is refused if it is critical in one of the certificates.
- */
-const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
-
-/**
- * The extensions that may be critical, because their checks enforce them. A critical certificatePolicies needs no check, because
- * the extension demands nothing as long as no policy is required (RFC 5280 §6.1.3 d).
- */
-const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  OID.subjectKeyIdentifier,
+  OID.keyUsage,
+  OID.subjectAltName,
+  OID.basicConstraints,
+  OID.nameConstraints,
+  OID.certificatePolicies,
+  OID.authorityKeyIdentifier,
+  OID.extendedKeyUsage,
+]);
 
 /**
  * The OIDs of policyConstraints and inhibitAnyPolicy. A certificate with one of them is refused, critical or not, because they
@@ -94,7 +85,7 @@ function interpret(extensions: Extensions): CertificateExtensions {
     extendedKeyUsage: readValue(extensions, OID.extendedKeyUsage, readExtendedKeyUsage),
     subjectAltNames: readValue(extensions, OID.subjectAltName, readGeneralNames) ?? [],
     nameConstraints: readValue(extensions, OID.nameConstraints, readNameConstraints),
-    distributionPoints: readValue(extensions, CRL_DISTRIBUTION_POINTS, readDistributionPoints) ?? [],
+    distributionPoints: readValue(extensions, OID.cRLDistributionPoints, readDistributionPoints) ?? [],
     authorityKeyId: readValue(extensions, OID.authorityKeyIdentifier, readAuthorityKeyId),
     subjectKeyId: readValue(extensions, OID.subjectKeyIdentifier, readSubjectKeyId),
     unknownCritical: Array.from(extensions)

@@ -1,15 +1,17 @@
 // Reads one X.509 v3 certificate (RFC 5280 §4) from DER and caches it. Does not check that the certificate is in date, who signed
 // it, or for what it may be used.
 
-import { hash, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { BoundedCache } from "../bounded-cache.ts";
+import { sha256, X509Certificate } from "../crypto.ts";
 import { messageOf } from "../failure-chain.ts";
 import { Refusal } from "../refusal.ts";
+import { cachedFor } from "../weak-cache.ts";
 import { CERTIFICATE_CACHE_CHARACTERS, CERTIFICATE_CACHE_ENTRIES, MAX_SERIAL_OCTETS } from "../wire.ts";
 import { isAcceptedKey, isSameAlgorithm, readAlgorithm } from "./algorithms.ts";
 import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } from "./certificate-extensions.ts";
 import { type DerReader, formatHex, readDer } from "./der.ts";
-import { constructed, primitive, TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { type DistinguishedName, foldName, formatDistinguishedName, readName } from "./distinguished-name.ts";
 import { readPublicKey } from "./public-key.ts";
 
@@ -82,22 +84,15 @@ function readCertificate(base64: string): Certificate {
   // The runtime's parser provides the key that verifies signatures. Our reader provides everything else. So both must have read the
   // same bytes.
   if (Buffer.compare(x509.raw, der) !== 0) throw new SyntaxError("the encoding is not DER");
-  const signedBy = new WeakMap<KeyObject, boolean>();
+  const isSignedBy = cachedFor((key: KeyObject) => verifies(x509, key));
   return {
     base64,
-    sha256: sha256Hex(der),
-    spkiSha256: sha256Hex(spki),
+    sha256: sha256(der),
+    spkiSha256: sha256(spki),
     ...facts,
     publicKey: x509.publicKey,
     hasAcceptedKey: isPlainKey && isAcceptedKey(x509.publicKey),
-    isSignedBy({ publicKey }) {
-      let verdict = signedBy.get(publicKey);
-      if (verdict === undefined) {
-        verdict = verifies(x509, publicKey);
-        signedBy.set(publicKey, verdict);
-      }
-      return verdict;
-    },
+    isSignedBy: ({ publicKey }) => isSignedBy(publicKey),
   };
 }
 
@@ -116,7 +111,8 @@ function readSigned(values: DerReader) {
 
 /** Reads a TBSCertificate, in the order of its members (RFC 5280 §4.1). */
 function readTbs(tbs: DerReader) {
-  const version = tbs.nextIs(constructed(0)) && tbs.members(constructed(0), (number) => formatHex(number.unsigned()));
+  const version =
+    tbs.nextIs(TAG.constructed(0)) && tbs.members(TAG.constructed(0), (number) => formatHex(number.unsigned()));
   if (version !== V3) throw new SyntaxError("not an X.509 v3 certificate");
   const serial = formatSerial(tbs.unsigned());
   const algorithm = readAlgorithm(tbs);
@@ -125,8 +121,8 @@ function readTbs(tbs: DerReader) {
   const subject = readName(tbs);
   const isPlainKey = readPublicKey(tbs);
   const spki = tbs.encoding;
-  for (const uniqueId of [primitive(1), primitive(2)]) if (tbs.nextIs(uniqueId)) tbs.skipBits(uniqueId);
-  const extensions = tbs.hasMore ? tbs.members(constructed(3), readCertificateExtensions) : NO_EXTENSIONS;
+  for (const uniqueId of [TAG.primitive(1), TAG.primitive(2)]) if (tbs.nextIs(uniqueId)) tbs.skipBits(uniqueId);
+  const extensions = tbs.hasMore ? tbs.members(TAG.constructed(3), readCertificateExtensions) : NO_EXTENSIONS;
   return {
     algorithm,
     spki,
@@ -163,10 +159,6 @@ function verifies(x509: X509Certificate, publicKey: KeyObject): boolean {
 function formatSerial(octets: Uint8Array): string {
   if (octets.byteLength > MAX_SERIAL_OCTETS) throw new SyntaxError("the serial number is over 20 octets");
   return formatHex(octets).replace(/^0(?=.)/, "");
-}
-
-function sha256Hex(bytes: Uint8Array): string {
-  return hash("sha256", bytes);
 }
 
 /**

@@ -3,21 +3,21 @@
 
 import { MAX_SERIAL_OCTETS } from "../wire.ts";
 import { type DerReader, formatHex } from "./der.ts";
-import { constructed, primitive, TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { readExtensions, readValue } from "./extension.ts";
+import * as OID from "./extension-oids.ts";
 import { FORMS, readAuthorityKeyId, readDistributionPointName } from "./extension-values.ts";
 
-const OID = {
-  cRLNumber: "2.5.29.20",
-  deltaCRLIndicator: "2.5.29.27",
-  issuingDistributionPoint: "2.5.29.28",
-  authorityKeyIdentifier: "2.5.29.35",
-} as const;
 /**
  * The extensions that may be critical. authorityKeyIdentifier may be critical although nothing uses its value. The value is only a
  * hint for finding the signer's key, and this key is already known from the certification path.
  */
-const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(OID));
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  OID.cRLNumber,
+  OID.deltaCRLIndicator,
+  OID.issuingDistributionPoint,
+  OID.authorityKeyIdentifier,
+]);
 
 export interface CrlExtensions {
   readonly number: bigint | undefined;
@@ -53,13 +53,11 @@ function readNumber(values: DerReader): bigint {
 /**
  * The tags in IssuingDistributionPoint that restrict a list to some certificates, reasons or issuers, in the order of the members.
  */
-const ONLY = {
-  userCerts: primitive(1),
-  caCerts: primitive(2),
-  someReasons: primitive(3),
-  indirect: primitive(4),
-  attributeCerts: primitive(5),
-};
+const ONLY_USER_CERTS = TAG.primitive(1);
+const ONLY_CA_CERTS = TAG.primitive(2);
+const ONLY_SOME_REASONS = TAG.primitive(3);
+const INDIRECT = TAG.primitive(4);
+const ONLY_ATTRIBUTE_CERTS = TAG.primitive(5);
 
 /**
  * Returns the URIs of the list's distribution point. Refuses a list that is restricted to some certificates, reasons or issuers,
@@ -68,13 +66,13 @@ const ONLY = {
  */
 function readScope(values: DerReader): string[] {
   return values.members(TAG.sequence, (members) => {
-    const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : [];
+    const uris = members.nextIs(TAG.constructed(0)) ? readDistributionPointName(members) : [];
     const isSet = (tag: number) => members.nextIs(tag) && members.boolean(tag);
-    const isOfSomeCertificates = [isSet(ONLY.userCerts), isSet(ONLY.caCerts)].includes(true);
+    const isOfSomeCertificates = [isSet(ONLY_USER_CERTS), isSet(ONLY_CA_CERTS)].includes(true);
     // A list for only some reasons is refused below, so the reasons are not read.
-    const isOfSomeReasons = members.nextIs(ONLY.someReasons);
-    if (isSet(ONLY.indirect)) throw new SyntaxError("indirect lists are not supported");
-    if (isSet(ONLY.attributeCerts) || isOfSomeReasons || isOfSomeCertificates) {
+    const isOfSomeReasons = members.nextIs(ONLY_SOME_REASONS);
+    if (isSet(INDIRECT)) throw new SyntaxError("indirect lists are not supported");
+    if (isSet(ONLY_ATTRIBUTE_CERTS) || isOfSomeReasons || isOfSomeCertificates) {
       throw new SyntaxError("partitioned lists are not supported");
     }
     if (uris.length === 0) throw new SyntaxError("issuingDistributionPoint names no URI");

@@ -6,7 +6,7 @@ import type { Certificate } from "./certificate.ts";
 import { checkEntryExtensions, NO_CRL_EXTENSIONS, readCrlExtensions } from "./crl-extensions.ts";
 import { type DerReader, formatHex, readDer } from "./der.ts";
 import { magnitudeStart } from "./der-primitives.ts";
-import { constructed, TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { foldName, formatDistinguishedName, readName } from "./distinguished-name.ts";
 
 /** The contents of one list. Times are Unix seconds. */
@@ -97,7 +97,7 @@ function readTbs(tbs: DerReader) {
     thisUpdate,
     nextUpdate,
     serials,
-    ...(tbs.hasMore ? tbs.members(constructed(0), readCrlExtensions) : NO_CRL_EXTENSIONS),
+    ...(tbs.hasMore ? tbs.members(TAG.constructed(0), readCrlExtensions) : NO_CRL_EXTENSIONS),
   };
 }
 

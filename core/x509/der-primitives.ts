@@ -1,7 +1,7 @@
 // Checks and reads the contents of DER's primitive types (X.690 §8, §10 and §11). There is one check and one reader for each type.
 // A content is passed as `bytes`, `start` and `end`, because a revocation list has too many values to make an array for each.
 
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 
 /** Throws SyntaxError if the content breaks a rule of its type. */
 type Check = (bytes: Uint8Array, start: number, end: number) => void;
@@ -12,7 +12,7 @@ const CHECKS: Readonly<Record<number, Check>> = {
   [TAG.integer]: checkInteger,
   [TAG.enumerated]: checkInteger,
   [TAG.bitString]: checkBitString,
-  [TAG.null]: (_, start, end) => demand(start === end, "a NULL holds something"),
+  [TAG.nullType]: (_, start, end) => demand(start === end, "a NULL holds something"),
   [TAG.oid]: checkOid,
   [TAG.universal]: (bytes, start, end) => checkText(bytes, start, end, 4),
   [TAG.bmp]: (bytes, start, end) => checkText(bytes, start, end, 2),
@@ -151,9 +151,9 @@ function checkTime(bytes: Uint8Array, start: number, end: number, digits: number
 export function readTime(text: string): number {
   // A year of two digits is from 1950 to 2049 (RFC 5280 §4.1.2.5.1).
   const full = text.length > 13 ? text : `${text < "5" ? "20" : "19"}${text}`;
-  const iso = full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6.000Z");
+  const iso = full.replace(/(.{4})(..)(..)(..)(..)(..)Z/, "$1-$2-$3T$4:$5:$6.000Z");
   const date = new Date(iso);
   // Formats the date again and compares the texts, because Date accepts some dates that do not exist.
-  demand(!Number.isNaN(date.getTime()) && date.toISOString() === iso, "a time is malformed");
+  demand(date.toJSON() === iso, "a time is malformed");
   return date.getTime() / 1000;
 }

@@ -11,7 +11,7 @@ import {
   readOid,
   readTime,
 } from "./der-primitives.ts";
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 
 /** The limit of nested values. In real certificates, values are nested ten deep. */
 const MAX_DEPTH = 32;

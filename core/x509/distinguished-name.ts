@@ -4,7 +4,7 @@
 import { MAX_NAME_ATTRIBUTES } from "../wire.ts";
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";
 import { type DerReader, formatDer, formatHex, readDer } from "./der.ts";
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 
 /**
  * One attribute of a name. It has `text` if the value is a UTF8String, or a string type with ASCII characters. Otherwise it has the

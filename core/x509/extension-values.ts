@@ -3,7 +3,7 @@
 
 import { type DerReader, formatHex } from "./der.ts";
 import { readTime } from "./der-primitives.ts";
-import { constructed, primitive, TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { readRelativeName } from "./distinguished-name.ts";
 import { readLocation, readLocations } from "./general-name.ts";
 
@@ -35,10 +35,10 @@ export function readSubjectKeyId(values: DerReader): string {
  */
 export function readAuthorityKeyId(values: DerReader): string | undefined {
   return values.members(TAG.sequence, (members) => {
-    const keyId = members.nextIs(primitive(0)) ? formatHex(members.read(primitive(0)).content) : undefined;
+    const keyId = members.nextIs(TAG.primitive(0)) ? formatHex(members.read(TAG.primitive(0)).content) : undefined;
     if (members.hasMore) {
-      readLocations(members, constructed(1));
-      members.skipInteger(primitive(2));
+      readLocations(members, TAG.constructed(1));
+      members.skipInteger(TAG.primitive(2));
     }
     return keyId;
   });
@@ -55,11 +55,11 @@ export function readDistributionPoints(values: DerReader): string[] {
 /** The members are [0] distributionPoint, [1] reasons, [2] cRLIssuer, all OPTIONAL. A point must not have only reasons. */
 function readDistributionPoint(points: DerReader): string[] {
   return points.members(TAG.sequence, (members) => {
-    const uris = members.nextIs(constructed(0)) ? readDistributionPointName(members) : undefined;
-    const isSomeReasons = members.nextIs(primitive(1));
-    if (isSomeReasons) members.namedBits(primitive(1));
-    const isOfAnother = members.nextIs(constructed(2));
-    if (isOfAnother) readLocations(members, constructed(2));
+    const uris = members.nextIs(TAG.constructed(0)) ? readDistributionPointName(members) : undefined;
+    const isSomeReasons = members.nextIs(TAG.primitive(1));
+    if (isSomeReasons) members.namedBits(TAG.primitive(1));
+    const isOfAnother = members.nextIs(TAG.constructed(2));
+    if (isOfAnother) readLocations(members, TAG.constructed(2));
     if (uris === undefined && !isOfAnother) throw new SyntaxError("a distribution point names no list");
     return isSomeReasons || isOfAnother ? [] : (uris ?? []);
   });
@@ -67,9 +67,9 @@ function readDistributionPoint(points: DerReader): string[] {
 
 /** Returns the URIs of a `[0] DistributionPointName`, a choice of [0] fullName and [1] nameRelativeToCRLIssuer. */
 export function readDistributionPointName(values: DerReader): string[] {
-  return values.members(constructed(0), (choice) => {
-    if (choice.nextIs(constructed(0))) return readLocations(choice, constructed(0));
-    readRelativeName(choice, constructed(1));
+  return values.members(TAG.constructed(0), (choice) => {
+    if (choice.nextIs(TAG.constructed(0))) return readLocations(choice, TAG.constructed(0));
+    readRelativeName(choice, TAG.constructed(1));
     return [];
   });
 }
@@ -147,6 +147,7 @@ function skipAccessDescriptions(values: DerReader): void {
 
 function skipPrivateKeyUsagePeriod(values: DerReader): void {
   values.members(TAG.sequence, (members) => {
-    for (const tag of [primitive(0), primitive(1)]) if (members.nextIs(tag)) readTime(members.read(tag).latin1());
+    for (const tag of [TAG.primitive(0), TAG.primitive(1)])
+      if (members.nextIs(tag)) readTime(members.read(tag).latin1());
   });
 }

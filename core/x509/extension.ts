@@ -4,7 +4,7 @@
 import { messageOf } from "../failure-chain.ts";
 import { MAX_EXTENSIONS } from "../wire.ts";
 import { type DerReader, readDer } from "./der.ts";
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 
 /**
  * An extension whose value is not parsed yet. The value is checked as DER only when it is read, because the values of extensions

@@ -2,8 +2,9 @@
 // never equal, for example a DNS name and an e-mail address with the same text.
 
 import type { DerReader } from "./der.ts";
-import { constructed, primitive, TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { type DistinguishedName, readName } from "./distinguished-name.ts";
+import * as FORM from "./general-name-tags.ts";
 
 export type GeneralName =
   | { readonly kind: "dns" | "email" | "uri"; readonly value: string }
@@ -12,21 +13,6 @@ export type GeneralName =
   /** otherName, x400Address, ediPartyName and registeredID are kept, but not understood. */
   | { readonly kind: "other"; readonly tag: number };
 
-/**
- * The identifier octets of the kinds of names. Tagging is implicit. Only the directory name has an explicit tag, because it is a
- * CHOICE (RFC 5280 Appendix A.2).
- */
-const FORM = {
-  otherName: constructed(0),
-  email: primitive(1),
-  dns: primitive(2),
-  x400Address: constructed(3),
-  directory: constructed(4),
-  ediPartyName: constructed(5),
-  uri: primitive(6),
-  ip: primitive(7),
-  registeredId: primitive(8),
-};
 const VISIBLE_ASCII = /^[\u0021-\u007e]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the alphabet of IA5String
 const IA5 = /^[\u0000-\u007f]*$/;
@@ -57,13 +43,13 @@ function readOther(values: DerReader): GeneralName {
 /** Skips an OtherName. The members are type-id and [0] EXPLICIT value. */
 function skipOtherName(members: DerReader): void {
   members.oid();
-  members.members(constructed(0), (value) => value.read());
+  members.members(TAG.constructed(0), (value) => value.read());
 }
 
 /** Skips an EDIPartyName. The members are [0] nameAssigner OPTIONAL and [1] partyName. Each is a DirectoryString. */
 function skipEdiPartyName(members: DerReader): void {
-  if (members.nextIs(constructed(0))) members.members(constructed(0), (value) => value.read());
-  members.members(constructed(1), (value) => value.read());
+  if (members.nextIs(TAG.constructed(0))) members.members(TAG.constructed(0), (value) => value.read());
+  members.members(TAG.constructed(1), (value) => value.read());
 }
 
 /** Reads GeneralNames, the value of subjectAltName. The list must not be empty. */

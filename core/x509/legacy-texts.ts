@@ -2,25 +2,20 @@
 // programs print them. Use the result only to refuse a name. To permit a name, compare only texts in the types that RFC 5280 allows
 // in new certificates.
 
+import { cachedFor } from "../weak-cache.ts";
 import type { Certificate } from "./certificate.ts";
 import { readDer } from "./der.ts";
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { type AttributeValue, foldName } from "./distinguished-name.ts";
-
-const known = new WeakMap<Certificate, readonly string[]>();
 
 /**
  * Returns the folded issuer names under which a certificate can be denied: the name itself, and the name as other programs print
  * it.
  */
-export function foldedIssuersOf(certificate: Certificate): readonly string[] {
-  const { issuer, foldedIssuer } = certificate;
+export const foldedIssuersOf = cachedFor(({ issuer, foldedIssuer }: Certificate): readonly string[] => {
   const isOpaque = issuer.some((rdn) => rdn.some((attribute) => "der" in attribute));
-  if (!isOpaque) return [foldedIssuer];
-  const keys = known.get(certificate) ?? [foldedIssuer, foldName(issuer.map((rdn) => rdn.map(readAttribute)))];
-  known.set(certificate, keys);
-  return keys;
-}
+  return isOpaque ? [foldedIssuer, foldName(issuer.map((rdn) => rdn.map(readAttribute)))] : [foldedIssuer];
+});
 
 function readAttribute(attribute: AttributeValue): AttributeValue {
   const text = "der" in attribute ? readText(attribute.der) : undefined;

@@ -1,9 +1,10 @@
 // Checks name constraints (RFC 5280 §4.2.1.10), which say what names an issuer permits in the certificates below it. A constraint
 // of an unknown kind, or with a malformed base, permits nothing.
 
+import { cachedFor } from "../weak-cache.ts";
 import { MAX_NAME_COMPARISON_OCTETS } from "../wire.ts";
 import type { DerReader } from "./der.ts";
-import { constructed, TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { foldName } from "./distinguished-name.ts";
 import { type GeneralName, readGeneralName } from "./general-name.ts";
 import { formOf, type Subtree, subtreeOf } from "./subtree.ts";
@@ -13,7 +14,7 @@ export interface NameConstraints {
   readonly excluded: readonly GeneralName[];
 }
 
-const SUBTREES = { permitted: constructed(0), excluded: constructed(1) };
+const SUBTREES = { permitted: TAG.constructed(0), excluded: TAG.constructed(1) };
 
 /** Reads the value of the extension. @throws SyntaxError if the value is malformed or empty, or has `minimum` or `maximum` */
 export function readNameConstraints(values: DerReader): NameConstraints {
@@ -57,21 +58,13 @@ export function satisfiesNameConstraints(names: readonly GeneralName[], constrai
   });
 }
 
-const known = new WeakMap<NameConstraints, Rules | null>();
-
 /** Returns the constraints as rules. Undefined if a base name cannot be judged. */
-function rulesOf(constraints: NameConstraints): Rules | undefined {
-  const rules = known.get(constraints) ?? readRules(constraints) ?? null;
-  known.set(constraints, rules);
-  return rules ?? undefined;
-}
-
-function readRules({ permitted, excluded }: NameConstraints): Rules | undefined {
+const rulesOf = cachedFor(({ permitted, excluded }: NameConstraints): Rules | undefined => {
   const [permits, excludes] = [groupByKind(permitted), groupByKind(excluded)];
   if (permits === undefined || excludes === undefined) return undefined;
   const octets = [...permitted, ...excluded].reduce((sum, base) => sum + Math.max(sizeOf(base), LEAST_OCTETS), 0);
   return { permitted: permits, excluded: excludes, octets };
-}
+});
 
 function groupByKind(bases: readonly GeneralName[]): Map<GeneralName["kind"], Subtree[]> | undefined {
   const groups = new Map<GeneralName["kind"], Subtree[]>();

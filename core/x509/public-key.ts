@@ -4,7 +4,7 @@
 import type { KeyObject } from "node:crypto";
 import { readAlgorithm } from "./algorithms.ts";
 import { type DerReader, readDer } from "./der.ts";
-import { TAG } from "./der-tags.ts";
+import * as TAG from "./der-tags.ts";
 import { isLowOrderPoint, isPublicPoint } from "./ed25519-point.ts";
 
 const RSA = "1.2.840.113549.1.1.1";

@@ -1,6 +1,7 @@
 // Converts names and subtrees of names (RFC 5280 §4.2.1.10) into a form for comparison, each only once. A name without such a form
 // cannot be judged, and name-constraints.ts refuses it.
 
+import { cachedFor } from "../weak-cache.ts";
 import { type DistinguishedName, rdnKeysOf } from "./distinguished-name.ts";
 import type { GeneralName } from "./general-name.ts";
 
@@ -21,20 +22,10 @@ type HostForm = Extract<NameForm, { readonly host: string }>;
  */
 type Within<Names extends NameForm> = ((name: Names) => boolean) | undefined;
 
-const names = new WeakMap<GeneralName, NameForm | null>();
-
 /**
  * Returns the name in the form for comparison. Undefined if the name is malformed, or has no part to which a constraint can apply.
  */
-export function formOf(name: GeneralName): NameForm | undefined {
-  const known = names.get(name);
-  if (known !== undefined) return known ?? undefined;
-  const form = readForm(name);
-  names.set(name, form ?? null);
-  return form;
-}
-
-function readForm(name: GeneralName): NameForm | undefined {
+export const formOf = cachedFor((name: GeneralName): NameForm | undefined => {
   if (name.kind === "email") return readMailbox(name.value);
   if (name.kind === "uri") return readUri(name.value);
   if (name.kind === "directory") return readDirectory(name.name);
@@ -44,7 +35,7 @@ function readForm(name: GeneralName): NameForm | undefined {
   // form a host.
   const host = readHost(name.value.replace(/^\*\./, ""));
   return host === undefined ? undefined : { kind: "dns", host: name.value.toLowerCase() };
-}
+});
 
 export function subtreeOf(base: GeneralName): Within<NameForm> {
   return readBase(base) as Subtree | undefined;

@@ -55,6 +55,7 @@ import { cases as coreTrustPath } from "./trust/path.suite.ts";
 import { cases as coreTrustPathProfile } from "./trust/path-profile.suite.ts";
 import { cases as coreTrustPresentedAgain } from "./trust/presented-again.suite.ts";
 import { cases as coreTrustVerify } from "./trust/verify.suite.ts";
+import { cases as coreWeakCache } from "./weak-cache.suite.ts";
 import { cases as coreX509Algorithms } from "./x509/algorithms.suite.ts";
 import { cases as coreX509AttributeTypes } from "./x509/attribute-types.suite.ts";
 import { cases as coreX509Certificate } from "./x509/certificate.suite.ts";
@@ -126,6 +127,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/trust/path": coreTrustPath,
   "core/trust/presented-again": coreTrustPresentedAgain,
   "core/trust/verify": coreTrustVerify,
+  "core/weak-cache": coreWeakCache,
   "core/x509/algorithms": coreX509Algorithms,
   "core/x509/attribute-types": coreX509AttributeTypes,
   "core/x509/certificate-bytes": coreX509CertificateBytes,

@@ -29,6 +29,7 @@ export const DECIDING: readonly string[] = [
   "trust/presented-again",
   "revocation/revocation",
   "trust/verify",
+  "weak-cache",
   "x509/algorithms",
   "x509/issuance",
   "x509/name-constraints",

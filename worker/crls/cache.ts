@@ -38,7 +38,7 @@ export class CrlCache {
   readonly #kept = new Map<string, { readonly sha256: string; readonly lists: readonly Crl[] }>();
   #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
-  #readAt = Number.NEGATIVE_INFINITY;
+  #readAt = -Infinity;
   /** An unfinished reading of the lists for which one request has waited until its deadline. This reading is not cancelled. */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;

@@ -1,6 +1,7 @@
 // The cron trigger's task: fetches every revocation list that the policy names into Workers KV. Lists are stored under their
 // source, as DER, until newer lists replace them. Requests read them in cache.ts.
 
+import { sha256 } from "../../core/crypto.ts";
 import { describeCauses } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -19,7 +20,6 @@ import {
   conditionAfter,
   conditionToKeep,
   describeCrl,
-  digestOf,
   failureCode,
   isAskedWhole,
   readCrlResponse,
@@ -90,7 +90,7 @@ export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Cer
   // Writes nothing if all are stored already, because every new isolate finds the same authorities.
   if (found.every((one) => stored.some((other) => isSameAuthority(one, other)))) return;
   const ders = formatAuthorities(mergeAuthorities(stored, found));
-  await kv.put(AUTHORITIES_KEY, ders, { metadata: { sha256: digestOf(ders), condition: {} } });
+  await kv.put(AUTHORITIES_KEY, ders, { metadata: { sha256: sha256(ders), condition: {} } });
 }
 
 export function describeCrlFailure(source: string, why: unknown, hasKept: boolean): LogLine {
@@ -109,13 +109,15 @@ async function refresh(
   try {
     const { value, metadata } = await kv.getWithMetadata(source, "arrayBuffer");
     hasKept = value !== null;
-    const isWhole = isAskedWhole(source, metadata?.answeredAt ?? 0, clock());
-    const answer = await fetchCrl(source, isWhole ? {} : (metadata?.condition ?? {}));
+    const { condition = {}, answeredAt: before = 0 } = metadata ?? {};
+    const isWhole = isAskedWhole(source, before, clock());
+    const answer = await fetchCrl(source, isWhole ? {} : condition);
     if (answer === undefined) return;
-    const digest = digestOf(answer.bytes);
+    // If two answers have the same digest, they are the same bytes, and the new one need not be parsed.
+    const digest = sha256(answer.bytes);
     const answeredAt = clock();
-    if (digest === (metadata?.answer ?? metadata?.sha256))
-      return await noteAnswer(source, kv, { value, metadata }, isWhole ? answeredAt : undefined);
+    const known = metadata?.answer ?? metadata?.sha256;
+    if (digest === known) return await noteAnswer(source, kv, { value, metadata }, isWhole ? answeredAt : undefined);
     // Stored lists are judged again, because the rules may have become stricter since they were stored. A list that can no longer
     // be read is dropped.
     const kept = value === null ? [] : judgeCrls(new Uint8Array(value), [], authorities, clock()).lists;
@@ -125,12 +127,11 @@ async function refresh(
     const ders = formatCrls(lists);
     // If a list was not accepted, keeps the earlier condition, so that the same answer is fetched again. The list may be accepted
     // later.
-    const { sha256 = "", answer: before = sha256, condition = {} } = metadata ?? {};
     const asked =
       faults.length === 0
         ? { answer: digest, condition: conditionToKeep(source, answer.condition, isProven) }
-        : { answer: before, condition };
-    await kv.put(source, ders, { metadata: { sha256: digestOf(ders), ...asked, answeredAt } });
+        : { answer: known ?? "", condition };
+    await kv.put(source, ders, { metadata: { sha256: sha256(ders), ...asked, answeredAt } });
     const isPem = answer.bytes[0] !== SEQUENCE;
     for (const list of added) log({ decision: "updated", crl: showUrl(source), ...describeCrl(list, isPem) });
   } catch (error) {

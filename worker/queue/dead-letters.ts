@@ -139,7 +139,7 @@ async function remove(keys: readonly string[], bodies: BodyBucket): Promise<void
 /** If there are dead letters, logs their number and the time of the oldest. */
 async function logDeadLetters({ bodies }: EventQueue, log: Log): Promise<void> {
   let count = 0;
-  let oldest = Number.POSITIVE_INFINITY;
+  let oldest = Infinity;
   for await (const { uploaded } of listAll(bodies, "dead/")) {
     count += 1;
     oldest = Math.min(oldest, uploaded.getTime());

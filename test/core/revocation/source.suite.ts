@@ -1,12 +1,12 @@
 // Tests the requests to the sources of revocation lists, and what is reported about these lists.
 
 import assert from "node:assert/strict";
+import { sha256 } from "../../../core/crypto.ts";
 import {
   CRL_REQUEST_HEADERS,
   conditionAfter,
   conditionToKeep,
   describeCrl,
-  digestOf,
   failureCode,
   isAskedWhole,
   isUrl,
@@ -29,9 +29,9 @@ export const cases: Cases = {
     for (const [message, response] of faults) await assert.rejects(readCrlResponse(response, 2), { message });
     assert.deepEqual(CRL_REQUEST_HEADERS, { accept: "application/pkix-crl" });
   },
-  "digestOf() returns SHA-256 in hex": () => {
+  "sha256() returns hex": () => {
     const digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    assert.equal(digestOf(new TextEncoder().encode("abc")), digest);
+    assert.equal(sha256(new TextEncoder().encode("abc")), digest);
   },
   "describeCrl() leaves out the number if a list has none": ({ crls }) => {
     const { number: _, ...list } = parseCrl(fromBase64(crls.root));

@@ -2,11 +2,11 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCrl } from "../../../cli/dev/authority.ts";
+import { sha256 } from "../../../core/crypto.ts";
 import type { LogLine } from "../../../core/log-line.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
 import type { RevocationLists } from "../../../core/revocation/revocation.ts";
-import { digestOf } from "../../../core/revocation/source.ts";
 import { parseCrl } from "../../../core/x509/crl.ts";
 import { type CrlStorage, openCrlStore } from "../../../origin/crls/store.ts";
 import { CrlCache } from "../../../worker/crls/cache.ts";
@@ -50,7 +50,7 @@ describe("an isolate", () => {
         cancelled += 1;
         return cancel();
       };
-      return Promise.resolve({ value, metadata: { sha256: digestOf(stored), condition: {} } });
+      return Promise.resolve({ value, metadata: { sha256: sha256(stored), condition: {} } });
     },
     put: () => Promise.reject(new Error("an isolate writes nothing")),
   } as unknown as CrlNamespace;
