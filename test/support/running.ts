@@ -19,8 +19,8 @@ export interface Running {
   stop(): Promise<number | null>;
 }
 
-/** The time limit for a line. It is long, because a machine under load needs a long time to start a program. */
-const LINE_DEADLINE_MILLISECONDS = 60_000;
+/** The time limit for a line. It is long, because a machine under load needs more than a minute to start `countersign dev`. */
+const LINE_DEADLINE_MILLISECONDS = 240_000;
 
 /**
  * The programs that still run. They are killed at the end of a test file, because a failed test may not have ended them. They are

@@ -20,8 +20,7 @@ writeFileSync(join(folder, "start.svg"), drawTerminal("$ npm start", stdout));
 const state = temporaryDirectory(stack);
 const handler = join(import.meta.dirname, "handler.ts");
 const options = ["--port", "0", "--console", "0", "--state", state, "--handler", handler];
-// A busy machine needs minutes.
-const program = await startCountersign(["dev", ...options], {}, undefined, { milliseconds: 300_000 });
+const program = await startCountersign(["dev", ...options]);
 stack.defer(async () => void (await program.stop()));
 const browser = await startChromium(stack);
 for (const [name, picture] of await takePages(browser, program.ready, state))
