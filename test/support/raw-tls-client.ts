@@ -44,7 +44,7 @@ const ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 = 0xc02b;
  */
 const GROUPS = [23, 24, 25, 22];
 const FATAL = 2;
-const DEADLINE_MILLISECONDS = 20_000;
+const DEADLINE_MILLISECONDS = 60_000;
 
 /** Makes one connection and sends one request. @throws Error if the server neither responds nor ends the connection in time */
 export function presentRaw(presentation: RawPresentation): Promise<RawOutcome> {

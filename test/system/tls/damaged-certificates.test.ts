@@ -22,7 +22,7 @@ import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "
 const SEED = 5280;
 const RUNS = 250;
 /** The time limit for one connection. */
-const DEADLINE_MILLISECONDS = 20_000;
+const DEADLINE_MILLISECONDS = 60_000;
 
 const stack = new AsyncDisposableStack();
 let files: TlsFiles;
