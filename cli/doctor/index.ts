@@ -7,6 +7,7 @@ import { readWranglerFile } from "../cloudflare/wrangler-file.ts";
 import { type Command, parseOptions, parsePort, UsageError } from "../command.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { readPublicKeySet } from "../files/key-sets.ts";
+import { readLogFile } from "../log/read.ts";
 import { print, printJson } from "../output.ts";
 import { compilePolicyFile } from "../policy/load.ts";
 import { examineEndpoint } from "./examine.ts";
@@ -109,7 +110,7 @@ function readSubject(text: string, values: Values, policy: Policy | undefined): 
       origin: origin === undefined ? undefined : requireUrl(origin, "--origin", ["http:", "https:"]).origin,
       jwks: jwks === undefined ? undefined : requireUrl(jwks, "--jwks", ["http:", "https:"]).href,
       pinned: pinned === undefined ? undefined : readPublicKeySet(pinned),
-      log,
+      log: log === undefined ? undefined : { file: log, lines: readLogFile(log) },
     },
   };
 }

@@ -3,7 +3,6 @@
 import { describeExpiry } from "../../core/policy/expiry.ts";
 import { listExpiries } from "../../origin/expiry.ts";
 import { oneLine } from "../../origin/node/tls/server-certificate.ts";
-import { readLogFile } from "../log/read.ts";
 import { type CheckReport, found } from "./findings.ts";
 import type { Subject } from "./subject.ts";
 
@@ -40,10 +39,10 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
 export function checkDrift({ policy, options: { log } }: Subject): CheckReport {
   const check = "policy of edge and origin";
   if (log === undefined) return { check, seen: [], findings: [], notChecked: "give --log with the origin's log lines" };
-  const last = readLogFile(log).findLast(
+  const last = log.lines.findLast(
     (line) => line.decision === "accepted" || line.decision === "duplicate" || line["policyDrift"] !== undefined,
   );
-  if (last === undefined) return { check, seen: [], findings: [], notChecked: `${log} has no accepted event` };
+  if (last === undefined) return { check, seen: [], findings: [], notChecked: `${log.file} has no accepted event` };
   const drift = last["policyDrift"];
   const digest = policy === undefined ? "" : `; the policy given here has ${policy.digest}`;
   return drift === undefined

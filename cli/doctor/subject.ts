@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import { parseProblemType } from "../../core/decision/problem.ts";
+import type { LogLine } from "../../core/log-line.ts";
 import type { Policy, Route } from "../../core/policy/policy.ts";
 import type { Problem } from "../../core/refusal.ts";
 import type { Pair } from "../files/certificates.ts";
@@ -30,8 +31,8 @@ export interface SubjectOptions {
   readonly jwks: string | undefined;
   /** The public keys that the origin pins, as parsed from its file. */
   readonly pinned: unknown;
-  /** A file with log lines of the origin. */
-  readonly log: string | undefined;
+  /** The log lines of the origin, and the file that has them. */
+  readonly log: { readonly file: string; readonly lines: readonly LogLine[] } | undefined;
 }
 
 /** The name in the URL, without the brackets of an IPv6 address. */

@@ -15,6 +15,7 @@ import { observeHandshake } from "../../../cli/doctor/handshake.ts";
 import { checkKeys } from "../../../cli/doctor/keys.ts";
 import { checkDrift } from "../../../cli/doctor/policy.ts";
 import type { Subject } from "../../../cli/doctor/subject.ts";
+import { readLogFile } from "../../../cli/log/read.ts";
 import { publicJwk } from "../../../core/assertion/keys.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Problem } from "../../../core/refusal.ts";
@@ -369,7 +370,7 @@ test("edge and origin have different policies, according to the origin's last ev
   const file = join(temporaryDirectory(stack), "log.jsonl");
   const codes = (...lines: object[]) => {
     writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    return codesIn(checkDrift(subjectAt(CLOSED_PORT, world, { options: { log: file } })));
+    return codesIn(checkDrift(subjectAt(CLOSED_PORT, world, { options: { log: { file, lines: readLogFile(file) } } })));
   };
   const drifted = { decision: "accepted", id: "1", policyDrift: { edge: "a", origin: "b" } };
   expect(codes({ decision: "accepted", id: "0" }, drifted)).toEqual(["policy_drift"]);
@@ -409,7 +410,10 @@ test("the command prints each check, its finding and the remedy, and its exit co
   const port = await startEndpoint(stack, world);
   expect(await doctor(port)).toMatchObject({ code: 0, stderr: "" });
   expect(await runCountersign(["doctor", "http://localhost/"])).toMatchObject({ code: 2, stdout: "" });
+  // A wrong option is told before the first request.
   const url = `https://localhost:${port}/hooks/acme`;
+  const unreadable = await runCountersign(["doctor", url, "--log", join(folder, "missing.jsonl")]);
+  expect(unreadable).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("missing.jsonl") });
   const unread = await runCountersign(["doctor", url, ...common, "--json"], "", { PATH: folder });
   expect(unread).toMatchObject({ code: 0, stderr: "" });
   const { checks } = JSON.parse(unread.stdout) as { checks: CheckReport[] };
