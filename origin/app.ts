@@ -4,6 +4,7 @@
 import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
+import { acknowledge, routeOf } from "./acknowledgement.ts";
 import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { HandlerReplies } from "./dispatch/reply.ts";
 import type { AuthenticateOptions } from "./options.ts";
@@ -18,14 +19,16 @@ export interface OriginAppParts {
 }
 
 /**
- * Makes an app that answers after `accept` has returned: with 202, or with the response of `answers`. A refused request is answered
+ * Makes an app that answers after `accept` has returned: with 202, with the fixed answer of the route, or with the response of `answers`. A refused request is answered
  * with a problem (RFC 9457).
  */
 export function createOriginApp(options: AuthenticateOptions, { answers, keys }: OriginAppParts = {}): Hono {
   const app = new Hono();
   if (keys !== undefined) app.get(JWKS_PATH, () => publishKeys(keys()));
-  const answer = async (c: Context<AuthenticatedEnv>) =>
-    answers === undefined ? c.json({ event: c.var.delivery.id }, 202) : await answers.answer(c.var.delivery);
+  const answer = async ({ var: { delivery } }: Context<AuthenticatedEnv>) =>
+    answers === undefined
+      ? acknowledge(routeOf(options.policy, delivery).acknowledgement, { event: delivery.id }, 202)
+      : await answers.answer(delivery);
   app.all(
     "*",
     authenticate(forEveryRoute(options), (refused) => refused.getResponse()),

@@ -5,6 +5,7 @@ import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import type { Delivery } from "../core/delivery/delivery.ts";
+import { acknowledge } from "./acknowledgement.ts";
 import type { AuthenticateOptions } from "./options.ts";
 import { type Judge, judgeBy, RefusedError } from "./verifier.ts";
 
@@ -48,7 +49,7 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
     const { judge, servesEveryRoute, onRefusal } = standingOf(c);
     const guard = servesEveryRoute === true ? undefined : routePath(c);
     try {
-      const { delivery, duplicateOf } = await judge({
+      const { delivery, duplicateOf, acknowledgement } = await judge({
         request: c.req.raw,
         guard,
         environment: c.env,
@@ -56,7 +57,7 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
         isBodyRead: Object.keys(c.req.bodyCache).length > 0,
       });
       // The stored event was handled or will be handled. So the request is answered with success, and the handler does not run.
-      if (duplicateOf !== undefined) return c.json({ event: duplicateOf, duplicate: true }, 200);
+      if (duplicateOf !== undefined) return acknowledge(acknowledgement, { event: duplicateOf, duplicate: true }, 200);
       giveBack(c, delivery.body);
       c.set("delivery", delivery);
     } catch (error) {

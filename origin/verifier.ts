@@ -7,6 +7,7 @@ import { describeRefusal } from "../core/decision/refusal-line.ts";
 import { reportOnly } from "../core/decision/report-only.ts";
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { formatEventId } from "../core/delivery/id.ts";
+import type { Acknowledgement } from "../core/policy/policy.ts";
 import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";
 import { requireHostField } from "../core/request/host.ts";
 import { type Acceptance, recordBy } from "./accept.ts";
@@ -58,6 +59,8 @@ export interface Verified {
    * event.
    */
   readonly duplicateOf: string | undefined;
+  /** The fixed answer that the route's sender needs. Undefined if it needs none. */
+  readonly acknowledgement: Acknowledgement | undefined;
 }
 
 /** Judges requests without a framework. */
@@ -112,7 +115,8 @@ export function judgeBy(options: AuthenticateOptions): Judge {
       noteDuration(trace, since);
       options.log({ decision: "accepted", ...trace.context });
       void logMore(trace);
-      return { delivery, duplicateOf: acceptance.outcome === "duplicate" ? acceptance.of : undefined };
+      const duplicateOf = acceptance.outcome === "duplicate" ? acceptance.of : undefined;
+      return { delivery, duplicateOf, acknowledgement: trace.route?.acknowledgement };
     } catch (error) {
       const refusal = toRefusal(error);
       noteDuration(trace, since);

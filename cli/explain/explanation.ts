@@ -111,7 +111,7 @@ async function describeAnswer(
       ...nothing,
       details: {},
       factors: answer.delivery.factors,
-      answer: { status: 202, headers: {}, problem: null, keeps: false },
+      answer: { status: route?.acknowledgement?.status ?? 202, headers: {}, problem: null, keeps: false },
     };
   }
   const details = detailsOf(answer.line);

@@ -106,8 +106,9 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ],
   [
     "/routes/*/answer",
-    "accepted: 202 once the event is stored. handler: what the origin's handler or upstream answers, once its outcome is stored. Default accepted.",
+    "accepted: 202 once the event is stored. handler: what the origin's handler or upstream answers, once its outcome is stored. An object: this answer once the event is stored. Default accepted.",
   ],
+  ["/routes/*/answer/type", "The media type of the body, in UTF-8. Without it, the answer has no Content-Type."],
   [
     "/routes/*/shadow",
     "Senders to try instead of `senders`. If their verdict differs, it is logged; the answer does not change.",

@@ -63,8 +63,14 @@ function formatRoute({
   ];
 }
 
-function answerOf(delivery: string, answer: string): string {
+function answerOf(delivery: string, answer: Statement["routes"][number]["answer"]): string {
   if (delivery === "queue") return "202 once the event is in the edge's queue";
+  if (typeof answer === "object") {
+    const { status, type, body } = answer;
+    const content =
+      body === undefined ? "without a body" : `and ${quote(body)}${type === undefined ? "" : ` as ${type}`}`;
+    return `${status} ${content}, once the event is stored`;
+  }
   return answer === "handler" ? "what the handler answers" : "202 once the event is stored";
 }
 

@@ -87,7 +87,8 @@ class PolicyCompiler {
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
       checkRoutePath(path);
-      if (route.answer === "handler" && route.delivery === "queue") throw new PolicyFault("queued_answer");
+      const { answer = "accepted" } = route;
+      if (answer !== "accepted" && route.delivery === "queue") throw new PolicyFault("queued_answer");
       const routeSenders = this.#resolve([...at, "senders"], route.senders, senderByName, "sender");
       const ordered =
         route.delivery === "queue" ? routeSenders.find(({ orderKey }) => orderKey !== undefined) : undefined;
@@ -100,7 +101,8 @@ class PolicyCompiler {
         shadow,
         isObserved: route.mode === "observe",
         isQueued: route.delivery === "queue",
-        isAnsweredByHandler: route.answer === "handler",
+        isAnsweredByHandler: answer === "handler",
+        acknowledgement: typeof answer === "object" ? answer : undefined,
         methods: route.methods,
         maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
         headers: (route.headers ?? []).map(

@@ -96,6 +96,14 @@ export interface TokenRule {
 /** The place from which the key of an event is read: a header (lower case), or JSON pointers into the body. */
 export type EventKeyRule = { readonly header: string } | { readonly pointers: readonly string[] };
 
+/** A fixed answer, for senders that need another one than 202. */
+export interface Acknowledgement {
+  readonly status: number;
+  /** The media type of the body, which is in UTF-8. */
+  readonly type?: "text/plain" | "text/xml" | "application/json" | undefined;
+  readonly body?: string | undefined;
+}
+
 export interface Route {
   /**
    * The name of the route, as written in the policy. It is an exact path or a path that ends in `/*`, and a host may come before
@@ -116,6 +124,8 @@ export interface Route {
   readonly isQueued: boolean;
   /** True if the sender gets the handler's own response. */
   readonly isAnsweredByHandler: boolean;
+  /** The answer to an accepted event. Undefined if the sender gets 202 and the id of the event, or the handler's own response. */
+  readonly acknowledgement: Acknowledgement | undefined;
   /**
    * Senders that are tried out: the log says where the verdict would differ if the route had these senders instead of `senders`.
    * Empty if there are none.

@@ -169,6 +169,12 @@ const SenderSchema = object(
 
 const method = string(regex(/^[A-Z]{3,10}$/, problem("malformed_method")));
 
+const AcknowledgementSchema = object({
+  status: whole(200, 299),
+  type: optional(oneOf(["text/plain", "text/xml", "application/json"])),
+  body: optional(string()),
+});
+
 const RouteSchema = object({
   senders: list(name, notEmpty()),
   methods: list(method, notEmpty()),
@@ -176,7 +182,7 @@ const RouteSchema = object({
   headers: optional(list(headerName)),
   mode: optional(oneOf(["enforce", "observe"])),
   delivery: optional(oneOf(["direct", "queue"])),
-  answer: optional(oneOf(["accepted", "handler"])),
+  answer: optional(either(oneOf(["accepted", "handler"]), AcknowledgementSchema)),
   shadow: optional(list(name, notEmpty())),
 });
 

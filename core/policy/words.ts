@@ -55,7 +55,7 @@ export const POLICY_PROBLEMS = {
   path_spelling: "write it as requests have it: %",
   path_refused: "a request with this path is refused, because of %",
   malformed_method: "an upper-case HTTP method",
-  queued_answer: "a handler cannot answer a sender that the edge answers from its queue",
+  queued_answer: "the edge answers an event of its queue with 202, and nothing else can answer it",
   queued_order: "the edge's queue keeps no order, and % has an orderKey",
 
   malformed_serial: "hex digits, with or without colons",

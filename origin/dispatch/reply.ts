@@ -1,13 +1,13 @@
-// Answers the sender of an accepted event with 202. On routes with `"answer": "handler"`, answers with the handler's response
+// Answers the sender of an accepted event with 202, or with the fixed answer of its route. On routes with `"answer": "handler"`, answers with the handler's response
 // instead. On such a route, the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
 
 import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { LogLine } from "../../core/log-line.ts";
-import { type Policy, selectRoute } from "../../core/policy/policy.ts";
-import { splitSignedTarget } from "../../core/request/target.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { RETRY_AFTER_SECONDS } from "../../core/wire.ts";
 import type { AcceptDelivery } from "../accept.ts";
+import { acknowledge, routeOf } from "../acknowledgement.ts";
 import type { Inbox, Lease } from "../inbox/inbox.ts";
 import type { Reply } from "./attempt.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -66,10 +66,7 @@ export class HandlerReplies {
    */
   readonly accept: AcceptDelivery = async (delivery, assertion) => {
     const { policy, inbox, dispatcher } = this.#options;
-    const { method } = delivery.request;
-    const [host, target] = splitSignedTarget(delivery.request.target);
-    const [path = ""] = target.split("?", 1);
-    if (selectRoute(policy(), path, method, host).isAnsweredByHandler) {
+    if (routeOf(policy(), delivery).isAnsweredByHandler) {
       const since = performance.now();
       const accepted = await inbox.acceptLeased(delivery, assertion, dispatcher.leaseMilliseconds);
       if ("outcome" in accepted && accepted.outcome === "duplicate") return accepted;
@@ -84,7 +81,8 @@ export class HandlerReplies {
   /** Answers the sender of a delivery that `accept` has stored. */
   async answer(delivery: Delivery): Promise<Response> {
     const { id } = delivery;
-    if (!this.#leases.has(delivery)) return Response.json({ event: id }, { status: 202 });
+    if (!this.#leases.has(delivery))
+      return acknowledge(routeOf(this.#options.policy(), delivery).acknowledgement, { event: id }, 202);
     const leased = this.#leases.get(delivery);
     if (leased === undefined) return this.#fail("order_waits", delivery);
     const attempt = await this.#options.dispatcher.answer(leased.lease, leased.since);

@@ -43,7 +43,7 @@ function formatVerdict(explanation: Explanation): Line[] {
 }
 
 function formatAnswer({ status, headers, problem }: NonNullable<Explanation["answer"]>): string {
-  if (problem === null) return "the origin's own answer (202 of countersign origin)";
+  if (problem === null) return `the origin's own answer (${status} of countersign origin)`;
   const wait = headers["retry-after"];
   return `${status} "${problem.title}"${wait === undefined ? "" : `, Retry-After: ${wait}`}`;
 }

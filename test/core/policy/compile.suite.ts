@@ -101,6 +101,7 @@ export const cases: Cases = {
         isObserved: false,
         isQueued: false,
         isAnsweredByHandler: false,
+        acknowledgement: undefined,
         methods: ["POST"],
         maxBodyBytes: 1000,
         headers: ["x-signature"],

@@ -60,6 +60,7 @@ const routeOf = (...headers: string[]): Route => ({
   isObserved: false,
   isQueued: false,
   isAnsweredByHandler: false,
+  acknowledgement: undefined,
   methods: ["POST"],
   maxBodyBytes: 0,
   headers,
