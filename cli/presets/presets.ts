@@ -1,12 +1,18 @@
 // The presets by the names that `countersign policy add --preset` accepts.
 
+import { alertmanager, grafana } from "./alertmanager.ts";
 import { dialogflow } from "./dialogflow.ts";
 import { docusign, docusignDemo } from "./docusign.ts";
+import { github } from "./github.ts";
+import { kubernetesAdmission } from "./kubernetes-admission.ts";
 import { meta } from "./meta.ts";
 import { pagerduty } from "./pagerduty.ts";
+import { pix, pixEfi } from "./pix.ts";
 import type { Preset } from "./preset.ts";
 import { privateCa } from "./private-ca.ts";
+import { salesforce } from "./salesforce.ts";
 import { slack } from "./slack.ts";
+import { stripe } from "./stripe.ts";
 import { workfront } from "./workfront.ts";
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
@@ -17,5 +23,13 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   workfront,
   slack,
   dialogflow,
+  github,
+  stripe,
+  "pix-efi": pixEfi,
+  pix,
+  salesforce,
+  "kubernetes-admission": kubernetesAdmission,
+  alertmanager,
+  grafana,
   "private-ca": privateCa,
 };

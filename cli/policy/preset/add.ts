@@ -7,14 +7,21 @@ import { askWhether } from "../../arguments/nearest.ts";
 import { UsageError } from "../../command.ts";
 import type { Preset } from "../../presets/preset.ts";
 import { PRESETS } from "../../presets/presets.ts";
-import { type Match, type MatcherDocument, type PolicyDraft, type RouteDraft, readMatchers } from "../draft.ts";
+import {
+  type Match,
+  type MatcherDocument,
+  type PolicyDraft,
+  type RouteDraft,
+  readMatchers,
+  type SenderDraft,
+} from "../draft.ts";
 import { resolveAnchors } from "./anchors.ts";
 
 export interface PresetAddition {
   readonly preset: string;
   /** The name of the sender. Default: the name of the preset. */
   readonly sender: string | undefined;
-  /** The path of the route. Default: /hooks/ and the name of the sender. */
+  /** The path of the first route. Default: /hooks/ and the name of the sender. */
   readonly route: string | undefined;
   /** Options NAME=FILE for anchors that the preset does not have, or whose certificate is in no public store. */
   readonly anchors: readonly string[];
@@ -48,7 +55,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
   const preset = findPreset(addition.preset);
   const name = addition.sender ?? addition.preset;
   const anchors = resolveAnchors(document, preset, addition.anchors);
-  if (anchors.size === 0)
+  if (preset.sender.trust !== undefined && anchors.size === 0)
     throw new UsageError(
       `the preset ${addition.preset} has no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
     );
@@ -57,18 +64,25 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
     if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
   }
   const given = addition.certificates.flatMap((file) => readMatchers(file, addition.match));
+  if (preset.sender.trust === undefined && anchors.size + given.length > 0)
+    throw new UsageError(`${preset.title} presents no certificate, so that --anchor and --certificate have no effect`);
   addSender(document, name, senderOf(addition.preset, preset, [...anchors.keys()], given));
-  addRoute(document, addition.route ?? `/hooks/${name}`, name, routeOf(preset, given.length > 0), addition.mode);
+  const path = addition.route ?? `/hooks/${name}`;
+  for (const suffix of ["", ...(preset.suffixes ?? [])])
+    addRoute(document, `${path}${suffix}`, name, routeOf(preset, given.length > 0), addition.mode);
   return name;
 }
 
-function senderOf(presetName: string, preset: Preset, anchors: string[], given: MatcherDocument[]) {
+function senderOf(presetName: string, preset: Preset, anchors: string[], given: MatcherDocument[]): SenderDraft {
   const { sources, checked, notes, sender } = preset;
+  const { certificates = [], trust, ...members } = sender;
   return {
     about: { preset: presetName, sources: [...sources], checked, note: notes.join(" ") },
-    ...sender,
-    certificates: [...(sender.certificates ?? []), ...given],
-    trust: { ...sender.trust, anchors },
+    ...members,
+    ...(trust !== undefined && {
+      certificates: [...certificates, ...given],
+      trust: { ...trust, anchors },
+    }),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Certificate } from "../../../core/x509/certificate.ts";
 import { UsageError } from "../../command.ts";
 import { parseCertificates } from "../../files/certificates.ts";
 import type { AnchorSource, Preset } from "../../presets/preset.ts";
-import { type PolicyDraft, readAnchorOption } from "../draft.ts";
+import { type GivenAnchor, type PolicyDraft, readAnchorOption } from "../draft.ts";
 import { findPublicRoot } from "./root-store.ts";
 
 /**
@@ -18,7 +18,9 @@ export function resolveAnchors(
   { anchors: sources }: Preset,
   options: readonly string[],
 ): Map<string, Certificate> {
-  const given = new Map(options.flatMap(readAnchorOption).map(({ name, certificate }) => [name, certificate]));
+  const given = new Map(
+    options.flatMap((option) => chooseAnchors(option, sources)).map(({ name, certificate }) => [name, certificate]),
+  );
   const anchors = new Map<string, Certificate>();
   for (const [name, source] of Object.entries(sources))
     anchors.set(name, given.get(name) ?? knownAnchor(document, name) ?? obtain(name, source));
@@ -32,6 +34,18 @@ export function resolveAnchors(
       throw new UsageError(`the policy has another anchor called ${name} already: ${describe(known)}`);
   }
   return anchors;
+}
+
+/**
+ * Returns the anchors of NAME=FILE. If the preset knows the fingerprint of this anchor, returns only the certificate with this
+ * fingerprint, because the file may have the chain. Another certificate of the chain, such as its root, would admit more.
+ */
+function chooseAnchors(option: string, sources: Preset["anchors"]): readonly GivenAnchor[] {
+  const given = readAnchorOption(option);
+  const name = given[0]?.name ?? "";
+  const wanted = Object.hasOwn(sources, name) ? sources[name]?.sha256 : undefined;
+  const chosen = given.filter(({ certificate }) => certificate.sha256 === wanted);
+  return chosen.length === 0 ? given : chosen.map(({ certificate }) => ({ name, certificate }));
 }
 
 function knownAnchor({ anchors }: PolicyDraft, name: string): Certificate | undefined {

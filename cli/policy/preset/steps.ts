@@ -15,7 +15,11 @@ export function nextSteps(document: PolicyDraft, sender: string, presetName: str
     ...(preset === undefined ? [] : secretSteps(preset)),
     ...(preset?.steps ?? []),
     ...routes.flatMap(([path, route]) => (preset === undefined ? [] : keptSettings(path, route, preset))),
-    ...routes.flatMap(([path, { mode }]) => (mode === "observe" ? [observedStep(path, sender, isKnown)] : [])),
+    ...observedSteps(
+      routes.flatMap(([path, { mode }]) => (mode === "observe" ? path : [])),
+      sender,
+      isKnown,
+    ),
   ];
 }
 
@@ -27,11 +31,14 @@ export function secretSteps({ secrets }: Preset): string[] {
   );
 }
 
-function observedStep(path: string, sender: string, isKnown: boolean): string {
-  const enforce = `countersign policy add --sender ${sender} --route ${path} --mode enforce`;
-  return isKnown
-    ? `${path} only observes: when its events are admitted correctly, run ${enforce}`
-    : `No certificate of ${sender} is accepted yet, so ${path} refuses every event. countersign policy observed shows the presented certificates. To accept those of the sender, run ${enforce} --certificate FILE`;
+/** Returns the step of the first route, and short steps of the others. A certificate has to be accepted only once. */
+function observedSteps([path, ...others]: readonly string[], sender: string, isKnown: boolean): string[] {
+  if (path === undefined) return [];
+  const enforce = (route: string) => `countersign policy add --sender ${sender} --route ${route} --mode enforce`;
+  const first = isKnown
+    ? `${path} only observes: when its events are admitted correctly, run ${enforce(path)}`
+    : `No certificate of ${sender} is accepted yet, so ${path} refuses every event. countersign policy observed shows the presented certificates. To accept those of the sender, run ${enforce(path)} --certificate FILE`;
+  return [first, ...others.map((route) => `Then the same for ${route}: ${enforce(route)}`)];
 }
 
 /**

@@ -57,9 +57,9 @@ describe("countersign policy presets", () => {
   });
 
   it("lists the existing presets if one does not exist", async () => {
-    const { code, stderr } = await runHere(["policy", "presets", "github"]);
+    const { code, stderr } = await runHere(["policy", "presets", "bitbucket"]);
     expect(code).toBe(2);
-    expect(stderr).toContain('no preset "github": there are docusign, docusign-demo, meta');
+    expect(stderr).toContain('no preset "bitbucket": there are docusign, docusign-demo, meta');
   });
 });
 
@@ -97,6 +97,17 @@ describe("countersign policy add --preset", () => {
     expect(after.senders).toMatchObject({ ...before.senders, adobe: { about: { preset: "workfront" } } });
     expect(after.routes["/in/adobe"]).toMatchObject({ senders: ["adobe"], mode: "enforce" });
     expect(JSON.parse(stdout).next).toEqual(PRESETS["workfront"]?.steps);
+  });
+
+  it("writes a route for each suffix that the sender appends, and refuses a certificate of a sender that presents none", async () => {
+    const pix = ["--preset", "pix", "--anchor", `psp=${file("ca.pem")}`, "--route", "/in/pix", "--host", "pix.example"];
+    const { stdout } = await add("pix.json", ...pix);
+    const paths = ["", "/pix", "/rec", "/cobr"].map((suffix) => `pix.example/in/pix${suffix}`);
+    expect(Object.keys(read("pix.json").routes)).toEqual(paths);
+    for (const path of paths) expect(stdout).toContain(`--route ${path} --mode enforce`);
+    const stripe = await add("stripe.json", "--preset", "stripe", "--certificate", file("client.pem"));
+    expect(stripe.code).toBe(2);
+    expect(stripe.stderr).toContain("Stripe webhooks presents no certificate");
   });
 
   it("changes nothing when the same is added again", async () => {

@@ -1,10 +1,19 @@
 // Tests which subjects the presets admit: the subjects in the senders' own files, and no similar subject.
 
 import { describe, expect, it } from "vitest";
-import type { Identity } from "../../../cli/dev/authority.ts";
+import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
-import { type Authority, anchorOption, judge, makeAuthority, policyBelow, presetDocument } from "./world.ts";
+import {
+  type Authority,
+  anchorOption,
+  chainOption,
+  judge,
+  makeAuthority,
+  policyBelow,
+  presetDocument,
+  replaceAnchor,
+} from "./world.ts";
 
 type Subject = Record<string, string>;
 
@@ -149,6 +158,28 @@ describe("presets of private CAs", async () => {
     expect(await verdict(policy, authority, META)).toBe("admitted");
     expect(await verdict(policy, digicert, META)).toBe("issuer_unknown");
     expect(await verdict(policy, authority, { CN: `${META.CN}.evil.example` })).toBe("sender_not_allowed");
+  });
+
+  it("pix-efi takes the certificate of production alone from the chain, and not the root, which certifies the sandbox", async () => {
+    await using stack = new AsyncDisposableStack();
+    const directory = temporaryDirectory(stack);
+    const sandbox = await issueCertificate({ subject: [{ CN: ["webhook-h.efipay.com.br"] }], ca: {} }, authority.root);
+    const client = await issue(authority, { CN: "webhook.efipay.com.br" });
+    const file = anchorOption(directory, "client", { ...authority, root: client }).replace("client=", "");
+    stack.use(replaceAnchor("pix-efi", "efi-webhook-prod", authority.issuing));
+    const anchors = [chainOption(directory, "efi-webhook-prod", authority)];
+    const document = presetDocument("pix-efi", { anchors, certificates: [file] });
+    expect(Object.keys(document.anchors)).toEqual(["efi-webhook-prod"]);
+    const policy = policyBelow(document, {});
+    expect(judge(policy, client, authority, NOW)).toBe("admitted");
+    const ofSandbox = await issueCertificate({ subject: [{ CN: ["webhook.efipay.com.br"] }] }, sandbox);
+    expect(judge(policy, ofSandbox, { ...authority, issuing: sandbox }, Date.now() / 1000)).toBe("issuer_unknown");
+  });
+
+  it("pix-efi refuses a file without the certificate that Efí publishes", async () => {
+    await using stack = new AsyncDisposableStack();
+    const option = chainOption(temporaryDirectory(stack), "efi-webhook-prod", authority);
+    expect(() => presetDocument("pix-efi", { anchors: [option] })).toThrow(/efi-webhook-prod must be .*b8a4cc20/);
   });
 
   it("docusign refuses a proven certificate until an entry accepts it", async () => {

@@ -6,20 +6,31 @@ import { findPublicRoot } from "../../../cli/policy/preset/root-store.ts";
 import { PRESETS } from "../../../cli/presets/presets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
-import { anchorOption, makeAuthority, presetDocument } from "./world.ts";
+import { anchorOption, chainOption, makeAuthority, presetDocument, replaceAnchor } from "./world.ts";
+
+const EFI_ANCHOR = "efi-webhook-prod";
 
 /** The anchors that an operator must give as files. */
 const PRIVATE_ANCHORS: Readonly<Record<string, string>> = {
   meta: "meta-outbound-api-ca-2025-12",
+  pix: "psp-ca",
+  salesforce: "own-ca",
+  "kubernetes-admission": "cluster-ca",
+  alertmanager: "own-ca",
+  grafana: "own-ca",
   "private-ca": "partner-ca",
 };
 
 async function write(name: string) {
   const stack = new AsyncDisposableStack();
   onTestFinished(() => stack.disposeAsync());
+  const authority = await makeAuthority("Private Root", "Private Issuing CA");
+  if (name === "pix-efi") {
+    stack.use(replaceAnchor(name, EFI_ANCHOR, authority.issuing));
+    return presetDocument(name, { anchors: [chainOption(temporaryDirectory(stack), EFI_ANCHOR, authority)] });
+  }
   const anchor = PRIVATE_ANCHORS[name];
   if (anchor === undefined) return presetDocument(name);
-  const authority = await makeAuthority("Private Root", "Private Issuing CA");
   return presetDocument(name, { anchors: [anchorOption(temporaryDirectory(stack), anchor, authority)] });
 }
 
@@ -28,11 +39,12 @@ describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
     const document = await write(name);
     const policy = compilePolicy(JSON.parse(JSON.stringify(document)));
     const [sender] = policy.senders;
-    expect(sender?.certificate?.allowlist.matchers).toHaveLength(preset.sender.certificates?.length ?? -1);
+    expect(sender?.certificate?.allowlist.matchers.length).toBe(preset.sender.certificates?.length);
     expect(sender?.signature?.scheme).toBe(preset.sender.signature?.scheme);
-    expect(policy.routes).toMatchObject([
-      { path: `/hooks/${name}`, methods: ["POST"], maxBodyBytes: preset.route.maxBodyBytes },
-    ]);
+    const members = { methods: ["POST"], maxBodyBytes: preset.route.maxBodyBytes };
+    expect(policy.routes).toMatchObject(
+      ["", ...(preset.suffixes ?? [])].map((suffix) => ({ path: `/hooks/${name}${suffix}`, ...members })),
+    );
     expect(document.senders[name]?.about).toMatchObject({ preset: name, checked: preset.checked });
   });
 
@@ -43,7 +55,7 @@ describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
   });
 
   it("has a source for each anchor and a description of each secret", () => {
-    expect(Object.keys(preset.anchors)).toEqual(preset.sender.trust?.anchors);
+    expect(Object.keys(preset.anchors)).toEqual(preset.sender.trust?.anchors ?? []);
     expect(Object.keys(preset.secrets)).toEqual(preset.sender.signature?.secrets ?? []);
   });
 

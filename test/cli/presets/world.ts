@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { type CertificateRequest, type Identity, issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import type { PolicyDraft } from "../../../cli/policy/draft.ts";
 import { addPreset, type PresetAddition } from "../../../cli/policy/preset/add.ts";
+import type { AnchorSource } from "../../../cli/presets/preset.ts";
+import { PRESETS } from "../../../cli/presets/presets.ts";
 import { admitByCertificate } from "../../../core/admission/admit.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
 import { Refusal } from "../../../core/refusal.ts";
 import { NO_LISTS } from "../../../core/revocation/revocation.ts";
 import { verifyTrust } from "../../../core/trust/verify.ts";
+import { parseCertificate } from "../../../core/x509/certificate.ts";
 import { CLIENT_AUTH } from "../../../core/x509/certificate-extensions.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";
 
@@ -40,6 +43,28 @@ export function anchorOption(directory: string, name: string, { root }: Authorit
   const file = join(directory, `${name}.pem`);
   writeFileSync(file, root.pem);
   return `${name}=${file}`;
+}
+
+/** As anchorOption(), for a file that has the chain: the issuing CA, followed by the root. */
+export function chainOption(directory: string, name: string, { root, issuing }: Authority): string {
+  const file = join(directory, `${name}-chain.pem`);
+  writeFileSync(file, issuing.pem + root.pem);
+  return `${name}=${file}`;
+}
+
+/**
+ * Lets a preset ask for a test CA instead of the sender's CA, whose key only the sender has. Disposing the result restores the
+ * preset.
+ */
+export function replaceAnchor(preset: string, name: string, { base64 }: Identity): Disposable {
+  const anchors = PRESETS[preset]?.anchors as Record<string, AnchorSource>;
+  const own = anchors[name] as AnchorSource;
+  anchors[name] = { ...own, sha256: parseCertificate(base64).sha256 };
+  return {
+    [Symbol.dispose]() {
+      anchors[name] = own;
+    },
+  };
 }
 
 /** Returns what the preset adds to an empty policy. */
