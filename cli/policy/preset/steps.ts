@@ -3,6 +3,7 @@
 import type { Preset } from "../../presets/preset.ts";
 import type { PolicyDraft, RouteDraft } from "../draft.ts";
 import { findPreset } from "./add.ts";
+import { describeAfterRefusal } from "./text.ts";
 
 /**
  * Returns the remaining steps for one sender, in order. The steps of the preset are included only when the preset itself is added.
@@ -14,6 +15,7 @@ export function nextSteps(document: PolicyDraft, sender: string, presetName: str
   return [
     ...(preset === undefined ? [] : secretSteps(preset)),
     ...(preset?.steps ?? []),
+    ...afterRefusal(preset),
     ...routes.flatMap(([path, route]) => (preset === undefined ? [] : keptSettings(path, route, preset))),
     ...observedSteps(
       routes.flatMap(([path, { mode }]) => (mode === "observe" ? path : [])),
@@ -21,6 +23,12 @@ export function nextSteps(document: PolicyDraft, sender: string, presetName: str
       isKnown,
     ),
   ];
+}
+
+/** Says what the sender does after a refusal, because then it may be too late to look it up. */
+function afterRefusal(preset: Preset | undefined): string[] {
+  const after = preset?.behaviour.afterRefusal;
+  return after === undefined ? [] : [`After a refusal: ${describeAfterRefusal(after)}.`];
 }
 
 /** Returns a step for each secret of a preset. The step says how to set the secret. */

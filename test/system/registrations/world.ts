@@ -1,0 +1,88 @@
+// A user who receives events of a sender: adds its preset with the program, starts an origin with it, and accepts what was observed.
+
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
+import { runHere } from "../../support/command.ts";
+import { readEvents } from "../../support/origin.ts";
+import { type Running, startCountersign } from "../../support/running.ts";
+import { type ClientPem, sendOnce, type TlsRequest } from "../../support/tls-client.ts";
+import { A } from "../../support/tls-origin.ts";
+import { endProcess, writeTlsFiles } from "../../support/tls-process.ts";
+
+export interface User {
+  /** Writes a file of certificates and returns its name. */
+  write(name: string, ...certificates: readonly Identity[]): string;
+  /** Runs `countersign policy add` on the policy. Returns what it printed. */
+  add(...args: readonly string[]): Promise<string>;
+  /** Starts the origin of the policy, with its own listener. */
+  start(secrets?: Record<string, string>): Promise<Listening>;
+}
+
+export interface Listening {
+  /** Sends a request of the sender over TLS 1.2, which every sender supports. */
+  send(client: ClientPem | undefined, request: TlsRequest): Promise<Answer>;
+  /** Accepts the certificate that the origin recorded at this route, and enforces. */
+  accept(sender: string, route: string, sha256: string): Promise<void>;
+  stored(): number;
+  readonly lines: Running["lines"];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter: unknown;
+}
+
+export async function createUser(stack: AsyncDisposableStack): Promise<User> {
+  const files = await writeTlsFiles(stack);
+  const folder = dirname(files.policy);
+  const write = (name: string, ...certificates: readonly Identity[]) => {
+    writeFileSync(join(folder, name), certificates.map(({ pem }) => pem).join("\n"));
+    return join(folder, name);
+  };
+  const run = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await runHere(args);
+    if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stderr}`);
+    return stdout;
+  };
+  const add = (...args: readonly string[]) => run("policy", "add", "--policy", files.policy, ...args);
+  async function start(secrets: Record<string, string> = {}): Promise<Listening> {
+    const running = await startCountersign(files.args, secrets);
+    stack.defer(() => endProcess(running));
+    const server = { port: Number(new URL(running.ready["origin"] ?? "").port), ca: files.serverCa.pem, name: A };
+    return {
+      lines: running.lines,
+      async send(client, request) {
+        const tls = { maxVersion: "TLSv1.2" } as const;
+        const { status, headers, body } = await sendOnce(server, client, { method: "POST", ...request }, tls);
+        return { status, body: body.toString(), retryAfter: headers["retry-after"] };
+      },
+      async accept(sender, route, sha256) {
+        const observed = await run("policy", "observed", join(folder, "observed.jsonl"), "--pem", sha256);
+        writeFileSync(join(folder, "observed.pem"), observed);
+        const before = running.lines.length;
+        await add(
+          "--sender",
+          sender,
+          "--route",
+          route,
+          "--mode",
+          "enforce",
+          "--certificate",
+          join(folder, "observed.pem"),
+        );
+        await running.line({ decision: "reloaded" }, before);
+      },
+      stored: () => readEvents(files.inbox).length,
+    };
+  }
+  return { write, add, start };
+}
+
+/** Makes a client with its chain, as a sender presents it. */
+export async function issueClient(subject: Record<string, string>, issuer: Identity): Promise<Identity & ClientPem> {
+  const names = Object.entries(subject).map(([type, value]) => ({ [type]: [value] }));
+  const client = await issueCertificate({ subject: names }, issuer);
+  return { ...client, pem: `${client.pem}\n${issuer.pem}` };
+}
