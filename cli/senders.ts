@@ -22,7 +22,7 @@ export function fillPage(page: string, name: string): string {
 /** @throws Error if the README has no place for the table */
 export function fillReadme(page: string): string {
   const rows = Object.entries(PRESETS).map(([name, preset]) => `| ${overviewOf(name, preset).join(" | ")} |`);
-  const table = ["| sender | certificate of | signature | a 4xx |", "|---|---|---|---|", ...rows];
+  const table = ["| sender | certificate of | also proves itself by | a 4xx |", "|---|---|---|---|", ...rows];
   return fill(page, table.join("\n"), "README");
 }
 
@@ -44,14 +44,14 @@ function formatPreset(name: string, preset: Preset): string {
 }
 
 function overviewOf(name: string, { title, sender, anchors, behaviour }: Preset): string[] {
-  const { certificates, signature } = sender;
+  const { certificates, signature, token } = sender;
   const isPublic = Object.values(anchors).some((source) => "subject" in source);
   const authority = isPublic ? "a public CA" : "a private CA";
   const isFinal = behaviour.afterRefusal?.isFinal;
   return [
     `[${title}](${name}.md)`,
     certificates === undefined ? "none" : `${authority}${certificates.length === 0 ? "; name not known" : ""}`,
-    signature === undefined ? "no" : "yes",
+    signature !== undefined ? "a signature" : token !== undefined ? "a token" : "nothing",
     isFinal === undefined ? "not known" : isFinal ? "**loses the event**" : "is retried",
   ];
 }

@@ -7,7 +7,6 @@ export const github: Preset = {
   sender: {
     signature: { scheme: "github", secrets: ["GITHUB_WEBHOOK_SECRET"] },
     eventKey: { header: "X-GitHub-Delivery" },
-    refusal: "final",
   },
   route: { methods: ["POST"], maxBodyBytes: 26_214_400 },
   anchors: {},

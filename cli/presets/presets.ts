@@ -3,9 +3,12 @@
 import { alertmanager, grafana } from "./alertmanager.ts";
 import { dialogflow } from "./dialogflow.ts";
 import { docusign, docusignDemo } from "./docusign.ts";
+import { eventGrid } from "./event-grid.ts";
 import { github } from "./github.ts";
+import { gitlab } from "./gitlab.ts";
 import { kubernetesAdmission } from "./kubernetes-admission.ts";
 import { meta } from "./meta.ts";
+import { okta } from "./okta.ts";
 import { pagerduty } from "./pagerduty.ts";
 import { pix, pixEfi } from "./pix.ts";
 import type { Preset } from "./preset.ts";
@@ -13,6 +16,7 @@ import { privateCa } from "./private-ca.ts";
 import { salesforce } from "./salesforce.ts";
 import { slack } from "./slack.ts";
 import { stripe } from "./stripe.ts";
+import { telegram } from "./telegram.ts";
 import { workfront } from "./workfront.ts";
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
@@ -24,7 +28,11 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   slack,
   dialogflow,
   github,
+  gitlab,
   stripe,
+  okta,
+  "event-grid": eventGrid,
+  telegram,
   "pix-efi": pixEfi,
   pix,
   salesforce,

@@ -14,10 +14,11 @@ export const workfront: Preset = {
       { subject: { CN: "*.sandbox.eventsubscriptions.workfront.com", O: "Adobe Inc." } },
     ],
     trust: { anchors: ["digicert-global-root-g2"] },
+    token: { header: "Authorization", secrets: ["WORKFRONT_AUTH_TOKEN"] },
   },
   route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
   anchors: { "digicert-global-root-g2": DIGICERT_GLOBAL_ROOT_G2 },
-  secrets: {},
+  secrets: { WORKFRONT_AUTH_TOKEN: "the authToken of the subscription, which Workfront sends after Bearer" },
   behaviour: {
     handshake: "a validation message, which is an ordinary POST with the certificate; the answer is 2xx",
     afterRefusal: {
@@ -35,11 +36,12 @@ export const workfront: Preset = {
     },
   },
   steps: [
+    "Give each subscription an authToken of letters and digits, and keep it: since 2026-08-20, Workfront shows only its last four characters.",
     "Keep the entries of the environments from which you receive events, and delete the others. Each environment has its own certificate.",
   ],
   notes: [
     "The subjects are those of the certificate files that Adobe publishes. The text of the same page names another organization and another root, which no present certificate has.",
-    "Workfront uses the same certificates for every customer, and no signature is documented. So the certificate proves that Workfront calls, but not whose events these are. The authToken of a subscription, which Workfront sends as a bearer token, is not checked.",
+    "Workfront uses the same certificates for every customer, and no signature is documented. Only the authToken proves that the events are of your subscription. It may have 255 characters of any kind at Workfront, but not at Countersign.",
     "A renewal is accepted if it keeps the subject and the root. No event id is documented in the sources. With base64Encoding: true, the states in a message are base64.",
   ],
   sources: [

@@ -33,8 +33,9 @@ export async function inspectPresets(document: PolicyDocument): Promise<Finding[
  * Warns of a sender that never sends an event again after a 4xx, if the policy does not choose a status for its refusals. Without
  * this choice, a fault in the policy is answered with a 4xx, and the event is lost.
  */
-function inspectRefusal(name: string, { refusal }: SenderDocument, { behaviour }: Preset): Finding[] {
-  if (refusal !== undefined || behaviour.afterRefusal?.isFinal !== true) return [];
+function inspectRefusal(name: string, { refusal, certificates }: SenderDocument, { behaviour }: Preset): Finding[] {
+  // Only faults of certificates can be answered with another status.
+  if (certificates === undefined || refusal !== undefined || behaviour.afterRefusal?.isFinal !== true) return [];
   const problem = "drops an event for good at a 4xx, also if the fault is in this policy";
   return [warningAt(["senders", name], problem, 'write "refusal": "retry", or "final" if that is what you want')];
 }

@@ -56,7 +56,8 @@ describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
 
   it("has a source for each anchor and a description of each secret", () => {
     expect(Object.keys(preset.anchors)).toEqual(preset.sender.trust?.anchors ?? []);
-    expect(Object.keys(preset.secrets)).toEqual(preset.sender.signature?.secrets ?? []);
+    const { signature, token } = preset.sender;
+    expect(Object.keys(preset.secrets)).toEqual([...(signature?.secrets ?? []), ...(token?.secrets ?? [])]);
   });
 
   it("says where it comes from, when that was read, and what is not known", () => {
