@@ -97,6 +97,7 @@ describe("countersign policy add --preset", () => {
     expect(after.senders).toMatchObject({ ...before.senders, adobe: { about: { preset: "workfront" } } });
     expect(after.routes["/in/adobe"]).toMatchObject({ senders: ["adobe"], mode: "enforce" });
     expect(JSON.parse(stdout).next).toEqual([
+      expect.stringContaining("Set the secret WORKFRONT_AUTH_TOKEN"),
       ...(PRESETS["workfront"]?.steps ?? []),
       expect.stringMatching(/^After a refusal: .*retries for 48 hours, 11 times at most/),
     ]);
