@@ -56,8 +56,12 @@ export function makeProject({ mode, preset, anchors }: ProjectOptions): Project 
   for (const name of unneeded) files.delete(name);
   replace(files, "package.json", (text) => formatJson(manifestOf(JSON.parse(text), mode)));
   replace(files, "README.md", (text) => {
-    if (mode === "both") return text;
-    return dropSection(text, mode === "edge" ? "The origin" : "The edge");
+    const others = {
+      both: ["The origin alone"],
+      edge: ["The origin", "The origin alone"],
+      origin: ["The edge", "The origin"],
+    };
+    return others[mode].reduce(dropSection, text);
   });
   return { files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), steps };
 }

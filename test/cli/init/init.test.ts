@@ -35,6 +35,8 @@ describe("writes", () => {
     const written = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name !== "src");
     expect(written.sort()).toEqual([...COMMON, ...own].sort());
     expect(read("README.md").includes("## The edge")).toBe(mode !== "origin");
+    expect(read("README.md").includes("origin --issuer")).toBe(mode === "both");
+    expect(read("README.md").includes("origin --tls")).toBe(mode === "origin");
     expect(read("README.md").includes("## The origin")).toBe(mode !== "edge");
     const { scripts } = JSON.parse(read("package.json"));
     expect("deploy" in scripts).toBe(mode !== "origin");
