@@ -9,7 +9,7 @@ export interface Link {
   readonly causes: readonly unknown[];
 }
 
-export const LATE = "no answer in time: the host is slow, or a firewall drops packets to it";
+export const LATE = "no answer in time: a slow host, or a firewall";
 const MAX_DEPTH = 4;
 
 /** Returns only the message of a thrown value. Accepts any value. */

@@ -47,11 +47,11 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
 
 /** The causes of the statuses with which Cloudflare answers instead of the origin. */
 const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
-  520: "the origin closed the connection, or its response was not HTTP",
-  521: "nothing listens at the origin's address and port",
+  520: "the origin closed the connection, or sent no HTTP",
+  521: "the origin refused the connection",
   522: "no connection within the deadline: a slow host, or a firewall",
   523: "no route leads to the origin's address",
-  524: "connected, and no answer within the deadline",
+  524: "no answer in time",
   525: "the TLS handshake with the origin failed: is it http?",
   526: "the origin's certificate is expired, for another host, or of a CA that is not trusted",
   530: "ORIGIN_URL's host name does not resolve",

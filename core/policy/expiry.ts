@@ -134,7 +134,7 @@ function windowExpiries(sender: Sender, now: number, outlook: Outlook): Expiry[]
 }
 
 function closeGap(after: number, next: number | undefined): string {
-  if (next === undefined) return "no other entry accepts what the sender presents: add one, or move `until`";
+  if (next === undefined) return "no other entry accepts the sender: add one, or move `until`";
   return `nothing is accepted from ${formatTime(after)} until the next entry begins at ${formatTime(next)}: let the two overlap`;
 }
 

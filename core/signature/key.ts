@@ -50,7 +50,7 @@ export function makeHmacKey(secret: Buffer): SignatureKey {
  * @internal
  */
 export function makeEd25519Key(point: Buffer): SignatureKey {
-  if (!isPublicPoint(point)) throw new SyntaxError("the octets are not an Ed25519 key that a sender can sign with");
+  if (!isPublicPoint(point)) throw new SyntaxError("not an Ed25519 key that can sign");
   const key = createPublicKey({
     key: { kty: "OKP", crv: "Ed25519", x: point.toString("base64url") },
     format: "jwk",

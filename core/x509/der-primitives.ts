@@ -12,7 +12,7 @@ const CHECKS: Readonly<Record<number, Check>> = {
   [TAG.integer]: checkInteger,
   [TAG.enumerated]: checkInteger,
   [TAG.bitString]: checkBitString,
-  [TAG.nullType]: (_, start, end) => demand(start === end, "a NULL holds something"),
+  [TAG.nullType]: (_, start, end) => demand(start === end, "a NULL is not empty"),
   [TAG.oid]: checkOid,
   [TAG.universal]: (bytes, start, end) => checkText(bytes, start, end, 4),
   [TAG.bmp]: (bytes, start, end) => checkText(bytes, start, end, 2),
@@ -100,13 +100,13 @@ const MAX_OID_OCTETS = 128;
 
 /** Checks that every arc is complete and is in base 128 without padding (X.690 §8.19.2). @throws SyntaxError */
 export function checkOid(bytes: Uint8Array, start: number, end: number): void {
-  demand(end > start && end - start <= MAX_OID_OCTETS, "an OBJECT IDENTIFIER is empty or too long");
+  demand(end > start && end - start <= MAX_OID_OCTETS, "an OID is empty or too long");
   let isFirst = true;
   for (let at = start; at < end; at += 1) {
-    demand(!isFirst || bytes[at] !== 0x80, "an OBJECT IDENTIFIER is padded");
+    demand(!isFirst || bytes[at] !== 0x80, "an OID is padded");
     isFirst = (bytes[at] as number) < 0x80;
   }
-  demand(isFirst, "an OBJECT IDENTIFIER is cut short");
+  demand(isFirst, "an OID is cut short");
 }
 
 /** Returns the dotted form of an OID. @throws SyntaxError */

@@ -34,7 +34,7 @@ export function readDer<T>(bytes: Uint8Array, read: (value: DerReader) => T, { h
 function readOne<T>(reader: DerReader, read: (value: DerReader) => T): T {
   const start = reader.end;
   check(reader.read());
-  demand(!reader.hasMore, "trailing bytes after the DER value");
+  demand(!reader.hasMore, "bytes follow the value");
   reader.end = start;
   return readWhole(reader, read);
 }
@@ -102,7 +102,7 @@ export class DerReader {
     const next = this.bytes[at];
     demand(at + 2 <= this.#limit, "not DER: a value is missing or cut short");
     demand(tag === undefined || next === tag, "a value is missing or of another type");
-    demand(((next as number) & 0x1f) !== 0x1f, "not DER as certificates have it: a type of more than one octet");
+    demand(((next as number) & 0x1f) !== 0x1f, "not DER: a type of more than one octet");
     this.tag = next as number;
     this.begin = at;
     this.start = at + 2;

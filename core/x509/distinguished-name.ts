@@ -74,8 +74,7 @@ export function readRelativeName(values: DerReader, tag: number): RelativeDistin
   return values.list(tag, (attributes) =>
     attributes.members(TAG.sequence, (attribute) => {
       const value = readAttributeValue(attribute.oid(), attribute);
-      if (!VALUE_TAGS.has(attribute.tag))
-        throw new SyntaxError("a name holds a value of a type that names do not have");
+      if (!VALUE_TAGS.has(attribute.tag)) throw new SyntaxError("a name holds a value of another type");
       return value;
     }),
   );
@@ -101,7 +100,7 @@ function readAttributeValue(type: string, values: DerReader): AttributeValue {
 export function parseDistinguishedName(text: string): DistinguishedName {
   if (text === "") return [];
   // UTF-8 cannot encode half of a surrogate pair. An encoder would replace it, and the text would become another text.
-  if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair is not a character");
+  if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair");
   const rdns: AttributeValue[][] = [];
   let rdn: AttributeValue[] = [];
   let position = 0;

@@ -11,11 +11,11 @@ export const STRICTER: readonly Difference[] = [
   ],
   [/^extension \S+ is repeated$/, "OpenSSL reports this when it verifies (RFC 5280 §4.2)."],
   [/^an extension of an entry is repeated$/, "OpenSSL uses the first one."],
-  [/^trailing bytes after the DER value$/, "OpenSSL reads one value, and ignores bytes after it."],
+  [/^bytes follow the value$/, "OpenSSL reads one value, and ignores bytes after it."],
   [/^not DER: a length is (padded|indefinite or cut short)$/, "OpenSSL accepts lengths in BER."],
   [/^not DER: a value is in the wrong form for its type$/, "OpenSSL joins the parts of constructed texts."],
   [
-    /^not DER: a value is (missing or )?cut short$|^not DER: an empty type|^not DER as certificates have it/,
+    /^not DER: a value is (missing or )?cut short$|^not DER: an empty type|^not DER: a type of more than one octet$/,
     "OpenSSL does not read values that may be of any type (parameters, SEQUENCEs in names). It reads keys later.",
   ],
   [
@@ -23,7 +23,7 @@ export const STRICTER: readonly Difference[] = [
     "The same reason, for keys and parameters.",
   ],
   [
-    /^an? (BOOLEAN|BIT STRING|NULL|OBJECT IDENTIFIER|INTEGER) /,
+    /^an? (BOOLEAN|BIT STRING|NULL|OID|INTEGER) /,
     "OpenSSL accepts some contents in BER, and does not read contents that it does not use.",
   ],
   [/^a time is (malformed|missing or of another type)$/, "OpenSSL keeps a time as text until it compares the time."],
@@ -35,7 +35,7 @@ export const STRICTER: readonly Difference[] = [
     /^a name holds a control character$/,
     "In a log on a terminal, a control character could make a name look like another name.",
   ],
-  [/^a name holds a value of a type that names do not have$/, "OpenSSL accepts types that it does not know."],
+  [/^a name holds a value of another type$/, "OpenSSL accepts types that it does not know."],
   [
     /^not an X\.509 v3 certificate$|^not a v2 list$/,
     "Only the versions of RFC 5280 are read. OpenSSL also accepts older versions.",

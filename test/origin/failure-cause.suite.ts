@@ -13,11 +13,7 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
   "nothing listens at this address and port": ["ECONNREFUSED"],
   "DNS does not know the host name, or does not answer": ["ENOTFOUND", "EAI_AGAIN"],
   "no route leads to this address": ["EHOSTUNREACH", "ENETUNREACH"],
-  "no answer in time: the host is slow, or a firewall drops packets to it": [
-    "ETIMEDOUT",
-    "UND_ERR_CONNECT_TIMEOUT",
-    "UND_ERR_HEADERS_TIMEOUT",
-  ],
+  "no answer in time: a slow host, or a firewall": ["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT"],
   "the other side closed the connection before it answered": ["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"],
   "the server's CA is not trusted here, or it sent no intermediate": [
     "DEPTH_ZERO_SELF_SIGNED_CERT",

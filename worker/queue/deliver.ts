@@ -121,10 +121,7 @@ class Consumer {
     // The platform does not say why a message is a dead letter, so one more attempt finds the reason. If the message arrives a
     // second time, that attempt has crashed.
     if (this.#isForDeadLetters && message.attempts > 1) {
-      throw new DeliveryError(
-        "attempt_crashed",
-        "the last attempt left no result: it crashed, or the bucket did not accept the dead letter",
-      );
+      throw new DeliveryError("attempt_crashed", "the last attempt left no result");
     }
     const status = await this.#deliver(event);
     const about = describeAttempt(message, event);

@@ -166,7 +166,7 @@ export const cases: Cases = {
       for (const now of [NOW, at(20), at(60)]) {
         const situation = { certificates: [UNTIL], presented, now };
         const [ending] = ends(fixtures, "policy-window", situation, window(0, 20, true));
-        const remedy = "no other entry accepts what the sender presents: add one, or move `until`";
+        const remedy = "no other entry accepts the sender: add one, or move `until`";
         assert.equal(ending?.remedy, remedy);
       }
     }

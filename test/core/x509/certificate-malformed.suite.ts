@@ -208,7 +208,7 @@ export const cases: Cases = {
     told("an ASCII string type holds other characters", subject(TAG.printable, "é"));
     told("a NumericString holds other characters", subject(TAG.numeric, "a"));
     told("a name holds a control character", subject(TAG.utf8, "a\u0085"));
-    told("a name holds a value of a type that names do not have", subject(TAG.octetString, "a"));
+    told("a name holds a value of another type", subject(TAG.octetString, "a"));
     const { details } = refused("certificate_malformed", () => parseCertificate(`${certificates.direct}=`));
     assert.deepEqual(details, { cause: "the base64 is not canonical" });
   },

@@ -139,24 +139,24 @@ export const cases: Cases = {
   "readDer() says what is wrong": () => {
     const told = (complaint: string, hex: string, read: (value: DerReader) => unknown = skip) =>
       assert.throws(() => readHex(hex, read), { name: "SyntaxError", message: complaint });
-    told("trailing bytes after the DER value", "05 00 00");
+    told("bytes follow the value", "05 00 00");
     told("not DER: an empty type, or values nested too deep", "00 00");
     told("not DER: a value is in the wrong form for its type", "10 00");
     told("not DER: a value is missing or cut short", "");
     told("not DER: a value is cut short", "30 01");
-    told("not DER as certificates have it: a type of more than one octet", "1f 81 01 00");
+    told("not DER: a type of more than one octet", "1f 81 01 00");
     told("not DER: a length is indefinite or cut short", "30 80 00 00");
     told("not DER: a length is padded", "04 81 01 00");
-    told("a NULL holds something", "05 01 00");
+    told("a NULL is not empty", "05 01 00");
     told("a text ends within a character", "1e 03 00 61 00");
     told("a text holds what is no character", "1e 02 df ff");
     told("a BOOLEAN is malformed", "01 01 01");
     told("an INTEGER is empty", "02 00");
     told("an INTEGER is padded", "02 02 00 7f");
     told("a BIT STRING is malformed", "03 00");
-    told("an OBJECT IDENTIFIER is empty or too long", "06 00");
-    told("an OBJECT IDENTIFIER is padded", "06 03 80 2a 03");
-    told("an OBJECT IDENTIFIER is cut short", "06 02 2a 86");
+    told("an OID is empty or too long", "06 00");
+    told("an OID is padded", "06 03 80 2a 03");
+    told("an OID is cut short", "06 02 2a 86");
     told("a time is malformed", "17 00");
     told("a value is missing or of another type", "05 00", (value) => value.read(TAG.set));
     told("a value has more members than its type", "30 02 05 00", (value) => value.members(TAG.sequence, () => {}));

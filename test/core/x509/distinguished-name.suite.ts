@@ -132,7 +132,7 @@ export const cases: Cases = {
   "parseDistinguishedName() says what is wrong, and where": () => {
     const told = (text: string, message: string) =>
       assert.throws(() => parseDistinguishedName(text), { name: "SyntaxError", message }, text);
-    told("CN=\ud800", "half of a surrogate pair is not a character");
+    told("CN=\ud800", "half of a surrogate pair");
     told("CN=a,svc", 'expected an attribute type and "=" at 5, found "svc"');
     told("CN=a,XX=b", 'expected an attribute type and "=" at 5, found "XX"');
     told("=b", 'expected an attribute type and "=" at 0, found ""');
