@@ -31,7 +31,10 @@ const SIGNATURE: Place = ["sender", ["signature"], ["signature"]];
 const BASIC: Place = ["sender", ["basic"], ["Authorization"]];
 const TOKEN: Place = ["sender", ["token"], ["the token's header"]];
 
-const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
+/** What no rule decides, what ruleOfRefusal decides by itself, and what a question to `explain` cannot meet. */
+const NOWHERE: Place = REQUIRED("");
+
+const PLACES: Readonly<Record<RefusalCode, Place>> = {
   method_not_allowed: ["route", ["methods"], ["method"]],
   body_too_large: ["route", ["maxBodyBytes"], ["body"]],
   malformed_target: REQUIRED("target"),
@@ -71,6 +74,46 @@ const PLACES: Partial<Readonly<Record<RefusalCode, Place>>> = {
   token_missing: TOKEN,
   token_malformed: TOKEN,
   token_mismatch: TOKEN,
+  plain_http: NOWHERE,
+  unknown_host: NOWHERE,
+  unknown_route: NOWHERE,
+  malformed_headers: NOWHERE,
+  body_in_pieces: NOWHERE,
+  bodies_full: NOWHERE,
+  body_incomplete: NOWHERE,
+  certificate_inconsistent: NOWHERE,
+  platform_revoked: NOWHERE,
+  certificate_denied: NOWHERE,
+  sender_not_allowed: NOWHERE,
+  body_mismatch: NOWHERE,
+  replayed: NOWHERE,
+  store_unavailable: NOWHERE,
+  queue_unavailable: NOWHERE,
+  origin_refused: NOWHERE,
+  origin_unreachable: NOWHERE,
+  origin_timeout: NOWHERE,
+  origin_unavailable: NOWHERE,
+  origin_malformed: NOWHERE,
+  origin_redirected: NOWHERE,
+  misconfigured: NOWHERE,
+  internal_error: NOWHERE,
+  route_mismatch: NOWHERE,
+  listener_disagrees: NOWHERE,
+  assertion_missing: NOWHERE,
+  assertion_malformed: NOWHERE,
+  assertion_key_unknown: NOWHERE,
+  assertion_signature_invalid: NOWHERE,
+  assertion_claims_invalid: NOWHERE,
+  assertion_wrong_issuer: NOWHERE,
+  assertion_wrong_audience: NOWHERE,
+  assertion_expired: NOWHERE,
+  assertion_not_yet_valid: NOWHERE,
+  request_mismatch: NOWHERE,
+  headers_mismatch: NOWHERE,
+  certificate_mismatch: NOWHERE,
+  sender_mismatch: NOWHERE,
+  factor_missing: NOWHERE,
+  keys_unavailable: NOWHERE,
 };
 
 /** Returns the rule that caused a refusal. `senders` are the senders of the route, in the route's order. */
@@ -83,7 +126,7 @@ export function ruleOfRefusal(
   if (code === "unknown_route") return { rule: "/routes", fields: ["path"] };
   if (code === "certificate_denied") return { rule: denied[0] ?? "/deny", fields: ["serial, sha256 or key"] };
   if (code === "sender_not_allowed") return nearestEntry(details["nearMiss"], senders);
-  const [of, members, fields] = PLACES[code] ?? REQUIRED("");
+  const [of, members, fields] = PLACES[code];
   const sender = senders.find((facts) => facts.code === code) ?? senders[0];
   if (of === "route")
     return { rule: route === undefined ? null : formatPointer(["routes", route.path, ...members]), fields };
