@@ -23,6 +23,9 @@ const HEADERS = {
 type Sign = (mac: (prefix: string, encoding: "hex" | "base64") => string) => Record<string, string>;
 
 const signHub: Sign = (mac) => ({ "x-hub-signature-256": `sha256=${mac("", "hex")}` });
+const versionZero =
+  (signature: string, timestamp: string): Sign =>
+  (mac) => ({ [timestamp]: `${NOW}`, [signature]: `v0=${mac(`v0:${NOW}:`, "hex")}` });
 const standard =
   (name: string): Sign =>
   (mac) => ({
@@ -39,10 +42,8 @@ const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
   meta: signHub,
   github: signHub,
   pagerduty: (mac) => ({ "x-pagerduty-signature": `v1=${mac("", "hex")}` }),
-  slack: (mac) => ({
-    "x-slack-request-timestamp": `${NOW}`,
-    "x-slack-signature": `v0=${mac(`v0:${NOW}:`, "hex")}`,
-  }),
+  slack: versionZero("x-slack-signature", "x-slack-request-timestamp"),
+  zoom: versionZero("x-zm-signature", "x-zm-request-timestamp"),
   stripe: (mac) => ({ "stripe-signature": `t=${NOW},v1=${mac(`${NOW}.`, "hex")}` }),
   "standard-webhooks": standard("webhook"),
   svix: standard("svix"),

@@ -18,6 +18,9 @@ export const DECISIONS = {
   accepted: nobody("An origin stored the event, or knew it already (`duplicateOf`)."),
   forwarded: nobody("The edge handed the event to the origin. `status` is the origin's answer."),
   queued: nobody("The edge put the event into its queue and answered 202, or sent a dead letter again (`redriven`)."),
+  challenge: nobody(
+    "A sender asked whether the endpoint is ours, and got its answer. `handshake` names how. Nothing was stored.",
+  ),
   refused: operator("The request was not accepted, because of what it is or who sent it.", "See its `code`."),
   failed: operator("Something on our side failed. If there was a request, the sender gets 5xx.", "See its `code`."),
   duplicate: nobody("The queue delivered a message a second time. Its event had already reached the origin."),

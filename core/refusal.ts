@@ -15,6 +15,7 @@ export const PROBLEMS = {
   "sender-not-allowed": { status: 403, title: "This sender is not allowed here" },
   "signature-not-verified": { status: 401, title: "The signature of the event could not be verified" },
   "credentials-required": { status: 401, title: "Credentials are required" },
+  "challenge-refused": { status: 403, title: "This challenge is not answered" },
   "assertion-refused": { status: 401, title: "The request does not come from our edge" },
   replayed: { status: 409, title: "This request was already received" },
   unavailable: { status: 503, title: "Temporarily unable to accept events" },
@@ -36,6 +37,7 @@ const SHARED_REFUSALS = {
   unknown_host: ["unknown-host", "the host is not in HOSTS"],
   unknown_route: ["not-found", "the path matches no route of the policy"],
   method_not_allowed: ["method-not-allowed", "the route does not list this method"],
+  challenge_unexpected: ["method-not-allowed", "no sender of the route has this handshake"],
   malformed_target: ["malformed-request", "a URL parser would rewrite the target"],
   malformed_host: ["malformed-request", "Host is missing, repeated, or not a host in its usual spelling"],
   malformed_headers: ["malformed-request", "Content-Type is not ASCII, or the headers to forward exceed 16 KiB"],
@@ -93,6 +95,11 @@ const SHARED_REFUSALS = {
   token_missing: ["credentials-required", "the header of the sender's token is missing: see header"],
   token_malformed: ["credentials-required", "the header is not exactly one token: see header"],
   token_mismatch: ["credentials-required", "no configured token was sent: see header"],
+
+  challenge_malformed: ["challenge-refused", "a value is missing, repeated, or not plain ASCII"],
+  challenge_too_long: ["challenge-refused", "a value has over 512 characters"],
+  challenge_is_event: ["challenge-refused", "the text to sign could be that of an event"],
+  challenge_token_mismatch: ["challenge-refused", "the token is not the secret of the handshake"],
 
   body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
   replayed: ["replayed", "this assertion was accepted before"],

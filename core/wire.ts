@@ -200,6 +200,12 @@ export const DIAGNOSED_KEYS = 4;
 export const DIAGNOSED_WORK = 4 * 1024 * 1024;
 /** The limit of a body's size after decompression. A compressed body is decompressed only if no key matches the signature. */
 export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
+/**
+ * The limits of a challenge: the length of each value that is read, and the size of the body that may hold one. The longest known
+ * value is that of Microsoft Graph, with about 120 characters. A PING of Discord has about 2 KB.
+ */
+export const MAX_CHALLENGE_CHARACTERS = 512;
+export const MAX_CHALLENGE_BODY_BYTES = 8 * 1024;
 /** The limit of the length of Basic credentials. A user name and a password of 255 octets each have 684 characters in base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
 

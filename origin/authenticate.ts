@@ -49,13 +49,15 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
     const { judge, servesEveryRoute, onRefusal } = standingOf(c);
     const guard = servesEveryRoute === true ? undefined : routePath(c);
     try {
-      const { delivery, duplicateOf, acknowledgement } = await judge({
+      const verified = await judge({
         request: c.req.raw,
         guard,
         environment: c.env,
         // Does not read `c.req.raw.bodyUsed`, because Node's adapter would then build a whole Request.
         isBodyRead: Object.keys(c.req.bodyCache).length > 0,
       });
+      if (verified instanceof Response) return verified;
+      const { delivery, duplicateOf, acknowledgement } = verified;
       // The stored event was handled or will be handled. So the request is answered with success, and the handler does not run.
       if (duplicateOf !== undefined) return acknowledge(acknowledgement, { event: duplicateOf, duplicate: true }, 200);
       giveBack(c, delivery.body);

@@ -21,4 +21,4 @@ export { type ObjectNamespace, type ObjectState, OnceObject, onceInDurableObject
 export { onceInPostgres, type PostgresPool } from "./once/postgres.ts";
 export { onceInSqlite, type SqliteDatabase } from "./once/sqlite.ts";
 export { type FetchedKeysOptions, fetchedKeys, pinnedKeys } from "./verification-keys.ts";
-export { createVerifier, RefusedError, type Verified, type Verifier } from "./verifier.ts";
+export { ChallengeAnswered, createVerifier, RefusedError, type Verified, type Verifier } from "./verifier.ts";

@@ -10,6 +10,7 @@ import { type Delivery, type DigestedBody, digestBody, type RequestFacts } from 
 import { readContentType, selectSignedHeaders } from "../core/delivery/headers.ts";
 import { receiveFromSender } from "../core/delivery/receive.ts";
 import { matchHeaders } from "../core/delivery/signed-headers.ts";
+import { Question } from "../core/handshake/question.ts";
 import { namesHosts, type Policy, placeOf, type Route } from "../core/policy/policy.ts";
 import { OriginRefusal, Refusal } from "../core/refusal.ts";
 import { BodyBudget } from "../core/request/body-budget.ts";
@@ -46,8 +47,11 @@ export interface Asked extends Served {
 /** The arguments of `accept`. */
 export type Received = readonly [Delivery, AssertionId];
 
-/** Judges one request, and records in `trace` what it learns. Does not call `accept`. @throws Refusal */
-export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace): Promise<Received> {
+/**
+ * Judges one request, and records in `trace` what it learns. Does not call `accept`. Returns a Response for the challenge of a
+ * handshake, which is no event. Behind an edge there are no challenges, because the edge answers them. @throws Refusal
+ */
+export function receive(asked: Asked, options: AuthenticateOptions, trace: Trace): Promise<Received | Response> {
   if (asked.isBodyRead)
     throw new Refusal("misconfigured", {
       problems: ["the body was read before the guard had it: put the guard before everything that reads bodies"],
@@ -108,13 +112,14 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
 }
 
 /** Receives an event without an edge. The certificate and the credentials are judged before any part of the body is read. */
-async function receiveDirect(asked: Asked, options: CertificateOptions, trace: Trace): Promise<Received> {
+async function receiveDirect(asked: Asked, options: CertificateOptions, trace: Trace): Promise<Received | Response> {
   const { request, environment } = asked;
   // The policy and its secrets are read together, because a reload may replace both during the request.
   const { policy, secrets = NO_SECRETS, clock = systemClock } = options;
   const { context } = trace;
   const { url, path, target } = readRequestTarget(request.url);
-  const route = selectGuardedRoute(policy, { path, host: url.host }, request.method, asked);
+  const question = new Question(request, url);
+  const route = selectGuardedRoute(policy, { path, host: url.host }, request.method, asked, question);
   trace.route = route;
   context.route = route.path;
 
@@ -124,6 +129,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   const delivery = await receiveFromSender(
     {
       request,
+      question,
       target,
       route,
       evidence,
@@ -134,6 +140,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
     },
     trace,
   );
+  if (delivery instanceof Response) return delivery;
   // Without an edge, there is no assertion that somebody could replay. So the id of the request, which is unique, is used as `jti`.
   return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
 }

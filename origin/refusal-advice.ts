@@ -25,6 +25,10 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   unknown_host: ["operator", "If senders call this host, add it to HOSTS and switch on mTLS for it."],
   unknown_route: ["sender", "Call the path that you were given. The operator compares it with `/routes`."],
   method_not_allowed: ["sender", "Use the method that the header Allow names."],
+  challenge_unexpected: [
+    "operator",
+    "If the sender of this route should be answered, give it the `handshake` that the line names. Otherwise do nothing.",
+  ],
   route_mismatch: ["operator", "Mount the guard on the path that the policy has."],
   malformed_target: [
     "sender",
@@ -132,6 +136,23 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   token_mismatch: [
     "operator",
     "Compare the token in the sender's settings with the secrets. During a rotation, name the old and the new secret.",
+  ],
+
+  challenge_malformed: [
+    "sender",
+    "Nothing, unless it is a sender of yours: then report it, with the sender's documentation.",
+  ],
+  challenge_too_long: [
+    "sender",
+    "Nothing, unless it is a sender of yours: then report it, with the sender's documentation.",
+  ],
+  challenge_is_event: [
+    "nobody",
+    "Somebody tried to get the signature of an event that they made up. They got no answer.",
+  ],
+  challenge_token_mismatch: [
+    "operator",
+    "Compare the token that you gave to the sender with the secret that `handshake` names.",
   ],
 
   assertion_missing: ["nobody", NOT_FROM_EDGE],

@@ -51,6 +51,24 @@ export class RefusedError extends Error {
   }
 }
 
+/**
+ * Is thrown for the challenge of a handshake, with which a sender asks whether the endpoint is yours. It is no event, and nothing
+ * failed: respond with `getResponse()`, which makes a new response at each call.
+ */
+export class ChallengeAnswered extends Error {
+  readonly #answer: Response;
+
+  constructor(answer: Response) {
+    super("The request is the challenge of a handshake");
+    this.name = "ChallengeAnswered";
+    this.#answer = answer;
+  }
+
+  getResponse(): Response {
+    return this.#answer.clone();
+  }
+}
+
 /** An event whose sender is proven and admitted, and that `accept` has recorded. */
 export interface Verified {
   readonly delivery: Delivery;
@@ -69,7 +87,7 @@ export interface Verifier {
    * Reads the body, judges the request, and calls `accept`. `environment` is passed to `readCertificate`. On Node, with servers of
    * `countersign/node`, it is the second argument of the fetch handler. The body is in `delivery.body`, and cannot be read from
    * the request again.
-   * @throws RefusedError; respond with its `getResponse()`
+   * @throws RefusedError and ChallengeAnswered; respond with the `getResponse()` of either
    */
   verify(request: Request, environment?: unknown): Promise<Verified>;
 }
@@ -82,7 +100,13 @@ export interface Verifier {
 export function createVerifier(options: VerifierOptions): Verifier {
   const judge = judgeBy(new OptionsReader("verifier").read(options));
   const served = { guard: undefined, route: "route" in options ? options.route : undefined };
-  return { verify: (request, environment) => judge({ request, ...served, environment, isBodyRead: request.bodyUsed }) };
+  return {
+    async verify(request, environment) {
+      const verified = await judge({ request, ...served, environment, isBodyRead: request.bodyUsed });
+      if (verified instanceof Response) throw new ChallengeAnswered(verified);
+      return verified;
+    },
+  };
 }
 
 /** Faults that were found when a Request was made from a request of Node. The Request does not show them. */
@@ -94,8 +118,8 @@ export function refuseLater(request: Request, fault: Refusal): Request {
   return request;
 }
 
-/** @throws RefusedError */
-export type Judge = (asked: Asked) => Promise<Verified>;
+/** Resolves to a Response for the challenge of a handshake. @throws RefusedError */
+export type Judge = (asked: Asked) => Promise<Verified | Response>;
 
 /** @throws ConfigurationError that lists what the policy needs and the options lack */
 export function judgeBy(options: AuthenticateOptions): Judge {
@@ -110,7 +134,13 @@ export function judgeBy(options: AuthenticateOptions): Judge {
       const fault = faults.get(request);
       if (fault !== undefined) throw fault;
       requireHostField(request.headers);
-      const [delivery, assertion] = await receive(asked, options, trace);
+      const received = await receive(asked, options, trace);
+      if (received instanceof Response) {
+        noteDuration(trace, since);
+        options.log({ decision: "challenge", ...trace.context, status: received.status });
+        return received;
+      }
+      const [delivery, assertion] = received;
       const acceptance = noteAcceptance(trace, await recordBy(options.accept, delivery, assertion));
       noteDuration(trace, since);
       options.log({ decision: "accepted", ...trace.context });

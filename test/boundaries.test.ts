@@ -56,6 +56,7 @@ const CORE_FOLDERS = [
   "x509",
   "request",
   "signature",
+  "handshake",
   "policy",
   "revocation",
   "trust",

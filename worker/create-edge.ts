@@ -91,10 +91,11 @@ export function createEdge(document: unknown): EdgeWorker {
       try {
         loaded ??= loadEdge(bindings, policy);
         const response = await receive(request, await loaded, trace, { ...ambient, waitUntil });
-        const decision = trace.isQueued ? "queued" : "forwarded";
-        if (trace.admitted !== undefined)
+        const isChallenge = trace.context.handshake !== undefined;
+        const decision = isChallenge ? "challenge" : trace.isQueued ? "queued" : "forwarded";
+        if (isChallenge || trace.admitted !== undefined)
           tell({ decision, ...trace.context, status: response.status, milliseconds: milliseconds() });
-        alsoLog(logMore(trace));
+        if (!isChallenge) alsoLog(logMore(trace));
         return response;
       } catch (error) {
         const refusal = refusalOf(error);

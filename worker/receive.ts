@@ -8,6 +8,7 @@ import { publishKeys } from "../core/assertion/keys.ts";
 import { bindDelivery, type Delivery } from "../core/delivery/delivery.ts";
 import { isPlainText } from "../core/delivery/headers.ts";
 import { receiveFromSender } from "../core/delivery/receive.ts";
+import { Question } from "../core/handshake/question.ts";
 import type { LogLine } from "../core/log-line.ts";
 import { type Route, selectRoute } from "../core/policy/policy.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -41,7 +42,8 @@ const bodies = new BodyBudget({ endsOldest: false });
 
 /**
  * Receives one request: proves the certificate, admits the sender, signs, forwards, and returns the origin's response. On a queued
- * route, puts the event into the queue and returns 202. queue/deliver.ts delivers the event later.
+ * route, puts the event into the queue and returns 202. queue/deliver.ts delivers the event later. Answers the challenge of a
+ * handshake itself.
  * @throws Refusal for every other outcome
  */
 export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
@@ -50,7 +52,8 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
   requireConfiguredHost(url, edge);
   if (path === JWKS_PATH) return publishJwks(request, edge);
 
-  const route = selectRoute(edge.policy, path, request.method, url.host);
+  const question = new Question(request, url);
+  const route = selectRoute(edge.policy, path, request.method, url.host, question);
   trace.route = route;
   trace.context.route = route.path;
   const problems = edge.lacks.get(route);
@@ -58,9 +61,10 @@ export async function receive(request: Request, edge: Edge, trace: Trace, ambien
 
   const evidence = await readEvidence(request, route, edge, ambient);
   const delivery = await receiveFromSender(
-    { request, target, route, evidence, bodies, policyDigest: edge.policy.digest, bind: bindDelivery },
+    { request, question, target, route, evidence, bodies, policyDigest: edge.policy.digest, bind: bindDelivery },
     trace,
   );
+  if (delivery instanceof Response) return delivery;
   noteNotForwarded(trace, delivery);
 
   if (mayWait(request, route)) {

@@ -12,6 +12,7 @@ import { readRequestTarget } from "../../core/request/target.ts";
 import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.ts";
 import type { AskedRequest, Question } from "../../origin/explain/question.ts";
 import type { AuthenticateOptions, ProofOptions } from "../../origin/options.ts";
+import { UsageError } from "../command.ts";
 
 /** The answer of a program to one request. */
 export type Answer =
@@ -51,6 +52,10 @@ export async function ask(way: ProofOptions, question: Question, variant: Varian
   await app.request(toRequest(request));
   const [line] = lines;
   if (line === undefined) throw new Error("the origin logged no decision");
+  if (line.decision === "challenge")
+    throw new UsageError(
+      `the request is the challenge of the handshake ${line["handshake"]}, and is answered for ${line["sender"]}: it is no event to explain`,
+    );
   return toAnswer(line, delivery);
 }
 

@@ -28,6 +28,7 @@ type Place = readonly [
 const REQUIRED = (field: string): Place => ["nothing", [], [field]];
 const TRUST = (member: string, field: string): Place => ["sender", ["trust", member], [field]];
 const SIGNATURE: Place = ["sender", ["signature"], ["signature"]];
+const HANDSHAKE: Place = ["sender", ["handshake"], ["challenge"]];
 const BASIC: Place = ["sender", ["basic"], ["Authorization"]];
 const TOKEN: Place = ["sender", ["token"], ["the token's header"]];
 
@@ -36,6 +37,11 @@ const NOWHERE: Place = REQUIRED("");
 
 const PLACES: Readonly<Record<RefusalCode, Place>> = {
   method_not_allowed: ["route", ["methods"], ["method"]],
+  challenge_unexpected: ["route", ["methods"], ["method"]],
+  challenge_malformed: HANDSHAKE,
+  challenge_too_long: HANDSHAKE,
+  challenge_is_event: HANDSHAKE,
+  challenge_token_mismatch: HANDSHAKE,
   body_too_large: ["route", ["maxBodyBytes"], ["body"]],
   malformed_target: REQUIRED("target"),
   malformed_host: REQUIRED("host"),

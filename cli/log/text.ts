@@ -25,7 +25,7 @@ export function formatDecision(source: string, line: LogLine, now: Date): Shown[
   ]);
 }
 
-const GOOD: ReadonlySet<string> = new Set(["accepted", "forwarded", "queued", "dispatched"]);
+const GOOD: ReadonlySet<string> = new Set(["accepted", "challenge", "forwarded", "queued", "dispatched"]);
 const BAD: ReadonlySet<string> = new Set(["refused", "failed", "dead", "dead-letter"]);
 const DOUBTFUL: ReadonlySet<string> = new Set(["retrying", "expiring", "noticed"]);
 

@@ -79,6 +79,14 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/senders/*/token/header", "The header with the token. In Authorization, the token stands after `Bearer`."],
   ["/senders/*/token/secrets", "Names of the secrets, one of which the header must hold: several during rotation."],
   [
+    "/senders/*/handshake",
+    "How this sender asks whether the endpoint is yours. The edge, or an origin without an edge, answers and stores nothing.",
+  ],
+  [
+    "/senders/*/handshake/secret",
+    "Name of the secret of the handshake: the token that meta, ebay and acrobat-sign compare, or the key with which zoom and x sign. The others have none.",
+  ],
+  [
     "/senders/*/eventKey",
     "Identifies an event in all retries of the sender: a header, or members of a JSON body together.",
   ],

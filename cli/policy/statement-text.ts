@@ -75,7 +75,7 @@ function answerOf(delivery: string, answer: Statement["routes"][number]["answer"
 }
 
 function formatSender(sender: Senders[number]): Line[] {
-  const { name, routes, shadowOf, factors, about, basic, token } = sender;
+  const { name, routes, shadowOf, factors, about, basic, token, handshake } = sender;
   const where = routes.length === 0 ? "no route admits it" : `on ${routes.map(quote).join(", ")}`;
   const also = shadowOf.length === 0 ? "" : `; observed only on ${shadowOf.map(quote).join(", ")}`;
   const credentials = basic.map(({ username, secret }) => `user ${quote(username)} with the secret named ${secret}`);
@@ -90,8 +90,13 @@ function formatSender(sender: Senders[number]): Line[] {
       : [
           `  - a token in ${token.header}, one of the secrets named ${token.secrets.join(" or ")}: it proves nothing of the body`,
         ]),
+    ...(handshake === null ? [] : [`  gets an answer to its challenges: ${formatHandshake(handshake)}`]),
     ...(about === null ? [] : [`  about: ${formatAbout(about)}`]),
   ];
+}
+
+function formatHandshake({ scheme, secret }: NonNullable<Senders[number]["handshake"]>): string {
+  return secret === undefined ? scheme : `${scheme}, with the secret named ${secret}`;
 }
 
 function formatCertificate({ accepts, anchors, platform, maxChainDepth, name }: Senders[number]): Line[] {

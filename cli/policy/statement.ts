@@ -38,6 +38,7 @@ export function statePolicy(document: PolicyDocument, policy: Policy, now: numbe
       retired: sender.signature?.retired ?? [],
       basic: sender.basic.map(({ username, secret }) => ({ username, secret })),
       token: sender.token ?? null,
+      handshake: sender.handshake ?? null,
       eventKey: sender.eventKey ?? null,
       orderKey: sender.orderKey ?? null,
       refusal: document.senders[sender.name]?.refusal ?? "final",

@@ -2,7 +2,7 @@
 
 import type { Sender } from "../policy/policy.ts";
 import type { Refusal } from "../refusal.ts";
-import type { SignatureKeys } from "../signature/verify.ts";
+import type { SignatureKey, SignatureKeys } from "../signature/verify.ts";
 import type { Proof, TrustContext } from "../trust/verify.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 import type { Credential } from "./credential.ts";
@@ -21,6 +21,8 @@ export interface SenderSecrets {
   readonly signature: SignatureKeys | undefined;
   readonly basic: readonly Credential[] | undefined;
   readonly token: readonly Credential[] | undefined;
+  /** The token or key of the sender's handshake. */
+  readonly handshake: SignatureKey | undefined;
 }
 
 /** The secrets of each sender. A sender that is not in the map has no secrets. */

@@ -3,6 +3,7 @@
 
 import { ConfigurationError, formatPointer } from "../configuration-error.ts";
 import { messageOf } from "../failure-chain.ts";
+import type { HandshakeRule } from "../handshake/schemes.ts";
 import type { BasicRule, Policy, Sender, SignatureRule } from "../policy/policy.ts";
 import { importSignatureKey, type SignatureKey, type SignatureKeys } from "../signature/verify.ts";
 import { importBasicCredential } from "./basic.ts";
@@ -19,7 +20,7 @@ export type ReadSecret = (name: string) => unknown;
 /** The names of secrets that cannot be used, each with the reason. Never holds the value of a secret. */
 export type MissingSecrets = ReadonlyMap<string, string>;
 
-/** The missing secrets of one sender, for each of its factors. */
+/** The missing secrets of one sender, by the member of the policy that names them. */
 export type SendersMissingSecrets = Readonly<Record<keyof SenderSecrets, MissingSecrets>>;
 
 /** The secrets that could be read, and those that could not. */
@@ -47,7 +48,7 @@ export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
 export function loadHeldSecrets(policy: Policy, read: ReadSecret): Secrets {
   const held: WantedFactors = ({ signature }) => {
     const isHeld = signature !== undefined && signatureSecretNames(signature).some((name) => isSet(name, read));
-    return { signature: isHeld ? signature : undefined, basic: [], token: undefined };
+    return { signature: isHeld ? signature : undefined, basic: [], token: undefined, handshake: undefined };
   };
   return requireAll(readAvailableSecrets(policy, read, held));
 }
@@ -74,12 +75,13 @@ export function readAvailableSecrets(
   const missing = new Map<Sender, SendersMissingSecrets>();
   const importKey = importOnce();
   for (const sender of policy.senders) {
-    const lacking = { signature: new Map(), basic: new Map(), token: new Map() };
-    const { signature, basic, token } = wanted(sender);
+    const lacking = { signature: new Map(), basic: new Map(), token: new Map(), handshake: new Map() };
+    const { signature, basic, token, handshake } = wanted(sender);
     secrets.set(sender, {
       signature: signature && readKeys(signature, importKey, readInto(lacking.signature, read)),
       basic: basic.length === 0 ? undefined : readCredentials(basic, readInto(lacking.basic, read)),
       token: token?.secrets.flatMap((name) => readInto(lacking.token, read)(name, importToken)),
+      handshake: readHandshakeSecret(handshake, readInto(lacking.handshake, read)),
     });
     missing.set(sender, lacking);
   }
@@ -119,6 +121,11 @@ function readCredentials(rules: readonly BasicRule[], read: ReadInto): Credentia
   return rules.flatMap(({ username, secret }) => read(secret, (text) => importBasicCredential(username, text)));
 }
 
+/** Returns the token or key of a handshake. In every scheme, it is the text itself, as in the signatures of Meta. */
+function readHandshakeSecret(rule: HandshakeRule | undefined, read: ReadInto): SignatureKey | undefined {
+  return rule?.secret === undefined ? undefined : read(rule.secret, (text) => importSignatureKey("meta", text))[0];
+}
+
 /** Returns the imported secret in an array. The array is empty if the secret is missing or malformed. */
 type ReadInto = <T>(name: string, importText: (text: string) => T) => T[];
 
@@ -153,10 +160,11 @@ export function signatureSecretNames({ secrets, accounts, retired }: SignatureRu
 
 /** The names of all secrets that a policy needs. */
 export function secretNames({ senders }: Policy): string[] {
-  const names = senders.flatMap(({ signature, basic, token }) => [
+  const names = senders.flatMap(({ signature, basic, token, handshake }) => [
     ...(signature === undefined ? [] : signatureSecretNames(signature)),
     ...basic.map(({ secret }) => secret),
     ...(token?.secrets ?? []),
+    ...(handshake?.secret === undefined ? [] : [handshake.secret]),
   ]);
   return [...new Set(names)];
 }

@@ -1,6 +1,7 @@
 // Records what the steps of one request find. The log line prints these findings. report-only.ts compares them with the findings
 // for the senders in `shadow`.
 
+import type { HandshakeSchemeName } from "../handshake/schemes.ts";
 import type { Route } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
 import type { Proof } from "../trust/verify.ts";
@@ -28,6 +29,8 @@ export interface DecisionContext {
   sender?: string;
   factors?: readonly Factor[];
   reliedOnEdge?: readonly Factor[];
+  /** The scheme of the handshake whose challenge was answered. Undefined for an event. */
+  handshake?: HandshakeSchemeName;
   revocation?: Proof["revocation"];
   /** The names of headers that are not forwarded, because they cannot be signed. */
   notForwarded?: readonly string[];

@@ -33,7 +33,12 @@ export function reportOnly(
 }
 
 /** Problems of the request itself. With other senders, the verdict on the request would be the same. */
-const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set(["body-too-large", "malformed-request", "internal-error"]);
+const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set([
+  "body-too-large",
+  "challenge-refused",
+  "malformed-request",
+  "internal-error",
+]);
 
 /**
  * Returns a log line if the shadow senders and the senders in force decide differently. Returns undefined if they agree. If a

@@ -4,17 +4,21 @@
 import { admitByCredentials, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../admission/trace.ts";
-import { placeOf, type Route } from "../policy/policy.ts";
+import { Question } from "../handshake/question.ts";
+import { placeOf, type Route, requireMethod, type Sender } from "../policy/policy.ts";
 import { Refusal } from "../refusal.ts";
 import type { BodyBudget } from "../request/body-budget.ts";
 import { readBody } from "../request/read-body.ts";
 import { formatSignedTarget } from "../request/target.ts";
+import { answerChallenge, BY_TOKEN, SIGNED, UNSIGNED } from "./challenge.ts";
 import { type Delivery, type DigestedBody, digestBody, type ReceivedEvent } from "./delivery.ts";
 import { readContentType, selectForwardedHeaders } from "./headers.ts";
 
 /** A request from a sender, with the values and functions that the receiving program adds. */
 export interface SentRequest {
   readonly request: Request;
+  /** The request, as handshakes read it. Its body is not read yet. */
+  readonly question: Question;
   /** Path and query as the sender sent them. */
   readonly target: string;
   readonly route: Route;
@@ -29,10 +33,14 @@ export interface SentRequest {
 /**
  * Admits the sender of a request and binds the sender to the request and its bytes. Certificate and credentials are checked before
  * any octet of the body is read. Records in `trace` what the steps find.
+ * @returns a Response if the request is the challenge of a handshake. It is no event: the program sends this answer and does nothing
+ * else.
  * @throws Refusal of the first step that no sender passes
  */
-export async function receiveFromSender(sent: SentRequest, trace: Trace): Promise<Delivery> {
-  const { request, target, route, evidence, policyDigest } = sent;
+export async function receiveFromSender(sent: SentRequest, trace: Trace): Promise<Delivery | Response> {
+  const { request, question, target, route, evidence, policyDigest } = sent;
+  const early = answerChallenge(BY_TOKEN, route.senders.map(withoutFactors), { question, evidence }, trace);
+  if (early !== undefined) return early;
   trace.evidence = evidence;
   noteCertificate(trace.context, evidence);
 
@@ -40,7 +48,9 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
   noteLikely(trace, proven);
   const candidates = admitByCredentials(proven, evidence);
   noteLikely(trace, candidates);
-  const { body, admitted } = await admitByBody(candidates, sent, trace);
+  const received = await admitByBody(candidates, sent, trace);
+  if (received instanceof Response) return received;
+  const { body, admitted } = received;
 
   return sent.bind(admitted, {
     id: trace.context.id,
@@ -54,6 +64,8 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
     policyDigest,
   });
 }
+
+const withoutFactors = (sender: Sender): Candidate => ({ sender, certified: undefined, factors: [], reliedOnEdge: [] });
 
 /**
  * If `check` throws, keeps only the candidates that need no certificate.
@@ -81,21 +93,28 @@ function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
 }
 
 /**
- * Reads the body, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body counts
+ * Reads the body, answers a challenge, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body counts
  * against the memory limit for bodies of unproven senders, until its signature is verified.
- * @throws Refusal of readBody or admitBySignature
+ * @throws Refusal of readBody, answerChallenge or admitBySignature
  */
 async function admitByBody(
   candidates: readonly Candidate[],
-  { request, route, evidence, bodies }: SentRequest,
+  { request, question, route, evidence, bodies }: SentRequest,
   trace: Trace,
-): Promise<{ readonly body: DigestedBody; readonly admitted: AdmittedSender }> {
+): Promise<{ readonly body: DigestedBody; readonly admitted: AdmittedSender } | Response> {
   const isUnproven = candidates.every(({ factors }) => factors.length === 0);
   const reading = isUnproven ? bodies.begin() : undefined;
   try {
     const body = digestBody(await readBody(request, route.maxBodyBytes, reading));
+    const asked = { question: new Question(request, question.url, body.bytes), evidence };
+    const unsigned = answerChallenge(UNSIGNED, candidates, asked, trace);
+    if (unsigned !== undefined) return unsigned;
+    // Only a challenge may have a method that the route does not list.
+    requireMethod(route, request.method);
     trace.body = body.bytes;
-    return { body, admitted: noteAdmitted(trace, await admitBySignature(candidates, body.bytes, evidence)) };
+    const admitted = await admitBySignature(candidates, body.bytes, evidence);
+    const signed = answerChallenge(SIGNED, [admitted], asked, trace);
+    return signed ?? { body, admitted: noteAdmitted(trace, admitted) };
   } finally {
     if (reading !== undefined) bodies.finish(reading);
   }

@@ -81,6 +81,7 @@ class PolicyCompiler {
       signature: sender.signature && compileSignature(sender.signature),
       basic: [sender.basic ?? []].flat(),
       token: this.#compileToken([...at, "token", "header"], sender),
+      handshake: sender.handshake,
       eventKey: this.#compileKey([...at, "eventKey"], sender.eventKey),
       orderKey: this.#compileKey([...at, "orderKey"], sender.orderKey),
       retryStatus: RETRY_STATUS[sender.refusal ?? "final"],
@@ -113,14 +114,13 @@ class PolicyCompiler {
     this.#checkRecognition();
     const anchorList = [...anchorByName.values()];
     const routeList = [...routeByPath.values()];
-    const denyList = this.#compileDenyList(deny ?? [], anchorList);
     return {
       anchors: anchorList,
       intermediates: intermediateList,
       senders: [...senderByName.values()],
       routes: routeList,
       findRival: indexRivals(routeList),
-      deny: denyList,
+      deny: this.#compileDenyList(deny ?? [], anchorList),
       crlSources: [...new Set(anchorList.flatMap(({ revocation }) => revocation?.sources ?? []))],
       digest: sha256(canonicalJson({ ...this.#document, $schema: undefined })),
     };

@@ -1,6 +1,8 @@
 // Has the types of a compiled policy, and selects the route of a request. compile.ts makes a policy, and nothing changes it
 // afterwards.
 
+import type { Question } from "../handshake/question.ts";
+import { findAsked, type HandshakeRule, isAsked } from "../handshake/schemes.ts";
 import { Refusal } from "../refusal.ts";
 import type { SignatureSchemeName } from "../signature/schemes.ts";
 import { cachedFor } from "../weak-cache.ts";
@@ -51,6 +53,8 @@ export interface Sender {
   /** The accepted Basic credentials. A request must have one of them. Empty if no credentials are required. */
   readonly basic: readonly BasicRule[];
   readonly token: TokenRule | undefined;
+  /** The way in which the sender asks whether the endpoint is ours. Undefined if its challenges are not answered. */
+  readonly handshake: HandshakeRule | undefined;
   readonly eventKey: EventKeyRule | undefined;
   /** The place from which the order key of an event is read. Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
@@ -176,16 +180,27 @@ export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, 
  * (in the form of URL.host) come before routes without a host. Routes of other hosts are ignored. Some routers ignore letter case
  * or a slash at the end, and would run the handler of another route. If that route does not admit every sender of the selected
  * route, the request is refused.
- * @throws Refusal `unknown_route`, `method_not_allowed`
+ * @param question the request, for a program that answers challenges. A challenge of a sender of the route may have a method that
+ * the route does not list.
+ * @throws Refusal `unknown_route`, `method_not_allowed`, `challenge_unexpected`
  */
-export function selectRoute(policy: Policy, path: string, method: string, host?: string): Route {
+export function selectRoute(policy: Policy, path: string, method: string, host?: string, question?: Question): Route {
   const route = findRoute(policy, path, host);
   if (route === undefined) throw new Refusal("unknown_route", { path });
   const rival = policy.findRival(path, route, host);
   if (rival !== undefined) throw new Refusal("unknown_route", { path, resembles: rival.path });
-  if (!route.methods.includes(method))
-    throw new Refusal("method_not_allowed", { method, allow: route.methods.join(", ") });
+  const isChallenge =
+    question && route.senders.some(({ handshake }) => handshake && isAsked(handshake.scheme, question));
+  if (!isChallenge) requireMethod(route, method, question);
   return route;
+}
+
+/** @throws Refusal if the route does not list the method. With `question`, the Refusal says whether the request is a challenge. */
+export function requireMethod({ methods }: Route, method: string, question?: Question): void {
+  if (methods.includes(method)) return;
+  const handshake = question && findAsked(question);
+  const code = handshake === undefined ? "method_not_allowed" : "challenge_unexpected";
+  throw new Refusal(code, { method, allow: methods.join(", "), handshake });
 }
 
 /** The routes of one host by path. `prefixes` has the routes that end in `/*`, the longest path first. */

@@ -20,6 +20,7 @@ import {
   together,
   whole,
 } from "../form.ts";
+import { HANDSHAKE_SCHEME_NAMES, HANDSHAKE_SCHEMES } from "../handshake/schemes.ts";
 import { SIGNATURE_SCHEME_NAMES } from "../signature/schemes.ts";
 import {
   LARGEST_MAX_BODY_BYTES,
@@ -138,6 +139,14 @@ const BasicSchema = object({
   secret: secretName,
 });
 
+const HandshakeSchema = object(
+  { scheme: oneOf(HANDSHAKE_SCHEME_NAMES), secret: optional(secretName) },
+  check(
+    ({ scheme, secret }) => (secret !== undefined) === (HANDSHAKE_SCHEMES[scheme].hasSecret === true),
+    problem("handshake_secret"),
+  ),
+);
+
 const headerName = string(regex(/^[A-Za-z0-9-]{1,64}$/, problem("malformed_header")));
 
 const TokenSchema = object({ header: headerName, secrets: secretNames });
@@ -155,6 +164,7 @@ const SenderSchema = object(
     signature: optional(SignatureSchema),
     basic: optional(either(BasicSchema, list(BasicSchema, notEmpty()))),
     token: optional(TokenSchema),
+    handshake: optional(HandshakeSchema),
     eventKey: optional(KeySchema),
     orderKey: optional(KeySchema),
     refusal: optional(oneOf(["final", "retry", "retry-429"])),

@@ -42,6 +42,7 @@ export const POLICY_PROBLEMS = {
   retired_secret: "a secret is retired and accepted at once",
   unknown_accounts: "only docusign names accounts",
   no_secrets: "must hold secrets, or accounts",
+  handshake_secret: "meta, zoom, x, ebay and acrobat-sign need a secret, the other handshakes have none",
   malformed_username: "a user name holds no colon and no control character (RFC 7617)",
   malformed_pointer: "a JSON pointer (RFC 6901)",
   malformed_header: "letters, digits and '-', at most 64",

@@ -15,7 +15,7 @@ export interface SignatureKey {
    * Ed25519, only the first `limit` signatures are verified.
    */
   readonly madeOneOf: (presented: PresentedSignatures, body: Uint8Array, limit?: number) => boolean;
-  /** The secret of an HMAC key, only for diagnosis. @internal */
+  /** The secret of an HMAC key, only for diagnosis and for the answer to a challenge. @internal */
   readonly secret: () => Buffer | undefined;
 }
 

@@ -8,6 +8,7 @@ export const SIGNATURE_SCHEME_NAMES = [
   "github",
   "pagerduty",
   "slack",
+  "zoom",
   "stripe",
   "standard-webhooks",
   "svix",
@@ -51,6 +52,15 @@ const DOCUSIGN_HEADERS = Array.from(
 
 const HUB: SignatureScheme = { headers: ["x-hub-signature-256"], encoding: "hex", tags: [["sha256=", "hmac"]] };
 
+/** The scheme of Slack. Zoom uses it too, with other header names. */
+const versionZero = (signature: string, timestamp: string): SignatureScheme => ({
+  headers: [signature],
+  encoding: "hex",
+  tags: [["v0=", "hmac"]],
+  timestamp,
+  prefix: (time) => `v0:${time}:`,
+});
+
 /** The scheme of Standard Webhooks 1.0.0. Svix uses the same scheme with other header names. */
 const standard = (name: string): SignatureScheme => ({
   headers: [`${name}-signature`],
@@ -77,13 +87,8 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureSc
   meta: HUB,
   github: HUB,
   pagerduty: { headers: ["x-pagerduty-signature"], encoding: "hex", tags: [["v1=", "hmac"]], separator: "," },
-  slack: {
-    headers: ["x-slack-signature"],
-    encoding: "hex",
-    tags: [["v0=", "hmac"]],
-    timestamp: "x-slack-request-timestamp",
-    prefix: (timestamp) => `v0:${timestamp}:`,
-  },
+  slack: versionZero("x-slack-signature", "x-slack-request-timestamp"),
+  zoom: versionZero("x-zm-signature", "x-zm-request-timestamp"),
   stripe: {
     headers: ["stripe-signature"],
     encoding: "hex",

@@ -126,9 +126,16 @@ function availableTo(policy: Policy, sender: Sender, loaded: ReturnType<Secrets[
     signature: loaded?.signature ?? empty?.signature,
     basic: loaded?.basic ?? empty?.basic,
     token: loaded?.token ?? empty?.token,
+    // A stored event is no challenge, so this secret is never read.
+    handshake: undefined,
   };
   const lackingOf = (factor: keyof SenderSecrets): MissingSecrets =>
     (loaded?.[factor] === undefined && lacking?.[factor]) || new Map();
-  const missing = { signature: lackingOf("signature"), basic: lackingOf("basic"), token: lackingOf("token") };
+  const missing = {
+    signature: lackingOf("signature"),
+    basic: lackingOf("basic"),
+    token: lackingOf("token"),
+    handshake: new Map(),
+  };
   return { secrets: new Map([[sender, held]]), missing: new Map([[sender, missing]]) };
 }

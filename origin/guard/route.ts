@@ -1,6 +1,7 @@
 // A guard admits the senders of one route of the policy, and the router runs the handler behind the guard. This file checks that
 // the policy and the router mean the same route.
 
+import type { Question } from "../../core/handshake/question.ts";
 import { type Policy, placeOf, type Route, selectRoute } from "../../core/policy/policy.ts";
 import { OriginRefusal } from "../../core/refusal.ts";
 
@@ -16,7 +17,8 @@ export interface Served {
 }
 
 /**
- * Returns the policy's route for a request. Refuses the request if the code behind the guard serves another route.
+ * Returns the policy's route for a request. Refuses the request if the code behind the guard serves another route. `question` is for
+ * an origin without an edge, which answers challenges.
  * @throws Refusal `route_mismatch`, and the refusals of selectRoute
  */
 export function selectGuardedRoute(
@@ -24,8 +26,9 @@ export function selectGuardedRoute(
   { path, host }: { readonly path: string; readonly host: string },
   method: string,
   { guard, route: served }: Served,
+  question?: Question,
 ): Route {
-  const route = selectRoute(policy, path, method, host);
+  const route = selectRoute(policy, path, method, host, question);
   const [, ownPath] = placeOf(route);
   // Hono decodes the path of a request before it looks for a guard, so the guard may be registered at the decoded path.
   const isAtGuard = guard === undefined || guard === ownPath || guard === decodeURI(ownPath);

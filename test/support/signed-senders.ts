@@ -16,6 +16,7 @@ export const SECRETS = {
   DOCUSIGN_BASIC_PASSWORD: "correct horse battery staple",
   HUB_SECRET: "0123456789abcdef0123456789abcdef",
   PAGERDUTY_SECRET: "pagerduty-0123456789abcdef",
+  ZOOM_SECRET: "zoom-0123456789abcdef",
   SLACK_SECRET: "8f742231b10e8888abcd99yyyzzz85a5",
   STRIPE_SECRET: "whsec_0123456789abcdef0123456789abcdef",
   STANDARD_SECRET: `whsec_${Buffer.alloc(32, 7).toString("base64")}`,
@@ -57,6 +58,16 @@ const hub = (body: Uint8Array): HeaderList => [
   ["X-Hub-Signature-256", `sha256=${hmac(SECRETS.HUB_SECRET, body).digest("hex")}`],
 ];
 
+const versionZero =
+  (secret: string, signature: string, timestamp: string) =>
+  (body: Uint8Array): HeaderList => {
+    const time = now();
+    return [
+      [timestamp, time],
+      [signature, `v0=${hmac(secret, `v0:${time}:`, body).digest("hex")}`],
+    ];
+  };
+
 /** A sender for every scheme. The key of each is the last segment of its route. */
 export const SIGNED_SENDERS: Readonly<Record<string, SignedSender>> = {
   docusign: {
@@ -87,14 +98,13 @@ export const SIGNED_SENDERS: Readonly<Record<string, SignedSender>> = {
     scheme: "slack",
     secrets: ["SLACK_SECRET"],
     method: "hmac",
-    sign(body) {
-      const timestamp = now();
-      const signature = hmac(SECRETS.SLACK_SECRET, `v0:${timestamp}:`, body).digest("hex");
-      return [
-        ["X-Slack-Request-Timestamp", timestamp],
-        ["X-Slack-Signature", `v0=${signature}`],
-      ];
-    },
+    sign: versionZero(SECRETS.SLACK_SECRET, "X-Slack-Signature", "X-Slack-Request-Timestamp"),
+  },
+  zoom: {
+    scheme: "zoom",
+    secrets: ["ZOOM_SECRET"],
+    method: "hmac",
+    sign: versionZero(SECRETS.ZOOM_SECRET, "X-Zm-Signature", "X-Zm-Request-Timestamp"),
   },
   stripe: {
     scheme: "stripe",

@@ -51,7 +51,10 @@ function recordedEvent(event: StoredEvent, explanation: Explanation | undefined)
   };
 }
 
-const OF_A_VERDICT: ReadonlySet<string> = new Set(["accepted", "forwarded", "refused", "failed"]);
+const OF_A_VERDICT: ReadonlySet<string> = new Set(["accepted", "forwarded", "challenge", "refused", "failed"]);
+
+/** The words for a request that was not refused. */
+const ADMITTED: ReadonlySet<string> = new Set(["accepted", "forwarded", "challenge"]);
 
 function recordedDecision(
   { lines, sha256 }: RecordedDecision,
@@ -66,7 +69,7 @@ function recordedDecision(
     notes.push(`the certificate asked about is another one than that of the decision, sha256 ${sha256}`);
   }
   return {
-    verdict: line?.decision === "accepted" || line?.decision === "forwarded" ? "accepted" : "refused",
+    verdict: ADMITTED.has(line?.decision ?? "") ? "accepted" : "refused",
     code: textOf(line?.["code"]),
     sender: textOf(line?.["sender"]),
     event: null,

@@ -9,6 +9,7 @@ import { inspectAnchors } from "./anchors.ts";
 import { inspectDenied, inspectDenyList } from "./denials.ts";
 import { inspectMatchers } from "./entries.ts";
 import { errorAt, type Finding, type Place, unusedAt, warningAt } from "./finding.ts";
+import { inspectHandshake } from "./handshakes.ts";
 import { type InspectedSender, readSenders } from "./inspected-sender.ts";
 import { inspectIntermediates } from "./intermediates.ts";
 import { inspectNeighbours } from "./neighbours.ts";
@@ -42,6 +43,7 @@ function inspectSender(sender: InspectedSender, document: PolicyDocument, policy
     ...inspectDenied(sender, document.deny ?? []),
     ...inspectBasic(sender),
     ...inspectToken(sender, policy),
+    ...inspectHandshake(sender, policy),
     ...inspectSecretNames(sender),
     ...inspectAccounts(document.senders[sender.name]?.signature?.accounts ?? {}, [...sender.at, "signature"]),
   ];
@@ -71,7 +73,7 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
 const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
 
 /** Warns of a secret's name that looks like a key. The finding does not contain the name, because it may be the secret itself. */
-function inspectSecretNames({ sender: { signature, basic, token }, at }: InspectedSender): Finding[] {
+function inspectSecretNames({ sender: { signature, basic, token, handshake }, at }: InspectedSender): Finding[] {
   const { secrets = [], retired = [], accounts = new Map<string, readonly string[]>() } = signature ?? {};
   const remedy =
     "if it is the secret itself, replace the secret, and write the name of the variable that contains it; if it is a name, choose a simpler name";
@@ -83,6 +85,7 @@ function inspectSecretNames({ sender: { signature, basic, token }, at }: Inspect
     ).flat(),
     ...basic.map(({ secret }, index) => [["basic", index, "secret"], secret] as const),
     ...(token?.secrets ?? []).map((name, index) => [["token", "secrets", index], name] as const),
+    ...(handshake?.secret === undefined ? [] : [[["handshake", "secret"], handshake.secret] as const]),
   ];
   return lists.flatMap(([place, name]) =>
     LIKE_A_KEY.test(name)

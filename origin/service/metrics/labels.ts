@@ -43,7 +43,7 @@ export interface Duration {
   readonly seconds: number;
 }
 
-const REQUEST_DECISIONS: ReadonlySet<string> = new Set(["accepted", "refused", "failed"]);
+const REQUEST_DECISIONS: ReadonlySet<string> = new Set(["accepted", "challenge", "refused", "failed"]);
 const ATTEMPT_DECISIONS: ReadonlySet<string> = new Set(["dispatched", "retrying", "dead"]);
 
 /** Returns the duration in a line of the log. Undefined if the line has none. */

@@ -116,7 +116,9 @@ export const cases: Cases = {
     const allow = (code: RefusalCode) =>
       formatProblem(new OriginRefusal(code, { allow: "POST" }), "x").headers.get("allow");
     assert.equal(allow("method_not_allowed"), "POST");
-    for (const code of CODES.filter((other) => other !== "method_not_allowed")) assert.equal(allow(code), null, code);
+    assert.equal(allow("challenge_unexpected"), "POST");
+    for (const code of CODES.filter((other) => REFUSALS[other][0] !== "method-not-allowed"))
+      assert.equal(allow(code), null, code);
   },
   "formatProblem() asks for a retry if the fault is ours, and for credentials with 401": () => {
     for (const code of CODES) {
@@ -195,7 +197,7 @@ export const cases: Cases = {
     const levels = {
       error: "failed dead dead-letter",
       warn: "refused handshake retrying expiring noticed warning dead-letters",
-      info: "accepted action forwarded queued dispatched released reloaded updated observed shadow duplicate removed",
+      info: "accepted action challenge forwarded queued dispatched released reloaded updated observed shadow duplicate removed",
     };
     const words = Object.entries(levels).flatMap(([level, decisions]) =>
       decisions.split(" ").map((decision) => [level, decision as DecisionWord] as const),

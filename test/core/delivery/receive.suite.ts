@@ -6,6 +6,7 @@ import fc from "fast-check";
 import type { Trace } from "../../../core/admission/trace.ts";
 import { bindDelivery, formatContentDigest } from "../../../core/delivery/delivery.ts";
 import { receiveFromSender } from "../../../core/delivery/receive.ts";
+import { Question } from "../../../core/handshake/question.ts";
 import { OriginRefusal } from "../../../core/refusal.ts";
 import { BodyBudget, type BodyReading } from "../../../core/request/body-budget.ts";
 import { readBody, readStream } from "../../../core/request/read-body.ts";
@@ -73,9 +74,11 @@ function admitOne(
   const init = { method: "POST", body, ...(body instanceof ReadableStream && { duplex: "half" }) };
   const request = new Request("https://hooks.example.com/hooks", init as RequestInit);
   const policyDigest = policy.digest;
-  const sent = { request, target: "/hooks?a=1", route, evidence, bodies, policyDigest, bind: bindDelivery };
+  const question = new Question(request, new URL(request.url));
+  const sent = { request, question, target: "/hooks?a=1", route, evidence, bodies, policyDigest, bind: bindDelivery };
+  const received = receiveFromSender(crossCheck === undefined ? sent : { ...sent, crossCheck }, trace);
   return {
-    outcome: receiveFromSender(crossCheck === undefined ? sent : { ...sent, crossCheck }, trace),
+    outcome: received.then((result) => (result instanceof Response ? assert.fail("a challenge") : result)),
     trace,
     bodies,
   };

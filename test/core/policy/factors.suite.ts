@@ -199,7 +199,7 @@ export const cases: Cases = {
       ["two", 2],
     ]);
     const [bare] = loadSecrets(compileWith(fixtures, {}), () => assert.fail("no secret is named")).values();
-    assert.deepEqual(bare, { signature: undefined, basic: undefined, token: undefined });
+    assert.deepEqual(bare, { signature: undefined, basic: undefined, token: undefined, handshake: undefined });
     assert.deepEqual(secretNames(compileWith(fixtures, {})), []);
   },
   "loadHeldSecrets() leaves a sender to the edge if it holds none of its secrets, and refuses if it holds only some": (
@@ -207,7 +207,7 @@ export const cases: Cases = {
   ) => {
     const policy = compileWith(fixtures, { signature: { scheme: "docusign", secrets: ["A", "B"] }, basic: BASIC });
     const held = (texts: Record<string, string>) => [...loadHeldSecrets(policy, (name) => texts[name]).values()][0];
-    assert.deepEqual(held({}), { signature: undefined, basic: undefined, token: undefined });
+    assert.deepEqual(held({}), { signature: undefined, basic: undefined, token: undefined, handshake: undefined });
     assert.equal(held({ A: KEY, B: KEY })?.signature?.keys.length, 2);
     assert.equal(problemsOf(() => held({ A: KEY })).length, 1);
     assert.equal(problemsOf(() => held({ A: "" })).length, 2);

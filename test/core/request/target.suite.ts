@@ -49,6 +49,7 @@ const SENDER: Sender = {
   signature: undefined,
   basic: [],
   token: undefined,
+  handshake: undefined,
   eventKey: undefined,
   orderKey: undefined,
   retryStatus: undefined,

@@ -14,6 +14,7 @@ import type { RefusalCase } from "./world.ts";
 /** The secrets that the policy of these cases names. */
 export const FACTOR_SECRETS = {
   QUILLON_KEY: `${MARKER}-0123456789abcdef`,
+  QUILLON_VERIFY_TOKEN: `${MARKER}-token-0123`,
   QUILLON_PASSWORD: `${MARKER}-password`,
   QUILLON_TOKEN: `${MARKER}-token-of-the-sender`,
 } as const;
@@ -28,6 +29,11 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
       [`${MARKER}-slack`]: { signature: { scheme: "slack", secrets } },
       [`${MARKER}-docusign`]: { signature: { scheme: "docusign", accounts: { "known-account": secrets } } },
       [`${MARKER}-token`]: { token: { header: "X-Quillon-Token", secrets: ["QUILLON_TOKEN"] } },
+      [`${MARKER}-meta`]: {
+        signature: { scheme: "meta", secrets },
+        handshake: { scheme: "meta", secret: "QUILLON_VERIFY_TOKEN" },
+      },
+      [`${MARKER}-x`]: { signature: { scheme: "github", secrets }, handshake: { scheme: "x", secret: "QUILLON_KEY" } },
       [`${MARKER}-basic`]: { ...senders[ACME], basic: { username: "acme", secret: "QUILLON_PASSWORD" } },
     },
     routes: {
@@ -35,6 +41,8 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
       "/hooks/slack": { senders: [`${MARKER}-slack`], methods },
       "/hooks/docusign": { senders: [`${MARKER}-docusign`], methods },
       "/hooks/token": { senders: [`${MARKER}-token`], methods },
+      "/hooks/meta": { senders: [`${MARKER}-meta`], methods },
+      "/hooks/x": { senders: [`${MARKER}-x`], methods },
       "/hooks/basic": { senders: [`${MARKER}-basic`], methods },
     },
   };
@@ -50,14 +58,16 @@ function atEdge(
   path: string,
   headers: Readonly<Record<string, string>>,
   problem: Problem = "signature-not-verified",
+  { status = 401, method = "POST" } = {},
 ): RefusalCase {
   return {
     code,
     name,
-    status: 401,
+    status,
     problem,
     async provoke({ factors, acme }) {
-      const response = await factors.edge.send({ target: path, headers, body: BODY, tls: tlsClientAuth(acme) });
+      const sent = { target: path, method, headers, body: BODY, tls: tlsClientAuth(acme) };
+      const response = await factors.edge.send(sent);
       const body = Buffer.from(await response.arrayBuffer());
       const answer = { status: response.status, headers: Object.fromEntries(response.headers), body };
       return { answer, lines: factors.edge.lines };
@@ -71,6 +81,10 @@ const token = (code: RefusalCode, name: string, headers: Readonly<Record<string,
   atEdge(code, name, "/hooks/token", headers, "credentials-required");
 const credentials = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
 const hub = (signature: string) => ({ "x-hub-signature-256": `sha256=${signature}` });
+
+const challenge = (code: RefusalCode, name: string, target: string) =>
+  atEdge(code, name, target, {}, "challenge-refused", { status: 403, method: "GET" });
+const META = "/hooks/meta?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=";
 
 export const FACTOR_CASES: readonly RefusalCase[] = [
   atEdge("signature_missing", "a request without its signature", "/hooks/github", {}),
@@ -93,6 +107,19 @@ export const FACTOR_CASES: readonly RefusalCase[] = [
   token("token_missing", "a request without its token", {}),
   token("token_malformed", "a token that is empty", { "x-quillon-token": "" }),
   token("token_mismatch", "another token", { "x-quillon-token": "a-guess-of-the-token" }),
+  atEdge(
+    "challenge_unexpected",
+    "a challenge on a route without its handshake",
+    "/hooks/github?crc_token=abc",
+    {},
+    "method-not-allowed",
+    { status: 405, method: "GET" },
+  ),
+  challenge("challenge_malformed", "a challenge with two texts", "/hooks/x?crc_token=abc&crc_token=abc"),
+  challenge("challenge_malformed", "a challenge with an empty text", "/hooks/x?crc_token="),
+  challenge("challenge_too_long", "a challenge with a long text", `/hooks/x?crc_token=${"a".repeat(513)}`),
+  challenge("challenge_is_event", "the text of an event", `/hooks/x?crc_token=${encodeURIComponent(BODY)}`),
+  challenge("challenge_token_mismatch", "another verify token", `${META}guess`),
   basic("basic_missing", "a request without credentials", {}),
   basic("basic_malformed", "credentials of another scheme", { authorization: "Bearer abc" }),
   basic("basic_mismatch", "another password", credentials("acme:guess")),

@@ -42,6 +42,7 @@ const FAULTS: readonly Change[] = [
   [["senders"], {}],
   [["senders", "a b"], {}],
   [ONE, { basic: { username: "a:b", secret: "low" } }],
+  [[...ONE, "handshake"], { scheme: "meta" }],
   [[...ONE, "certificates"], undefined],
   [[...ONE, "certificates"], []],
   [[...ONE, "trust"], undefined],

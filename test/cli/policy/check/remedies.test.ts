@@ -143,6 +143,10 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
     "name a header that holds the token alone: Authorization if the sender has no basic, or a separate header, for example X-Acme-Token",
   ],
   ["empty /senders/one/token/secrets", 'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }'],
+  [
+    "handshake_secret /senders/one/handshake",
+    "add secret, which names the token or key of the handshake, or remove it",
+  ],
   ["malformed_pointer /senders/one/eventKey/pointers/0", KEY],
   ["malformed_header /senders/one/orderKey/header", KEY],
   ["not_forwarded /senders/one/eventKey", "name another header, or pointers into the body"],

@@ -1,0 +1,75 @@
+// Finds what is wrong with the handshakes of a policy: challenges that the sender never sends so, secrets that must not or must be
+// shared, and challenges that nobody answers.
+
+import { HANDSHAKE_SCHEMES, type HandshakeRule, type HandshakeSchemeName } from "../../../core/handshake/schemes.ts";
+import type { Policy, Sender } from "../../../core/policy/policy.ts";
+import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "../../../core/signature/schemes.ts";
+import { errorAt, type Finding, unusedAt, warningAt } from "./finding.ts";
+import type { InspectedSender } from "./inspected-sender.ts";
+
+/** The signature of the senders that have both a handshake and a signature of their own. */
+const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureSchemeName>>> = {
+  meta: "meta",
+  slack: "slack",
+  zoom: "zoom",
+};
+
+/** The handshakes whose answer is made with the key that also signs events. */
+const WITH_SIGNING_KEY: ReadonlySet<HandshakeSchemeName> = new Set(["zoom", "x"]);
+
+export function inspectHandshake({ sender, at, name }: InspectedSender, policy: Policy): Finding[] {
+  const { handshake } = sender;
+  if (handshake === undefined) return [];
+  const place = [...at, "handshake"];
+  const problem = conflictOf(sender, handshake);
+  const rival = policy.routes
+    .map(({ senders }) => rivalOf(sender, handshake, senders))
+    .find((one) => one !== undefined);
+  const isAnswered = policy.routes.some(({ senders }) => senders.includes(sender));
+  const isShadow = policy.routes.some(({ shadow }) => shadow.some((one) => one.name === name));
+  return [
+    ...(problem === undefined ? [] : [errorAt(place, ...problem)]),
+    ...(rival === undefined
+      ? []
+      : [
+          warningAt(
+            place,
+            `is never used on a route that also admits ${rival}: the first sender of a route answers`,
+            "give each of the two a route of its own",
+          ),
+        ]),
+    ...(isShadow && !isAnswered
+      ? [unusedAt(place, "a shadow sender gets no answer", "move the sender to senders, or remove the handshake")]
+      : []),
+  ];
+}
+
+function conflictOf({ signature, basic }: Sender, { scheme, secret }: HandshakeRule): [string, string] | undefined {
+  const own = SIGNATURE_OF[scheme];
+  const isOwn =
+    own !== undefined && signature !== undefined && SIGNATURE_SCHEMES[own] === SIGNATURE_SCHEMES[signature.scheme];
+  if (HANDSHAKE_SCHEMES[scheme].proof === "signature" && !isOwn)
+    return [
+      `${scheme} signs its challenges, and this sender has no signature of ${scheme}`,
+      `add signature: { "scheme": "${scheme}", … }`,
+    ];
+  if (own !== undefined && signature !== undefined && !isOwn)
+    return [`is of another sender than the signature, whose scheme is ${signature.scheme}`, "correct one of the two"];
+  if (secret === undefined) return undefined;
+  const isSigning = signature?.secrets.includes(secret) === true;
+  if (WITH_SIGNING_KEY.has(scheme))
+    return signature === undefined || isSigning
+      ? undefined
+      : [`${scheme} signs its events and expects this answer with one key`, "name a secret of the signature"];
+  const isShared = isSigning || basic.some((rule) => rule.secret === secret);
+  return isShared
+    ? ["shares its secret with another factor, and the sender writes this token into URLs", "name a secret of its own"]
+    : undefined;
+}
+
+/** Returns an earlier sender of a route that answers the same challenges with another secret. A token selects its sender. */
+function rivalOf(sender: Sender, { scheme, secret }: HandshakeRule, senders: readonly Sender[]): string | undefined {
+  if (scheme !== "ebay" && !WITH_SIGNING_KEY.has(scheme)) return undefined;
+  const earlier = senders.slice(0, Math.max(0, senders.indexOf(sender)));
+  return earlier.find((one) => one.handshake?.scheme === scheme && one.handshake.secret !== secret)?.name;
+}

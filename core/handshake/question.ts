@@ -1,0 +1,118 @@
+// Reads what a challenge asks, and limits what is repeated to the asker. Anybody can send a challenge, so each value occurs once, has
+// a limited length, and contains no character that means something in HTML or JSON.
+
+import { hash, timingSafeEqual } from "node:crypto";
+import { Refusal } from "../refusal.ts";
+import { MAX_CHALLENGE_BODY_BYTES, MAX_CHALLENGE_CHARACTERS } from "../wire.ts";
+
+/** The parts of an answer that differ between senders. */
+export interface Answer {
+  readonly status?: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+}
+
+/** One request, as the table of handshakes reads it. A name that begins with `?` is that of a query parameter, otherwise of a header. */
+export class Question {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Headers;
+  /** Empty until the body is read. */
+  readonly body: Uint8Array;
+
+  constructor({ method, headers }: Pick<Request, "method" | "headers">, url: URL, body = new Uint8Array()) {
+    this.method = method;
+    this.url = url;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  has(name: string): boolean {
+    return this.#valuesOf(name).length > 0;
+  }
+
+  /** Returns the value of a parameter or header that occurs exactly once. @throws Refusal */
+  read(name: string): string {
+    const [value, ...others] = this.#valuesOf(name);
+    if (others.length > 0) throw new Refusal("challenge_malformed");
+    return limited(value);
+  }
+
+  /** Returns a value that may be repeated in the answer. @throws Refusal */
+  echo(name: string): string {
+    return echoable(this.read(name));
+  }
+
+  /** Compares in constant time. @throws Refusal if the parameter or header has another value */
+  require(name: string, expected: Uint8Array): void {
+    const [given, wanted] = [Buffer.from(this.read(name)), expected].map((octets) => hash("sha256", octets, "buffer"));
+    if (!timingSafeEqual(given as Buffer, wanted as Buffer)) throw new Refusal("challenge_token_mismatch");
+  }
+
+  /** The JSON value of a small body. An empty object if the body is large or not JSON. */
+  json(): Readonly<Record<string, unknown>> {
+    if (this.body.length > MAX_CHALLENGE_BODY_BYTES) return {};
+    return Object(parseJson(Buffer.from(this.body).toString()));
+  }
+
+  #valuesOf(name: string): string[] {
+    if (name.startsWith("?")) return this.url.searchParams.getAll(name.slice(1));
+    // Headers joins the values of a repeated header with a comma, which is not echoed.
+    return [this.headers.get(name)].filter((value) => value !== null);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function limited(value: unknown): string {
+  if (typeof value !== "string" || value === "") throw new Refusal("challenge_malformed");
+  if (value.length > MAX_CHALLENGE_CHARACTERS) throw new Refusal("challenge_too_long");
+  return value;
+}
+
+/** Returns a text that may be repeated in the answer. @throws Refusal */
+export function echoable(value: unknown): string {
+  const text = limited(value);
+  if (!/^[\w .:+/=~-]+$/.test(text)) throw new Refusal("challenge_malformed");
+  return text;
+}
+
+/**
+ * Returns a text that may be signed with the key that also signs events. An asker chooses this text. If it could be what is signed
+ * of an event, the answer would be the signature of an event that the asker made up. So it must not have a character of JSON, of a
+ * form, or of the text that Zoom puts before a body, and it must not be JSON by itself, as numbers are.
+ * @throws Refusal `challenge_is_event`
+ */
+export function signable(value: unknown): string {
+  const text = limited(value);
+  if (/[\s:{}[\]",]|=[^=]/.test(text) || parseJson(text) !== undefined) throw new Refusal("challenge_is_event");
+  return echoable(text);
+}
+
+export const answerText = (body: string): Answer => ({ headers: { "content-type": "text/plain" }, body });
+
+export const answerJson = (value: unknown): Answer => ({
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(value),
+});
+
+export const answerHeaders = (headers: Answer["headers"]): Answer => ({ headers, body: null });
+
+/** An answer repeats what a stranger sent. These headers keep a browser from running or storing it. */
+export function formatAnswer({ status = 200, headers, body }: Answer): Response {
+  return new Response(body, {
+    status,
+    headers: {
+      ...headers,
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+      "x-content-type-options": "nosniff",
+    },
+  });
+}

@@ -1,0 +1,190 @@
+// Describes how each sender asks whether an endpoint is ours, and what it wants to read. This is a table with one small function for
+// each sender. Nothing here decides which factors a request has passed; delivery/receive.ts does.
+
+import { createHash, createHmac } from "node:crypto";
+import { type Answer, answerHeaders, answerJson, answerText, echoable, type Question, signable } from "./question.ts";
+
+/** The handshake of a sender. `secret` is the name of the secret, for the schemes that need one. */
+export interface HandshakeRule {
+  readonly scheme: HandshakeSchemeName;
+  readonly secret?: string | undefined;
+}
+
+/**
+ * The factors that must pass before a challenge is answered. `token`: only the token of the challenge, because the sender promises
+ * no other factor. `connection`: all factors of the sender but its signature. `signature`: all factors. `signature-if-sent`: as
+ * `signature` if the request has a header of a signature, otherwise as `connection`.
+ */
+export type ChallengeProof = "token" | "connection" | "signature" | "signature-if-sent";
+
+export interface HandshakeScheme {
+  readonly method: "GET" | "OPTIONS" | "POST";
+  /** The header or `?parameter` that every challenge has. Undefined if only the body shows a challenge. */
+  readonly mark?: string;
+  readonly proof: ChallengeProof;
+  /** Set if the policy names a secret: a token to compare with, or a key that makes the answer. */
+  readonly hasSecret?: true;
+  /** Returns undefined if the request is an event and no challenge. @throws Refusal `challenge_*` */
+  readonly answer: (question: Question, secret: Uint8Array) => Answer | undefined;
+}
+
+const ACROBAT_ID = "x-adobesign-clientid";
+const OKTA_CHALLENGE = "x-okta-verification-challenge";
+const SMARTSHEET_CHALLENGE = "smartsheet-hook-challenge";
+const TWITCH_TYPE = "twitch-eventsub-message-type";
+
+const ECHO: HandshakeScheme = {
+  method: "GET",
+  mark: "?challenge",
+  proof: "connection",
+  answer: (question) => answerText(question.echo("?challenge")),
+};
+
+const membersOf = (value: unknown): Readonly<Record<string, unknown>> => Object(value);
+const hmac = (key: Uint8Array, text: string) => createHmac("sha256", key).update(text);
+
+const SCHEMES = {
+  meta: {
+    method: "GET",
+    mark: "?hub.mode",
+    proof: "token",
+    hasSecret: true,
+    answer(question, token) {
+      if (question.read("?hub.mode") !== "subscribe") return undefined;
+      question.require("?hub.verify_token", token);
+      return answerText(question.echo("?hub.challenge"));
+    },
+  },
+  slack: {
+    method: "POST",
+    proof: "signature",
+    answer(question) {
+      const { type, challenge } = question.json();
+      return type === "url_verification" ? answerText(echoable(challenge)) : undefined;
+    },
+  },
+  zoom: {
+    method: "POST",
+    proof: "signature-if-sent",
+    hasSecret: true,
+    answer(question, key) {
+      const { event, payload } = question.json();
+      if (event !== "endpoint.url_validation") return undefined;
+      const plainToken = signable(membersOf(payload)["plainToken"]);
+      return answerJson({ plainToken, encryptedToken: hmac(key, plainToken).digest("hex") });
+    },
+  },
+  "microsoft-graph": {
+    method: "POST",
+    mark: "?validationToken",
+    proof: "connection",
+    answer: (question) => (question.body.length > 0 ? undefined : answerText(question.echo("?validationToken"))),
+  },
+  "event-grid": {
+    method: "POST",
+    proof: "connection",
+    answer(question) {
+      const { length, 0: only } = question.json();
+      const { eventType, data } = membersOf(only);
+      if (length !== 1 || eventType !== "Microsoft.EventGrid.SubscriptionValidationEvent") return undefined;
+      return answerJson({ validationResponse: echoable(membersOf(data)["validationCode"]) });
+    },
+  },
+  cloudevents: {
+    method: "OPTIONS",
+    mark: "webhook-request-origin",
+    proof: "connection",
+    answer: (question) =>
+      answerHeaders({
+        "webhook-allowed-origin": question.echo("webhook-request-origin"),
+        "webhook-allowed-rate": "*",
+        allow: "POST",
+      }),
+  },
+  okta: {
+    method: "GET",
+    mark: OKTA_CHALLENGE,
+    proof: "connection",
+    answer: (question) => answerJson({ verification: question.echo(OKTA_CHALLENGE) }),
+  },
+  dropbox: ECHO,
+  "adobe-io": ECHO,
+  "acrobat-sign": {
+    method: "GET",
+    mark: ACROBAT_ID,
+    proof: "connection",
+    hasSecret: true,
+    answer(question, id) {
+      question.require(ACROBAT_ID, id);
+      return answerHeaders({ [ACROBAT_ID]: question.echo(ACROBAT_ID) });
+    },
+  },
+  x: {
+    method: "GET",
+    mark: "?crc_token",
+    proof: "connection",
+    hasSecret: true,
+    answer: (question, key) =>
+      answerJson({ response_token: `sha256=${hmac(key, signable(question.read("?crc_token"))).digest("base64")}` }),
+  },
+  ebay: {
+    method: "GET",
+    mark: "?challenge_code",
+    proof: "connection",
+    hasSecret: true,
+    answer(question, token) {
+      const { host, pathname } = question.url;
+      const digest = createHash("sha256").update(question.echo("?challenge_code")).update(token);
+      return answerJson({ challengeResponse: digest.update(`https://${host}${pathname}`).digest("hex") });
+    },
+  },
+  twitch: {
+    method: "POST",
+    mark: TWITCH_TYPE,
+    proof: "signature",
+    answer: (question) =>
+      question.read(TWITCH_TYPE) === "webhook_callback_verification"
+        ? answerText(echoable(question.json()["challenge"]))
+        : undefined,
+  },
+  monday: {
+    method: "POST",
+    proof: "connection",
+    answer(question) {
+      const { challenge, ...others } = question.json();
+      if (challenge === undefined || Object.keys(others).length > 0) return undefined;
+      return answerJson({ challenge: echoable(challenge) });
+    },
+  },
+  smartsheet: {
+    method: "POST",
+    mark: SMARTSHEET_CHALLENGE,
+    proof: "connection",
+    answer: (question) => answerHeaders({ "smartsheet-hook-response": question.echo(SMARTSHEET_CHALLENGE) }),
+  },
+  discord: {
+    method: "POST",
+    proof: "signature",
+    answer(question) {
+      const { type, event } = question.json();
+      if (type === 0) return { status: 204, headers: {}, body: null };
+      return type === 1 && event === undefined ? answerJson({ type }) : undefined;
+    },
+  },
+} as const satisfies Readonly<Record<string, HandshakeScheme>>;
+
+export type HandshakeSchemeName = keyof typeof SCHEMES;
+
+export const HANDSHAKE_SCHEMES: Readonly<Record<HandshakeSchemeName, HandshakeScheme>> = SCHEMES;
+export const HANDSHAKE_SCHEME_NAMES = Object.keys(SCHEMES) as readonly HandshakeSchemeName[];
+
+/** True if method, query and headers are those of a challenge of this scheme. The body may still show that it is none. */
+export function isAsked(name: HandshakeSchemeName, question: Question): boolean {
+  const { method, mark } = HANDSHAKE_SCHEMES[name];
+  return method === question.method && (mark === undefined || question.has(mark));
+}
+
+/** Returns the scheme whose challenge this is, according to a parameter or header. */
+export function findAsked(question: Question): HandshakeSchemeName | undefined {
+  return HANDSHAKE_SCHEME_NAMES.find((name) => HANDSHAKE_SCHEMES[name].mark !== undefined && isAsked(name, question));
+}

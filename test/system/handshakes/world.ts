@@ -1,0 +1,110 @@
+// Starts what answers challenges: the deployed bundle of the edge, and an origin with its own TLS listener and without an edge.
+
+import { publicJwk } from "../../../core/assertion/keys.ts";
+import type { LogLine } from "../../../core/log-line.ts";
+import type { PolicyDocument } from "../../../core/policy/schema.ts";
+import type { HeaderList, RawAnswer } from "../../support/http.ts";
+import type { LogLines } from "../../support/log-lines.ts";
+import { readEvents, startTestOrigin } from "../../support/origin.ts";
+import { ACME, createSenders, HOST, type Senders } from "../../support/senders.ts";
+import { SECRETS } from "../../support/signed-senders.ts";
+import { newSigningKey } from "../../support/signing-key.ts";
+import { sendOnce } from "../../support/tls-client.ts";
+import { NO_CERTIFICATE, tlsClientAuth } from "../../support/tls-client-auth.ts";
+import { issueServers, startTlsOrigin } from "../../support/tls-origin.ts";
+import { startWorkerd } from "../../support/workerd.ts";
+
+export const HANDSHAKE_SECRETS = {
+  ...SECRETS,
+  META_VERIFY_TOKEN: "a verify+token & more",
+  CLIENT_ID: "CBJCHBCAABAAo8FZcAEmo",
+  EBAY_TOKEN: "71745723-d031-455c-bfa5-f90d11b4f20a",
+} as const;
+
+export interface Sent {
+  readonly target: string;
+  readonly method?: string;
+  readonly headers?: HeaderList;
+  readonly body?: string;
+  /** True if the sender presents the certificate of acme. */
+  readonly isCertified?: boolean;
+}
+
+/** A program that answers challenges. */
+export interface Place {
+  readonly lines: LogLines;
+  /** Sends one request. Resolves to the answer and to the log line of the request. */
+  send(sent: Sent): Promise<{ readonly answer: RawAnswer; readonly line: LogLine }>;
+  /** The number of events that are stored. */
+  stored(): number;
+}
+
+/** A sender with a handshake on a route of its own, `/NAME`. Every route lists only POST. */
+function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
+  const acme = senders[ACME] as PolicyDocument["senders"][string];
+  const github = { signature: { scheme: "github" as const, secrets: ["HUB_SECRET"] } };
+  const named: PolicyDocument["senders"] = {
+    meta: {
+      ...acme,
+      signature: { scheme: "meta", secrets: ["HUB_SECRET"] },
+      handshake: { scheme: "meta", secret: "META_VERIFY_TOKEN" },
+    },
+    slack: { signature: { scheme: "slack", secrets: ["SLACK_SECRET"] }, handshake: { scheme: "slack" } },
+    zoom: {
+      signature: { scheme: "zoom", secrets: ["ZOOM_SECRET"] },
+      handshake: { scheme: "zoom", secret: "ZOOM_SECRET" },
+    },
+    graph: { ...acme, handshake: { scheme: "microsoft-graph" } },
+    grid: { ...acme, handshake: { scheme: "event-grid" } },
+    cloudevents: { ...acme, handshake: { scheme: "cloudevents" } },
+    okta: { ...github, handshake: { scheme: "okta" } },
+    dropbox: { ...github, handshake: { scheme: "dropbox" } },
+    adobe: { ...github, handshake: { scheme: "adobe-io" } },
+    acrobat: { ...github, handshake: { scheme: "acrobat-sign", secret: "CLIENT_ID" } },
+    x: { ...github, handshake: { scheme: "x", secret: "HUB_SECRET" } },
+    ebay: { ...github, handshake: { scheme: "ebay", secret: "EBAY_TOKEN" } },
+    monday: { ...acme, handshake: { scheme: "monday" } },
+    smartsheet: { ...acme, handshake: { scheme: "smartsheet" } },
+    plain: github,
+    guarded: {
+      ...acme,
+      ...github,
+      basic: { username: "docusign", secret: "DOCUSIGN_BASIC_PASSWORD" },
+      handshake: { scheme: "dropbox" },
+    },
+  };
+  const routes = Object.keys(named).map((name) => [`/${name}`, { senders: [name], methods: ["POST"] }]);
+  return { anchors, senders: named, routes: Object.fromEntries(routes) };
+}
+
+export async function startPlaces(stack: AsyncDisposableStack): Promise<Record<"edge" | "listener", Place>> {
+  const senders = await createSenders();
+  const policy = policyOf(senders);
+  const key = await newSigningKey();
+  const origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
+  const { edge } = await startWorkerd(stack, policy, {
+    edge: { ...HANDSHAKE_SECRETS, SIGNING_KEYS: JSON.stringify({ keys: [key] }), ORIGIN_URL: origin.url },
+  });
+  const servers = await issueServers(HOST);
+  const listener = await startTlsOrigin(stack, { policy, servers, secrets: HANDSHAKE_SECRETS });
+  return {
+    edge: {
+      lines: edge.lines,
+      stored: () => readEvents(origin.inboxFile).length,
+      async send({ isCertified = false, ...sent }) {
+        const start = edge.lines.all.length;
+        const answer = await edge.send({ ...sent, tls: isCertified ? tlsClientAuth(senders.acme) : NO_CERTIFICATE });
+        return { answer, line: await edge.lines.with({ method: sent.method ?? "POST" }, start) };
+      },
+    },
+    listener: {
+      lines: listener.lines,
+      stored: () => readEvents(listener.inboxFile).length,
+      async send({ isCertified = false, body = "", ...sent }) {
+        const start = listener.lines.all.length;
+        const answer = await sendOnce(listener.at(HOST), isCertified ? senders.acme : undefined, { ...sent, body });
+        return { answer, line: await listener.lines.with({ method: sent.method ?? "POST" }, start) };
+      },
+    },
+  };
+}
