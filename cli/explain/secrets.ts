@@ -12,7 +12,10 @@ export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {
   const held = Array.from(secrets, ([sender, { signature }]): [Sender, SenderSecrets] => {
     const names = sender.signature === undefined ? [] : signatureSecretNames(sender.signature);
     const isHeld = names.some((name) => !missing.get(sender)?.signature.has(name));
-    return [sender, { signature: isHeld ? signature : undefined, basic: undefined, token: undefined, handshake: undefined }];
+    return [
+      sender,
+      { signature: isHeld ? signature : undefined, basic: undefined, token: undefined, handshake: undefined },
+    ];
   });
   return new Map(held);
 }
