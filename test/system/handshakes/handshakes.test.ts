@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HandshakeSchemeName } from "../../../core/handshake/schemes.ts";
 import { HOST } from "../../support/senders.ts";
 import { SIGNED_SENDERS } from "../../support/signed-senders.ts";
-import { HANDSHAKE_SECRETS, type Place, type Sent, startPlaces } from "./world.ts";
+import { HANDSHAKE_SECRETS, type Sent, startPlaces } from "./world.ts";
 
 const stack = new AsyncDisposableStack();
-let places: Record<"edge" | "listener", Place>;
+let places: Awaited<ReturnType<typeof startPlaces>>;
 
 beforeAll(async () => {
   places = await startPlaces(stack);

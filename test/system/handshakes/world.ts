@@ -12,7 +12,7 @@ import { newSigningKey } from "../../support/signing-key.ts";
 import { sendOnce } from "../../support/tls-client.ts";
 import { NO_CERTIFICATE, tlsClientAuth } from "../../support/tls-client-auth.ts";
 import { issueServers, startTlsOrigin } from "../../support/tls-origin.ts";
-import { startWorkerd } from "../../support/workerd.ts";
+import { type DeployedEdge, startWorkerd } from "../../support/workerd.ts";
 
 export const HANDSHAKE_SECRETS = {
   ...SECRETS,
@@ -66,6 +66,12 @@ function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
     monday: { ...acme, handshake: { scheme: "monday" } },
     smartsheet: { ...acme, handshake: { scheme: "smartsheet" } },
     plain: github,
+    second: { signature: { scheme: "slack", secrets: ["SLACK_SECRET"] } },
+    observed: {
+      ...acme,
+      signature: { scheme: "meta", secrets: ["HUB_SECRET"] },
+      handshake: { scheme: "meta", secret: "META_VERIFY_TOKEN" },
+    },
     guarded: {
       ...acme,
       ...github,
@@ -74,29 +80,51 @@ function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
     },
   };
   const routes = Object.keys(named).map((name) => [`/${name}`, { senders: [name], methods: ["POST"] }]);
-  return { anchors, senders: named, routes: Object.fromEntries(routes) };
+  const observed = { senders: ["observed"], methods: ["POST"], mode: "observe" as const, shadow: ["plain", "dropbox"] };
+  return { anchors, senders: named, routes: { ...Object.fromEntries(routes), "/observed": observed } };
 }
 
-export async function startPlaces(stack: AsyncDisposableStack): Promise<Record<"edge" | "listener", Place>> {
+/** Removes the handshakes of a policy. */
+function withoutHandshakes(policy: PolicyDocument): PolicyDocument {
+  const senders = Object.entries(policy.senders).map(([name, { handshake: _, ...sender }]) => [name, sender]);
+  return { ...policy, senders: Object.fromEntries(senders) };
+}
+
+type PlaceName = "edge" | "listener" | "secretless" | "older";
+
+/**
+ * Starts an edge, an origin without an edge, an edge without the verify token of Meta, and an edge whose policy is older and has no
+ * handshakes.
+ */
+export async function startPlaces(stack: AsyncDisposableStack): Promise<Record<PlaceName, Place>> {
   const senders = await createSenders();
   const policy = policyOf(senders);
   const key = await newSigningKey();
   const origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
-  const { edge } = await startWorkerd(stack, policy, {
-    edge: { ...HANDSHAKE_SECRETS, SIGNING_KEYS: JSON.stringify({ keys: [key] }), ORIGIN_URL: origin.url },
+  const bindings = { SIGNING_KEYS: JSON.stringify({ keys: [key] }), ORIGIN_URL: origin.url };
+  const { META_VERIFY_TOKEN: _, ...incomplete } = HANDSHAKE_SECRETS;
+  const edges = await startWorkerd(stack, policy, {
+    edge: { ...HANDSHAKE_SECRETS, ...bindings },
+    secretless: { ...incomplete, ...bindings },
+  });
+  const { older } = await startWorkerd(stack, withoutHandshakes(policy), {
+    older: { ...HANDSHAKE_SECRETS, ...bindings },
   });
   const servers = await issueServers(HOST);
   const listener = await startTlsOrigin(stack, { policy, servers, secrets: HANDSHAKE_SECRETS });
-  return {
-    edge: {
-      lines: edge.lines,
-      stored: () => readEvents(origin.inboxFile).length,
-      async send({ isCertified = false, ...sent }) {
-        const start = edge.lines.all.length;
-        const answer = await edge.send({ ...sent, tls: isCertified ? tlsClientAuth(senders.acme) : NO_CERTIFICATE });
-        return { answer, line: await edge.lines.with({ method: sent.method ?? "POST" }, start) };
-      },
+  const atEdge = (edge: DeployedEdge): Place => ({
+    lines: edge.lines,
+    stored: () => readEvents(origin.inboxFile).length,
+    async send({ isCertified = false, ...sent }) {
+      const start = edge.lines.all.length;
+      const answer = await edge.send({ ...sent, tls: isCertified ? tlsClientAuth(senders.acme) : NO_CERTIFICATE });
+      return { answer, line: await edge.lines.with({ method: sent.method ?? "POST" }, start) };
     },
+  });
+  return {
+    edge: atEdge(edges.edge),
+    secretless: atEdge(edges.secretless),
+    older: atEdge(older),
     listener: {
       lines: listener.lines,
       stored: () => readEvents(listener.inboxFile).length,
