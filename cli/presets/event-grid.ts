@@ -6,6 +6,7 @@ export const eventGrid: Preset = {
   title: "Azure Event Grid (Event Grid schema)",
   sender: {
     token: { header: "X-Event-Grid-Token", secrets: ["EVENT_GRID_TOKEN"] },
+    handshake: { scheme: "event-grid" },
     eventKey: { pointers: ["/0/id"] },
   },
   route: { methods: ["POST"], maxBodyBytes: 1_048_576 },

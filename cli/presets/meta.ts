@@ -8,6 +8,7 @@ export const meta: Preset = {
     certificates: [{ subject: { CN: "client.webhooks.fbclientcerts.com" } }],
     trust: { anchors: ["meta-outbound-api-ca-2025-12"] },
     signature: { scheme: "meta", secrets: ["META_APP_SECRET"] },
+    handshake: { scheme: "meta", secret: "META_VERIFY_TOKEN" },
   },
   route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
   anchors: {
@@ -17,7 +18,10 @@ export const meta: Preset = {
         "in a ZIP file that https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks links, by another link on each visit",
     },
   },
-  secrets: { META_APP_SECRET: "the app secret of the Meta app" },
+  secrets: {
+    META_APP_SECRET: "the app secret of the Meta app",
+    META_VERIFY_TOKEN: "a long random text of yours, which you also give to Meta as the verify token",
+  },
   behaviour: {
     handshake:
       "a GET with hub.mode=subscribe, hub.verify_token and hub.challenge; the answer is the challenge as plain text",
@@ -28,7 +32,7 @@ export const meta: Preset = {
   },
   steps: [
     "Enable mutual TLS for the app at Meta. Otherwise Meta presents no client certificate.",
-    "Meta checks a new endpoint with a GET that carries hub.challenge. No signature is documented for this request, and this route admits only POST. While you set the callback URL, answer the request elsewhere, or at a route of your own.",
+    "Set the callback URL with the verify token. Countersign answers Meta's GET, which needs no certificate and no signature.",
   ],
   notes: [
     "Meta's CA is in no public store, and we do not publish its fingerprint. Fetch the file only from Meta, over HTTPS. The old DigiCert-signed certificate expired on 2026-04-15 and is not accepted.",

@@ -4,7 +4,7 @@ import type { Preset } from "./preset.ts";
 
 export const okta: Preset = {
   title: "Okta event hooks",
-  sender: { token: { header: "X-Okta-Hook-Token", secrets: ["OKTA_HOOK_TOKEN"] } },
+  sender: { token: { header: "X-Okta-Hook-Token", secrets: ["OKTA_HOOK_TOKEN"] }, handshake: { scheme: "okta" } },
   route: { methods: ["POST"], maxBodyBytes: 1_048_576 },
   anchors: {},
   secrets: { OKTA_HOOK_TOKEN: "a long random text of yours, which is the authentication secret of the hook" },

@@ -18,6 +18,7 @@ import { slack } from "./slack.ts";
 import { stripe } from "./stripe.ts";
 import { telegram } from "./telegram.ts";
 import { workfront } from "./workfront.ts";
+import { zoom } from "./zoom.ts";
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
   docusign,
@@ -30,6 +31,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   github,
   gitlab,
   stripe,
+  zoom,
   okta,
   "event-grid": eventGrid,
   telegram,

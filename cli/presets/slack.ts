@@ -9,6 +9,7 @@ export const slack: Preset = {
     certificates: [{ san: { dns: ["platform-tls-client.slack.com"] } }],
     trust: { anchors: Object.keys(DIGICERT_ROOTS) },
     signature: { scheme: "slack", secrets: ["SLACK_SIGNING_SECRET"] },
+    handshake: { scheme: "slack" },
   },
   route: { methods: ["POST"], maxBodyBytes: 1_048_576, mode: "observe" },
   anchors: DIGICERT_ROOTS,
@@ -18,7 +19,7 @@ export const slack: Preset = {
     renewal: { days: PUBLIC_DAYS, also: "Slack names no date" },
   },
   steps: [
-    'Slack first sends {"type":"url_verification"} to a new URL, and accepts the URL only if the response is the challenge in this request. Set "answer": "handler" on the route, and let your handler (--handler or --upstream) answer this type with status 200 and the text of its challenge.',
+    "Set the request URL of the app. Countersign answers Slack's challenge if every factor of this sender passes. If Slack presents no certificate, remove certificates and trust first.",
     "Wait for a request, and check in the log that the certificate is proven and admitted. Then remove the anchors that it does not need.",
   ],
   notes: [

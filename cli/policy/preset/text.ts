@@ -18,7 +18,7 @@ export function commandOf(name: string, { sender, anchors }: Preset): string {
 /** Describes the members that the preset writes into a policy. */
 export function describeMembers(name: string, preset: Preset): Fact[] {
   const { sender, route, anchors, suffixes = [] } = preset;
-  const { certificates, trust, signature, token, eventKey, refusal } = sender;
+  const { certificates, trust, signature, token, handshake, eventKey, refusal } = sender;
   const roots = Object.entries(anchors).map(([key, source]) => `\`${key}\`: ${describeAnchor(key, source)}`);
   const entries = certificates?.map((entry) => code(entry)) ?? ["none is required"];
   return [
@@ -29,6 +29,7 @@ export function describeMembers(name: string, preset: Preset): Fact[] {
     ...(trust === undefined ? [] : [["anchors", roots.length > 0 ? roots : ["yours: `--anchor NAME=FILE`"]] as const]),
     ["signature", [signature === undefined ? "none" : `scheme \`${signature.scheme}\`, required`]],
     ...(token === undefined ? [] : [["token", [`in the header \`${token.header}\`, required`]] as const]),
+    ["answered challenge", [handshake === undefined ? "none" : `that of \`${handshake.scheme}\``]],
     ["event key", [eventKey === undefined ? "none" : code(eventKey)]],
     ["routes", ["", ...suffixes].map((suffix) => `\`/hooks/${name}${suffix}\``)],
     ["of each route", [code(route)]],

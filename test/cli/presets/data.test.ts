@@ -56,8 +56,9 @@ describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
 
   it("has a source for each anchor and a description of each secret", () => {
     expect(Object.keys(preset.anchors)).toEqual(preset.sender.trust?.anchors ?? []);
-    const { signature, token } = preset.sender;
-    expect(Object.keys(preset.secrets)).toEqual([...(signature?.secrets ?? []), ...(token?.secrets ?? [])]);
+    const { signature, token, handshake } = preset.sender;
+    const named = [...(signature?.secrets ?? []), ...(token?.secrets ?? []), handshake?.secret ?? []].flat();
+    expect(Object.keys(preset.secrets)).toEqual([...new Set(named)]);
   });
 
   it("says where it comes from, when that was read, and what is not known", () => {
