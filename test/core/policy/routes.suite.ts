@@ -126,7 +126,7 @@ export const cases: Cases = {
     assert.equal(isAnswered({ answer: "accepted", delivery: "queue" }), false);
     assert.equal(isAnswered({ answer: "handler", delivery: "direct" }), true);
     const [problem] = problemsOf(() => withMembers({ answer: "handler", delivery: "queue" }));
-    assert.match(problem ?? "", /^\/routes\/~1hooks: a handler cannot answer/);
+    assert.match(problem ?? "", /^\/routes\/~1hooks: the edge answers an event of its queue/);
     assert.ok(problemsOf(() => withMembers({ answer: "later" })).length > 0);
   },
   "compilePolicy() refuses a sender with an orderKey on a route with the edge's queue, because the queue keeps no order":
