@@ -20,7 +20,7 @@ type Start = Awaited<ReturnType<Awaited<ReturnType<typeof prepareEdge>>["prepare
 /** The samples of each subject, by its name. */
 type Samples = Map<string, Sample[]>;
 
-/** `beside` is the folder of another checkout of this project. Its worker is measured too. */
+/** `beside` is the folder of another checkout of this project. The worker of that checkout is measured too. */
 export async function benchCold(rounds: number, beside: string | undefined): Promise<Report[]> {
   const { event, prepare } = await prepareEdge();
   const other: readonly Candidate[] = beside === undefined ? [] : [{ name: "other tree", tree: beside }];

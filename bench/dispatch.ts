@@ -1,5 +1,5 @@
-// Measures dispatch from the inbox to a handler, next to a hand-written queue table that does the same work. Measures both stores,
-// and an inbox with many waiting events.
+// Measures dispatch from the inbox to a handler, next to a hand-written queue table that does the same work. Both are measured
+// with SQLite and with PostgreSQL. The inbox is also measured while many events wait in it.
 
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";

@@ -21,7 +21,7 @@ const WRANGLER = join(dirname(require.resolve("wrangler/package.json")), "bin/wr
 const WORKERD = (require("workerd") as { default: string }).default;
 const OFFLINE = { CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
 
-/** In these headers, a client sends what the platform would set: request.cf as JSON, and the scheme of the request. */
+/** In these headers, a client sends what the platform would set: `request.cf` as JSON, and the scheme of the request. */
 export const CF_HEADER = "bench-cf";
 export const PROTO_HEADER = "bench-proto";
 
@@ -50,7 +50,9 @@ export async function prepareWorker(source: WorkerSource): Promise<() => Promise
   return () => startIsolates(WORKERD, configFile, source.isolates ?? 1);
 }
 
-/** A running worker with an inspector. It is not minified, so that a profile shows the names in the code. */
+/**
+ * A running worker with an inspector. The code of the worker is not minified, so that a profile shows the names in the code.
+ */
 export interface InspectedWorker extends RunningProcess {
   /** The URL of the worker's inspector. */
   readonly inspector: string;

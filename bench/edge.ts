@@ -21,7 +21,7 @@ export interface Candidate {
   readonly name: string;
   /** The name of a module in bench/edge-workers/. The default is our worker. */
   readonly worker?: string;
-  /** The folder of another checkout of this project. Its worker is measured. */
+  /** The folder of another checkout of this project. If it is given, the worker of that checkout is measured. */
   readonly tree?: string;
   readonly define?: Readonly<Record<string, string>>;
 }
@@ -59,8 +59,8 @@ export async function benchEdge(volume: Volume): Promise<Report> {
 }
 
 /**
- * Returns an event, and functions that start a candidate. Every candidate accepts the event. The origin behind it accepts
- * everything.
+ * Returns an event, and functions that start a candidate. Every candidate accepts the event. The origin behind the candidate
+ * accepts every request.
  */
 export async function prepareEdge() {
   const fixture = await makeFixture();

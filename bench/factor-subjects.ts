@@ -1,4 +1,5 @@
-// The functions of the factors bench: signatures and Basic. The same functions are measured in Node and in workerd.
+// Makes the functions that the factors bench measures. They verify signatures and Basic credentials. The same functions are
+// measured in Node and in workerd.
 
 import { createHash, createHmac, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { importBasicCredential, verifyBasic } from "../core/admission/basic.ts";

@@ -76,7 +76,7 @@ async function run(
 ): Promise<Report> {
   const eventsPerRound = volume.eventsPerRound * (tls.isKeptAlive ? KEPT_ALIVE_FACTOR : 1);
   const { headers, body } = fixture;
-  // The Host of the event must be the name of the server.
+  // The header `Host` of the event must be the name of the server.
   const event: LoadedEvent = { path: PATH, headers: { ...headers, host: "localhost" }, body };
   const measured = subjects.map((subject) => ({ ...subject, tls }));
   const samples = await measureRounds(measured, { ...volume, eventsPerRound }, (count) =>

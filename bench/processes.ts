@@ -139,7 +139,8 @@ export function readCpuMicroseconds(pids: readonly number[]): number {
 function readStat(name: string): { pid: number; parent: number; ticks: number }[] {
   try {
     const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-    // The second field is the command in parentheses, and may contain spaces. ppid is field 4, utime field 14, and stime field 15.
+    // The second field of the line is the command in parentheses, and may contain spaces. `ppid` is field 4, `utime` field 14, and
+    // `stime` field 15.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
   } catch {

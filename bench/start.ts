@@ -1,4 +1,5 @@
-// Measures the cost of commands of the built package, from their start to their end. They are compared with Node without a program.
+// Measures the cost of commands of the built package, from their start to their end. This cost is compared with the cost of Node
+// without a program.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -9,7 +9,7 @@ import { complain } from "./output.ts";
 
 export interface Command {
   readonly help: string;
-  /** Runs with the arguments after the command's name. Resolves to the exit code. */
+  /** Runs the command with the arguments that follow the command's name. Resolves to the exit code. */
   run(args: string[]): Promise<number>;
 }
 

@@ -1,4 +1,4 @@
-// countersign keys: makes and rotates the edge's signing keys.
+// `countersign keys` makes and rotates the edge's signing keys.
 
 import { existsSync } from "node:fs";
 import { generateSigningKey, type PrivateJwk, parsePrivateKeySet, publicJwk } from "../core/assertion/keys.ts";

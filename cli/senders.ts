@@ -1,5 +1,5 @@
-// npm run senders: writes the contents of each preset into its page of docs/senders, and the table of all senders into the README
-// there. The rest of a page is written by hand.
+// `npm run senders` writes the contents of each preset into its page of docs/senders. It also writes the table of all senders into
+// docs/senders/README.md. The rest of a page is written by hand.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// Reads a page of the console as a browser tab does that has it open. It is a process of its own, as a browser is, because otherwise
-// the load generator would have less time while the page is read. A request to its URL closes the page, and is answered with the
-// number of times that the page was fetched.
+// Reads a page of the console, like a browser tab in which the page is open. This module runs in a process of its own, like a
+// browser. Otherwise, the load generator would have less time while the page is read. A request to the URL of this process closes
+// the page. The response is the number of times that the page was fetched.
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,5 +1,5 @@
-// Our middleware on our Node server. With `log`, it prints every log line. With `inbox`, it stores events. Otherwise it keeps their
-// ids in memory, to refuse replays.
+// Runs our middleware on our Node server. With `log`, the server prints every log line. With `inbox`, it stores events. Otherwise,
+// it keeps the ids of events in memory, to refuse replays.
 
 import { Hono } from "hono";
 import { formatLogLine, stampLine } from "../../core/log-line.ts";

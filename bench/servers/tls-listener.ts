@@ -15,7 +15,7 @@ export interface ListenerSettings {
   readonly policy: object;
   readonly certificate: string;
   readonly key: string;
-  /** The default is true. */
+  /** If true, our middleware judges each request. The default is true. */
   readonly judges?: boolean;
 }
 

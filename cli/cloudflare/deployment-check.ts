@@ -14,7 +14,7 @@ export type DeploymentConfig = Pick<
   "vars" | "secrets" | "kv_namespaces" | "r2_buckets" | "queues" | "triggers"
 >;
 
-/** What is wrong. The codes are those of doctor. */
+/** The code of a problem in the wrangler file. `countersign doctor` has a finding with the same code. */
 export type DeploymentFault =
   | "vars_wrong"
   | "secret_in_clear"

@@ -31,9 +31,11 @@ export interface CertificateRequest {
   readonly subject: JsonName;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
-  /** OIDs. An empty list leaves the extension out. Default: clientAuth for a leaf, and no extension for a CA. */
+  /**
+   * The OIDs of the extension. An empty list leaves the extension out. Default: clientAuth for a leaf, and no extension for a CA.
+   */
   readonly extendedKeyUsage?: readonly string[];
-  /** 0 leaves the extension out. Default: digitalSignature for a leaf, keyCertSign for a CA. */
+  /** The bits of the extension. 0 leaves the extension out. Default: digitalSignature for a leaf, keyCertSign for a CA. */
   readonly keyUsage?: number;
   readonly subjectAltNames?: ConstructorParameters<typeof SubjectAlternativeNameExtension>[0];
   readonly extensions?: readonly Extension[];

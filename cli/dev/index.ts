@@ -1,4 +1,4 @@
-// countersign dev: runs the whole system on this machine until the command is stopped.
+// `countersign dev` runs the whole system on this machine until the command is stopped.
 
 import { resolve } from "node:path";
 import { loadOptional } from "../../origin/optional-package.ts";

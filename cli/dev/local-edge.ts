@@ -110,7 +110,7 @@ const LOG_POLL_MILLISECONDS = 50;
 
 /**
  * Passes on each log line of the worker soon after it is written. Lines that are not decisions go to stderr. The returned function
- * ends this.
+ * stops this.
  */
 export function forwardEdgeLog(edge: TestHarness, onDecision: (line: LogLine) => void): () => void {
   const drain = () => {

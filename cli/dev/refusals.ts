@@ -18,7 +18,7 @@ type Log = (line: LogLine, refused?: RefusedFacts) => void;
 
 export class DevelopmentRefusals {
   readonly #presented = new BoundedCache<string, ClientCertificate>(MAX_PRESENTED);
-  /** Keeps a refusal in the inbox. Undefined while no inbox is open, and always if the origin is another program. */
+  /** Keeps a refusal in the inbox. Undefined while no inbox is open. If the origin is another program, always undefined. */
   #keep: Log | undefined;
 
   /** This is an arrow property, because it is passed as a callback without its object. */

@@ -1,5 +1,5 @@
-// npm start: starts the local system, sends a first round of events and shows the verdicts. With --once, the system is then
-// stopped. Otherwise it keeps running.
+// `npm start` starts the local system, sends a first round of events and shows the verdicts. With `--once`, the system is then
+// stopped. Otherwise, it keeps running.
 
 import { resolve } from "node:path";
 import type { LogLine } from "../../core/log-line.ts";

@@ -1,5 +1,5 @@
-// The files of `countersign dev`: two CAs, a server certificate, good and bad client certificates, keys, a policy. They are of no
-// use on another machine. But the private keys are readable only by their owner.
+// The files of `countersign dev`: two CAs, a server certificate, good and bad client certificates, keys, a policy. The private
+// keys have no use on another machine. Nevertheless, only their owner can read them.
 
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The first round of events over real TLS: one that is accepted, and one for each kind of refusal.
+// Sends the first round of events over real TLS: one event that is accepted, and one event for each kind of refusal.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
@@ -32,7 +32,7 @@ type Decision = { readonly source: "edge" | "origin"; readonly line: LogLine };
 
 const LOG_DEADLINE_MILLISECONDS = 5_000;
 
-/** Sends the events one after the other. While it waits, the running system adds to `decisions` and `forwarded`. */
+/** Sends the events one after the other. While this function waits, the running system adds to `decisions` and `forwarded`. */
 export async function runTrials(
   development: Development,
   decisions: readonly Decision[],

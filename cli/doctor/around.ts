@@ -18,8 +18,8 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
 }
 
 /**
- * Sends requests for other hosts: for a host that does not exist, in the Host header and then in the handshake, and for the own host
- * with a dot at the end.
+ * Sends requests for other hosts: for a host that does not exist, in the Host header and then in the handshake, and for the host
+ * of the URL with a dot at the end.
  */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
   const { url } = subject;
@@ -41,7 +41,7 @@ export async function checkOtherHosts(subject: Subject, own: Reply): Promise<Che
     const reply = await ask(url.href, { headers: { host }, serverName: name });
     const line = `${what}: ${describeReply(reply)}`;
     seen.push(line);
-    // With the dot, the host is still the own one. So the same refusal is right there.
+    // With the dot, the host is still the host of the URL. So the same refusal as without the dot is correct.
     const isServed = code !== "dotted_host_accepted" && isSameRefusal(reply, own);
     if (isAccepted(reply) || isServed) findings.push(found(code, line));
   }
@@ -49,8 +49,8 @@ export async function checkOtherHosts(subject: Subject, own: Reply): Promise<Che
 }
 
 /**
- * Returns true if the server refused this request at the same step as a request for its own host, and not because of the host. If
- * the response has no problem of Countersign, another server sent it.
+ * Returns true if the server refused this request at the same step as a request for the host of the URL, and not because of the
+ * host. If the response has no problem of Countersign, another server sent it.
  */
 function isSameRefusal({ problem }: Reply, own: Reply): boolean {
   return problem !== undefined && problem !== "unknown-host" && problem === own.problem;

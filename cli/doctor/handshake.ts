@@ -1,4 +1,4 @@
-// Reads a server's handshake messages from openssl s_client, because Node shows a client neither the certificate request nor the
+// Reads a server's handshake messages from `openssl s_client`, because Node shows a client neither the certificate request nor the
 // chain as it was sent.
 
 import { execFile } from "node:child_process";
@@ -17,9 +17,9 @@ const DEADLINE_MILLISECONDS = 15_000;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Starts a handshake without a certificate, and ends the connection afterwards. If `only` is given, offers only this version at
- * the lowest security level, because OpenSSL requires that level for versions before 1.2.
- * @returns undefined if there is no program openssl
+ * Starts a handshake without a certificate, and ends the connection afterwards. If `only` is given, offers only this TLS version,
+ * and sets OpenSSL's lowest security level, because OpenSSL requires this level for versions before 1.2.
+ * @returns undefined if there is no program `openssl`
  */
 export async function observeHandshake(
   { host, port, serverName }: { readonly host: string; readonly port: number; readonly serverName: string },

@@ -1,4 +1,4 @@
-// countersign doctor: sends the requests that senders and strangers would send to a server, and reports what is wrong.
+// `countersign doctor` sends the requests that senders and strangers would send to a server, and reports what is wrong.
 
 import { existsSync } from "node:fs";
 import { type Policy, type Route, selectRoute } from "../../core/policy/policy.ts";

@@ -12,7 +12,7 @@ export async function checkKeys({ url, serverCa, options: { jwks, pinned } }: Su
   const check = "published keys";
   const from = jwks ?? new URL(JWKS_PATH, url).href;
   const { status, text } = await fetchKeys(from, serverCa);
-  // An origin without an edge publishes no keys. So missing keys are a finding only if --jwks gives their URL.
+  // An origin without an edge publishes no keys. So missing keys are a finding only if `--jwks` gives their URL.
   if (jwks === undefined && status !== 200)
     return {
       check,

@@ -33,8 +33,8 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
 }
 
 /**
- * Checks in the origin's log whether edge and origin had different policies when they judged the last event. If they had, the line of
- * the event has both digests, also the line of a refused one.
+ * Checks in the origin's log whether edge and origin had different policies when they judged the last event. If the policies were
+ * different, the log line of the event has the digests of both policies. A refused event has such a line too.
  */
 export function checkDrift({ policy, options: { log } }: Subject): CheckReport {
   const check = "policy of edge and origin";

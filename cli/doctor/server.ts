@@ -103,7 +103,7 @@ const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
   INVALID_PURPOSE: "server_not_for_servers",
 };
 
-/** Verifies the server's certificate like a client that knows only the public roots or, with --ca, only the given CAs. */
+/** Verifies the server's certificate like a client that knows only the public roots or, with `--ca`, only the given CAs. */
 export function checkServerCertificate(
   subject: Subject,
   connection: Connection | undefined,
@@ -181,7 +181,7 @@ function nameOf(name: string | undefined): string {
   return oneLine(name) || "(no name)";
 }
 
-/** Why a check of the handshake is not made. */
+/** The reason why a check of the handshake is not made. */
 export const NO_OPENSSL = "there is no program openssl here";
 
 const VERSIONS: readonly (readonly [TlsVersion, string])[] = [

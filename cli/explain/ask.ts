@@ -93,8 +93,8 @@ export function detailsOf(line: LogLine): Record<string, unknown> {
 }
 
 /**
- * Returns the response that the sender gets for a refusal. It may ask the sender to send the event again. A fixed text replaces the
- * decision id, because each request gets a new id.
+ * Returns the response that the sender gets for a refusal. The response may ask the sender to send the event again. A fixed text
+ * replaces the decision id, because each request gets a new id.
  */
 export function publicAnswer(code: RefusalCode, line: LogLine) {
   const keeps = line["keeps"] === true;

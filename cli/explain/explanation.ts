@@ -78,8 +78,8 @@ function routeOf({ policy, request }: CommandQuestion): Route | undefined {
 }
 
 /**
- * If no route has the path of the request, `path` and `rule` are null, the lists are empty, and `nearest` has the most similar
- * routes.
+ * Describes the route of the request. If no route has the path of the request, `path` and `rule` are null, the lists are empty,
+ * and `nearest` has the most similar routes.
  */
 function describeRoute(route: Route | undefined, { policy, request }: CommandQuestion) {
   const names = (senders: Route["senders"] = []) => senders.map(({ name }) => name);
@@ -119,7 +119,9 @@ async function describeAnswer(
   return { ...nothing, details, answer: given, keepers: given.keeps ? await describeKeepers(route, question) : [] };
 }
 
-/** Says of each sender whose refusals are kept for how long it sends the event again, as far as its preset knows. */
+/**
+ * For each sender whose refusals ask it to send the event again, says how long it does so. Null if its preset does not know this.
+ */
 async function describeKeepers(route: Route | undefined, { document }: CommandQuestion) {
   const { loadPresetsOf } = await import("../policy/check/presets.ts");
   const { describeRetries } = await import("../policy/preset/text.ts");

@@ -1,4 +1,4 @@
-// countersign explain: says why a request was or would be accepted or refused, and what the request lacks for every other sender.
+// `countersign explain` says why a request was or would be accepted or refused, and what the request lacks for every other sender.
 
 import type { Command } from "../command.ts";
 import { print, printJson } from "../output.ts";

@@ -1,4 +1,4 @@
-// Runs the program openssl to verify a certificate, as the OpenSSL library does in the handshake of a listener. The verdict is
+// Runs the program `openssl` to verify a certificate, as the OpenSSL library does in the handshake of a listener. The verdict is
 // shown as a forecast, because the program may have another version than the library in Node.
 
 import { execFile } from "node:child_process";

@@ -1,4 +1,4 @@
-// The options of countersign explain.
+// The options of `countersign explain`.
 
 import { parseOptions, UsageError } from "../command.ts";
 

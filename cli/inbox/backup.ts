@@ -1,5 +1,5 @@
-// countersign inbox backup and restore: write everything of an inbox to one file, and read such a file into an inbox, in SQLite or
-// PostgreSQL.
+// `countersign inbox backup` writes everything of an inbox to one file. `countersign inbox restore` reads such a file into an
+// inbox. Both work with SQLite and with PostgreSQL.
 
 import { backupInbox, restoreInbox } from "../../origin/inbox/backup.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";

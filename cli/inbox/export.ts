@@ -1,4 +1,5 @@
-// countersign inbox export: prints stored events as JSON lines, for other programs. docs/operations.md says what the members mean.
+// `countersign inbox export` prints stored events as JSON lines, for other programs. docs/operations.md says what the members
+// mean.
 
 import { once } from "node:events";
 import type { EventCursor, EventPage } from "../../origin/inbox/inbox.ts";

@@ -20,7 +20,7 @@ export function parseFilter(values: Values, limit: number): EventFilter {
   };
 }
 
-/** Returns the times of --since and --until in Unix seconds. @throws UsageError */
+/** Returns the times of `--since` and `--until` in Unix seconds. @throws UsageError */
 export function parseTimes(values: Values): Pick<EventFilter, "since" | "until"> {
   const now = Math.floor(Date.now() / 1000);
   const [since, until] = (["since", "until"] as const).map((name) => {

@@ -1,4 +1,5 @@
-// countersign inbox: shows what is stored, its state and the reason, and lets an operator act on it.
+// `countersign inbox` shows what is stored, with the state of each event and the reason for the state. It also lets an operator
+// act on events.
 
 import type { Inbox } from "../../origin/inbox/inbox.ts";
 import { parseAction, parseWhole } from "../arguments/values.ts";

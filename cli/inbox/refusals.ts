@@ -1,4 +1,4 @@
-// countersign inbox refusals: lists the refused requests that an origin keeps next to its events.
+// `countersign inbox refusals` lists the refused requests that an origin keeps next to its events.
 
 import { formatPem } from "../../core/x509/certificate.ts";
 import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../../origin/inbox/refusals/refusals.ts";
@@ -47,7 +47,7 @@ function rowOf(refusal: KeptRefusal): Row {
   return [new Date(at).toISOString(), bad(code), sender, route, peer, id, String(line["why"] ?? line["cause"] ?? "")];
 }
 
-/** Returns the object of one line of --json. Its member `line` is the log line, as it was printed. */
+/** Returns the object of one line of `--json`. Its member `line` is the log line, as it was printed. */
 function describe({ at, ...refusal }: KeptRefusal & Partial<WholeRefusal>) {
   return { at: new Date(at).toISOString(), ...refusal };
 }

@@ -1,4 +1,4 @@
-// countersign inbox run: gives done events to the handler again, after the user has seen and confirmed their number.
+// `countersign inbox run` gives done events to the handler again, after the user has seen and confirmed their number.
 
 import { createInterface } from "node:readline/promises";
 import { messageOf } from "../../core/failure-chain.ts";

@@ -1,4 +1,4 @@
-// countersign init: makes a project in a folder. The only existing file that it changes is package.json.
+// `countersign init` makes a project in a folder. The only existing file that it changes is package.json.
 
 import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";

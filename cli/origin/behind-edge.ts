@@ -1,4 +1,4 @@
-// countersign origin behind the edge: verifies the requests that the edge forwards.
+// Runs `countersign origin` behind the edge. This origin verifies the requests that the edge forwards.
 
 import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey } from "../../core/assertion/keys.ts";

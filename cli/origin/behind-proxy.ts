@@ -1,4 +1,4 @@
-// countersign origin --behind-proxy: the operator's proxy terminates mutual TLS and forwards the certificate.
+// Runs `countersign origin --behind-proxy`. The operator's proxy terminates mutual TLS and forwards the certificate.
 
 import cluster from "node:cluster";
 import { loadSecrets } from "../../core/admission/secrets.ts";

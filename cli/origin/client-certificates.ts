@@ -1,5 +1,5 @@
-// Parses the option --client-certificates. It says whether a listener requests a certificate from clients, for all of its hosts or
-// for a single host.
+// Parses the option `--client-certificates`. The option says whether a listener requests a certificate from clients, for all of
+// its hosts or for a single host.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { type Policy, placeOf } from "../../core/policy/policy.ts";

@@ -1,4 +1,4 @@
-// countersign origin: runs an origin behind the edge, behind a proxy, or with a TLS listener of its own.
+// `countersign origin` runs an origin behind the edge, behind a proxy, or with a TLS listener of its own.
 
 import { type Command, parseHost, parsePort } from "../command.ts";
 import { runEdgeOrigin } from "./behind-edge.ts";

@@ -1,4 +1,4 @@
-// The options of countersign origin: those of all modes, and those that only one mode reads.
+// The options of `countersign origin`: those that every mode reads, and those that only one mode reads.
 
 import type { Address } from "../../origin/node/listening.ts";
 import { parseAddress, parseWhole } from "../arguments/values.ts";

@@ -1,5 +1,5 @@
-// countersign origin --tls: the origin terminates mutual TLS itself, reloads without dropping connections, and may
-// run as several processes on one port.
+// Runs `countersign origin --tls`. This origin terminates mutual TLS itself, reloads without dropping connections, and may run as
+// several processes on one port.
 
 import { loadSecrets } from "../../core/admission/secrets.ts";
 import { readPolicyForm } from "../../core/policy/form.ts";
@@ -75,7 +75,10 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   return { policy, secrets, tls };
 }
 
-/** Returns the warnings of --client-certificates require. A policy that does not compile has none: loadPolicy() reports its problems. */
+/**
+ * Returns the warnings of `--client-certificates require`. A policy that does not compile has none, because loadPolicy() reports
+ * its problems.
+ */
 async function findRequired({ policy: file, clientCertificates }: TlsOriginSettings): Promise<Finding[]> {
   return await inspectRequired(clientCertificates, () => readPolicyForm(readPolicyDocument(file)).output);
 }

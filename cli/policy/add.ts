@@ -1,4 +1,4 @@
-// countersign policy add: adds parts to a policy document. The result is compiled before it is written.
+// `countersign policy add` adds parts to a policy document. The result is compiled before it is written.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
@@ -81,7 +81,7 @@ function routeOn(host: string | undefined, path: string | undefined): string | u
 
 /**
  * Returns notes on the certificates.
- * @throws ConfigurationError if a certificate would never be accepted, unless --anyway is given
+ * @throws ConfigurationError if a certificate would never be accepted, unless `--anyway` is given
  */
 async function foreseen(edit: PolicyEdit, sender: string | undefined, files: readonly string[], isInsisted: boolean) {
   if (sender === undefined || files.length === 0) return [];

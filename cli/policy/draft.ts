@@ -100,14 +100,14 @@ export interface GivenAnchor {
 }
 
 /**
- * Returns the anchors of NAME=FILE. A CA that changes its root publishes several certificates in one file. Their anchors are named
- * NAME, NAME-2 and so on. @throws UsageError
+ * Returns the anchors of `NAME=FILE`. A CA that changes its root publishes several certificates in one file. Their anchors are
+ * named `NAME`, `NAME-2` and so on. @throws UsageError
  */
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
   return readNamedAuthorities("anchor", option);
 }
 
-/** Returns the CA certificates of the option --`kind`, as readAnchorOption() does for anchors. @throws UsageError */
+/** Returns the CA certificates of an option `NAME=FILE`. `kind` is the name of the option. @throws UsageError */
 export function readNamedAuthorities(kind: string, option: string): readonly GivenAnchor[] {
   const [, name, file] = /^([^=]+)=(.+)$/s.exec(option) ?? [];
   if (name === undefined || file === undefined) throw new UsageError(`--${kind} ${option} is not NAME=FILE`);

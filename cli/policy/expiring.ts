@@ -1,4 +1,4 @@
-// countersign policy expiring: lists everything that expires within some days, whether requests will then be refused, and what to
+// `countersign policy expiring` lists everything that expires within some days, whether requests will then be refused, and what to
 // do.
 
 import { describeExpiry, sendersInUse } from "../../core/policy/expiry.ts";

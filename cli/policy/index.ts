@@ -1,4 +1,4 @@
-// countersign policy: runs the action that the user names, for example check or add.
+// `countersign policy` runs the action that the user names, for example `check` or `add`.
 
 import { parseAction } from "../arguments/values.ts";
 import type { Command } from "../command.ts";

@@ -1,4 +1,4 @@
-// countersign policy observed: prints the certificates that were presented at observed routes, the entries that accept them, and
+// `countersign policy observed` prints the certificates that were presented at observed routes, the entries that accept them, and
 // notes on what to consider first.
 
 import { rootCertificates } from "node:tls";
@@ -59,7 +59,7 @@ export function showObserved(args: string[]): number {
 
 /** The parts of the printed commands that are taken from the policy. */
 interface PolicyNames {
-  /** The option --policy with the file. Empty if no policy is given. */
+  /** The option `--policy` with the file. Empty if no policy is given. */
   readonly option: string;
   senderOf(route: string): string;
 }

@@ -1,4 +1,4 @@
-// countersign policy presets: lists all presets or shows one in full, for people and for programs.
+// `countersign policy presets` lists all presets or shows one in full, for people and for programs.
 
 import { parseOptions, UsageError } from "../command.ts";
 import { formatJson } from "../files/files.ts";

@@ -1,4 +1,4 @@
-// countersign policy remove: removes parts of a policy, and the names of these parts from all other parts.
+// `countersign policy remove` removes parts of a policy, and the names of these parts from all other parts.
 
 import { parseOptions, UsageError } from "../command.ts";
 import { print, printJson } from "../output.ts";

@@ -1,4 +1,4 @@
-// countersign policy show: prints what a policy says, in words or as one document.
+// `countersign policy show` prints what a policy says, in words or as one document.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";

@@ -6,7 +6,7 @@ import { formatDistinguishedName } from "../../core/x509/distinguished-name.ts";
 import type { Line } from "../output.ts";
 import { tabulate } from "../table.ts";
 
-/** Returns the content of a policy, for programs and for formatSummary. */
+/** Returns the content of a policy, for programs and for `formatSummary`. */
 export function summarize({ routes, senders, anchors, intermediates, digest }: Policy) {
   return {
     digest,

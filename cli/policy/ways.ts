@@ -1,5 +1,5 @@
-// Finds out which modes can start with a policy, and what each mode needs in addition. Runs the checks that the modes run at their
-// start.
+// Finds out which modes can start with a policy, and what each mode needs in addition to the policy. Runs the checks that the
+// modes run at their start.
 
 import { secretNames } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -8,7 +8,7 @@ import { anchorsInUse, requireCertificates } from "../../origin/node/tls/policy.
 import { problemsOf } from "../../origin/problems.ts";
 import { requireEdgePolicy } from "../../worker/configuration.ts";
 
-/** For each mode, the problems that prevent only this mode. */
+/** The problems that prevent the start of each mode, by the name of the mode. */
 export type Ways = Readonly<Record<string, readonly string[]>>;
 
 type Check = (policy: Policy) => unknown;

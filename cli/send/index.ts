@@ -1,4 +1,4 @@
-// countersign send: sends one event to any URL, as a sender does.
+// `countersign send` sends one event to any URL, as a sender does.
 
 import { showUrl } from "../../core/url.ts";
 import { describeCause } from "../../origin/failure-cause.ts";

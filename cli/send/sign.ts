@@ -1,5 +1,5 @@
-// Signs a body as a sender does, for `countersign send`. Shares the table of schemes with core/signature/verify.ts, but no code.
-// If one of the two files has a fault, a signature made here is refused there, so a test fails.
+// Signs a body as a sender does, for `countersign send`. This file and core/signature/verify.ts share the table of schemes, but no
+// code. If one of the two files has a fault, core/signature/verify.ts refuses the signature from this file, so a test fails.
 
 import { createHmac, randomUUID } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";

@@ -1,4 +1,4 @@
-// countersign vectors: writes requests of an edge with their verdicts, for verifiers of assertions in other languages.
+// `countersign vectors` writes requests of an edge with their verdicts, for verifiers of assertions in other languages.
 
 import { dirname } from "node:path";
 import { type Command, parseOptions } from "../command.ts";

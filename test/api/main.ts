@@ -1,4 +1,4 @@
-// npm run api: writes docs/api.md.
+// `npm run api` writes docs/api.md.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

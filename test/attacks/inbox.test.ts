@@ -120,7 +120,7 @@ test("Junk beside a certificate: the inbox keeps only intermediates below an anc
   const lower = await issueCertificate({ subject: [{ CN: ["Lower"] }], ca: {} }, upper);
   const sender = await issueCertificate({ subject: [{ CN: ["acme"] }] }, lower);
   const stranger = await issueCertificate({ subject: [{ CN: ["Stranger"] }], ca: {} });
-  // Certificates that have the names and keys of the CAs on the path, but are signed by a stranger.
+  // These certificates have the names and keys of the CAs on the path, but a stranger signed them.
   const twins = await Promise.all(
     [lower, upper].map(({ certificate, keys }) =>
       issueCertificate({ subject: [{ CN: [certificate.subject.slice("CN=".length)] }], keys, ca: {} }, stranger),

@@ -1,5 +1,6 @@
-// Tests requests that are refused before a handler runs, because the Host header is not exactly one host, or because Node's parser
-// refuses the request. Every server must give one response and log one line. The log line must contain no secret of the request.
+// Tests requests that are refused before a handler runs, because the header `Host` is not exactly one host, or because Node's
+// parser refuses the request. Every server must give one response and log one line. The log line must contain no secret of the
+// request.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -40,7 +41,7 @@ let metrics: { readonly lines: LogLines; readonly port: number };
 beforeAll(async () => {
   senders = await createSenders();
   key = await newSigningKey();
-  // The path /acme is also the end of the path of another route.
+  // The path `/acme` is also the end of the path of another route.
   const routes = { "/acme": { senders: [BETA], methods: ["POST"] }, ...senders.policy.routes };
   policy = { ...senders.policy, routes };
   origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
@@ -75,7 +76,7 @@ async function startOverTls() {
 
 interface Way {
   readonly name: string;
-  /** The value of Host with which this server accepts a request. */
+  /** The value of `Host` with which this server accepts a request. */
   readonly host: string;
   /** The maximum size of the request line and the headers together. */
   readonly headKibibytes: number;

@@ -15,7 +15,7 @@ export interface CorpusEntry {
   readonly leaf: string;
   readonly keyPem: string;
   readonly intermediates: readonly string[];
-  /** The verdict that is expected on the route /hooks/root. */
+  /** The verdict that is expected on the route `/hooks/root`. */
   readonly expected: RefusalCode | "accepted";
 }
 

@@ -1,7 +1,7 @@
 // The cases in which nginx or Apache decides differently from Countersign. Each case in this table must differ, and no other case
 // may differ. docs/design/reference-verdicts.md prints the rows under the same headings, and gives the reasons.
 
-/** Paths of routes of the corpus, without "/hooks/". */
+/** Paths of routes of the corpus, without `/hooks/` at the start. */
 type Routes = readonly string[];
 
 export interface Difference {

@@ -137,7 +137,10 @@ function throughTheEdge({ leaf, intermediates }: CorpusEntry): Promise<Decisions
   return decideEach(async (target) => decisionOf((await edge.send({ target, tls })).body.toString(), edge.lines));
 }
 
-/** Returns the decisions of an origin behind an edge that decided `as`. The origin checks the certificate again. */
+/**
+ * Returns the decisions of an origin behind an edge. The edge's assertions contain the decisions `as`. The origin checks the
+ * certificate again.
+ */
 function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): Promise<Decisions> {
   const rawData = Buffer.from(leaf, "base64");
   const [notBefore, notAfter] = [new Date(), new Date()];

@@ -55,7 +55,10 @@ function certificateRows({ verdict, fault, unchecked, trust, entries }: Certific
   return [head, ...lines.map((line) => [line])];
 }
 
-/** If a certificate of the path has this fault, the details of the fault are shown at that certificate, and not here. */
+/**
+ * Formats the fault of the path. If a certificate of the path has this fault, the details are shown at that certificate, and not
+ * here.
+ */
 function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"]>): string[] {
   const isShownBelow = path?.certificates.some((certificate) => certificate.fault?.code === fault?.code);
   return [`    trust fails: ${fault?.code}${isShownBelow ? "" : `  ${formatDetails(fault?.details ?? {})}`}`];

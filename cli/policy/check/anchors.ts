@@ -38,7 +38,7 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   if (nameConstraints !== undefined && !satisfiesNameConstraints([], nameConstraints)) {
     report("has name constraints of a kind that is not understood");
   }
-  // This is a warning, not an error, because an error would stop the policy. An operator denies a CA in an emergency.
+  // An operator denies a CA in an emergency. An error would then stop the whole policy, so this is only a warning.
   if (deny.holds(certificate)) {
     const remedy = "remove it here too, or remove the entry in /deny if that entry is a mistake";
     findings.push(warningAt(place(anchor), "is denied: it proves nothing", remedy));

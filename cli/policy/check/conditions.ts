@@ -37,7 +37,7 @@ export function compiles(entry: CertificateMatcherDocument): boolean {
 }
 
 /**
- * The members that readEntryConditions reads. If an entry had a member that is not read, two entries that differ only in this
+ * The members that `readEntryConditions` reads. If an entry had a member that is not read, two entries that differ only in this
  * member would be reported as a repetition.
  */
 type ReadMember = "subject" | "issuer" | "san" | "sha256" | "spkiSha256" | "from" | "until";

@@ -1,5 +1,6 @@
 // Finds entries of the deny list that deny nothing, or less than they seem to. Such a mistake is dangerous, because the policy
-// accepts a certificate that it should refuse. A mistake elsewhere in a policy makes it refuse too much.
+// accepts a certificate that it should refuse. In contrast, a mistake in another part of a policy usually makes the policy refuse
+// too much.
 
 import { normalizeHex } from "../../../core/policy/matcher.ts";
 import type { Policy } from "../../../core/policy/policy.ts";

@@ -1,4 +1,4 @@
-// countersign policy check: reports every problem of a policy file, with its place and a remedy.
+// `countersign policy check` reports every problem of a policy file, with its place and a remedy.
 
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
@@ -23,8 +23,8 @@ const OPTIONS = {
 } as const;
 
 /**
- * Checks a policy file. Returns 0 if the policy compiles without errors (with --edge, for the edge). Returns 2 for errors,
- * including errors about dates, and with --strict for warnings too.
+ * Checks a policy file. Returns 0 if the policy compiles without errors. With `--edge`, it must also compile for the edge. Returns
+ * 2 for errors, including errors about dates. With `--strict`, also returns 2 for warnings.
  */
 export async function checkPolicy(args: string[]): Promise<number> {
   const { policy: file, edge, wrangler, strict, json } = parseOptions(args, OPTIONS).values;
@@ -74,7 +74,9 @@ async function checkDeployment(file: string, policy: Policy): Promise<string[]> 
   return findDeploymentProblems(policy, await readWranglerFile(file, undefined)).map(({ text }) => text);
 }
 
-/** Returns undefined if the file is not JSON and --json is given, because then the fault is already printed as a JSON document. */
+/**
+ * Returns undefined if the file is not JSON and `--json` is given, because then the fault is already printed as a JSON document.
+ */
 function examine(file: string, compile: typeof compilePolicy, json: boolean): ExaminedFile | undefined {
   try {
     return examinePolicyFile(file, systemClock(), compile);

@@ -54,7 +54,7 @@ function inspectCertificate({ name, certificate }: Intermediate, { deny }: Polic
   if (unknownCritical.length > 0)
     report(`has critical extensions that are not understood (${unknownCritical.join(", ")})`);
   if (extendedKeyUsage?.includes(CLIENT_AUTH) === false) report("is not made for client certificates");
-  // This is a warning, not an error, because an error would stop the policy. An operator denies a CA in an emergency.
+  // An operator denies a CA in an emergency. An error would then stop the whole policy, so this is only a warning.
   if (deny.holds(certificate))
     findings.push(
       warningAt(

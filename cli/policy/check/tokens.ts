@@ -1,5 +1,5 @@
-// Finds what is weak about the token of a sender. A token goes with each request as it is. So whoever reads one request can send any
-// event, and whoever knows the token of one sender knows each secret with the same value.
+// Finds what is weak about the token of a sender. A request contains the token itself. So whoever reads one request can send any
+// event. If another secret has the same value as the token, such a reader also knows that secret.
 
 import { secretNames } from "../../../core/admission/secrets.ts";
 import { formatPointer } from "../../../core/configuration-error.ts";
@@ -42,7 +42,7 @@ function inspectAlone({ certificate, signature }: Sender, place: readonly (strin
   return [warningAt([...place], problem, "require a certificate or a signature as well, if the sender has one")];
 }
 
-/** Returns true if the secret is another sender's, or another factor's. Senders of one route may share a token on purpose. */
+/** Returns true if another sender or another factor uses the secret. Senders of one route may share a token on purpose. */
 function usesElsewhere(other: Sender, secret: string, sender: Sender, policy: Policy): boolean {
   const { token, ...rest } = other;
   const ofOthers = secretNames({ ...policy, senders: [{ ...rest, token: undefined }] });

@@ -31,7 +31,7 @@ export interface PresetAddition {
    */
   readonly certificates: readonly string[];
   readonly match: Match;
-  /** The mode observe or enforce. Undefined means the preset's mode or, for an existing route, no change. */
+  /** The mode `observe` or `enforce`. Undefined means the preset's mode or, for an existing route, no change. */
   readonly mode: string | undefined;
 }
 

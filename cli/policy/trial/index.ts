@@ -1,4 +1,4 @@
-// countersign policy try: judges stored requests by a changed policy and by the current policy, and compares the verdicts.
+// `countersign policy try` judges stored requests by a changed policy and by the current policy, and compares the verdicts.
 
 import { dirname, join } from "node:path";
 import { readAvailableSecrets } from "../../../core/admission/secrets.ts";

@@ -1,4 +1,4 @@
-// Runs npm start -- --once, and the single commands, as the README describes them.
+// Runs `npm start -- --once`, and the single commands, as the README describes them.
 
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";

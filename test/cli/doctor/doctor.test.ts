@@ -1,5 +1,5 @@
-// Tests countersign doctor with endpoints that are broken on purpose. Each endpoint has one fault, and doctor must name exactly
-// this fault.
+// Tests `countersign doctor` with endpoints that are broken on purpose. Each endpoint has one fault, and `doctor` must name
+// exactly this fault.
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -375,7 +375,7 @@ test("edge and origin have different policies, according to the origin's last ev
   const drifted = { decision: "accepted", id: "1", policyDrift: { edge: "a", origin: "b" } };
   expect(codes({ decision: "accepted", id: "0" }, drifted)).toEqual(["policy_drift"]);
   expect(codes(drifted, { decision: "accepted", id: "2" })).toEqual([]);
-  // If the policies differ, it may be that every event is refused.
+  // If the policies of edge and origin differ, every event may be refused.
   expect(codes({ ...drifted, decision: "refused" }, { decision: "refused", id: "3" })).toEqual(["policy_drift"]);
 });
 
@@ -410,7 +410,7 @@ test("the command prints each check, its finding and the remedy, and its exit co
   const port = await startEndpoint(stack, world);
   expect(await doctor(port)).toMatchObject({ code: 0, stderr: "" });
   expect(await runCountersign(["doctor", "http://localhost/"])).toMatchObject({ code: 2, stdout: "" });
-  // A wrong option is told before the first request.
+  // A wrong option is reported before the first request is sent.
   const url = `https://localhost:${port}/hooks/acme`;
   const unreadable = await runCountersign(["doctor", url, "--log", join(folder, "missing.jsonl")]);
   expect(unreadable).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("missing.jsonl") });

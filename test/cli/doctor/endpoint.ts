@@ -1,5 +1,5 @@
-// An endpoint that receives events, for tests of doctor. It uses TLS, asks for a client certificate, and serves one host. It is
-// correct unless a test gives it a fault.
+// An endpoint that receives events, for tests of `countersign doctor`. It uses TLS, asks for a client certificate, and serves one
+// host. It is correct unless a test gives it a fault.
 
 import { once } from "node:events";
 import {

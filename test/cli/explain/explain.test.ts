@@ -1,4 +1,4 @@
-// Tests countersign explain as a user runs it.
+// Tests `countersign explain` as a user runs it.
 
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";

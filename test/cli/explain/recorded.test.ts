@@ -1,4 +1,4 @@
-// Tests countersign explain with recorded data: an event in an inbox, or a decision in a log.
+// Tests `countersign explain` with recorded data: an event in an inbox, or a decision in a log.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 // Tests files that people give as a certificate, a key or a set of keys. Every unambiguous form is accepted. For any other file,
-// the message names the file, says what the file contains, and how to fix it.
+// the message names the file, and says what the file contains and how to fix it.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 // Tests files that are not the expected policy, set of keys, log or module. For every option that takes a file, the message names
-// the file, says what the file contains, and how to fix it.
+// the file, and says what the file contains and how to fix it.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";

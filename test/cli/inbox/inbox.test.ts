@@ -1,4 +1,4 @@
-// Tests countersign inbox as an operator runs it while a dispatcher runs.
+// Tests `countersign inbox` as an operator runs it while a dispatcher runs.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Tests countersign inbox run as an operator runs it while a dispatcher runs, with both stores. Done events are handled again, in
-// order, and each rerun is recorded.
+// Tests `countersign inbox run` as an operator runs it while a dispatcher runs, with both stores. Done events are handled again,
+// in order, and each rerun is recorded.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
@@ -101,7 +101,8 @@ describeOnStores("countersign inbox run", (given) => {
     await store(inbox, "e", { orderKey: "o" });
     await inbox.drop("e", "not wanted");
     await store(inbox, "f", { orderKey: "o" });
-    // Running b and c again keeps the order, because no later event was handled: d is dead, e was dropped, and f still waits.
+    // Running `b` and `c` again keeps the order, because no later event was handled: `d` is dead, `e` was dropped, and `f` still
+    // waits.
     expect(await command("c", "b", "--yes")).toMatchObject({ code: 0 });
     now = Date.now() + 1_000;
     const order: string[] = [];

@@ -1,4 +1,4 @@
-// Tests which files countersign init writes, and which files it does not change.
+// Tests which files `countersign init` writes, and which files it does not change.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Tests countersign origin --behind-proxy as a separate process.
+// Tests `countersign origin --behind-proxy` as a separate process.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";

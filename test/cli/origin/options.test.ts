@@ -1,4 +1,4 @@
-// Tests the options of countersign origin whose value must have a fixed form.
+// Tests the options of `countersign origin` whose value must have a fixed form.
 
 import { expect, test } from "vitest";
 import { parseMetricsAddress } from "../../../cli/origin/options.ts";

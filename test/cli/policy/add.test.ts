@@ -1,4 +1,4 @@
-// Tests that countersign policy add --certificate judges the certificate with the new policy before it writes this policy.
+// Tests that `countersign policy add --certificate` judges the certificate with the new policy before it writes this policy.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";

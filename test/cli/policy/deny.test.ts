@@ -1,4 +1,4 @@
-// Tests countersign policy deny. The entry that it writes is effective, and the rest of the file stays the same.
+// Tests `countersign policy deny`. The entry that it writes is effective, and the rest of the file stays the same.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Tests countersign policy expiring as a user runs it, with a real policy, inbox and certificate.
+// Tests `countersign policy expiring` as a user runs it, with a real policy, inbox and certificate.
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Tests the way from an observed route to an enforced route, as the README describes it: observe, paste the entry, enforce. Before,
-// the policy does not know the subject of the sender's certificate.
+// Tests the way from an observed route to an enforced route, as the README describes it: observe, paste the entry, enforce. At
+// first, the policy does not know the subject of the sender's certificate.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Tests countersign policy presets and policy add --preset with the real program.
+// Tests `countersign policy presets` and `countersign policy add --preset` with the real program.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

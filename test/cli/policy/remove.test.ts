@@ -1,5 +1,5 @@
-// Tests countersign policy remove with the real program: what it removes, which other parts it removes at the same time, and what
-// it refuses to remove.
+// Tests `countersign policy remove` with the real program: what it removes, which other parts it removes at the same time, and
+// what it refuses to remove.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Tests that countersign policy show prints everything that a policy says about who is accepted, in words and as JSON.
+// Tests that `countersign policy show` prints everything that a policy says about who is accepted, in words and as JSON.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Tests which events are the same for Docusign's preset: only a retry, even if its bytes differ.
+// Tests which events count as the same event under Docusign's preset. Only a retry is the same event, even if its bytes differ.
 
 import { expect, it } from "vitest";
 import { docusign } from "../../../cli/presets/docusign.ts";

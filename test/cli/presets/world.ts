@@ -38,7 +38,7 @@ export async function makeAuthority(rootName: string, issuingName: string): Prom
   };
 }
 
-/** Writes the root to a file. Returns the value of the option --anchor, NAME=FILE. */
+/** Writes the root to a file. Returns the value of the option `--anchor`, which is `NAME=FILE`. */
 export function anchorOption(directory: string, name: string, { root }: Authority): string {
   const file = join(directory, `${name}.pem`);
   writeFileSync(file, root.pem);

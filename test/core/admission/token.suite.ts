@@ -1,5 +1,5 @@
-// Tests the token in a header: Bearer and headers of the sender's own, rotation of tokens, and headers that do not hold exactly one
-// token.
+// Tests the token of a sender, in the header `Authorization` or in another header that the policy names. Also tests the rotation
+// of tokens, and headers that do not contain exactly one token.
 
 import assert from "node:assert/strict";
 import { inspect } from "node:util";

@@ -151,7 +151,8 @@ export const cases: Cases = {
     const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
     const keys = await importVerificationKeys((await importSigningKeys(fixtures.keys.signing)).jwks);
     const verifyAny = (token: string) => verifyAssertion(token, () => keys.get("first"), CONTEXT, fixtures.now);
-    // A base64url text cannot have every length. The test makes a token of every length by changing the length of the kid.
+    // With one `kid`, the tokens cannot have every length, because a base64url text cannot have every length. So the test uses
+    // three `kid` of different lengths.
     const seal = (kid: string, length: number) =>
       sealToken(fixtures, { header: { ...header, kid }, claims: { ...claims, txn: "a".repeat(length) } });
     const spare = MAX_ASSERTION_CHARACTERS - (await seal("", 0)).length;

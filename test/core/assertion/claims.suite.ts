@@ -5,7 +5,7 @@ import { MAX_DELIVERY_AGE_SECONDS } from "../../../core/wire.ts";
 import { deliver, HEADER, issue, JTI, open, seal, sealToken, verify } from "../../support/scenes/assertion.ts";
 import { type Cases, type Fixtures, refusedLater } from "../../support/scenes/certificates.ts";
 
-/** Every member of the claims. The list of a member contains those values of WRONG that are valid for this member. */
+/** Every member of the claims, each with a list. The list contains those values of WRONG that are valid for this member. */
 const CLAIMS: Readonly<Record<string, readonly unknown[]>> = {
   iss: [],
   aud: [],

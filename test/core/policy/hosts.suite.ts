@@ -98,7 +98,7 @@ export const cases: Cases = {
       "/events": ["two"],
       "/shared": ["one"],
     });
-    // The route /events without a host belongs to other senders. The request must be refused, because a router that ignores the
+    // The route `/events` without a host belongs to other senders. The request must be refused, because a router that ignores the
     // host would run the handler of that route.
     const { details } = refused("unknown_route", () => selectRoute(policy, "/events", "POST", A));
     assert.deepEqual(details, { path: "/events", resembles: "/events" });

@@ -214,8 +214,8 @@ export const cases: Cases = {
       "/Hooks/x": "/hooks/*",
       "/A": "/a",
       "/a/": "/a",
-      // The route /hooks/bank/* does not match the path /hooks/bank, but some routers treat this path as /hooks/bank/. So the path
-      // resembles the route.
+      // The route `/hooks/bank/*` does not match the path `/hooks/bank`, but some routers treat this path as `/hooks/bank/`. So
+      // the path resembles the route.
       "/hooks/bank": "/hooks/bank/*",
       "/hooks/bank/": "/hooks/*",
       "/hooks/BANK": "/hooks/bank/*",
@@ -223,7 +223,8 @@ export const cases: Cases = {
       "/%C3%84": "/%C3%A4",
       "/%C3%84/": "/%C3%A4",
       "/%C3%84/x": "/%C3%A4/*",
-      // Some routers remove the parameters of each path segment (";x=1"). Others remove everything after the first semicolon.
+      // Some routers remove the parameters of each path segment (here `;x=1`). Other routers remove everything after the first
+      // semicolon.
       "/hooks/admin;x=1": "/hooks/admin",
       "/hooks/admin;/x": "/hooks/admin",
       "/hooks;xy/admin": "/hooks/admin",
@@ -251,8 +252,8 @@ export const cases: Cases = {
       "/Both": "/*",
       "/x": "/*",
       "/": "/*",
-      // The upper case of ß is SS, but a path with ß does not resemble the route /ss. The octet FF is not UTF-8, but a path may
-      // contain it.
+      // The upper case of `ß` is `SS`, but a path with `ß` does not resemble the route `/ss`. The octet FF is not UTF-8, but a
+      // path may contain it.
       "/%C3%9F": "/*",
       "/%FF": "/*",
     };

@@ -48,7 +48,7 @@ export const cases: Cases = {
   },
   "checkRevocation() reads nothing if no list is required and none is loaded": (fixtures) => {
     const { root, leaf, now } = makeScene(fixtures);
-    // The certificates are not even read, so the test can pass undefined instead of certificates.
+    // The certificates are not even read in this case, so the test can pass undefined instead of certificates.
     assert.equal(
       checkRevocation([undefined as never, undefined as never], undefined, { lists: NO_LISTS, now }),
       undefined,
@@ -134,8 +134,8 @@ export const cases: Cases = {
     check([leaf, root], [own, unsigned], [certificate("root")]);
     assert.equal(signerOnPath(own), root);
     assert.deepEqual([signerOnPath(unsigned), signerOnPath(unseen)], [undefined, undefined]);
-    // One certificate on this path has the same key as the issuer, and comes before the issuer. The certificate of the issuer is
-    // returned nevertheless.
+    // A certificate on this path has the same key as the issuer, and comes before the issuer's certificate. Nevertheless, the
+    // certificate of the issuer is returned.
     check([leaf, certificate("root"), root], [unseen]);
     assert.equal(signerOnPath(unseen), root);
   },

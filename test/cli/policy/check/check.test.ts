@@ -1,4 +1,4 @@
-// Tests policy check as operators and builds run it, and the same check when a program starts or reloads a policy.
+// Tests `countersign policy check` as operators and builds run it, and the same check when a program starts or reloads a policy.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -261,7 +261,7 @@ describe("every command that reads a policy", () => {
     expect(contradiction.stderr).toMatch(
       /- \S+\.json: \/senders\/one\/certificates\/1: repeats .* → remove one of them/,
     );
-    // Without --jwks this origin does not start either. The error names only --jwks, so the dates did not prevent the start.
+    // Without `--jwks`, this origin does not start either. The error names only `--jwks`, so the dates did not prevent the start.
     const overdue = await start(
       policyText({ certificates: [{ ...now, until: date(-2) }] }, { anchors: { root: expired } }),
     );

@@ -138,8 +138,8 @@ const cases: Cases = {
     const direct: Change = [[...ONE, "trust", "maxChainDepth"], 1];
     expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], issuer]], `error ${AT}/issuer`);
     expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], "CN=Intermediate,C=US"]], `error ${AT}/issuer`);
-    // Path building ignores the case of names. So the issuer in a certificate may differ in case from the anchor's name, and these
-    // entries can match.
+    // Path building ignores the case of names. So the issuer in a certificate may differ in case from the anchor's name. For this
+    // reason, these entries can match.
     for (const own of [{ CN: "Root" }, "cn=ROOT,o=countersign tests,c=US"])
       expectFindings(fixtures, [direct, [[...ENTRY, "issuer"], own]]);
     const limited: Change = [["anchors", "root"], anchorOf(fixtures, "limited")];

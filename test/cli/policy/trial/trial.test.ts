@@ -1,4 +1,4 @@
-// Tests countersign policy try with the real program: how a changed policy would judge the requests that an origin stored.
+// Tests `countersign policy try` with the real program: how a changed policy would judge the requests that an origin stored.
 
 import { createHmac } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
