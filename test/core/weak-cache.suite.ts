@@ -1,4 +1,4 @@
-// Tests the cache of results that are kept with the object that they are about.
+// Tests the cache that keeps a result together with the object from which the result was computed.
 
 import assert from "node:assert/strict";
 import { cachedFor } from "../../core/weak-cache.ts";

@@ -158,7 +158,7 @@ function withWholeDates(der: Uint8Array): Uint8Array {
   return encode(list);
 }
 
-/** The index of revokedCertificates in a TBSCertList that has a version and a nextUpdate. */
+/** The index of `revokedCertificates` in a TBSCertList that has a version and a `nextUpdate`. */
 const REVOKED_CERTIFICATES = 5;
 const WHOLE_DATES: readonly Tlv[] = [tlv(TAG.utcTime, "260101000000Z"), tlv(TAG.generalizedTime, "20260101000000Z")];
 

@@ -1,4 +1,5 @@
-// Tests the pictures of the documents: each one is there and shown, none is large, and the script that makes them runs.
+// Tests the pictures of the documents. A document shows each picture, each picture file exists and is small, and the script that
+// makes the pictures runs.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";

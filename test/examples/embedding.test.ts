@@ -52,7 +52,7 @@ function write(name: string, content: object | string): void {
   writeFileSync(join(project, name), typeof content === "string" ? content : JSON.stringify(content));
 }
 
-/** Writes a certificate for a host to NAME.pem in the project, and its key to NAME.key. */
+/** Writes a certificate for a host to `NAME.pem` in the project, and the key of the certificate to `NAME.key`. */
 async function writeServer(host: string, name: string): Promise<{ readonly ca: string }> {
   const { ca, hosts } = await issueServers(host);
   write(`${name}.pem`, hosts.map(({ certificate }) => certificate).join(""));
@@ -139,7 +139,7 @@ test("docs/console.md has a program", () => {
   write("console.ts", `${code}\n${CONSOLE}`);
 });
 
-/** What the program of docs/console.md takes from the app around it. */
+/** The declarations that the program of docs/console.md takes from the app around it. */
 const CONSOLE = `
 import { compilePolicy, type CrlStore, loadSecrets } from "countersign";
 const policy = compilePolicy({});

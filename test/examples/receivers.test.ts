@@ -27,7 +27,9 @@ interface Language {
   prepare(): CommandLine;
 }
 
-/** The Python of Debian, because the Debian packages are installed for it. In PATH, another Python may come first. */
+/**
+ * The path of Debian's Python. The Debian packages are installed for this Python, but another Python may come first in `PATH`.
+ */
 const PYTHON = "/usr/bin/python3";
 const JACKSON = ["core", "annotations", "databind"].map((part) => `/usr/share/java/jackson-${part}.jar`);
 

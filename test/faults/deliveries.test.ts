@@ -10,7 +10,7 @@ import { createFaultWorld, type FaultWorld } from "./world.ts";
 
 const EVENTS = 600;
 const LANES = 32;
-/** One of this number of events is also sent in a second form, with other bytes but the same key. */
+/** Of this number of events, one is also sent in a second form, with other bytes but the same key. */
 const CONFLICT_EVERY = 20;
 
 let stack: AsyncDisposableStack;
@@ -26,8 +26,8 @@ interface Sending {
 }
 
 /**
- * Plans the requests: each event is sent one to three times with new assertions, and each assertion one or two times. For half of
- * the events, all requests come at about the same time. For the other events, they come at any time.
+ * Plans the requests. Each event is sent with one to three new assertions, and each assertion is sent once or twice. For half of
+ * the events, all requests come at about the same time. For the other half, they come at any time.
  */
 function prepare({ ledger, request }: FaultWorld): Sending[] {
   const sendings: (Sending & { readonly place: number })[] = [];

@@ -1,5 +1,4 @@
-// Tests a full disk under load: the disk that has the SQLite file, and the disk that has the tables of PostgreSQL. The disk is full
-// for some time only.
+// Tests a full disk under load. The disk contains the SQLite file, or the tables of PostgreSQL. It is full for some time only.
 
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Runs origins as separate processes under load. Senders repeat an event until it is acknowledged. As an edge would, they use a new
-// assertion for each repetition.
+// Runs origins as separate processes under load. Senders repeat an event until it is acknowledged. For each repetition, they use a
+// new assertion, as an edge does.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// npm run mutate -- [FILE…] [--since REVISION] [--minutes N]: makes single changes in core and checks that a test notices each.
-// Without files, tries every file that decides. With --since, tries the files of core that have changed since this revision. Stops
-// after N minutes. A file that was not finished by then does not count, and its name is printed.
+// `npm run mutate -- [FILE…] [--since REVISION] [--minutes N]` makes single changes in core, and checks that a test notices each
+// change. Without files, it tries every file that decides. With `--since`, it tries the files of core that have changed since this
+// revision. It stops after N minutes. A file that was not finished by then does not count, and its name is printed.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";

@@ -1,5 +1,6 @@
-// A process that dispatches from an inbox file until it is stopped or killed: `node … FILE NAME [HOLDING]`. It prints the begin and
-// the end of each attempt. From attempt number HOLDING on, an attempt ends only after the process was asked to stop.
+// A process that dispatches from an inbox file until it is stopped or killed: `node … FILE NAME [HOLDING]`. It prints the
+// beginning and the end of each attempt. From the attempt with the number `HOLDING` on, an attempt ends only after the process was
+// asked to stop.
 
 import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
 import { openSqliteInbox } from "../../origin/inbox/sqlite/inbox.ts";

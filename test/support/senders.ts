@@ -12,12 +12,12 @@ export const AUDIENCE = "https://origin.example.com";
 export interface Senders {
   readonly root: Identity;
   /**
-   * The certificate of the sender `Quillon-acme` at /hooks/acme. `acmeToo` is another certificate with the same name and CA, which
-   * is also admitted.
+   * The certificate of the sender `Quillon-acme` on the route `/hooks/acme`. `acmeToo` is another certificate with the same name
+   * and CA, which is also admitted.
    */
   readonly acme: Identity;
   readonly acmeToo: Identity;
-  /** The certificate of the sender `Quillon-beta` at /hooks/beta. Both senders may call /hooks/both. */
+  /** The certificate of the sender `Quillon-beta` on the route `/hooks/beta`. Both senders may call `/hooks/both`. */
   readonly beta: Identity;
   readonly policy: PolicyDocument;
 }

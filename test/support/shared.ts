@@ -45,7 +45,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     database: async () => (await postgres()).createDatabase(),
   };
   const url = await listen(stack, (incoming, outgoing) => {
-    // Node closes an idle connection after 5 s. A test that asks at this moment on a kept connection would get no answer.
+    // Node closes an idle connection after 5 s. If a test sent a request on such a connection at that moment, it would get no
+    // response.
     outgoing.setHeader("connection", "close");
     makers[incoming.url?.slice(1) as keyof Shared]().then(
       (made) => outgoing.end(JSON.stringify(made)),

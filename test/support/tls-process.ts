@@ -18,7 +18,7 @@ export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
   readonly inbox: string;
-  /** The command line without the option --json. */
+  /** The command line without the option `--json`. */
   readonly args: readonly string[];
 }
 

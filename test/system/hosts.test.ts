@@ -36,7 +36,9 @@ let key: PrivateJwk;
 let origin: TestOrigin;
 let edge: DeployedEdge;
 
-/** A policy in which events of acme arrive at host A, and events of beta at host B. Both senders may call /shared on every host. */
+/**
+ * A policy in which events of acme arrive at host A, and events of beta at host B. Both senders may call `/shared` on every host.
+ */
 function policyOf({ policy: document }: Senders): PolicyDocument {
   const route = (...names: string[]) => ({ senders: names, methods: ["POST"] });
   return {

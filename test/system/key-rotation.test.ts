@@ -65,8 +65,8 @@ test("origin with fetched keys refuses no event at any step of a rotation", asyn
   ];
   for (const [from, to] of steps) {
     current = to;
-    // The origin fetches the keys again because of an unknown kid at most every five seconds. In production, an hour between the
-    // steps is enough.
+    // If an assertion has an unknown `kid`, the origin fetches the keys again, but at most every five seconds. So this test waits
+    // longer than five seconds before each step. In production, an hour between the steps is enough.
     milliseconds += 5_001;
     // A deployment reaches different places at different times, so the old and the new version sign during the same time.
     expect([await send(from), await send(to), await send(from), await send(to)], to).toEqual([202, 202, 202, 202]);

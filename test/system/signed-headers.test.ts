@@ -1,5 +1,5 @@
-// Sends headers of a sender through the deployed edge and a server in between to the origin's handler. Whatever this server
-// changes, the handler receives only headers that the edge signed.
+// Sends headers of a sender to the origin's handler, through the deployed edge and then through another server. Whatever that
+// server changes, the handler receives only headers that the edge signed.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ChangeHeaders, passOn, startEdgeHopOrigin } from "../support/hop.ts";

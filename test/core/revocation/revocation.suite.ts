@@ -57,8 +57,8 @@ function revoked(
 }
 
 /**
- * Checks that a doubt about revocation leads to a refusal if the policy requires lists. If the policy only prefers lists, the
- * doubt is reported.
+ * Checks that a doubt about revocation leads to a refusal if the policy requires lists, and that the doubt is only reported if the
+ * policy prefers lists.
  */
 function inDoubt(fixtures: Fixtures, doubt: RegExp, lists: readonly CrlName[], presented: Partial<Presented> = {}) {
   const { details } = refused("revocation_unknown", () => check(fixtures, "require", lists, presented));

@@ -1,5 +1,5 @@
-// Tests the hint for a signature over other bytes than the received body. After it was signed, the body was compressed, serialised
-// again, or got other line ends.
+// Tests the hint for a signature over other bytes than the received body. The body was changed after it was signed. It was
+// compressed, serialised again, or got other line ends.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";

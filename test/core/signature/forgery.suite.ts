@@ -90,8 +90,8 @@ export const cases: Cases = {
         await refusedLater("signature_malformed", attempt(scheme, { headers: { [`${name}-id`]: id } }));
       }
     }
-    // The signed text is id.timestamp.body. With an additional dot before the body, the signed text differs, so the signature must
-    // not match.
+    // The signed text is `id.timestamp.body`. With an additional dot before the body, the signed text differs, so the signature
+    // must not match.
     const moved = { "svix-id": "msg_1", "svix-timestamp": String(NOW) };
     await refusedLater("signature_mismatch", attempt("svix", { headers: moved, body: `.${BODY}` }));
   },

@@ -96,9 +96,9 @@ export const cases: Cases = {
     }
   },
   "findPath() uses no key twice": (fixtures) => {
-    // The root certified `again`, and the leaf names the key identifier of `again` as that of its issuer. If `again` has another
-    // key than the root, the path leads through it. If it has the root's own key, there is no path, because a path uses no key
-    // twice.
+    // The root certified `again`. The leaf names the key identifier of `again` as the identifier of its issuer's key. If `again`
+    // has another key than the root, there is a path through `again`. If `again` has the root's own key, there is no path, because
+    // a path uses no key twice.
     const { foldedSubject, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     const leaf = changed(fixtures, "client", { foldedIssuer: foldedSubject, authorityKeyId: "again" });
     const again = (spki: string) =>

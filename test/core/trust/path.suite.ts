@@ -243,7 +243,7 @@ export const cases: Cases = {
     });
     let searches = 0;
     // Counts the searches. Each search calls this function once with the issuer, which is a CA. The function is also called once
-    // with the leaf, which is not counted.
+    // with the leaf, but this call is not counted, because the leaf is no CA.
     const holds = ({ isCa }: Certificate) => {
       if (isCa) searches += 1;
       return false;

@@ -1,5 +1,5 @@
-// npm run docs:pictures: makes the pictures of README.md and docs/console.md from a real run. With a folder as argument, it writes
-// them there.
+// `npm run docs:pictures` makes the pictures of README.md and docs/console.md from a real run. With a folder as argument, it
+// writes the pictures into that folder.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

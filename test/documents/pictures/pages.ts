@@ -21,7 +21,10 @@ const SENT = [
   { from: "wrong-subject", event: "order.paid", order: 4712 },
 ] as const;
 
-/** Each page, and the part of it that the picture shows: from one element, or from the top of the page, to the end of another. */
+/**
+ * The pages, each with the part of it that the picture shows. The part begins at one element, or at the top of the page, and ends
+ * with another element.
+ */
 const PAGES = [
   { name: "overview", from: undefined, to: "section:has(#hours)" },
   { name: "event", from: "section:has(#explanation)", to: "section:has(#explanation) tbody tr:nth-child(10)" },
@@ -37,7 +40,8 @@ export async function takePages(browser: Browser, ready: Ready, state: string): 
     const page = await browser.newPage({
       viewport: { width: WIDTH, height: 900 },
       colorScheme,
-      // Without its script the page stays as it is. With the script, an update could put the times of this run back.
+      // Without its script, the page stays as it is. With the script, an update could replace the fixed texts by the times and ids
+      // of this run.
       javaScriptEnabled: false,
     });
     page.setDefaultTimeout(120_000);
@@ -63,7 +67,7 @@ async function send({ edge, serverCa, clients }: Ready, name: string, event: obj
   });
 }
 
-/** Returns the page of each picture, once every event is handled and every refusal is kept. */
+/** Waits until every event is handled and every refusal is kept. Returns the path of the page for each picture. */
 async function findPaths({ console: url }: Ready): Promise<Record<string, string>> {
   const ask = async (path: string) => {
     const response = await fetch(`${url}${path}`, { headers: { accept: "application/json" } });
@@ -81,7 +85,7 @@ async function findPaths({ console: url }: Ready): Promise<Record<string, string
   }
 }
 
-/** Takes the part of the page from one element, or from the top, to the end of another element. */
+/** Takes the part of the page that begins at one element, or at the top of the page, and ends with another element. */
 async function takePart(page: Page, from: string | undefined, to: string): Promise<Buffer> {
   const y = from === undefined ? 0 : await edge(from, "top");
   const height = (await edge(to, "bottom")) + MARGIN - y;

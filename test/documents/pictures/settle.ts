@@ -1,12 +1,12 @@
 // Runs in the browser before a picture is taken. Replaces what differs in each run by fixed text of the same length: times, ids,
 // digests, and the folder of this machine. Otherwise every renewal would change every picture.
 
-/** `folder` is the folder of the run, `now` its time in milliseconds. */
+/** `folder` is the folder of the run, and `now` is the time of the run in milliseconds. */
 export function settle([folder = "", now = ""]: readonly string[]): void {
   const START = Date.UTC(2026, 11, 1, 9, 20);
   const STEP = 600_000;
   const seen = new Map<string, string>();
-  /** Returns hexadecimal digits of the same length. The same text always gets the same answer. */
+  /** Returns hexadecimal digits of the same length. The same text always gets the same digits. */
   const fixed = (text: string) => {
     const known = seen.get(text);
     if (known !== undefined) return known;

@@ -32,7 +32,8 @@ ${texts.join("\n")}
 function drawLine(line: string, y: number): string {
   const text = withoutColours(line).trimEnd();
   if (text === "") return "";
-  // A group in the split pattern keeps the control sequences: the odd parts are the numbers in them.
+  // The pattern has a group, so split() also returns the numbers in the control sequences. These numbers are the parts with an odd
+  // index.
   const spans = line.trimEnd().split(SEQUENCE);
   let style: string | undefined;
   const drawn = spans.map((part, index) => {

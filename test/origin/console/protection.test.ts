@@ -1,4 +1,4 @@
-// Tests who may see the console, and which requests a stranger's page cannot make a browser send.
+// Tests who may see the console, and which requests the page of a stranger cannot cause in a user's browser.
 
 import { request } from "node:http";
 import { Hono } from "hono";
@@ -31,7 +31,7 @@ const PAGES = [
 
 const get = (path: string, headers: Record<string, string> = {}) => fetch(new URL(path, world.url), { headers });
 
-/** Sends a request with any value of Host. This needs request(), because fetch() always sets Host itself. */
+/** Sends a request with any value of `Host`. This needs request(), because fetch() always sets `Host` itself. */
 function statusOf(path: string, headers: Record<string, string>, method = "GET"): Promise<number> {
   return new Promise((resolve, reject) => {
     const outgoing = request(new URL(path, world.url), { method, headers }, (incoming) => {

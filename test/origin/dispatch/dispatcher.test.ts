@@ -141,7 +141,7 @@ describe("an event", () => {
     const { lines } = dispatch(stack, file, handler, limits);
     const { dueAt, attempt } = await lines.with({ decision: "retrying" });
     expect(attempt).toBe(1);
-    // With this random number, the event waits half of the maximum wait of 60 s, whatever Retry-After contains.
+    // With this random number, the event waits half of the maximum wait of 60 s, whatever `Retry-After` contains.
     expect(Date.parse(String(dueAt)) - start).toBeGreaterThan(29_000);
   });
 
@@ -251,8 +251,8 @@ test("if claims are slow, one claim replaces several attempts that have ended", 
   dispatcher.start();
   await pass(2_000);
   expect(await idsIn(inbox, "done")).toHaveLength(ids.length);
-  // One claim can replace several attempts that ended at about the same time. So six claims are enough. Without this, the first
-  // attempt that ends would cause a claim for one event only, and there would be eleven claims.
+  // One claim can get new events for several attempts that ended at about the same time. So six claims are enough. If the first
+  // attempt that ends caused a claim for one event only, there would be eleven claims.
   expect(claims).toBeLessThan(9);
   await dispatcher.stop();
 });

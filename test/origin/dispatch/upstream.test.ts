@@ -109,7 +109,7 @@ describe("an origin with --upstream", () => {
     });
     const server = await serve(app.fetch, { hostname: "127.0.0.1", port: 0, log: lines.push });
     stack.defer(() => server.close());
-    // With --upstream-unencrypted, the origin uses our own fetch function. In the other tests, it uses the fetch function of the
+    // With `--upstream-unencrypted`, the origin uses our own fetch function. In the other tests, it uses the fetch function of the
     // runtime.
     const running = await startOrigin(server.url, "--upstream-audience", "user-app", "--upstream-unencrypted");
     jwks = `${running.ready["origin"]}/.well-known/jwks.json`;
@@ -120,7 +120,8 @@ describe("an origin with --upstream", () => {
     expect(await running.line({ decision: "dispatched", id })).toMatchObject({ attempt: 2, sender: ACME });
     const request = { method: "POST", target: "/hooks/acme/a?b=%C3%BC&c", contentType: "application/json" };
     const sha256 = sha256Of(senders);
-    // The origin's fetch() adds headers, for example accept and user-agent. These must not be among the delivered headers.
+    // The origin's fetch() adds headers, for example `accept` and `user-agent`. These added headers must not be among the
+    // delivered headers.
     const headers = [["content-type", "application/json"], ...signedHeaders];
     expect(seen).toEqual(["1", "2"].map((attempt) => ({ id, sender: ACME, sha256, body, request, headers, attempt })));
   });
@@ -256,7 +257,7 @@ describe("an upstream that misbehaves", () => {
     const busy = await listen(stack, (__, response) => response.writeHead(429, { "retry-after": value }).end());
     const attempt = await attemptAt(busy);
     expect(attempt).toMatchObject({ decision: "retrying", reason: "answered 429" });
-    // A random time, at most as long as the first wait before a retry, is added to the time in Retry-After.
+    // A random time is added to the time in `Retry-After`. It is at most as long as the first wait before a retry.
     expect(attempt.due).toBeGreaterThan(start + wait - 3_000);
     expect(attempt.due).toBeLessThanOrEqual(Date.now() + wait + 60_000);
   });

@@ -1,5 +1,5 @@
-// Tests countersign inbox backup and restore as an operator runs them, from each store into each store. A backup contains
-// everything that is needed to recognise replays.
+// Tests `countersign inbox backup` and `countersign inbox restore` as an operator runs them, from each store into each store. A
+// backup contains everything that is needed to recognise replays.
 
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -100,7 +100,7 @@ describeOnStores("prune()", (given) => {
     await inbox.accept(deliveryOf({ id: "a", sender: "acme" }), direct);
     await inbox.work.complete(((await inbox.work.claim(1, 1000)) as [Lease])[0]);
     now += 1;
-    // The event is deleted. There is no other row that would have to be deleted later.
+    // This step deletes the event. No other row is left that would have to be deleted later.
     expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(1);
     now += 40 * DAY;
     expect(await inbox.prune({ bodySeconds: 99, eventSeconds: 0 })).toBe(0);

@@ -204,7 +204,7 @@ describeOnStores("the work queue", (given) => {
       expect(await inbox.work.complete(a)).toBe(true);
       const b = await claimOne();
       expect([b.event.id, await claim()]).toEqual(["b", []]);
-      // Event c must not be leased while event b waits for a retry, and not after the lease of b has expired.
+      // Event `c` must not be leased while event `b` waits for a retry, nor after the lease of `b` has expired.
       expect(await inbox.work.retry(b, HOUR, "503")).toBe(true);
       now += HOUR - 1;
       expect(await claim()).not.toContainEqual(

@@ -1,5 +1,5 @@
-// Tests the two listeners that prove that a request comes from the proxy. Only on these listeners, a certificate is read from a
-// header field.
+// Tests the two listeners that prove that a request comes from the proxy. A certificate in a header field is read on these
+// listeners only.
 
 import { once } from "node:events";
 import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Tests toWebRequest: what a Node server passes to a verifier, and which requests are refused because they cannot be passed on
+// Tests toWebRequest(): what a Node server passes to a verifier, and which requests are refused because they cannot be passed on
 // unchanged.
 
 import { createServer, type IncomingMessage } from "node:http";

@@ -121,7 +121,7 @@ const ARGUMENTS: Readonly<Record<Program, (configuration: string) => string[]>> 
   haproxy: (configuration) => ["-db", "-f", configuration],
 };
 
-/** Returns the configuration with a main configuration around it, as a distribution has one. */
+/** Returns the configuration inside a main configuration like that of a distribution. */
 const SURROUNDINGS: Readonly<Record<Program, (snippet: string, directory: string, port: number) => string>> = {
   nginx: (snippet, directory) => `
 ${IS_ROOT ? "user root;" : ""}

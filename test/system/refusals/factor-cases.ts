@@ -1,5 +1,5 @@
-// Refusals because of signatures, Basic credentials and tokens. At the edge, the request is wrong. At the origin, the request is right, but
-// the edge did not check a factor that the origin requires.
+// Refusals because of signatures, Basic credentials and tokens. In the cases at the edge, the request is wrong. In the cases at
+// the origin, the request is right, but the edge did not check a factor that the origin requires.
 
 import { createHmac } from "node:crypto";
 import { compilePolicy } from "../../../core/policy/compile.ts";

@@ -44,7 +44,7 @@ type EdgeName =
 type OriginName = "good" | "closedInbox" | "failing" | "keysUnavailable";
 
 export interface World extends Senders {
-  /** A CA with the path length constraint 0. The policy trusts it for the route /hooks/acme. */
+  /** A CA with the path length constraint 0. The policy trusts it for the route `/hooks/acme`. */
   readonly tightRoot: Identity;
   readonly denied: Identity;
   /** A certificate on the revocation list that the edge `listed` requires. */

@@ -1,5 +1,5 @@
-// Tests dead letters. Each dead letter is kept with its reason, and every run of the cron trigger reports it. If an operator asks
-// for this, the dead letter is sent again.
+// Tests dead letters. Each dead letter is kept with its reason, and every run of the cron trigger reports it. An operator can ask
+// for a dead letter to be sent again.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { LogLine } from "../../../core/log-line.ts";

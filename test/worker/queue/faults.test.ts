@@ -1,5 +1,5 @@
 // Tests the queue when something fails: an origin that is down, slow or broken, a consumer that crashes, or a queue or bucket that
-// refuses. The edge delivers each event at least once. The inbox recognises a repeated event by its txn, so it stores each event
+// refuses. The edge delivers each event at least once. The inbox recognises a repeated event by its `txn`, so it stores each event
 // exactly once.
 
 import { createHmac } from "node:crypto";
@@ -156,9 +156,9 @@ describe("a sender is told to retry", () => {
 
 describe("the signature of an event that waited", () => {
   /**
-   * The number of seconds by which the origin's clock is ahead. The signature is 280 seconds old at the edge, and more than 300
-   * seconds old at the origin. But for the origin, the assertion is not too old yet. The edge must receive the event within 20
-   * seconds. Otherwise the edge would refuse the signature as too old.
+   * The number of seconds by which the origin's clock is ahead. Because of this, the signature is 280 seconds old at the edge, but
+   * more than 300 seconds old at the origin. The assertion is newer, so the origin does not refuse it as too old. The edge must
+   * receive the event within 20 seconds. Otherwise the edge would refuse the signature as too old.
    */
   const AHEAD_SECONDS = 40;
 

@@ -86,7 +86,7 @@ describe("a message that cannot be delivered", () => {
       const kept = await (await world.bucket.get(key))?.text();
       expect(kept).toBe(typeof message === "string" ? message : JSON.stringify(message));
     }
-    // Nothing has been delivered. A request to send these messages again (an object with the prefix redrive/) changes nothing.
+    // Nothing has been delivered. A request to send these messages again (an object with the prefix `redrive/`) changes nothing.
     const attempts = world.attempts.length;
     await world.bucket.put("redrive/unread", "", {});
     expect(await world.edge.runCronTrigger(cases.length)).toHaveLength(cases.length);

@@ -1,4 +1,4 @@
-// Tests what a console asks an inbox: the newest events in pages, the number of events that were accepted in a time, and whether
+// Tests what a console asks an inbox: the newest events in pages, the number of events that were accepted in a period, and whether
 // anything changed. Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";

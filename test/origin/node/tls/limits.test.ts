@@ -203,7 +203,7 @@ describe.concurrent("SIGTERM", () => {
     await underWay;
     const started = Date.now();
     expect(await origin.stop()).toBe(0);
-    // The stop ended before its deadline. At the deadline, it would destroy open connections.
+    // The stop ended before its deadline. If it had lasted until the deadline, it would have destroyed open connections.
     expect(Date.now() - started).toBeLessThan(20_000);
     for (const code of await Promise.all(senders)) expect(code).toMatch(/^(ECONNREFUSED|ECONNRESET|EPIPE)$/);
     const stored = readEvents(files.inbox).length;

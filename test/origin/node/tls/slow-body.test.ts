@@ -1,5 +1,5 @@
 // Tests a body that never ends. When the time limit of the request is over, the connection is closed, even if data keeps arriving.
-// Only a test can set such short deadlines. An operator cannot change them.
+// The deadlines of this test are short. An operator cannot change them, so only a test can have such deadlines.
 
 import { once } from "node:events";
 import { text } from "node:stream/consumers";

@@ -174,7 +174,7 @@ describe("two workers, when one dies or both stop,", () => {
       // requests that were written before.
       for (let sent = 0; sent < 4; sent += 1) await sendOnce(origin.server, files.senders.acme);
       const ended = new Promise((resolve) => origin.process.once("exit", resolve));
-      // A terminal sends the signal to the whole process group.
+      // A terminal sends SIGINT to the whole process group, so the workers get this signal too.
       for (const pid of signal === "SIGINT" ? workers : []) process.kill(pid, signal);
       origin.process.kill(signal);
       for (const { socket } of underWay) socket.write(" }");
