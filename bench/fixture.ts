@@ -30,7 +30,7 @@ export interface Fixture {
   readonly clientKeyPem: string;
   readonly rootPem: string;
   readonly body: Buffer;
-  /** The sender's own headers. */
+  /** The headers that the sender itself sets. */
   readonly headers: Readonly<Record<string, string>>;
 }
 

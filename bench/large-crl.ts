@@ -4,7 +4,7 @@ import { randomBytes, sign, X509Certificate } from "node:crypto";
 import type { Identity } from "../cli/dev/authority.ts";
 
 const ECDSA_SHA256 = Buffer.from("300a06082a8648ce3d040302", "hex");
-/** The DER of a reasonCode extension with keyCompromise. In public lists, most entries have a reason. */
+/** The DER of the extension `reasonCode` with the value `keyCompromise`. In public lists, most entries have a reason. */
 const REASON = Buffer.from("300c300a0603551d1504030a0101", "hex");
 const SERIAL_OCTETS = 16;
 /** The index of the member `subject` in a v3 TBSCertificate. */

@@ -80,8 +80,8 @@ export function summarize(
       const { mostMicroseconds = Number.POSITIVE_INFINITY, plusMicroseconds = 0 } = target;
       const cpuMicroseconds = held?.cpuMicroseconds ?? Number.NaN;
       const isBelow = cpuMicroseconds <= mostMicroseconds;
-      // Allows plusMicroseconds in addition to the ratio. To add it to the ratio, divides it by the CPU time of the other subject,
-      // which is cpuMicroseconds / measured.
+      // Allows `plusMicroseconds` in addition to the ratio. To add it to the ratio, divides it by the CPU time of the other
+      // subject, which is `cpuMicroseconds / measured`.
       const ratio = target.ratio + (plusMicroseconds / cpuMicroseconds) * measured;
       return {
         ...target,

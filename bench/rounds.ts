@@ -13,7 +13,7 @@ export interface Subject {
   readonly url: string;
   /** The client for an https URL. */
   readonly tls?: TlsClient;
-  /** If set, this function is called instead of sending events. It must handle `count` events of its own. */
+  /** If set, this function is called instead of sending events. It must make and handle `count` events itself. */
   readonly run?: (count: number) => void;
   /** The number of events that are in progress at the same time. The default is CONNECTIONS of load.ts. */
   readonly connections?: number;

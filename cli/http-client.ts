@@ -58,7 +58,10 @@ export async function sendEvent(url: string, options: SendOptions): Promise<Buff
   });
 }
 
-/** Sends no length if the body is empty and the method has no body (RFC 9110 §8.6). */
+/**
+ * Returns the header with the length of the body. If the body is empty and the method has no body, returns no header (RFC 9110
+ * §8.6).
+ */
 function lengthOf(method: string, body: Uint8Array | string): Record<string, string> {
   const length = Buffer.byteLength(body);
   return length === 0 && (method === "GET" || method === "HEAD") ? {} : { "content-length": String(length) };

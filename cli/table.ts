@@ -74,7 +74,7 @@ function fill({ width }: Measured, columnWidth = 0): string {
 }
 
 function paint({ style }: Measured, text: string, stream: NodeJS.WriteStream): string {
-  // styleText respects NO_COLOR and FORCE_COLOR, and the abilities of the stream.
+  // styleText() respects `NO_COLOR` and `FORCE_COLOR`, and the abilities of the stream.
   return style === undefined ? text : styleText(style, text, { stream });
 }
 

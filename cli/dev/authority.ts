@@ -32,10 +32,11 @@ export interface CertificateRequest {
   readonly notBefore?: Date;
   readonly notAfter?: Date;
   /**
-   * The OIDs of the extension. An empty list leaves the extension out. Default: clientAuth for a leaf, and no extension for a CA.
+   * The OIDs of the extension. An empty list leaves the extension out. Default: `clientAuth` for a leaf, and no extension for a
+   * CA.
    */
   readonly extendedKeyUsage?: readonly string[];
-  /** The bits of the extension. 0 leaves the extension out. Default: digitalSignature for a leaf, keyCertSign for a CA. */
+  /** The bits of the extension. 0 leaves the extension out. Default: `digitalSignature` for a leaf, `keyCertSign` for a CA. */
   readonly keyUsage?: number;
   readonly subjectAltNames?: ConstructorParameters<typeof SubjectAlternativeNameExtension>[0];
   readonly extensions?: readonly Extension[];
@@ -91,7 +92,7 @@ export interface CrlRequest {
   readonly thisUpdate?: Date;
   /** Default: one week from now. */
   readonly nextUpdate?: Date;
-  /** The cRLNumber, at most 127 because it is written as one octet. Default: 1. */
+  /** The `cRLNumber`, at most 127 because it is written as one octet. Default: 1. */
   readonly number?: number;
   readonly extensions?: readonly Extension[];
 }

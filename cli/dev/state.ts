@@ -22,7 +22,7 @@ export type ClientName = (typeof CLIENTS)[number];
 
 export interface DevelopmentState {
   readonly directory: string;
-  /** The CA of the server's certificate, for curl's --cacert. */
+  /** The CA of the server's certificate, for curl's option `--cacert`. */
   readonly serverCa: string;
   readonly serverCertificate: string;
   readonly serverKey: string;

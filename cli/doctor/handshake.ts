@@ -42,7 +42,7 @@ function run(args: readonly string[]): Promise<string | undefined> {
     const child = execFile("openssl", [...args], options, (error, stdout) =>
       resolve(error?.code === ("ENOENT" as unknown) ? undefined : stdout),
     );
-    // Closing stdin ends openssl. If openssl has already ended, this causes an error, which is ignored.
+    // Closing stdin ends `openssl`. If `openssl` has already ended, this causes an error, which is ignored.
     child.stdin?.on("error", () => {});
     child.stdin?.end();
   });

@@ -120,7 +120,8 @@ async function describeAnswer(
 }
 
 /**
- * For each sender whose refusals ask it to send the event again, says how long it does so. Null if its preset does not know this.
+ * For each sender whose refusals ask for a retry, says how long the sender retries. Null if the sender's preset does not know
+ * this.
  */
 async function describeKeepers(route: Route | undefined, { document }: CommandQuestion) {
   const { loadPresetsOf } = await import("../policy/check/presets.ts");

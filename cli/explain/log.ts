@@ -45,8 +45,8 @@ export async function findDecision(id: string, log: string, inbox: string | unde
 }
 
 /**
- * The maximum number of refusals of one decision that are read. There may be several refusals, because an event that is delivered
- * again keeps its id.
+ * The maximum number of refusals of one decision that are read. A decision may have several refusals, because an event that is
+ * delivered again keeps its id.
  */
 const MAX_LOOKED_AT = 10;
 

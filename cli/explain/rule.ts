@@ -32,7 +32,10 @@ const HANDSHAKE: Place = ["sender", ["handshake"], ["challenge"]];
 const BASIC: Place = ["sender", ["basic"], ["Authorization"]];
 const TOKEN: Place = ["sender", ["token"], ["the token's header"]];
 
-/** What no rule decides, what ruleOfRefusal decides by itself, and what a question to `explain` cannot meet. */
+/**
+ * The place of a refusal that no rule decides. Also stands for refusals whose rule ruleOfRefusal() finds in another way, and for
+ * refusals that no question to `explain` can cause.
+ */
 const NOWHERE: Place = REQUIRED("");
 
 const PLACES: Readonly<Record<RefusalCode, Place>> = {

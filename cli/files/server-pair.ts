@@ -1,5 +1,5 @@
-// Reads the certificate and key of a listener. If every client would refuse the certificate, the start fails. A fault that only
-// some clients notice is reported.
+// Reads the certificate and key of a listener. If every client would refuse the certificate, the start fails. In contrast, a fault
+// that only some clients notice is only reported.
 
 import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";

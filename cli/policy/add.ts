@@ -103,16 +103,16 @@ function formatSteps(steps: readonly string[]): string[] {
 
 export interface PolicyAddition {
   readonly preset: string | undefined;
-  /** Options NAME=FILE for CA certificates. */
+  /** The options `NAME=FILE` for CA certificates. */
   readonly anchors: readonly string[];
-  /** Options NAME=FILE for CA certificates that may complete a path. */
+  /** The options `NAME=FILE` for CA certificates that may complete a path. */
   readonly intermediates: readonly string[];
   readonly sender: string | undefined;
   /** PEM files of certificates of the sender. `match` is the part that is compared: name, key or certificate. */
   readonly certificates: readonly string[];
   readonly match: Match;
   readonly route: string | undefined;
-  /** The mode observe or enforce. Undefined means no change. */
+  /** The mode `observe` or `enforce`. Undefined means no change. */
   readonly mode: string | undefined;
 }
 

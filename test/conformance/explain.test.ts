@@ -58,7 +58,7 @@ async function decideByExplaining(asked: Asked): Promise<Decision[]> {
 
 /**
  * Certificates that the edge and `explain` both refuse, but with different codes. The BoringSSL of the edge cannot read a key on
- * this curve.
+ * the curve secp256k1.
  */
 const BY_LIBRARY: ReadonlySet<string> = new Set(["with a key on secp256k1", "beside a CA on secp256k1"]);
 

@@ -47,8 +47,8 @@ const NOT_CARRIED: Readonly<Record<string, string>> = {
 };
 
 /**
- * Certificates that are refused in every way, but with different codes. The BoringSSL of the edge cannot read a key on this curve,
- * but OpenSSL can. TLS 1.3 has no signature algorithm for this curve, so a client sends no certificate.
+ * Certificates that are refused in every way, but with different codes. The BoringSSL of the edge cannot read a key on the curve
+ * secp256k1, but OpenSSL can. TLS 1.3 has no signature algorithm for this curve, so a client with such a key sends no certificate.
  */
 const BY_LIBRARY: Readonly<Record<string, readonly string[]>> = {
   "with a key on secp256k1": ["certificate_malformed", "algorithm_not_accepted", "no_certificate"],

@@ -14,7 +14,7 @@ import { FOUND_INVALID, isListed, MATCHES_NONE } from "./differences.ts";
 import { libraryCertificateFacts, libraryCrlFacts, type NameConditions } from "./library-facts.ts";
 import type { Original } from "./originals.ts";
 
-/** How the readers read an input. `cause` is the error of the reader that refuses the input. */
+/** The result of giving an input to all readers. `cause` is the error of the reader that refuses the input. */
 export type Outcome =
   | { readonly kind: "same" | "refused by all" }
   | { readonly kind: "refused by us"; readonly cause: string }

@@ -15,7 +15,7 @@ export interface Books {
 /** The events that the senders sent, and the responses that they received. */
 export class Ledger {
   readonly acknowledged = new Set<string>();
-  /** How often each status was received. 0 means that there was no response. */
+  /** The number of times that each status was received. The status 0 means that there was no response. */
   readonly answers = new Map<number, number>();
   readonly #sent = new Set<string>();
 

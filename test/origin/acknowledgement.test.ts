@@ -1,4 +1,4 @@
-// Tests the fixed answer of a route, over real TLS: for a stored event, and for one that is stored already.
+// Tests the fixed answer of a route over real TLS: for a new event, and for an event that is already stored.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compilePolicy } from "../../core/policy/compile.ts";

@@ -59,7 +59,7 @@ export function missingPostgres(): string | undefined {
 /** The stores for a test file with its own PostgreSQL server. This server writes to the disk as in production. */
 export const STORES: readonly Store[] = [sqliteStore(), postgresStore()];
 
-/** What describeOnStores passes to a test. */
+/** The values that describeOnStores() passes to the tests. */
 export interface OnStore {
   readonly stack: AsyncDisposableStack;
   /** The location of a new inbox. */

@@ -18,7 +18,7 @@ export interface DeliveryParts {
   readonly target?: string;
 }
 
-/** Makes a delivery in the form that bindDelivery returns, without any check. */
+/** Makes a delivery in the form that bindDelivery() returns, without any check. */
 export function deliveryOf(parts: DeliveryParts): Delivery {
   const { id, sender, identity, intermediates = [], orderKey, method = "POST", target = "/hooks/acme" } = parts;
   const body = Uint8Array.from(Buffer.from(parts.body ?? `{"event":${JSON.stringify(id)}}`));

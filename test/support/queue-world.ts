@@ -16,9 +16,9 @@ import { newSigningKey } from "./signing-key.ts";
 import { tlsClientAuth } from "./tls-client-auth.ts";
 
 /**
- * How the origin behaves, as the edge sees it. With a number, the origin responds with this status. `reset` gives no response.
- * `late` gives no response although the origin stored the event. `garbage` is a response that is not HTTP. With `held`, the attempt
- * waits until the test calls `release`.
+ * The behaviour of the origin, as the edge sees it. With a number, the origin responds with this status. `reset` gives no
+ * response. `late` gives no response although the origin stored the event. `garbage` is a response that is not HTTP. With `held`,
+ * the attempt waits until the test calls `release`.
  */
 export type Behaviour = "pass" | "held" | "late" | "reset" | "garbage" | number;
 

@@ -50,7 +50,7 @@ const DEADLINE_MILLISECONDS = 60_000;
 export function presentRaw(presentation: RawPresentation): Promise<RawOutcome> {
   const { port, deadlineMilliseconds = DEADLINE_MILLISECONDS } = presentation;
   return new Promise((resolve, reject) => {
-    // Without noDelay, each small message would wait until the message before it is acknowledged.
+    // Without `noDelay`, each small message would wait until the message before it is acknowledged.
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     const handshake = new Handshake(socket, presentation);
     const timer = setTimeout(() => {

@@ -174,7 +174,7 @@ async function runOpenssl(args: readonly string[], input: string): Promise<strin
       text += chunk.toString("latin1");
     });
   }
-  // If openssl has already ended, writing to it fails. That is not an error here.
+  // If `openssl` has already ended, writing to it fails. That is not an error here.
   child.stdin.on("error", () => {});
   child.stdin.write(input);
   await once(child, "close");

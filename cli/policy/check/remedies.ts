@@ -227,7 +227,7 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   maxBodyBytes: ["maxbodysize", "maxbody", "bodylimit"],
 };
 
-/** Parses a place that formatPointer wrote. */
+/** Parses a place that formatPointer() wrote. */
 export function parsePlace(pointer: string): string[] {
   return pointer === "/" ? [] : parsePointer(pointer);
 }

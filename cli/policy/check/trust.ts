@@ -1,4 +1,4 @@
-// Finds entries that match no certificate which the sender's own trust can prove, because the issuer, the dates or the names
+// Finds entries that match no certificate which the trust of the sender can prove, because the issuer, the dates or the names
 // differ.
 
 import { normalizeHex } from "../../../core/policy/matcher.ts";

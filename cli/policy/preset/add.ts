@@ -21,9 +21,9 @@ export interface PresetAddition {
   readonly preset: string;
   /** The name of the sender. Default: the name of the preset. */
   readonly sender: string | undefined;
-  /** The path of the first route. Default: /hooks/ and the name of the sender. */
+  /** The path of the first route. Default: `/hooks/` followed by the name of the sender. */
   readonly route: string | undefined;
-  /** Options NAME=FILE for anchors that the preset does not have, or whose certificate is in no public store. */
+  /** The options `NAME=FILE` for anchors that the preset does not have, or whose certificate is in no public store. */
   readonly anchors: readonly string[];
   /**
    * PEM files of certificates that are accepted in addition to the certificates of the preset. `match` is the compared part: name,

@@ -10,7 +10,7 @@ import { findPublicRoot } from "./root-store.ts";
 
 /**
  * Returns the anchors of the preset, and further anchors from files, by name.
- * @param options options NAME=FILE
+ * @param options the options `NAME=FILE`
  * @throws UsageError
  */
 export function resolveAnchors(
@@ -37,8 +37,9 @@ export function resolveAnchors(
 }
 
 /**
- * Returns the anchors of NAME=FILE. If the preset knows the fingerprint of this anchor, returns only the certificate with this
- * fingerprint, because the file may have the chain. Another certificate of the chain, such as its root, would admit more.
+ * Returns the anchors of `NAME=FILE`. The file may contain a whole chain. If the preset knows the fingerprint of this anchor,
+ * returns only the certificate with this fingerprint, because another certificate of the chain, such as its root, would admit
+ * more.
  */
 function chooseAnchors(option: string, sources: Preset["anchors"]): readonly GivenAnchor[] {
   const given = readAnchorOption(option);

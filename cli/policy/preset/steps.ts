@@ -25,7 +25,7 @@ export function nextSteps(document: PolicyDraft, sender: string, presetName: str
   ];
 }
 
-/** Says what the sender does after a refusal, because then it may be too late to look it up. */
+/** Says what the sender does after a refusal. The user reads this now, because after a refusal it may be too late. */
 function afterRefusal(preset: Preset | undefined): string[] {
   const after = preset?.behaviour.afterRefusal;
   return after === undefined ? [] : [`After a refusal: ${describeAfterRefusal(after)}.`];
@@ -39,7 +39,10 @@ export function secretSteps({ secrets }: Preset): string[] {
   );
 }
 
-/** Returns the step of the first route, and short steps of the others. A certificate has to be accepted only once. */
+/**
+ * Returns the step for the first route, and short steps for the other routes. They are short because a certificate has to be
+ * accepted only once.
+ */
 function observedSteps([path, ...others]: readonly string[], sender: string, isKnown: boolean): string[] {
   if (path === undefined) return [];
   const enforce = (route: string) => `countersign policy add --sender ${sender} --route ${route} --mode enforce`;

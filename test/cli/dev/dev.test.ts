@@ -1,4 +1,4 @@
-// Tests the local system with real TLS. curl and openssl are the clients.
+// Tests the local system with real TLS. The clients are `curl` and `openssl`.
 
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,5 +1,4 @@
-// Changes one part of a certificate. The signature is not changed, so the result can still be parsed, but its signature does not
-// verify.
+// Changes one part of a certificate. The result can still be parsed. But the signature stays the same, so it does not verify.
 
 import {
   concat,

@@ -90,8 +90,8 @@ const isEncoded = (node: Tlv | undefined, expected: Uint8Array) =>
   node !== undefined && Buffer.compare(encode(node), expected) === 0;
 
 /**
- * Returns the texts of all commonNames in the subject. This test code reads them itself, because no library can load every damaged
- * certificate.
+ * Returns the texts of all commonName attributes in the subject. This test code reads them itself, because no library can load
+ * every damaged certificate.
  */
 export function commonNamesOf(der: Uint8Array): string[] {
   const tbs = members(members(decode(der))[0]);
@@ -101,7 +101,7 @@ export function commonNamesOf(der: Uint8Array): string[] {
     .map(([, value]) => Buffer.from((value as Tlv).content as Uint8Array).toString());
 }
 
-/** Is true if the basicConstraints of the certificate say that it is a CA. */
+/** Is true if the extension `basicConstraints` of the certificate says that it is a CA. */
 export function isMarkedCa(der: Uint8Array): boolean {
   const extension = readParts(toBase64(der))
     .extensions.map(members)

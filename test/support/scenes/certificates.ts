@@ -113,7 +113,7 @@ export interface Presented {
   readonly lists?: RevocationLists;
 }
 
-/** Presents certificates to a policy. Runs all steps up to and including verifyTrust. */
+/** Presents certificates to a policy. Runs all steps up to and including verifyTrust(). */
 export function present(fixtures: Fixtures, presented: Presented, policy: Policy): ProvenCertificate {
   const { certificates, now } = fixtures;
   const client = parseClientCertificate({

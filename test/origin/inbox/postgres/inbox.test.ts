@@ -1,5 +1,5 @@
-// Tests what can only happen with a server: the server stops and starts again, another session holds its locks, and its URL
-// contains a password.
+// Tests what can only happen with a database server: the server stops and starts again, another session holds the locks of the
+// inbox, and the URL of the inbox contains a password.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { Refusal } from "../../../../core/refusal.ts";

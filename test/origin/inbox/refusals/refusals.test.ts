@@ -74,8 +74,8 @@ const rowsOf = (share: number, part: number, count: number) =>
   Array.from({ length: count }, () => ({ ...{ share, part }, size: 1 }));
 
 /**
- * Expects that only the largest shares (or parts) lost rows. If a share lost rows, it was at least as large as any other share
- * until its last row was deleted. A row has a size of at most 3.
+ * Expects that only the largest shares, or only the largest parts, lost rows. If a share lost rows, it was at least as large as
+ * any other share until its last row was deleted. A row has a size of at most 3.
  */
 function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
   const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];

@@ -32,7 +32,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Returns the handshake line that a connection causes. This needs the tests of this file to run one after the other. */
+/**
+ * Returns the handshake line that a connection causes. So that no other test causes a line, the tests of this file run one after
+ * the other.
+ */
 async function lineOf(provoke: () => Promise<unknown>): Promise<LogLine> {
   const start = origin.lines.all.length;
   const line = origin.lines.with({ decision: "handshake" }, start);
