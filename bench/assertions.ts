@@ -20,8 +20,8 @@ import { AUDIENCE, type Fixture, ISSUER, PATH } from "./fixture.ts";
 import type { LoadedEvent } from "./load.ts";
 
 /**
- * Returns a function that makes the given number of events. Their assertions are valid for a minute. `moreHeaders` is called for
- * each event, and returns headers to sign in addition to the headers of the fixture.
+ * Returns a function that makes the given number of events. The assertions of these events are valid for a minute. `moreHeaders`
+ * is called for each event, and returns headers to sign in addition to the headers of the fixture.
  */
 export async function prepareAssertedEvents(
   { policy, signingKey, leaf, intermediate, headers: always, body }: Fixture,

@@ -1,4 +1,4 @@
-// The processes and folders of a run. They are removed when the run ends, also after a failure or a signal.
+// Manages the processes and folders of a run. They are removed when the run ends, even after a failure or a signal.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
-// Emulates the members that Cloudflare puts into `request.cf` for a TLS connection. The local front uses them. Their formats
-// follow the platform's field reference or, where the reference is not exact, its examples.
+// Emulates the members that Cloudflare puts into `request.cf` for a TLS connection. The local front of `countersign dev` uses
+// these members. Their formats follow the platform's field reference or, where the reference is not exact, its examples.
 
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";

@@ -10,7 +10,7 @@ import { CLIENTS, type ClientName, type DevelopmentState } from "./state.ts";
 
 const USUAL_PORT = 9465;
 
-/** Opens the console at the usual port. If another program uses that port, opens it at a free one. */
+/** Opens the console at the usual port. If another program uses that port, opens the console at a free port. */
 export async function openDevelopmentConsole(
   given: ConsoleSettings | undefined,
   shown: Shown,

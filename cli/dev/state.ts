@@ -16,7 +16,7 @@ export interface ClientFiles {
   readonly key: string;
 }
 
-/** The policy admits `good`. Each of the other certificates has exactly one fault. */
+/** The client certificates. The policy admits `good`. Each other certificate has exactly one fault. */
 export const CLIENTS = ["good", "self-signed", "expired", "wrong-ca", "wrong-subject", "server-auth"] as const;
 export type ClientName = (typeof CLIENTS)[number];
 

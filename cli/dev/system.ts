@@ -40,7 +40,8 @@ export interface DevelopmentOptions {
   /** URL of an origin to use. If it is given, no origin is started. */
   readonly originUrl?: string | undefined;
   /**
-   * If undefined, the console listens on loopback, at the usual port if that port is free. With `originUrl` there is no console.
+   * The settings of the console. If undefined, the console listens on loopback, at the usual port if that port is free. With
+   * `originUrl` there is no console.
    */
   readonly console?: ConsoleSettings | undefined;
   /** A module that handles the events of the origin that is started here. */
@@ -53,7 +54,7 @@ export interface DevelopmentOptions {
 export interface Development {
   readonly edge: string;
   readonly origin: string;
-  /** Undefined if `originUrl` was given, because the inbox of that origin is not open here. */
+  /** The URL of the console. Undefined if `originUrl` was given, because the inbox of that origin is not open here. */
   readonly console: string | undefined;
   readonly audience: string;
   readonly jwks: string;

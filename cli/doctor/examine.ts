@@ -1,4 +1,5 @@
-// Runs all checks of doctor, in the order of a request: connection, handshake, response. Checks of local files come last.
+// Runs all checks of `countersign doctor`, in the order of a request: connection, handshake, response. Checks of local files come
+// last.
 
 import { checkClock, checkGiven, checkStranger, checkWithoutCertificate } from "./answers.ts";
 import { checkAlso, checkOrigin, checkOtherHosts, checkPlainHttp } from "./around.ts";

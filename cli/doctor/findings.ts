@@ -1,5 +1,5 @@
-// The table of everything that doctor can find. Each code has a severity, a problem and a remedy. The evidence comes from the
-// check.
+// The table of everything that `countersign doctor` can find. Each code has a severity, a problem and a remedy. The evidence comes
+// from the check.
 
 export type Severity = "error" | "warning";
 

@@ -15,7 +15,7 @@ const ENDS_SOON_DAYS = 21;
 
 /** The handshake as a Node client sees it. */
 export interface Connection {
-  /** The error code of Node or OpenSSL for the server's certificate. Empty if it is valid. */
+  /** The error code of Node or OpenSSL for the server's certificate. Empty if the certificate is valid. */
   readonly verification: string;
   readonly protocol: string;
 }
@@ -52,7 +52,8 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * Checks whether the server can be reached. `handshake` is undefined if openssl is not installed or the server cannot be reached.
+ * Checks whether the server can be reached. `handshake` is undefined if `openssl` is not installed or the server cannot be
+ * reached.
  */
 export async function checkConnection(
   subject: Subject,

@@ -1,4 +1,4 @@
-// The subject of doctor: one URL, the local facts about it, and a function that sends requests to it.
+// The subject of `countersign doctor`: one URL, the local facts about it, and a function that sends requests to it.
 
 import { isIP } from "node:net";
 import { parseProblemType } from "../../core/decision/problem.ts";
@@ -58,7 +58,7 @@ export interface Reply {
   readonly date?: string | undefined;
 }
 
-/** The body that doctor posts. It names doctor, because a handler may receive it as an event. */
+/** The body that `countersign doctor` posts. It names the command, because a handler may receive it as an event. */
 export const PROBE_BODY = JSON.stringify({ event: "countersign-doctor", data: {} });
 
 /** Sends one request to any server, on a new connection. */

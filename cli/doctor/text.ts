@@ -1,4 +1,4 @@
-// Formats a report of doctor. Each check is one line, followed by what is wrong and what to do.
+// Formats a report of `countersign doctor`. Each check is one line, followed by what is wrong and what to do.
 
 import type { Line } from "../output.ts";
 import { bad, type Cell, doubtful, good, type Row, tabulate } from "../table.ts";

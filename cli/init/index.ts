@@ -66,7 +66,8 @@ function requireFree(directory: string, names: readonly string[]): void {
 }
 
 /**
- * Merges our package.json into the one that npm made when this package was installed. Values that npm's file already has stay.
+ * Merges our package.json into the package.json that npm made when this package was installed. Values that npm's file already has
+ * stay.
  * @throws UsageError if it is not a JSON object
  */
 function completed(directory: string, files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {

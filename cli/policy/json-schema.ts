@@ -1,4 +1,4 @@
-// Prints the JSON Schema of policy.json, generated from the form that the code uses.
+// Prints the JSON Schema of policy.json. It is generated from the form with which the code checks a policy.
 
 import type { FormNode, Rule } from "../../core/form.ts";
 import { PolicySchema } from "../../core/policy/schema.ts";

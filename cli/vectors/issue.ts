@@ -28,7 +28,7 @@ export interface SentEvent {
   readonly sender?: "acme" | "mueller" | "initech";
   readonly method?: string;
   readonly target?: string;
-  /** Null if there is no content type. */
+  /** The content type of the event. Null if there is none. */
   readonly contentType?: string | null;
   readonly body?: string | Uint8Array;
   /** Headers in addition to those of the signature and the body. */

@@ -68,7 +68,7 @@ const REEXPORT = /^export (?:type )?\{([^}]*)\} from "([^"]+)";/gm;
 
 export interface Declaration {
   readonly name: string;
-  /** Empty if there is no comment. */
+  /** The comment of the declaration. Empty if there is none. */
   readonly comment: string;
   /** The text of the declaration with its comment. */
   readonly text: string;

@@ -27,8 +27,8 @@ import { proxyDirectory, reasonToSkip, startProgram } from "../system/proxy/prog
 type Ask = (path: string) => Promise<string | undefined> | string | undefined;
 
 /**
- * The routes of the policy. Each has its own sender. If one path is a prefix of another, the longer one comes first, because
- * routers need this order.
+ * The routes of the policy. Each route has its own sender. If one path is a prefix of another path, the longer path comes first,
+ * because routers need this order.
  */
 const ROUTES = [
   "/hooks/admin",

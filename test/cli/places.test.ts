@@ -1,5 +1,5 @@
 // Tests places that a program cannot use: an address that is taken or does not belong to this machine, or a file instead of a
-// directory. Each is an error of the operator. The message names the place and how to fix the error, and has no stack.
+// directory. Each such place is an error of the operator. The message names the place and how to fix the error, and has no stack.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";

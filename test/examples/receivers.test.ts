@@ -23,7 +23,7 @@ interface Language {
   readonly packages: string;
   /** Commands that check whether the packages are installed. If they are, each command ends with 0. */
   readonly probes: readonly CommandLine[];
-  /** Compiles the receiver, if its language needs this. @returns the command that runs the receiver */
+  /** Compiles the receiver, if its language needs a compiler. @returns the command that runs the receiver */
   prepare(): CommandLine;
 }
 

@@ -78,13 +78,13 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       const next = await world.start(port, "--inbox", target);
       // This assertion was already used before the backup, so it is refused as a replay.
       expect(await world.attempt(port, early)).toBe(409);
-      // The senders send all events again, also those that were lost together with the old inbox.
+      // The senders send all events again, including the events that were lost together with the old inbox.
       for (let n = 1; n <= world.ledger.sent; n += 1) {
         const name = `event-${n}`;
         const status = await world.attempt(port, world.request(name));
         expect([name, status]).toEqual([name, restored.has(name) ? 200 : 202]);
       }
-      // In the end, all events must be done, also those that only the old origin had handled.
+      // In the end, all events must be done, including the events that only the old origin had handled.
       const isIdle = async () => (await world.stored(target, "done")).size === world.ledger.sent;
       for (let n = 0; n < 600 && !(await isIdle()); n += 1) await sleep(100);
       expect(await isIdle()).toBe(true);

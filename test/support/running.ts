@@ -135,7 +135,7 @@ export function runCountersign(
   return run(process.execPath, ["cli/main.ts", ...args], input, environment);
 }
 
-/** Runs curl. Returns the status and the body of the response. `args` come before the URL. */
+/** Runs `curl`. Returns the status and the body of the response. `args` come before the URL. */
 export async function curl(
   url: string,
   args: readonly string[],

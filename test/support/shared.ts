@@ -77,8 +77,8 @@ async function build(stack: AsyncDisposableStack): Promise<SharedBundle> {
 }
 
 /**
- * Reads a setting of wrangler.toml whose value is valid JSON. Does not ask wrangler, because this takes a second. @throws
- * SyntaxError if the setting is missing
+ * Reads a setting of wrangler.toml whose value is valid JSON. Does not run wrangler, because a run takes a second.
+ * @throws SyntaxError if the setting is missing
  */
 function readSetting(name: string): unknown {
   const text = readFileSync(WRANGLER_TOML, "utf8");

@@ -45,7 +45,8 @@ export class TlsSender {
   constructor(server: TlsServer, client?: ClientPem, options: ConnectionOptions = {}) {
     this.#server = server;
     const { port, ca, name: servername } = server;
-    // The agent stores no sessions. Otherwise it would resume a session by itself, but here the test decides this.
+    // The agent stores no sessions. Otherwise the agent would resume sessions by itself. In these tests, the test decides whether
+    // a session is resumed.
     this.#agent = new Agent({
       keepAlive: true,
       maxSockets: 1,

@@ -1,5 +1,5 @@
-// Tests one request on a route with many senders that only sign. Each part of the request is read only once. The sender that made
-// the signature is still found.
+// Tests one request on a route with many senders that only sign. Each part of the request is read only once. Nevertheless, the
+// sender that made the signature is found.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";

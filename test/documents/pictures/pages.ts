@@ -22,7 +22,7 @@ const SENT = [
 ] as const;
 
 /**
- * The pages, each with the part of it that the picture shows. The part begins at one element, or at the top of the page, and ends
+ * Each page, with the part of the page that the picture shows. The part begins at one element, or at the top of the page, and ends
  * with another element.
  */
 const PAGES = [
