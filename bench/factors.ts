@@ -1,5 +1,5 @@
-// Measures the verification of signatures and of Basic credentials, next to the bare HMAC over the body. Measures in this process
-// and in workerd.
+// Measures the verification of signatures and of Basic credentials, next to the bare HMAC over the body. The measurements run in
+// this process and in workerd.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -18,7 +18,7 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
 }
 
 /**
- * Sends requests for other hosts: for a host that does not exist, in the Host header and then in the handshake, and for the host
+ * Sends requests for other hosts: for a host that does not exist, in the header `Host` and then in the handshake, and for the host
  * of the URL with a dot at the end.
  */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {

@@ -15,8 +15,8 @@ export type WranglerConfig = DeploymentConfig &
 type RouteEntry = NonNullable<WranglerConfig["routes"]>[number];
 
 /**
- * Returns the findings about the file. With a policy, also compares vars, bindings, secrets and routes with it. Settings in the
- * dashboard are not visible here.
+ * Returns the findings about the file. If there is a policy, also compares the variables, bindings, secrets and routes of the file
+ * with the policy. Settings in the dashboard are not visible here.
  */
 export function checkWrangler(config: WranglerConfig, file: string, policy: Policy | undefined): CheckReport {
   const { routes = [], route } = config;

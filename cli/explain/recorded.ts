@@ -32,8 +32,8 @@ export async function readSource({ event: id, inbox, decision, log }: Values): P
 }
 
 /**
- * Returns the options that the user must give because the source lacks their values. Empty if there is no source, because without a
- * source these options are always required.
+ * Returns the options that the user must give because the source lacks their values. Returns none if there is no source, because
+ * readQuestion() then refuses missing options itself.
  */
 export function lackingOptions(values: Values, { event, decision }: Source): string[] {
   if (event === undefined && decision === undefined) return [];

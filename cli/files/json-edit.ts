@@ -1,6 +1,6 @@
 // Changes a JSON text so that it contains another value. Everything else stays as its author wrote it: order, spaces, line breaks.
-// The edit functions of libraries are not used, because they reformat the lines around a change. Also, the one of `jsonc-parser`
-// can break the text when it removes the last entry.
+// The edit functions of libraries are not used, because they reformat the lines around a change. Also, the edit function of
+// `jsonc-parser` can break the text when it removes the last entry.
 
 import { isDeepStrictEqual } from "node:util";
 import jsonc from "jsonc-parser";

@@ -1,5 +1,5 @@
-// Finds CA certificates that prove nothing (expired, not for clients, denied), and CAs that occur twice in the policy with
-// different revocation lists.
+// Finds CA certificates that prove nothing, because they are expired, not for clients, or denied. Also finds CAs that occur twice
+// in the policy with different revocation lists.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Anchor, Policy } from "../../../core/policy/policy.ts";

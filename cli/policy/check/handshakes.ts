@@ -1,5 +1,5 @@
-// Finds what is wrong with the handshakes of a policy: challenges that the sender never sends so, secrets that must not or must be
-// shared, and challenges that nobody answers.
+// Finds what is wrong with the handshakes of a policy: challenges that this sender never sends, challenges that nobody answers, a
+// secret that must not be shared with another factor, and a secret that must also be a secret of the signature.
 
 import { HANDSHAKE_SCHEMES, type HandshakeRule, type HandshakeSchemeName } from "../../../core/handshake/schemes.ts";
 import type { Policy, Sender } from "../../../core/policy/policy.ts";
@@ -67,7 +67,10 @@ function conflictOf({ signature, basic }: Sender, { scheme, secret }: HandshakeR
     : undefined;
 }
 
-/** Returns an earlier sender of a route that answers the same challenges with another secret. A token selects its sender. */
+/**
+ * Returns the name of an earlier sender on the route that answers the same challenges with another secret. Schemes with a token
+ * have no such conflict, because the token selects the sender.
+ */
 function rivalOf(sender: Sender, { scheme, secret }: HandshakeRule, senders: readonly Sender[]): string | undefined {
   if (scheme !== "ebay" && !WITH_SIGNING_KEY.has(scheme)) return undefined;
   const earlier = senders.slice(0, Math.max(0, senders.indexOf(sender)));

@@ -25,7 +25,10 @@ export function nextSteps(document: PolicyDraft, sender: string, presetName: str
   ];
 }
 
-/** Says what the sender does after a refusal. The user reads this now, because after a refusal it may be too late. */
+/**
+ * Says what the sender does after a refusal. The user should know this before the first refusal, because afterwards it may be too
+ * late.
+ */
 function afterRefusal(preset: Preset | undefined): string[] {
   const after = preset?.behaviour.afterRefusal;
   return after === undefined ? [] : [`After a refusal: ${describeAfterRefusal(after)}.`];

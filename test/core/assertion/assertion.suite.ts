@@ -152,7 +152,7 @@ export const cases: Cases = {
     const keys = await importVerificationKeys((await importSigningKeys(fixtures.keys.signing)).jwks);
     const verifyAny = (token: string) => verifyAssertion(token, () => keys.get("first"), CONTEXT, fixtures.now);
     // With one `kid`, the tokens cannot have every length, because a base64url text cannot have every length. So the test uses
-    // three `kid` of different lengths.
+    // three values of `kid` with different lengths.
     const seal = (kid: string, length: number) =>
       sealToken(fixtures, { header: { ...header, kid }, claims: { ...claims, txn: "a".repeat(length) } });
     const spare = MAX_ASSERTION_CHARACTERS - (await seal("", 0)).length;

@@ -35,7 +35,7 @@ const BODY_HEX = [
 ] as const;
 const HUB = { ...TEXT_KEYS, header: "x-hub-signature-256", tag: "sha256=", signatures: BODY_HEX, others: {} };
 
-/** The signed text of Slack and of Zoom is the same. */
+/** The key and signatures of Slack and Zoom. They are the same, because both schemes sign the same text. */
 const VERSION_ZERO = {
   ...TEXT_KEYS,
   tag: "v0=",
