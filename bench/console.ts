@@ -1,5 +1,5 @@
-// Measures three things of the console: how fast an origin accepts events while a console page is open, its memory through 100,000
-// events, and the time for the list of a million events.
+// Measures three things of the console: how fast an origin accepts events while a console page is open, the memory of this origin
+// during 100,000 events, and the time for the list of a million events.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -28,8 +28,8 @@ const NEW_HANDSHAKES: readonly Comparison[] = [
   { against: "nginx + hono", ratio: 0.95 },
 ];
 /**
- * Multiplies the number of events in a round on kept-alive connections. Without a handshake, an event takes little CPU time, and
- * Linux counts CPU time in hundredths of a second.
+ * Multiplies the number of events in a round on kept-alive connections. Without a handshake, an event takes little CPU time. So
+ * more events are needed, because Linux counts CPU time in hundredths of a second.
  */
 const KEPT_ALIVE_FACTOR = 4;
 

@@ -33,8 +33,8 @@ const SIGNING_KEYS = "SIGNING_KEYS";
 
 /**
  * Makes the same checks as the worker at its start, but before the deployment. Returns what the wrangler file lacks, and what is
- * wrong in it. Settings in the dashboard and values of secrets cannot be checked here. Cloudflare itself refuses a deployment that
- * lacks a secret in `secrets.required`.
+ * wrong in it. Settings in the dashboard and values of secrets cannot be checked here. However, Cloudflare itself refuses a
+ * deployment that lacks a secret in `secrets.required`.
  */
 export function findDeploymentProblems(policy: Policy, config: DeploymentConfig): DeploymentProblem[] {
   return [...checkVariables(policy, config), ...checkSecrets(policy, config), ...checkBindings(policy, config)];

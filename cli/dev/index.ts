@@ -64,8 +64,8 @@ The front requests a client certificate and lets every handshake complete. The w
 };
 
 /**
- * Loads the modules of `dev` only when they are needed. If only production packages are installed, workerd and the certificate
- * library are missing.
+ * Loads the modules of `countersign dev` only when they are needed. This is because workerd and the certificate library are
+ * missing if only production packages are installed.
  */
 async function loadDevelopment() {
   const packages = ["wrangler", "@peculiar/x509", "reflect-metadata"];

@@ -40,8 +40,8 @@ function comparePolicy(config: WranglerConfig, routes: readonly RouteEntry[], po
   const uncovered = policy.routes.filter((route) => {
     const [host, path] = placeOf(route);
     const served = hostsOf(config).filter((one) => host === "" || one === host);
-    // If the file has no route for this host, the path is not reported. Then the finding `host_without_route` reports the host, or
-    // the routes were made in the dashboard.
+    // If the file has no route for this host, the path is not reported. Instead, the finding `host_without_route` reports the
+    // host, unless the routes were made in the dashboard.
     const routed = served.filter((one) => patterns.some((pattern) => isServed(hostOfPattern(pattern), one)));
     return routed.some((one) => !patterns.some((pattern) => isCovered(pattern, one, path)));
   });

@@ -1,5 +1,5 @@
-// Asks the origin's own middleware for its verdict on a request. A running origin uses the same middleware. Here the certificate
-// comes from a file, and nothing is stored or sent.
+// Asks the origin's own middleware for its verdict on a request. A running origin uses the same middleware. Here, in contrast, the
+// certificate comes from a file, and nothing is stored or sent.
 
 import { Hono } from "hono";
 import { describeProblem } from "../../core/decision/problem.ts";

@@ -7,7 +7,7 @@ import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "../../../core/signa
 import { errorAt, type Finding, unusedAt, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
-/** The signature of the senders that have both a handshake and a signature of their own. */
+/** The signature scheme of each sender that has both a handshake scheme and a signature scheme. */
 const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureSchemeName>>> = {
   meta: "meta",
   slack: "slack",

@@ -41,8 +41,8 @@ function inspectPair({ one, other, path }: Pair): Finding[] {
 /**
  * Reports factors that `strong` requires and `weak` does not. A request without such a factor is admitted as `weak`, whichever
  * sender comes first. It is an error if `weak` accepts every certificate that an entry of `strong` accepts. It is a warning if
- * `weak` accepts only some of these certificates, because the operator may intend this exception. Does not find entries with
- * different members that match the same certificate.
+ * `weak` accepts only some of these certificates, because the operator may intend this exception. This check does not find entries
+ * with different members that match the same certificate.
  */
 function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: string): Finding[] {
   const lacking = factorsOf(strong).filter((factor) => !factorsOf(weak).includes(factor));

@@ -67,8 +67,8 @@ function inspectBasic({ sender: { basic }, at }: InspectedSender): Finding[] {
 }
 
 /**
- * Matches a text of digits and capital letters, such as a key in hex or base32. The name of a secret consists of words and rarely
- * has digits.
+ * Matches a text of digits and capital letters, such as a key in hex or base32. In contrast, the name of a secret consists of
+ * words and rarely has digits.
  */
 const LIKE_A_KEY = /^(?=(?:[^0-9]*[0-9]){4})[A-Z0-9]{24,}$/;
 
