@@ -4,7 +4,7 @@
 //   DOCUSIGN_HMAC_KEY=… countersign origin --tls --certificate server.pem --key server.key \
 //       --client-certificates request --policy docusign.json --handler docusign.ts
 //   countersign policy add --policy docusign.json --sender docusign --certificate docusign.pem \
-//       --route /hooks/docusign --mode enforce                               (the certificate that Docusign publishes for Connect)
+//       --route /hooks/docusign --mode enforce                               (after you have compared it: docs/senders/docusign.md)
 
 import { type Handler, PermanentFailure } from "countersign";
 
