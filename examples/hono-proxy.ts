@@ -1,14 +1,14 @@
 // A Hono app behind nginx. nginx asks senders for certificates and forwards them (docs/start/behind-a-proxy.md).
 
 import { countersign } from "countersign/hono";
-import { serveProxy, throughProxy } from "countersign/node";
+import { readSecret, serveProxy, throughProxy } from "countersign/node";
 import { Hono } from "hono";
 import policy from "./policy.json" with { type: "json" };
 
 const guard = countersign({
   policy,
-  secrets: process.env, // the secrets that the policy names
-  accept: () => {}, // no replay check is needed, because nobody else can use the sender's connection; inbox.accept keeps events
+  secrets: readSecret, // finds each secret that the policy names: NAME, NAME_FILE, or a credential of systemd
+  accept: () => {}, // keeps nothing; nobody else can repeat what comes over the sender's connection. With an inbox: hono-inbox.ts
   ...throughProxy("nginx"),
 });
 

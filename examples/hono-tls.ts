@@ -3,15 +3,15 @@
 import { readFileSync } from "node:fs";
 import { compilePolicy } from "countersign";
 import { countersign } from "countersign/hono";
-import { anchorsInUse, createTlsState, listenTls, throughTls } from "countersign/node";
+import { anchorsInUse, createTlsState, listenTls, readSecret, throughTls } from "countersign/node";
 import { Hono } from "hono";
 import document from "./policy.json" with { type: "json" };
 
 const policy = compilePolicy(document);
 const guard = countersign({
   policy,
-  secrets: process.env, // the secrets that the policy names
-  accept: () => {}, // no replay check is needed, because nobody else can use the sender's connection; inbox.accept keeps events
+  secrets: readSecret, // finds each secret that the policy names: NAME, NAME_FILE, or a credential of systemd
+  accept: () => {}, // keeps nothing; nobody else can repeat what comes over the sender's connection. With an inbox: hono-inbox.ts
   ...throughTls,
 });
 

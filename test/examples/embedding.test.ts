@@ -124,7 +124,9 @@ test("docs/hono.md has these programs, as they stand", () => {
   const blocks = blocksOf("ts");
   const programs = blocks.filter((code) => code.startsWith("// A Hono app"));
   expect(programs).toEqual(
-    ["hono-node.ts", "hono-worker.ts", "hono-tls.ts"].map((name) => readFileSync(join(EXAMPLES, name), "utf8")),
+    ["hono-tls.ts", "hono-inbox.ts", "hono-node.ts", "hono-worker.ts"].map((name) =>
+      readFileSync(join(EXAMPLES, name), "utf8"),
+    ),
   );
   const [fragment = ""] = blocks.filter((code) => !programs.includes(code));
   write(
@@ -244,7 +246,7 @@ describe("without the edge", () => {
     const name = "hooks.example.com";
     const { ca: serverCa } = await writeServer(name, "tls");
     const KEY = "as Docusign shows it";
-    // The CA and the certificate of this test are used instead of DigiCert and the certificate that Docusign publishes.
+    // The CA and the certificate of this test are used instead of DigiCert and Docusign's certificate.
     const ca = await issueCertificate({ subject: [{ CN: ["Docusign's CA"] }], ca: {} });
     const docusign = await issueCertificate({ subject: [{ O: ["Docusign, Inc."] }, { CN: ["Connect"] }] }, ca);
     const stranger = await issueCertificate({ subject: [{ O: ["Somebody"] }, { CN: ["Connect"] }] }, ca);
@@ -317,6 +319,24 @@ describe("without the edge", () => {
     expect(await ask(senders.acme)).toEqual([200, { sender: ACME, event: { n: 1 } }]);
     expect(await ask()).toMatchObject([403, { code: "no-client-certificate" }]);
     expect(await ask(senders.beta)).toMatchObject([403, { code: "sender-not-allowed" }]);
+  });
+
+  test("hono-inbox.ts", async () => {
+    const name = "origin.example.com";
+    const { ca: serverCa } = await writeServer(name, "server");
+    const { url, lines } = await start(process.execPath, ["hono-inbox.ts"]);
+    const ask = async (client: { pem: string; keyPem: string }, body: string) => {
+      const sender = new TlsSender({ port: Number(new URL(url).port), ca: serverCa, name }, client);
+      const headers: HeaderList = [["Content-Type", "application/json"]];
+      const { status } = await sender.send({ target: "/hooks/acme", method: "POST", headers, body });
+      sender.close();
+      return status;
+    };
+    expect(await ask(senders.acme, '{"n":4}')).toBe(202);
+    expect(await ask(senders.beta, '{"n":5}')).toBe(403);
+    const handled = () => lines.filter((line) => line.startsWith('{"handled":')).map((line) => JSON.parse(line));
+    await expect.poll(handled).toEqual([{ handled: expect.any(String), sender: ACME, event: { n: 4 } }]);
+    await expect.poll(() => lines.some((line) => line.includes('"decision":"dispatched"'))).toBe(true);
   });
 
   test("hono-proxy.ts", async () => {

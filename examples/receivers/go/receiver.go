@@ -24,7 +24,7 @@ const (
 	longestWait  = 30 * 86400
 )
 
-// Refused is a code with the reason, for the log. Answer the sender with 401 and nothing else.
+// Refused is a code with the reason, for the log. Answer as docs/assertion.md says, without the code.
 type Refused string
 
 func (code Refused) Error() string { return string(code) }

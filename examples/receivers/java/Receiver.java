@@ -36,7 +36,7 @@ import java.util.stream.Stream;
  * Needs Java 17 and Jackson (Debian: default-jdk-headless, libjackson2-databind-java).
  */
 public final class Receiver {
-    /** The message is a code with the reason, for the log. Answer the sender with 401 and nothing else. */
+    /** The message is a code with the reason, for the log. Answer as docs/assertion.md says, without the code. */
     public static final class Refused extends Exception {
         private static final long serialVersionUID = 1;
 

@@ -7,7 +7,7 @@
 
 declare(strict_types=1);
 
-/** The message is a code with the reason, for the log. Answer the sender with 401 and nothing else. */
+/** The message is a code with the reason, for the log. Answer as docs/assertion.md says, without the code. */
 final class Refused extends RuntimeException
 {
 }

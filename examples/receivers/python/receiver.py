@@ -18,7 +18,7 @@ LONGEST_WAIT = 30 * 86_400
 
 
 class Refused(Exception):
-    """The code is the reason, for the log. Answer the sender with 401 and nothing else."""
+    """The code is the reason, for the log. Answer as docs/assertion.md says, without the code."""
 
     def __init__(self, code):
         super().__init__(code)

@@ -7,7 +7,7 @@ require "digest"
 require "json"
 require "openssl"
 
-# The code is the reason, for the log. Answer the sender with 401 and nothing else.
+# The code is the reason, for the log. Answer as docs/assertion.md says, without the code.
 class Refused < StandardError
   alias code message
 end
