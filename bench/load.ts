@@ -12,7 +12,7 @@ export interface TlsClient {
   readonly isKeptAlive: boolean;
 }
 
-/** One request of the load generator. `headers` are sent unchanged, and Content-Length is added. */
+/** One request of the load generator. `headers` are sent unchanged, and `Content-Length` is added. */
 export interface LoadedEvent {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;

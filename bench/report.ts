@@ -38,7 +38,8 @@ export interface Figures {
   /** The interquartile range of the rounds, as a fraction of the median. */
   readonly spread: number;
   /**
-   * This rate is for information only. It is measured by the wall clock, and the load generator and the origin use the same cores.
+   * This rate is for information only. This is because it is measured by the wall clock while the load generator and the origin
+   * use the same cores.
    */
   readonly eventsPerSecond: number;
   /**

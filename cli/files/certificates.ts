@@ -49,7 +49,10 @@ export function readPresentedCertificates(file: string): readonly string[] {
   return whole.map(({ der }) => der.toString("base64"));
 }
 
-/** Returns true if the item claims to be a certificate. With a PEM label, its DER may be cut off. Otherwise it must be complete. */
+/**
+ * Returns true if the item claims to be a certificate. If the item has a PEM label, its DER may be cut off. Without a label, the
+ * DER must be complete.
+ */
 function isClaimed({ kind, der, label }: Item): boolean {
   if (label === undefined) return kind === "other" && der[0] === SEQUENCE;
   return /^(?:X509 )?CERTIFICATE$/.test(label) && (kind === "other" || (kind === "cutOff" && der.length > 0));

@@ -52,7 +52,7 @@ async function openOrigin({ issuer, audience, jwks }: AssertionVectors) {
     handed = [];
     const { status } = await app.fetch(requestOf(one, audience));
     const { decision, code } = lines.all.at(-1) as LogLine;
-    // Content-Type is left out, because it is not one of the signed headers of a case. The claim `req.type` covers it.
+    // `Content-Type` is left out, because it is not one of the signed headers of a case. The claim `req.type` covers it instead.
     const headers = handed.filter(([name]) => name !== "content-type");
     return { status, decision, code, headers: Object.fromEntries(headers) };
   };

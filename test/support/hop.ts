@@ -16,7 +16,7 @@ export type Hop = (request: RecordedRequest, originUrl: string) => ReturnType<ty
 
 export type ChangeHeaders = (headers: HeaderList) => HeaderList;
 
-/** Forwards a request unchanged, except for the Host and framing headers, which belong to the connection. */
+/** Forwards a request unchanged, except for `Host` and the framing headers, which belong to the connection. */
 export function passOn({ method, target, headers, body }: RecordedRequest, url: string) {
   const ofHop = new Set(["host", "connection", "content-length", "transfer-encoding"]);
   const others = headers.filter(([name]) => !ofHop.has(name.toLowerCase()));

@@ -34,7 +34,10 @@ export function killPrograms(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** Which program to run: another checkout (`folder`) or another Node (`node`). `milliseconds` is the time limit for each line. */
+/**
+ * The program to run: that of another checkout (`folder`), or with another Node (`node`). `milliseconds` is the time limit for
+ * each line.
+ */
 export interface Place {
   readonly node?: string;
   readonly folder?: string;

@@ -1,4 +1,4 @@
-// Senders with mutual TLS: Node's client with a persistent connection, and OpenSSL's s_client.
+// Senders with mutual TLS: Node's client with a persistent connection, and `openssl s_client`.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -18,7 +18,7 @@ export async function loadPresetsOf({ senders }: PolicyDocument): Promise<FindPr
   };
 }
 
-/** Warns of events that will be lost, because the policy does not fit to what the senders do. The document must compile. */
+/** Warns of events that will be lost, because the policy does not fit what the senders do. The document must compile. */
 export async function inspectPresets(document: PolicyDocument): Promise<Finding[]> {
   const presetOf = await loadPresetsOf(document);
   return Object.entries(document.senders).flatMap(([name, sender]) => {

@@ -45,7 +45,7 @@ export function anchorOption(directory: string, name: string, { root }: Authorit
   return `${name}=${file}`;
 }
 
-/** As anchorOption(), for a file that has the chain: the issuing CA, followed by the root. */
+/** Does the same as anchorOption(), with a file that has the chain: the issuing CA, followed by the root. */
 export function chainOption(directory: string, name: string, { root, issuing }: Authority): string {
   const file = join(directory, `${name}-chain.pem`);
   writeFileSync(file, issuing.pem + root.pem);

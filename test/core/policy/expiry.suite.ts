@@ -105,7 +105,8 @@ export const cases: Cases = {
     const other = anchor("stranger", 2000, true);
     ends(fixtures, "anchor", { anchors }, anchor("oldRoot", 40, false), other);
     ends(fixtures, "anchor", { anchors, presented }, anchor("oldRoot", 40, true), other);
-    // An anchor that has already expired is not listed. The recorded refusals already show which requests were refused.
+    // An anchor that has already expired is not listed. This is because the recorded refusals already show which requests were
+    // refused.
     ends(fixtures, "anchor", { anchors, presented, now: at(41) }, other);
     // The presented certificate expires before the anchor. So it does not show whether requests will be refused after the anchor
     // has expired.

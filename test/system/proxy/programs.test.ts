@@ -186,7 +186,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
 
       test("is not accepted under a similar name", async () => {
         const answer = await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] });
-        // nginx drops a header with this name. Apache writes into the real header that there was no certificate.
+        // nginx drops a header with this name. In contrast, Apache writes into the real header that there was no certificate.
         const code = program === "haproxy" ? "certificate_elsewhere" : "no_certificate";
         expect(await refused(answer)).toEqual({ status: 403, code });
       });

@@ -30,7 +30,8 @@ describe("an event that the origin never accepts", () => {
 
   test("is kept with its reason after the last attempt, and logged until somebody acts", async () => {
     const { id, key } = await world.die();
-    // The consumer of the queue made two attempts. The consumer of the dead-letter queue made the last one, to find the reason.
+    // The consumer of the queue made two attempts. The consumer of the dead-letter queue made the third attempt, to find the
+    // reason.
     expect(world.attemptsOf(id)).toHaveLength(3);
     expect(world.edge.lines.all.filter((line) => line["id"] === id)).toMatchObject([
       { decision: "queued" },
