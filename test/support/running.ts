@@ -35,8 +35,8 @@ export function killPrograms(): void {
 }
 
 /**
- * The program to run: that of another checkout (`folder`), or with another Node (`node`). `milliseconds` is the time limit for
- * each line.
+ * The checkout (`folder`) and the Node (`node`) that run the program, if they are other than those of this process. `milliseconds`
+ * is the time limit for each line.
  */
 export interface Place {
   readonly node?: string;
