@@ -1,7 +1,7 @@
-// Writes the chain of causes of an error in one line, because the reason of an error is often only in its `cause`. What belongs to the
-// errors of Node alone is in origin/failure-cause.ts.
+// Writes the chain of causes of an error in one line, because the reason of an error is often only in its `cause`. The code that
+// understands errors of Node is in origin/failure-cause.ts.
 
-/** What one error of a chain says. */
+/** One error of a chain: its text, an explanation for the operator if there is one, and its causes. */
 export interface Link {
   readonly text: string;
   readonly meaning: string | undefined;
@@ -17,7 +17,10 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Describes the chain of causes of an error, with the first meaning that `read` finds. Accepts any thrown value. */
+/**
+ * Describes an error and the chain of its causes: the texts of the errors, then the first explanation (`meaning`) that `read`
+ * finds. Accepts any thrown value.
+ */
 export function describeCauses(error: unknown, read: (failure: unknown) => Link = readFailure): string {
   const texts: string[] = [];
   let meaning: string | undefined;

@@ -37,8 +37,8 @@ export function stampLine(line: LogLine, now: number): LogLine {
 }
 
 /**
- * RFC 9440 fields up to these lengths are written whole, because a field that was cut cannot be parsed. The parser accepts no
- * longer fields.
+ * RFC 9440 fields up to these lengths are written whole, because a field that was cut cannot be parsed. The parser refuses fields
+ * that exceed these lengths.
  */
 const WHOLE: ReadonlyMap<string, number> = new Map([
   ["clientCert", MAX_CERTIFICATE_FIELD_CHARACTERS],

@@ -1,5 +1,5 @@
-// Takes random octets from a pool that is filled for many ids at once. One call of the runtime's generator takes as long for a
-// hundred ids as for one id.
+// Takes random octets from a pool that is filled for many ids at once, because one call of the runtime's generator takes as long
+// for a hundred ids as for one id.
 
 const ID_OCTETS = 16;
 const POOL_OCTETS = 256 * ID_OCTETS;

@@ -29,8 +29,8 @@ export type Problem = keyof typeof PROBLEMS;
 type Row = readonly [Problem, string];
 
 /**
- * The refusals that an edge can make, and those that an `accept` function throws. For each code of the log line, the problem in the
- * answer to the sender, and the explanation for the operator.
+ * The refusals that an edge can make, and those that an `accept` function throws. The key is the code in the log line. The row has
+ * the problem in the answer to the sender, and the explanation for the operator.
  */
 const SHARED_REFUSALS = {
   plain_http: ["https-required", "the request came over plain HTTP"],
@@ -167,8 +167,8 @@ export type RefusalDetails = Readonly<Record<string, unknown>>;
 
 /**
  * The error that refuses a request. The code that decides throws it, and each program catches it in one place. An `accept` function
- * that you write throws it too. Its code is `replayed` for an id that was recorded before, and `store_unavailable` if nothing could
- * be recorded.
+ * that you write throws it too: with the code `replayed` for an id that was recorded before, and with `store_unavailable` if
+ * nothing could be recorded.
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;

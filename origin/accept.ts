@@ -3,7 +3,7 @@
 import type { Delivery } from "../core/delivery/delivery.ts";
 import { Refusal } from "../core/refusal.ts";
 
-/** The result of an `accept`. */
+/** The result of an `accept` function. */
 export type Acceptance =
   | {
       readonly outcome: "stored";
@@ -22,7 +22,10 @@ export type Acceptance =
  */
 export const DIRECT = "direct";
 
-/** The `issuer` and `jti` make an assertion unique. After the Unix second `expires` it is refused, because it has expired. */
+/**
+ * The `issuer` and `jti` make an assertion unique. After the Unix second `expires`, the assertion is refused, because it has
+ * expired.
+ */
 export interface AssertionId {
   readonly issuer: string;
   readonly jti: string;
@@ -42,7 +45,7 @@ export type AcceptDelivery = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a user's own function may return nothing
 ) => void | Acceptance | Promise<void | Acceptance>;
 
-/** The error of an `accept` if the id of the assertion is already recorded. The sender gets 409. */
+/** The error that an `accept` function throws if the id of the assertion is already recorded. The sender gets 409. */
 export class ReplayedError extends Refusal {
   /** If an assertion is given, the log line names its `jti`. */
   constructor(assertion?: Pick<AssertionId, "jti">) {

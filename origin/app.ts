@@ -11,7 +11,8 @@ import type { AuthenticateOptions } from "./options.ts";
 
 export interface OriginAppParts {
   /**
-   * Set only if events are dispatched. This object makes the responses to senders. The option `accept` must be its method `accept`.
+   * Makes the responses to senders. It is set only if events are dispatched. In this case, the option `accept` must be its method
+   * `accept`.
    */
   readonly answers?: HandlerReplies | undefined;
   /** The current signing keys of this origin, if it signs for an upstream. The app publishes their public members. */

@@ -1,5 +1,5 @@
-// Makes a signed assertion of a Delivery, and verifies one (JWS compact, RFC 7515; claims in docs/assertion.md). A valid assertion
-// says what the edge saw. The origin still proves and admits the certificate by itself.
+// Makes a signed assertion about a Delivery, and verifies one (JWS compact, RFC 7515; claims in docs/assertion.md). A valid
+// assertion proves only what the edge saw. So the origin also proves and admits the certificate by itself.
 
 import type { FormProblem } from "../configuration-error.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../delivery/delivery.ts";
@@ -74,7 +74,10 @@ function makeClaimsSchema() {
   );
 }
 
-/** The call is marked as pure, so that the bundler leaves it out of the edge's bundle. An edge verifies no token. */
+/**
+ * The call is marked as pure, so that the bundler leaves it out of the edge's bundle. It is not needed there, because an edge
+ * verifies no token.
+ */
 const claimsSchema = /* @__PURE__ */ makeClaimsSchema();
 
 export type AssertionClaims = OutputOf<ReturnType<typeof makeClaimsSchema>>;
@@ -110,8 +113,9 @@ export async function issueAssertion(
     aud: audience,
     iat: now,
     exp: now + ASSERTION_LIFETIME_SECONDS,
-    // `rcv` must be before `iat`, and origins of older versions refuse a token with `rcv`. So `rcv` is left out if the event did
-    // not wait. It is also left out if the clock of the machine that received the event is ahead of the clock here.
+    // Leaves out `rcv` if the event did not wait in the queue, because origins of older versions refuse a token with `rcv`. Also
+    // leaves it out if the clock of the machine that received the event is ahead of the clock here, because `rcv` must be before
+    // `iat`.
     ...(receivedAt < now && { rcv: receivedAt }),
     jti,
     sender: delivery.sender,
@@ -157,8 +161,8 @@ function certificateClaims({ anchor, platform, ...certificate }: CertificateFact
 
 /**
  * Verifies the token itself. Checks its form: canonical base64url, and exactly `alg`, `kid` and `typ` in the header. Checks the
- * ES256 signature with the key that `kid` names. Checks issuer, audience and times, with a limited difference of clocks. Does not
- * compare the claims with a request, body or certificate, and does not check for replay.
+ * ES256 signature with the key that `kid` names. Checks issuer, audience and times, and allows a small difference between the
+ * clocks. Does not compare the claims with a request, body or certificate, and does not check for replay.
  * @throws Refusal `assertion_*`
  */
 export async function verifyAssertion(
@@ -263,7 +267,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
-/** Returns the names of the invalid claims, each once. A check of several claims together is reported under the name `amr`. */
+/** Returns the names of the invalid claims, each once. If a rule about several claims is broken, returns the name `amr` for it. */
 function nameClaims(problems: readonly FormProblem[]): string[] {
   return [...new Set(problems.map(({ at }) => at.join(".") || "amr"))];
 }

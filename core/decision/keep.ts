@@ -8,7 +8,10 @@ import type { RetryStatus, Sender } from "../policy/policy.ts";
 import { Refusal, type RefusalCode } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 
-/** Faults of a certificate that the operator may have to correct, in the anchors, the lists or the entries of the policy. */
+/**
+ * Refusals of a certificate whose cause the operator may have to correct: the anchors, the revocation lists or the entries of the
+ * policy.
+ */
 const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
   "issuer_unknown",
   "issuer_not_in_date",
@@ -18,8 +21,9 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
 
 /**
  * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. A wrong signature, wrong
- * credentials, and a certificate that is revoked, denied or signed with its own key are final, because strangers must not be asked
- * to retry. Does not check who sent the request: the certificate may be a stranger's.
+ * credentials, and a certificate that is revoked, denied or signed with its own key are final, because anybody can cause these
+ * refusals, and strangers must not be asked to retry. The other refusals of a certificate may also be caused by a stranger, but
+ * here that cannot be known.
  */
 export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): RetryStatus | undefined {
   const certificate = evidence?.certificate;

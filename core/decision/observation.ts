@@ -65,7 +65,7 @@ function describe(
     isProven: proof !== undefined,
     anchor: admitted?.certified?.proof.anchor ?? proof?.anchor,
     sender: admitted?.sender.name,
-    // If this list lacks "mtls", other factors admitted the sender, and nobody checked the presented certificate.
+    // If `factors` lacks "mtls", other factors admitted the sender, and nobody checked the presented certificate.
     factors: admitted?.factors,
     certificate: describeCertificate(certificate),
     clientCert,

@@ -62,8 +62,8 @@ export function sendersInUse({ routes }: Policy): Sender[] {
 
 /**
  * Describes the expiry of a CA certificate of the policy. Returns undefined if no sender uses the certificate. Events are refused
- * afterwards if nothing replaces the certificate. Any other anchor of the sender replaces an anchor. Only another intermediate of
- * the same CA replaces an intermediate.
+ * afterwards if nothing replaces the certificate. An anchor is replaced by any other anchor of the sender. An intermediate is
+ * replaced only by another intermediate of the same CA.
  */
 function endAuthority(
   kind: "anchor" | "intermediate",
@@ -155,7 +155,7 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
 /**
  * Returns a log line for each expiry that has reached a threshold of WARNING_DAYS. Skips an expiry if `told` says that it was
  * already returned for this threshold, and adds the others to `told`. A certificate is reported only in the last third of its
- * lifetime, because a certificate of one day is renewed every day.
+ * lifetime. Otherwise a certificate that is valid for one day would be reported every day, although it is renewed every day.
  */
 export function warnOfExpiries(expiries: readonly Expiry[], now: number, told: Set<string>): LogLine[] {
   return expiries.flatMap((ending) => {

@@ -1,4 +1,5 @@
-// Lists the headers that are always forwarded to the handler, and those that never are, so that a route must not name them.
+// Lists the headers that are always forwarded to the handler, and the headers that are never forwarded and that a route must not
+// name.
 
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../wire.ts";
 

@@ -1,5 +1,6 @@
-// Compiles one entry of a sender's `certificates`, which is then compared with certificates. Texts are compared exactly, code point
-// by code point. The case folding of RFC 5280 is not used here, because it is only for finding the issuer of a certificate.
+// Compiles one entry of a sender's `certificates`. The compiled entry is compared with presented certificates. Texts are compared
+// exactly, code point by code point. The case folding of RFC 5280 is not used here, because it is only for finding the issuer of a
+// certificate.
 
 import { cachedFor } from "../weak-cache.ts";
 import { parseAttributeType } from "../x509/attribute-types.ts";

@@ -20,7 +20,10 @@ export function checkRoutePath(route: string): void {
   if (secondSpelling !== undefined) throw new PolicyFault("path_refused", JSON.stringify(secondSpelling));
 }
 
-/** Requires a host as URL.host writes it, because hosts are compared as texts. Refuses a path that lacks its first slash. */
+/**
+ * Requires a host in the form in which `URL.host` writes it, because hosts are compared as texts. Also refuses a path that lacks
+ * its first slash, because the first segment of such a path is read as a host.
+ */
 function checkRouteHost(host: string): void {
   const spelled = URL.parse(`https://${host}`)?.host.replace(/\.(?=:|$)/, "");
   if (spelled === undefined || !/[.:]|^localhost$/.test(spelled)) throw new PolicyFault("malformed_path");

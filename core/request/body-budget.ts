@@ -13,8 +13,8 @@ export class BodyBudget {
 
   /**
    * If `endsOldest` is true and the limit is reached, the body that began first is ended. So a sender that stops sending does not
-   * block others. If `endsOldest` is false, the body that needs more memory is ended. workerd needs false, because a request in
-   * workerd must not touch the stream of another request.
+   * block others. If `endsOldest` is false, the body that needs more memory is ended. In workerd, `endsOldest` must be false,
+   * because a request in workerd must not touch the stream of another request.
    */
   constructor({ endsOldest }: { readonly endsOldest: boolean }) {
     this.#endsOldest = endsOldest;

@@ -1,6 +1,7 @@
 // Authorities are CA certificates that were on a path to an anchor and whose keys signed a revocation list. They are stored, so
-// that even after a restart a forged list cannot replace a genuine one. They do not prove a sender's certificate. A request uses a
-// list only if the path of the sender's certificate proves the list.
+// that even after a restart a forged list cannot replace a genuine list that an authority signed. An authority does not prove a
+// sender's certificate. Nor does it decide that a request uses a list: a request uses a list only if the path of the sender's own
+// certificate proves the list.
 
 import type { Policy } from "../policy/policy.ts";
 import { MAX_CRL_AUTHORITIES } from "../wire.ts";
@@ -10,8 +11,8 @@ import { readValues } from "../x509/encoded-values.ts";
 import { signerOnPath } from "./revocation.ts";
 
 /**
- * The storage key of the authorities. They are stored next to the lists. The storage key of a list is its source, a path or a URL,
- * and this text is neither.
+ * The storage key of the authorities. They are stored next to the lists. The storage key of a list is its source, which is a path
+ * or a URL. This text is neither, so it is never the storage key of a list.
  */
 export const AUTHORITIES_KEY = "countersign:authorities";
 

@@ -21,7 +21,7 @@ export function indexLists(lists: Iterable<Crl>): RevocationLists {
   return index;
 }
 
-/** For each list, the certificate whose key signed the list. It was an issuer on a path to an anchor. */
+/** For each list, the certificate whose key signed the list. This certificate was an issuer on a path to an anchor. */
 const signers = new WeakMap<Crl, Certificate>();
 
 /** Returns the signer of the list, if it was seen on the path of a certificate that was looked up in the list. */

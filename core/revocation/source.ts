@@ -41,7 +41,9 @@ export function failureCode(hasKept: boolean): OperationalCode {
 /** Request headers that let a source answer that the list has not changed (RFC 9110 §13.1). */
 export type Condition = Readonly<Record<string, string>>;
 
-/** Longer validators (ETag, Last-Modified) are not kept, because the metadata of a value in Workers KV holds only 1024 bytes. */
+/**
+ * An ETag or Last-Modified value that is longer is not kept, because the metadata of a value in Workers KV holds only 1024 bytes.
+ */
 const MAX_VALIDATOR_CHARACTERS = 256;
 
 /**
@@ -58,15 +60,15 @@ export function conditionAfter(headers: { get(name: string): string | null }): C
   return modified !== null && modified.length <= MAX_VALIDATOR_CHARACTERS ? { "if-modified-since": modified } : {};
 }
 
-/** Over plain HTTP, anybody on the network path may have written the answer and its validators. */
+/** Over plain HTTP, anybody on the network path may have written the body and the headers of the answer. */
 function isForgeable(source: string): boolean {
   return /^http:/i.test(source);
 }
 
 /**
- * Returns the condition to keep with an answer. A forger may send a forged list with the validators of the genuine list. The source
- * would then answer that nothing changed, and the forged list would stay. So for plain HTTP, validators are kept only if the answer
- * is proven.
+ * Returns the condition to keep with an answer. For plain HTTP, keeps the condition only if the answer is proven. Otherwise a
+ * forger could send a forged list with the ETag or Last-Modified of the genuine list. The source would then answer each request
+ * with this condition that nothing changed, and the forged list would stay.
  */
 export function conditionToKeep(source: string, condition: Condition, isProven: boolean): Condition {
   return isProven || !isForgeable(source) ? condition : {};

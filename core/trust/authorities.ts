@@ -15,7 +15,9 @@ import { recall, remember } from "./presented-again.ts";
 export interface Authorities {
   /** CA certificates that an anchor or another certificate of this list signed. Only their signatures are checked, nothing else. */
   readonly certified: readonly Certificate[];
-  /** The refusal for the first certificate that names an issuer whose key did not sign it. Undefined if there is none. */
+  /**
+   * The refusal for the first certificate that names an issuer whose key did not sign the certificate. Undefined if there is none.
+   */
   readonly failure: Refusal | undefined;
 }
 

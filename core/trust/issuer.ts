@@ -88,8 +88,8 @@ function namesOf({ subject, subjectAltNames }: Certificate): GeneralName[] {
 }
 
 /**
- * Returns the host name or IP address in a CN. A policy may match a CN. So the name constraints for host names and IP addresses
- * apply to the CN too, even if the certificate has a SAN.
+ * Returns the host name or IP address in a CN. The name constraints for host names and IP addresses apply to the CN too, even if
+ * the certificate has a SAN, because a policy may match a CN.
  */
 function namesInCommonName(text: string): GeneralName[] {
   const octets = parseIpAddress(text);

@@ -26,7 +26,7 @@ interface Presented {
 
 /**
  * For each leaf, the intermediates that were last presented with this leaf, and the findings about them. The garbage collector
- * removes an entry with its leaf, and findings with the anchors of their policy.
+ * removes an entry after its leaf is no longer used, and findings after the anchors of their policy are no longer used.
  */
 const presented = new WeakMap<Certificate, Presented>();
 

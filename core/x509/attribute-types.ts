@@ -1,5 +1,5 @@
-// Translates between the OID and the short name of an attribute type. The types with a short name are those of RFC 4514 §3, and
-// others that certificates use. All other types are written as a dotted OID.
+// Translates between the OID and the short name of an attribute type. The types of RFC 4514 §3 and some further types that
+// certificates use have a short name. All other types are written as a dotted OID.
 
 /** The types of X.520. Their OID is 2.5.4 and this number. */
 const X520 = {

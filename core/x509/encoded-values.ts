@@ -11,7 +11,7 @@ export interface Header {
 }
 
 /**
- * Reads the header of one value. The content may be missing. A value of indefinite length (BER) is taken to end at the end of
+ * Reads the header of one value. The content may be missing. If the length is indefinite (BER), the value ends at the end of
  * `bytes`. Returns undefined if the header is incomplete, or if the length has more than four octets.
  */
 export function readHeader(bytes: Buffer, at: number): Header | undefined {

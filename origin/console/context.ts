@@ -36,7 +36,7 @@ export interface View {
   readonly url: URL;
   /** The time in Unix seconds. */
   readonly now: number;
-  /** The time at which the request began, by performance.now(). */
+  /** The time at which the request began, as `performance.now()` returned it. */
   readonly begunAt: number;
 }
 

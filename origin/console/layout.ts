@@ -18,7 +18,9 @@ export interface Page {
   /** The page's entry in the navigation. */
   readonly section: "overview" | "events" | "refusals" | "senders" | "send" | undefined;
   readonly main: Html;
-  /** The shortest time in seconds before a part with data-live is fetched again. Undefined means that no part is fetched again. */
+  /**
+   * The shortest time in seconds before a part with `data-live` is fetched again. Undefined means that no part is fetched again.
+   */
   readonly liveSeconds?: number | undefined;
   readonly status?: 200 | 400 | 403 | 404 | 409 | 500;
 }

@@ -23,8 +23,8 @@ export interface ReplyOptions {
 }
 
 /**
- * The faults for which the sender of an accepted event does not get the handler's response. For each code: the status, the title
- * of the problem, and the explanation for the operator. They are not refusals, because the event will be handled, whatever the
+ * The faults for which the sender of an accepted event does not get the handler's response. Each code has the status, the title of
+ * the problem, and the explanation for the operator. These faults are not refusals, because the event will be handled, whatever the
  * sender does.
  */
 export const ANSWER_FAULTS = {
@@ -109,8 +109,9 @@ function findFault({ outcome, isLate, answer }: FinishedAttempt): ReplyFault | u
 }
 
 /**
- * Returns true if a response may be passed on. A redirect may not. A status of 520 or above may not, because an edge would take it
- * for an error of Cloudflare. One of Countersign's own problems, which an upstream with `authenticate` may send, may not.
+ * Returns true if a response may be passed on. Returns false for a redirect. Also returns false for a status of 520 or above,
+ * because an edge would take it for an error of Cloudflare. Also returns false for one of Countersign's own problems, which an
+ * upstream with `authenticate` may send.
  */
 function isPassable({ status, headers, body }: Reply): boolean {
   if (body === undefined || status < 200 || (status >= 300 && status < 400) || status >= 520) return false;
@@ -118,7 +119,10 @@ function isPassable({ status, headers, body }: Reply): boolean {
   return !isProblem || parseProblemType(new TextDecoder().decode(body)) === undefined;
 }
 
-/** Passes on the status, the body, and the headers that describe the body. The edge passes on the same headers only. */
+/**
+ * Passes on the status, the body, and the headers that describe the body. An edge also passes on only these headers of the origin's
+ * response.
+ */
 function relay({ status, headers, body }: Reply): Response {
   const relayed = new Headers({ "cache-control": "no-store" });
   for (const name of ["content-type", "retry-after"]) {

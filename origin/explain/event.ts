@@ -31,8 +31,8 @@ export interface EventExplanation {
   /** Undefined if the route does not admit the sender. */
   readonly sender: SenderExplanation | undefined;
   /**
-   * The refusal of the certificate at the current time. Undefined if the certificate is not refused now. `sender` is judged at the
-   * time at which the event arrived.
+   * The refusal of the certificate at the current time. Undefined if the certificate is not refused now. In contrast, the member
+   * `sender` has the results for the time at which the event arrived.
    */
   readonly certificateNow: Refusal | undefined;
 }

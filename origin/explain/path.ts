@@ -59,7 +59,7 @@ export interface PathExplanation {
   readonly reachesAnchor: boolean;
   readonly certificates: readonly CertificateExplanation[];
   /**
-   * The name of the issuer whose certificate is missing: it was neither sent nor is it an anchor. Null if no certificate is
+   * The name of the issuer whose certificate is missing, because it was not sent and is not an anchor. Null if no certificate is
    * missing.
    */
   readonly missingIssuer: string | null;

@@ -28,8 +28,8 @@ export function platformOf({ certificate }: StoredEvent): string | undefined {
 }
 
 /**
- * Returns the policy for a stored event, without the credentials of its sender. They were checked before the event was stored, but
- * they are not stored with it.
+ * Returns the policy for a stored event, without the credentials of its sender. These credentials were checked before the event was
+ * stored, but they are not stored with the event.
  */
 export function withoutCheckedCredentials(
   policy: Policy,

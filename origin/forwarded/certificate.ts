@@ -149,8 +149,8 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
 }
 
 /**
- * Returns the refusal of a request without a certificate. If an expected field is present, it says that the client sent no
- * certificate. So the certificate is searched in other fields only if all expected fields are missing.
+ * Returns the refusal of a request without a certificate. If one of the expected fields is present, this field says that the client
+ * sent no certificate. So other fields are searched for the certificate only if all expected fields are missing.
  */
 function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
   const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);

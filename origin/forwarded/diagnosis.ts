@@ -14,12 +14,12 @@ const SHAPES: readonly (readonly [shape: string, beginning: RegExp])[] = [
 const SHORTEST_CERTIFICATE = 200;
 const MAX_FIELDS = 5;
 
-/** Returns the form of a value. Undefined if it does not look like a certificate. */
+/** Returns the form of a value. Undefined if the value does not look like a certificate. */
 export function shapeOf(value: string): string | undefined {
   return value.length < SHORTEST_CERTIFICATE ? undefined : SHAPES.find(([, beginning]) => beginning.test(value))?.[0];
 }
 
-/** Returns the names of the fields that look like a certificate, except the fields that this origin reads (`read`). */
+/** Returns the names of the fields whose values look like a certificate, except the fields that this origin reads (`read`). */
 export function findOtherFields(headers: Headers, read: readonly string[]): string[] {
   const found: string[] = [];
   for (const [name, value] of headers) {

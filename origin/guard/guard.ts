@@ -1,4 +1,4 @@
-// Middleware for a Hono app: countersign().
+// Middleware for a Hono app: the function `countersign()`.
 
 import type { Context, Env, MiddlewareHandler } from "hono";
 import { type AnswerRefusal, type AuthenticatedEnv, guardBy, type Standing } from "../authenticate.ts";

@@ -108,7 +108,7 @@ const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
 function explanation({ setting: { places } }: View, { id, code }: KeptRefusal): Html | undefined {
   const problem = problemOf(code);
   const about = problem === undefined ? undefined : EXPLAINED[problem];
-  // This refusal depends on what the edge decided, so the command cannot repeat it.
+  // The refusal `sender_mismatch` depends on what the edge decided, so the command cannot repeat it.
   if (id === "" || about === undefined || code === "sender_mismatch") return undefined;
   return html`<p class="dim">${about}</p>
 ${command(`countersign explain --decision ${shellWord(id)} --inbox ${shellWord(places.inbox)} --policy ${shellWord(places.policy)}`)}`;
