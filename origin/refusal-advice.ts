@@ -1,5 +1,5 @@
-// Says for each refusal who has to act, and what to do. docs/troubleshooting.md and the console show it. core/refusal.ts says what
-// each refusal means. This file is not part of the worker.
+// Says for each refusal who has to act, and what to do. docs/troubleshooting.md and the console show this advice. In contrast,
+// core/refusal.ts says what each refusal means. This file is not part of the worker.
 
 import type { Explanation } from "../core/log-words.ts";
 import type { RefusalCode } from "../core/refusal.ts";

@@ -8,7 +8,7 @@ import { describeCause } from "./failure-cause.ts";
 
 /**
  * Finds keys in a JWK Set of the configuration. It uses no network, so a rotation needs a change of the configuration.
- * @throws ConfigurationError if it is not a set of public P-256 keys, or if one of its keys is private
+ * @throws ConfigurationError if `jwkSet` is not a set of public P-256 keys, or if one of its keys is private
  */
 export async function pinnedKeys(jwkSet: unknown): Promise<FindVerificationKey> {
   const keys = await importVerificationKeys(jwkSet);

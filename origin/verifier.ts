@@ -158,7 +158,7 @@ export function judgeBy(options: AuthenticateOptions): Judge {
   };
 }
 
-/** Makes a judge for invalid options. It refuses every request, and each log line says why. */
+/** Makes a judge for invalid options. This judge refuses every request, and each log line says why. */
 export function refuseBy(error: unknown, log: AuthenticateOptions["log"]): Judge {
   return () => {
     const refusal = misconfigured(error);

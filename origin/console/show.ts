@@ -114,7 +114,7 @@ export function badge(tone: Tone, text: string): Html {
   return html`<span class="badge ${tone}">${text}</span>`;
 }
 
-/** Begins a sentence of our tables with a capital letter. */
+/** Makes the first letter of a text a capital letter, so that the text can begin a sentence. */
 export function sentence(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

@@ -60,7 +60,7 @@ export interface CrlStore {
   readonly lists: () => RevocationLists;
   /** Returns the sources that have no current list now. */
   lacking(): readonly string[];
-  /** Returns when the newest list of each source ends, in Unix seconds. It is 0 for a source without a list. */
+  /** Returns the time at which the newest list of each source ends, in Unix seconds. It is 0 for a source without a list. */
   ends(): ReadonlyMap<string, number>;
   /** Requests every source now. */
   refresh(): Promise<void>;

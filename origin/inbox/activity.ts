@@ -10,7 +10,7 @@ import type { Activity, ActivitySpan } from "./inbox.ts";
 
 /** If the spans have fewer rows than this, every row is read. Otherwise a sample is read. */
 const MAX_READ_ROWS = 10_000;
-/** The largest number of rows in a sample. A bar of the chart that is a tenth of all events then has 200 of them. */
+/** The largest number of rows in a sample. A bar of the chart that shows a tenth of all events is then counted from 200 rows. */
 const MAX_SAMPLES = 2_000;
 
 export interface Spans {
@@ -57,8 +57,8 @@ const INDEXED = [
 ] as const;
 
 /**
- * Counts without reading every row. Events that are not done, and dead ones, are counted exactly if an index finds them and they are
- * few. All others are counted in a sample.
+ * Counts without reading every row. Unfinished events and dead events are counted exactly if an index finds them and they are few.
+ * All other events are counted in a sample.
  */
 async function countSome(ask: Ask, spans: Spans, range: SequenceRange): Promise<Row[]> {
   const exact: Row[] = [];
@@ -82,7 +82,10 @@ async function countFew(ask: Ask, { since, seconds, count }: Spans, condition: s
   );
 }
 
-/** Counts rows at equal distances, and multiplies. SQLite keeps the order of a CROSS JOIN, so only these rows are read. */
+/**
+ * Counts rows at equal distances, and multiplies the counts by the distance. SQLite keeps the order of a CROSS JOIN, so only these
+ * rows are read.
+ */
 async function countSample(ask: Ask, { since, seconds, count }: Spans, { first, last }: SequenceRange) {
   const step = Math.ceil((last - first + 1) / MAX_SAMPLES);
   return await ask(

@@ -121,7 +121,10 @@ export interface WorkQueue {
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
-  /** Makes the event done. `status` is the HTTP status of the response, which also `retry` and `bury` record with the attempt. */
+  /**
+   * Makes the event done. `status`, the HTTP status of the response, is recorded with the attempt. `retry` and `bury` record it
+   * too.
+   */
   complete(lease: Lease, status?: number): Promise<boolean>;
   retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean>;
   /** Makes the event dead. */
@@ -202,9 +205,9 @@ export interface EventPage {
   readonly next: EventCursor | undefined;
 }
 
-/** Selects the newest events for a list. Unlike `events`, the search has a time limit, and its result says where to continue. */
+/** A whole event id or event key. If no event has it, the search finds ids and keys that contain it, in upper or lower case. */
 export interface NewestQuery extends EventFilter {
-  /** A whole event id or event key. If no event has this id or key, it is searched inside ids and keys, in upper or lower case. */
+  /** A whole event id or event key. If no event has it, ids and keys that contain this text match too, in upper or lower case. */
   readonly text?: string | undefined;
   /** The value of `next` from the previous page. */
   readonly before?: number | undefined;
@@ -236,14 +239,16 @@ export interface ActivitySpan {
 
 export interface Activity {
   readonly spans: readonly ActivitySpan[];
-  /** False if there are very many events. Then done events are counted in a sample, and so are the others if they are many. */
+  /**
+   * False if there are very many events. Then only a sample of done events is counted, and of events in any other state with many.
+   */
   readonly isExact: boolean;
 }
 
 export interface InboxReader {
   /**
-   * Returns the certificates with which senders were accepted, in the order of first use. With `sha256`, only those with this
-   * digest.
+   * Returns the certificates with which senders were accepted, in the order of first use. With `sha256`, returns only the
+   * certificates with this digest.
    */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
   /** Returns the certificates of each of these senders, the last used first, at most MAX_WATCHED_CERTIFICATES for one sender. */

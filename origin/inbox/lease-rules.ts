@@ -9,7 +9,7 @@ import { messageOf } from "../../core/failure-chain.ts";
 export const BLOCKED_MILLISECONDS = 60_000;
 /**
  * The token of an event that is postponed because an earlier event of its order key is not finished. When the earlier event ends,
- * only an event with this token becomes due. An event that waits for a retry does not have it.
+ * only an event with this token becomes due. An event that waits for a retry does not have this token.
  */
 export const BLOCKED_TOKEN = "blocked";
 /**

@@ -11,7 +11,8 @@ export interface InboxOptions {
    */
   readonly clock?: () => number;
   /**
-   * Returns milliseconds of a clock that nobody can set. The default is the system's monotonic clock, or `clock` if that is given.
+   * Returns milliseconds of a clock that nobody can set. The default is `clock` if `clock` is given, otherwise the system's
+   * monotonic clock.
    */
   readonly monotonic?: () => number;
   /**

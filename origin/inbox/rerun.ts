@@ -52,7 +52,9 @@ function chosenTable(sign: ParameterSign): string {
   ) ${sign === "$" ? "ON COMMIT DROP" : ""}`;
 }
 
-/** Returns the statement that adds the done events of a filter, or the done event with one id, to the table `chosen`. */
+/**
+ * Returns the statement that adds events to the table `chosen`: the done events that match a filter, or the done event with one id.
+ */
 function selectChosen(which: EventFilter | string, range: SequenceRange | undefined, sign: ParameterSign): Statement {
   const values: (string | number)[] = [];
   const conditions =
@@ -77,7 +79,7 @@ const COUNT_CHOSEN = `
   SELECT sum(has_body * was_handled) AS handled, sum(has_body) AS whole, sum(1 - has_body) AS erased,
     sum(has_body * (1 - was_handled)) AS dropped FROM chosen`;
 
-/** Converts the counts. If `byId`, the operator named the events by their ids, so dropped events are run again too. */
+/** Converts the counts. If `byId` is true, the operator named the events by their ids, so dropped events are run again too. */
 function toRerun(row: Row, { byId }: { readonly byId: boolean }): Rerun {
   const number = (column: string) => Number(row[column] ?? 0);
   return {

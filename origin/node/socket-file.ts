@@ -102,7 +102,7 @@ function tryConnect(path: string): Promise<string> {
   });
 }
 
-/** Creates the socket file with its mode. If the mode were set afterwards, others could connect in between. */
+/** Creates the socket file with its mode. If the mode were set after the file is created, others could connect before it is set. */
 function bind(server: Server, path: string, mode: SocketMode): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);

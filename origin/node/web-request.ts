@@ -7,7 +7,8 @@ import { refuseLater } from "../verifier.ts";
 import { requireClear } from "./server.ts";
 
 /**
- * The members that are used of a request. Node's IncomingMessage, Express's `req` and Fastify's `request.raw` have these members.
+ * The members of a request that are used here. Node's IncomingMessage, Express's `req` and Fastify's `request.raw` have these
+ * members.
  */
 export interface NodeRequest extends AsyncIterable<unknown> {
   readonly method?: string | undefined;

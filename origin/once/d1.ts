@@ -11,12 +11,12 @@ import {
   requireMember,
 } from "./once.ts";
 
-/** The members that are used of a D1 binding. */
+/** The members of a D1 binding that are used here. */
 export interface D1 {
   prepare(sql: string): D1Statement;
 }
 
-/** The members that are used of a D1 statement. */
+/** The members of a D1 statement that are used here. */
 export interface D1Statement {
   bind(...values: unknown[]): D1Statement;
   first(): Promise<unknown>;
@@ -24,9 +24,9 @@ export interface D1Statement {
 }
 
 /**
- * Makes an `accept` that records each assertion's id in the table `countersign_accepted`. The first event creates the table.
- * Events are not stored: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired.
- * @throws ConfigurationError if it is not a D1 binding
+ * Makes an `accept` that records each assertion's id in the table `countersign_accepted`. The first event creates the table. Events
+ * are not stored: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired.
+ * @throws ConfigurationError if `database` is not a D1 binding
  */
 export function onceInD1(database: D1): AcceptDelivery {
   requireMember("onceInD1()", database, "prepare", "the binding of a D1 database");

@@ -12,12 +12,12 @@ import {
   requireMember,
 } from "./once.ts";
 
-/** The members that are used of a Durable Object binding. */
+/** The members of a Durable Object binding that are used here. */
 export interface ObjectNamespace {
   getByName(name: string): { fetch(url: string, init: { method: string; body: string }): Promise<Response> };
 }
 
-/** The members that are used of a Durable Object's state. */
+/** The members of a Durable Object's state that are used here. */
 export interface ObjectState {
   readonly storage: {
     readonly sql: { exec(sql: string, ...values: (string | number)[]): { toArray(): unknown[] } };
@@ -51,7 +51,7 @@ export class OnceObject {
  * Makes an `accept` that records each assertion's id in a Durable Object. Events are not stored: if your handler fails, the sender
  * gets no 2xx and sends again. Ids are deleted a day after they expired.
  * @param namespace the binding of OnceObject
- * @throws ConfigurationError if it is not such a binding
+ * @throws ConfigurationError if `namespace` is not such a binding
  */
 export function onceInDurableObject(namespace: ObjectNamespace): AcceptDelivery {
   requireMember("onceInDurableObject()", namespace, "getByName", "the binding of OnceObject");

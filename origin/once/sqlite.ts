@@ -3,7 +3,7 @@
 import type { AcceptDelivery } from "../accept.ts";
 import { acceptOnce, CREATE_SQLITE_INDEX, CREATE_SQLITE_TABLE, PRUNE_SQLITE, requireMember, TABLE } from "./once.ts";
 
-/** The members that are used of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`. */
+/** The members of a `DatabaseSync` of `node:sqlite`, or of a `Database` of `better-sqlite3`, that are used here. */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): { run(...values: (string | number)[]): { readonly changes: number | bigint } };
@@ -11,9 +11,9 @@ export interface SqliteDatabase {
 
 /**
  * Makes an `accept` that records each assertion's id in the table `countersign_accepted`, and creates this table. Events are not
- * stored: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired. Each event
- * waits until its id is on the disk.
- * @throws ConfigurationError if it is not a database
+ * stored: if your handler fails, the sender gets no 2xx and sends again. Ids are deleted a day after they expired. Each event waits
+ * until its id is on the disk.
+ * @throws ConfigurationError if `database` is not a database
  */
 export function onceInSqlite(database: SqliteDatabase): AcceptDelivery {
   requireMember("onceInSqlite()", database, "prepare", "a DatabaseSync of node:sqlite");

@@ -17,7 +17,7 @@ export interface Watched {
   readonly policy: Policy;
   /** The certificates of the listener, in PEM. Empty if another program terminates TLS. */
   readonly certificates: readonly string[];
-  /** When the revocation list of each source ends, as in CrlStore. */
+  /** The time at which the revocation list of each source ends, as in CrlStore. */
   readonly listEnds: ReadonlyMap<string, number>;
 }
 

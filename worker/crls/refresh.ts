@@ -87,7 +87,7 @@ async function readStored(kv: CrlNamespace): Promise<Uint8Array | undefined> {
 
 export async function storeEdgeAuthorities(kv: CrlNamespace, found: readonly Certificate[]): Promise<void> {
   const stored = readAuthorities(await readStored(kv));
-  // Writes nothing if all are stored already, because every new isolate finds the same authorities.
+  // Writes nothing if all found authorities are stored already, because every new isolate finds the same authorities.
   if (found.every((one) => stored.some((other) => isSameAuthority(one, other)))) return;
   const ders = formatAuthorities(mergeAuthorities(stored, found));
   await kv.put(AUTHORITIES_KEY, ders, { metadata: { sha256: sha256(ders), condition: {} } });

@@ -72,8 +72,8 @@ export function selectEvents(
   const values: (string | number)[] = [];
   const conditions = conditionsOf(filter, range, sign, values);
   values.push(filter.limit);
-  // SQLite reads the first table of a CROSS JOIN first. For an event key, this is the table event, which has an index of event
-  // keys. For any other filter, it is the table work, which has short rows.
+  // SQLite reads the first table of a CROSS JOIN first. For an event key, the first table is `event`, which has an index of event
+  // keys. For any other filter, it is `work`, which has short rows.
   const tables = filter.eventKey === undefined ? "work CROSS JOIN event" : "event CROSS JOIN work";
   return {
     text: `
@@ -85,7 +85,7 @@ export function selectEvents(
   };
 }
 
-/** Returns conditions on the tables work and event, and adds their parameters to `values`. */
+/** Returns conditions on the tables `work` and `event`, and adds their parameters to `values`. */
 export function conditionsOf(
   { state, sender, since, until, route, eventKey, hasConflict }: Omit<EventFilter, "limit">,
   range: SequenceRange | undefined,
@@ -132,8 +132,8 @@ const SENDERS_WITH_KEYS = `
   ) SELECT sender FROM keyed WHERE sender IS NOT NULL`;
 
 /**
- * Returns SQL for the events whose id or event key contains this text. If `isWhole`, the id or key must be equal to the text, so
- * the indexes find it.
+ * Returns SQL for the events whose id or event key contains this text. If `isWhole` is true, the id or key must be equal to the
+ * text, so the indexes find the event.
  */
 export function hasText(
   text: string,

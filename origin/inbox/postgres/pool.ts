@@ -25,7 +25,10 @@ const CONNECT_MILLISECONDS = 5_000;
 const STATEMENT_MILLISECONDS = 10_000;
 /** The time after which a statement fails if the server does not respond. */
 const ANSWER_MILLISECONDS = 15_000;
-/** The same limit for a statement that may take long, for example a change of the tables of an inbox with many events. */
+/**
+ * The time after which a statement that may take long fails if the server does not respond. An example is a change of the tables of
+ * an inbox with many events.
+ */
 const PATIENT_MILLISECONDS = 3_600_000;
 const POOLED_SINCE =
   "a connection pooler answers at the address where the database itself answered at the start: restart this program";

@@ -23,7 +23,7 @@ export interface PostgresAddress {
    * Returns the current password, if a file holds it. It is called for each connection, so that a replaced file needs no reload.
    */
   readonly password?: (() => string) | undefined;
-  /** What an operator must know about the connection. */
+  /** A notice for the operator if the connection is not protected. Undefined if there is nothing to notice. */
   readonly notice: string | undefined;
 }
 

@@ -67,7 +67,8 @@ export class PostgresWork implements WorkQueue {
       await this.#followClock(client, now);
       return await leaseAll(client, await findDue(client, now, { limit, maxBytes }), now, leaseMilliseconds);
     });
-    // This time is kept only after the commit. A failed claim rolls its corrections back, so the next claim must make them.
+    // This time is kept only after the commit. If the claim fails, its corrections are rolled back, so the next claim must make
+    // them again.
     this.#latest = now;
     return leases;
   }

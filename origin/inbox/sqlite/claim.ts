@@ -63,7 +63,7 @@ export class SqliteClaim {
     return leases;
   }
 
-  /** Leases an event that was just stored. Returns undefined if it must wait for another event of its order key. */
+  /** Leases an event that was just stored. Returns undefined if the event must wait for another event of its order key. */
   leaseStored(sequence: number, now: number, leaseMilliseconds: number): Lease | undefined {
     const stored = this.#statements.ordered.get(sequence) as unknown as Ordered;
     return this.#isBlocked(stored, now) ? undefined : this.lease(stored, now, leaseMilliseconds);
@@ -142,8 +142,8 @@ function prepare(database: DatabaseSync) {
       SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
         AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
     `),
-    // Also removes the token of an expired lease. With the later due time, the old lease would be valid again, and would block the
-    // earlier event for which this event waits.
+    // This statement also removes the token of an expired lease. Otherwise the later due time would make the old lease valid again,
+    // and the old lease would block the earlier event for which this event waits.
     putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
     wake: database.prepare(`
       UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'

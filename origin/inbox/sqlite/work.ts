@@ -48,7 +48,8 @@ export class SqliteWork implements WorkQueue {
       this.#followClock(latest);
       return { latest, leases: this.#claim.claim(latest.now, { limit, maxBytes }, leaseMilliseconds) };
     });
-    // These values are kept only after the commit. A failed claim rolls its corrections back, so the next claim must make them.
+    // These values are kept only after the commit. If the claim fails, its corrections are rolled back, so the next claim must make
+    // them again.
     this.#latest = latest;
     return leases;
   }

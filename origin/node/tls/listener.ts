@@ -54,7 +54,9 @@ export const TLS_DEADLINES: TlsDeadlines = {
   checkInterval: 1_000,
 };
 
-/** The signature algorithms with SHA-256 or better. They apply to this server's own signatures and to the signatures of clients. */
+/**
+ * The signature algorithms with SHA-256 or better. They apply to the listener's own signatures and to the signatures of clients.
+ */
 const SIGNATURE_ALGORITHMS = [
   "ECDSA+SHA256",
   "ECDSA+SHA384",

@@ -10,8 +10,9 @@ const MIN_RSA_BITS = 2048;
 const SCT_LIST = Buffer.from("060a2b06010401d679020402", "hex");
 
 /**
- * Returns the faults of a server certificate. `chain` has the certificate, followed by the others in its file. Returns no fault if
- * some client may accept the certificate. Does not check that senders use one of its names, or that anybody trusts its CA.
+ * Returns the faults of a server certificate. `chain` has this certificate, followed by the other certificates of its file. Returns
+ * no fault if some client may accept the certificate. Does not check that senders use one of the certificate's names, or that
+ * anybody trusts its CA.
  */
 export function faultsOfServer(chain: readonly X509Certificate[], now = Date.now()): string[] {
   const [leaf] = chain;
