@@ -31,7 +31,7 @@ export const FORM_PROBLEMS = {
   wrong_kind: "must be %",
 } as const;
 
-/** A problem of a value. `code` is a key of FORM_PROBLEMS, or a text that the form gives. */
+/** A problem of a value. `code` is a key of `FORM_PROBLEMS`, or a text that the form gives. */
 export interface FormProblem {
   readonly at: Place;
   readonly code: string;

@@ -52,7 +52,7 @@ export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   return Object.fromEntries(left === 0 ? shown : [...shown, ["…", `and ${left} more`]]);
 }
 
-/** True if bound() would change nothing, which is so for most values. This check is faster than a copy. */
+/** True if `bound()` would change nothing, which is so for most values. This check is faster than a copy. */
 export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   if (typeof value === "string") return value.length <= MAX_LOGGED_CHARACTERS;
   if (typeof value !== "object" || value === null) return typeof value !== "bigint";
@@ -66,7 +66,7 @@ export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
   );
 }
 
-/** Does the same as bound() for the details of a refusal that is shown outside the log. */
+/** Does the same as `bound()` for the details of a refusal that is shown outside the log. */
 export function boundDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return bound(details) as Readonly<Record<string, unknown>>;
 }

@@ -119,16 +119,16 @@ export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
  */
 export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
 /**
- * A body is refused if it has more than MAX_TINY_PIECES chunks with fewer than TINY_PIECE_BYTES octets on average. A chunk of one
- * octet takes as much time as a chunk of 16 KiB, so a body of 1 MiB in chunks of one octet took five seconds. Usual senders are not
- * affected: most write through a buffer, and the few without a buffer send fewer chunks.
+ * A body is refused if it has more than `MAX_TINY_PIECES` chunks with fewer than `TINY_PIECE_BYTES` octets on average. A chunk of
+ * one octet takes as much time as a chunk of 16 KiB, so a body of 1 MiB in chunks of one octet took five seconds. Usual senders are
+ * not affected: most write through a buffer, and the few without a buffer send fewer chunks.
  */
 export const MAX_TINY_PIECES = 4_096;
 export const TINY_PIECE_BYTES = 16;
 /**
  * The limit of memory, in one process or isolate, for unfinished bodies whose sender only a signature over the body can prove. The
- * limit has room for two bodies of the largest size. The first UNCOUNTED_BODY_BYTES of each body do not count, so that most events
- * are accepted even when somebody else uses up the limit.
+ * limit has room for two bodies of the largest size. The first `UNCOUNTED_BODY_BYTES` of each body do not count, so that most
+ * events are accepted even when somebody else uses up the limit.
  */
 export const MAX_UNPROVEN_BODY_BYTES = 2 * LARGEST_MAX_BODY_BYTES;
 export const UNCOUNTED_BODY_BYTES = 64 * 1024;
@@ -181,8 +181,9 @@ export const MAX_KEYED_DEPTH = 500;
 /** The limit of the size of one JSON value that is part of an event key or order key. */
 export const MAX_KEYED_VALUE_BYTES = 64 * 1024;
 /**
- * The minimum length of a secret that signs, and of a token. Anybody who has one signed event can guess secrets and check each guess with this event, without
- * a time limit. Twelve random characters of base64 contain 72 bits. Secrets that senders generate have 32 characters or more.
+ * The minimum length of a secret that signs, and of a token. Anybody who has one signed event can guess secrets and check each
+ * guess with this event, without a time limit. Twelve random characters of base64 contain 72 bits. Secrets that senders generate
+ * have 32 characters or more.
  */
 export const MIN_SECRET_CHARACTERS = 12;
 /** Standard Webhooks requires that a secret has at least 24 octets. */
@@ -270,7 +271,7 @@ export const MAX_LATEST_ATTEMPTS = 40;
 /**
  * The default limit of refused requests that are kept next to the events. With their lines and certificates, they take at most 48
  * MiB. SQLite's pages take up to a third more. A flood of refusals with one code and sender does not displace other refusals: see
- * giveWay in origin/inbox/refusals/shares.ts.
+ * `giveWay` in origin/inbox/refusals/shares.ts.
  */
 export const MAX_REFUSALS = 20_000;
 /**

@@ -72,7 +72,7 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
   });
 }
 
-/** The exception that makes Hono answer with getResponse(). Its message is the title of the problem. */
+/** The exception that makes Hono answer with `getResponse()`. Its message is the title of the problem. */
 class RefusedRequest extends HTTPException {
   readonly #refused: RefusedError;
 

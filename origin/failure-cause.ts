@@ -40,8 +40,8 @@ interface Failure {
 }
 
 /**
- * Reads one error. The error of fetch() has only the message "fetch failed", and its reason is in `cause`. The error of a connection
- * that was tried at several addresses has no message, and its reasons are in `errors`.
+ * Reads one error. The error of `fetch()` has only the message "fetch failed", and its reason is in `cause`. The error of a
+ * connection that was tried at several addresses has no message, and its reasons are in `errors`.
  */
 function readFailure(failure: unknown): Link {
   const { name, code, message, cause, errors } = Object(failure) as Failure;

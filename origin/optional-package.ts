@@ -21,7 +21,7 @@ export async function loadOptional<T>(use: string, packages: readonly string[], 
 }
 
 /**
- * Returns true if the error says that the package is not installed. Node, Bun and Deno all use the code ERR_MODULE_NOT_FOUND, and
+ * Returns true if the error says that the package is not installed. Node, Bun and Deno all use the code `ERR_MODULE_NOT_FOUND`, and
  * their messages quote the name of the package or of the module.
  */
 function isMissing(error: unknown, name: string): boolean {

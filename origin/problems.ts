@@ -5,7 +5,7 @@ import { messageOf } from "../core/failure-chain.ts";
 
 /**
  * The problems of one file. The message of this error begins with the name of the file. If the problems are listed together with
- * those of other files, problemsOf() puts the name before each problem.
+ * those of other files, `problemsOf()` puts the name before each problem.
  */
 export class FileProblems extends ConfigurationError {
   readonly file: string;

@@ -35,7 +35,7 @@ import {
 /** Limits the memory for bodies that are being read. All guards share this budget, because the limit is for the whole process. */
 const bodies = new BodyBudget({ endsOldest: true });
 
-/** One request to be judged. receive() reads its body. */
+/** One request to be judged. `receive()` reads its body. */
 export interface Asked extends Served {
   readonly request: Request;
   /** The environment of the runtime. On Node it holds the socket. */

@@ -15,7 +15,7 @@ export async function pinnedKeys(jwkSet: unknown): Promise<FindVerificationKey> 
   return (kid) => keys.get(kid);
 }
 
-/** Options of fetchedKeys. */
+/** Options of `fetchedKeys`. */
 export interface FetchedKeysOptions {
   /** Receives the reason when a fetch fails. */
   readonly onError: (reason: string) => void;

@@ -228,7 +228,7 @@ async function importKeys(secret: unknown, problems: string[]): Promise<SigningK
   try {
     return await importSigningKeys(JSON.parse(secret));
   } catch (error) {
-    // The error of JSON.parse is not used, because it would quote its input, which is a secret.
+    // The error of `JSON.parse` is not used, because it would quote its input, which is a secret.
     problems.push(
       ...(error instanceof ConfigurationError
         ? error.problems.map((problem) => `/SIGNING_KEYS${problem}`)

@@ -4,5 +4,5 @@
 import policy from "countersign:policy";
 import { createEdge } from "./create-edge.ts";
 
-// createEdge is called at module scope, so that a policy with a fault cannot be deployed.
+// `createEdge` is called at module scope, so that a policy with a fault cannot be deployed.
 export default createEdge(policy);

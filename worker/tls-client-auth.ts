@@ -5,7 +5,7 @@ import { Refusal } from "../core/refusal.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
 
 /**
- * Reads the platform's facts about the client certificate. Accepts every value of `certVerified`, because verifyTrust judges it
+ * Reads the platform's facts about the client certificate. Accepts every value of `certVerified`, because `verifyTrust` judges it
  * later.
  * @throws Refusal `no_client_auth` if `tlsClientAuth` is not an object, `no_certificate` if the object is a placeholder,
  * `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`

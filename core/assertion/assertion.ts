@@ -90,7 +90,7 @@ export interface AssertionContext {
 
 /** The values that differ for each token. Times are in Unix seconds. */
 export interface Issuance extends AssertionContext {
-  /** 128 unique bits in base64url, as formatAssertionId makes them. */
+  /** 128 unique bits in base64url, as `formatAssertionId` makes them. */
   readonly jti: string;
   readonly now: number;
   /** The time at which the edge received the request. It is set only for a delivery that waited in the queue. */
@@ -131,7 +131,7 @@ export async function issueAssertion(
   return `${signed}.${Buffer.from(signature).toString("base64url")}`;
 }
 
-/** The shared buffer of encode(). A token has one or two KB. A text that may not fit gets a buffer of its own. */
+/** The shared buffer of `encode()`. A token has one or two KB. A text that may not fit gets a buffer of its own. */
 const scratch = Buffer.alloc(32 * 1024);
 const MAX_OCTETS_PER_CODE_UNIT = 3;
 
@@ -253,8 +253,8 @@ function readKeyId(octets: Buffer): string {
 const utf8 = /* @__PURE__ */ new TextDecoder(undefined, { fatal: true, ignoreBOM: true });
 
 /**
- * Parses JSON that JSON.stringify could have written: without repeated members, white space or other escapes. Returns undefined for
- * any other text.
+ * Parses JSON that `JSON.stringify` could have written: without repeated members, white space or other escapes. Returns undefined
+ * for any other text.
  */
 function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {

@@ -83,7 +83,7 @@ function formatHeader({ kid }: PrivateJwk): string {
   return Buffer.from(JSON.stringify({ alg: ASSERTION_ALGORITHM, kid, typ: ASSERTION_TYPE })).toString("base64url");
 }
 
-/** Returns the response at JWKS_PATH: the public key set. */
+/** Returns the response at `JWKS_PATH`: the public key set. */
 export function publishKeys({ jwks }: SigningKeys): Response {
   return Response.json(jwks, {
     headers: { "content-type": "application/jwk-set+json", "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}` },

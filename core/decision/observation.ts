@@ -19,7 +19,7 @@ import {
 
 /** Remembers which certificates one process or isolate has reported. */
 export class Observer {
-  /** The identities of reported certificates. They are grouped by share, because each share has its own limit (see shareOf). */
+  /** The identities of reported certificates. They are grouped by share, because each share has its own limit (see `shareOf`). */
   readonly #told = new Map<string, Set<string>>();
 
   /**

@@ -8,7 +8,7 @@ import { type Problem, Refusal } from "../refusal.ts";
 import { Observer } from "./observation.ts";
 
 /**
- * Makes the function that writes the additional log lines for one request. Call reportOnly only once per process or isolate. The
+ * Makes the function that writes the additional log lines for one request. Call `reportOnly` only once per process or isolate. The
  * returned function gives undefined if the route needs no such lines, and otherwise a promise. The promise never rejects, because
  * the verdict has already been sent.
  */

@@ -40,8 +40,8 @@ export interface RequestFacts {
 declare const bound: unique symbol;
 
 /**
- * An event whose sender is admitted and whose bytes are digested. Only bindDelivery makes a delivery from a request.
- * restoreDelivery makes the same delivery again from the store.
+ * An event whose sender is admitted and whose bytes are digested. Only `bindDelivery` makes a delivery from a request.
+ * `restoreDelivery` makes the same delivery again from the store.
  */
 export interface Delivery {
   readonly [bound]: true;
@@ -79,7 +79,7 @@ const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
 
 declare const digested: unique symbol;
 
-/** Bytes with their digest, which is computed only once. Only digestBody makes one. */
+/** Bytes with their digest, which is computed only once. Only `digestBody` makes one. */
 export interface DigestedBody {
   readonly [digested]: true;
   readonly bytes: Uint8Array<ArrayBuffer>;

@@ -28,7 +28,7 @@ function keyHeaders({ eventKey, orderKey }: Sender): string[] {
 }
 
 /**
- * Returns the headers to forward: the headers of FORWARDED_HEADERS, the headers that the route names, and the headers with the
+ * Returns the headers to forward: the headers of `FORWARDED_HEADERS`, the headers that the route names, and the headers with the
  * sender's signature, event key and order key. Leaves out the headers in which senders of the route have tokens.
  * @throws Refusal `malformed_headers` if the headers are larger than an origin accepts
  */

@@ -25,7 +25,7 @@ export interface Expiry {
   readonly pointer: string | undefined;
   /** The SHA-256 digest of the certificate that expires. Undefined for a window. */
   readonly sha256: string | undefined;
-  /** The time from notBefore to notAfter of a certificate. Undefined for a window. */
+  /** The time from `notBefore` to `notAfter` of a certificate. Undefined for a window. */
   readonly lifetimeSeconds: number | undefined;
   /** Unix seconds. For a certificate, the last second of its validity. For a window, the first second after it. */
   readonly notAfter: number;
@@ -153,7 +153,7 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
 }
 
 /**
- * Returns a log line for each expiry that has reached a threshold of WARNING_DAYS. Skips an expiry if `told` says that it was
+ * Returns a log line for each expiry that has reached a threshold of `WARNING_DAYS`. Skips an expiry if `told` says that it was
  * already returned for this threshold, and adds the others to `told`. A certificate is reported only in the last third of its
  * lifetime. Otherwise a certificate that is valid for one day would be reported every day, although it is renewed every day.
  */

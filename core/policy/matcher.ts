@@ -13,7 +13,7 @@ import type { CertificateMatcherDocument } from "./schema.ts";
 export interface CertificateMatcher {
   /** The entry as it is written in the policy, for code that explains a verdict. */
   readonly entry: CertificateMatcherDocument;
-  /** The keys of this entry in the index. If a certificate matches the entry, lookupKeysOf(certificate) contains all of them. */
+  /** The keys of this entry in the index. If a certificate matches the entry, `lookupKeysOf(certificate)` contains all of them. */
   readonly keys: readonly string[];
   /**
    * The window of the entry in Unix seconds: `from` is its first second, `until` is the first second after it. -Infinity or

@@ -18,7 +18,7 @@ export function requireHost(host: string): void {
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * Makes the check of requireHost for the Host field in `headers`. If there is no such field, there is nothing to check, because
+ * Makes the check of `requireHost` for the Host field in `headers`. If there is no such field, there is nothing to check, because
  * some platforms put the host into the URL and leave out the field. `known` has hosts that were checked before, in the form of
  * URL.host.
  */

@@ -12,7 +12,7 @@ export interface RequestTarget {
 
 /**
  * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite (`/a/../b`, `\`, a raw quote), and
- * a path that some routers would read in another way (see findSecondSpelling). Otherwise a proxy or a router could read another
+ * a path that some routers would read in another way (see `findSecondSpelling`). Otherwise a proxy or a router could read another
  * path than this code.
  * @throws Refusal `malformed_target`
  */

@@ -21,7 +21,7 @@ export interface CrlJudges {
 
 /** The lists to keep for a source. */
 export interface KeptCrls {
-  /** If nothing changed, this is the same array object that was passed to keepCrls. */
+  /** If nothing changed, this is the same array object that was passed to `keepCrls`. */
   readonly lists: readonly Crl[];
   /** Lists that are new and not in doubt. A list is in doubt if it names a known authority whose key did not sign it. */
   readonly added: readonly Crl[];

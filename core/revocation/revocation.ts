@@ -29,7 +29,7 @@ export function signerOnPath(list: Crl): Certificate | undefined {
   return signers.get(list);
 }
 
-/** True if `a` was issued after `b`. Compares thisUpdate, then cRLNumber if thisUpdate is the same second. */
+/** True if `a` was issued after `b`. Compares `thisUpdate`, then `cRLNumber` if `thisUpdate` is the same second. */
 export function isNewer(a: Crl, b: Crl): boolean {
   return a.thisUpdate > b.thisUpdate || (a.thisUpdate === b.thisUpdate && (a.number ?? 0n) > (b.number ?? 0n));
 }
@@ -133,8 +133,8 @@ const NONE: Found = { newest: [], without: MISSING };
 
 /**
  * Finds the signer of a list: the issuer, or another certificate with the issuer's name on the path or among the anchors. The
- * issuer's own key counts even if the issuer's key usage lacks cRLSign. If a list is signed without cRLSign, it cannot show that a
- * certificate is good, but a certificate in the list is revoked.
+ * issuer's own key counts even if the issuer's key usage lacks `cRLSign`. If a list is signed without `cRLSign`, it cannot show
+ * that a certificate is good, but a certificate in the list is revoked.
  */
 function findSigner(
   list: Crl,

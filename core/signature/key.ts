@@ -6,7 +6,7 @@ import type { PresentedSignatures, SignatureMethod } from "./read.ts";
 
 declare const imported: unique symbol;
 
-/** A key whose value only verification and diagnosis use. Only importSignatureKey makes one. */
+/** A key whose value only verification and diagnosis use. Only `importSignatureKey` makes one. */
 export interface SignatureKey {
   readonly [imported]: true;
   readonly method: SignatureMethod;

@@ -30,7 +30,7 @@ export class SignedRequest {
     this.now = now;
   }
 
-  /** Returns the signatures of this scheme, or the Refusal that readPresentedSignatures throws. */
+  /** Returns the signatures of this scheme, or the Refusal that `readPresentedSignatures` throws. */
   presented(name: SignatureSchemeName): PresentedSignatures | Refusal {
     return this.#read(name).presented;
   }

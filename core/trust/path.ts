@@ -145,7 +145,7 @@ function firstOf<T>(candidates: readonly T[], attempt: (candidate: T) => Path | 
   return undefined;
 }
 
-/** Checks that a path of this length is allowed, and then checks the issuer with checkIssuer. @throws Refusal */
+/** Checks that a path of this length is allowed, and then checks the issuer with `checkIssuer`. @throws Refusal */
 export function tryIssuer(issuer: Certificate, below: readonly Certificate[], limits: PathLimits): void {
   if (below.length > limits.maxChainDepth) {
     throw new Refusal("chain_too_deep", { depth: below.length, maxChainDepth: limits.maxChainDepth });

@@ -37,7 +37,7 @@ type SearchExplanation = Required<Omit<PathLimits, "maxChainDepth">>;
 declare const proven: unique symbol;
 
 /**
- * A certificate with its proofs, as verifyTrust returns it. No other function makes one. It has no proofs if no sender needs a
+ * A certificate with its proofs, as `verifyTrust` returns it. No other function makes one. It has no proofs if no sender needs a
  * certificate.
  */
 export interface ProvenCertificate {

@@ -76,7 +76,7 @@ const readBefore = new BoundedCache<string, ReadFields>(
 /**
  * Reads a `Client-Cert` and a `Client-Cert-Chain` value. If both texts were read before, returns the certificates from a cache. An
  * empty `chainField` is an empty chain.
- * @throws Refusal of parseClientCertField or parseClientCertificate
+ * @throws Refusal of `parseClientCertField` or `parseClientCertificate`
  */
 export function parseClientCertFields(
   leafField: string,

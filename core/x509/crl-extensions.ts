@@ -9,8 +9,8 @@ import * as OID from "./extension-oids.ts";
 import { FORMS, readAuthorityKeyId, readDistributionPointName } from "./extension-values.ts";
 
 /**
- * The extensions that may be critical. authorityKeyIdentifier may be critical although nothing uses its value. The value is only a
- * hint for finding the signer's key, and this key is already known from the certification path.
+ * The extensions that may be critical. `authorityKeyIdentifier` may be critical although nothing uses its value. The value is only
+ * a hint for finding the signer's key, and this key is already known from the certification path.
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   OID.cRLNumber,
@@ -27,7 +27,7 @@ export interface CrlExtensions {
 export const NO_CRL_EXTENSIONS: CrlExtensions = { number: undefined, distributionPoints: undefined };
 
 /**
- * Reads crlExtensions.
+ * Reads `crlExtensions`.
  * @throws SyntaxError if an extension is repeated, malformed, or critical and unknown, or if the kind of list is not supported
  */
 export function readCrlExtensions(values: DerReader): CrlExtensions {
@@ -81,13 +81,13 @@ function readScope(values: DerReader): string[] {
 }
 
 /**
- * The content of certificateIssuer's OBJECT IDENTIFIER (2.5.29.29), with one character for each octet. The keys of ENTRY_FORMS have
- * the same form.
+ * The content of `certificateIssuer`'s OBJECT IDENTIFIER (2.5.29.29), with one character for each octet. The keys of `ENTRY_FORMS`
+ * have the same form.
  */
 const CERTIFICATE_ISSUER = "\x55\x1d\x1d";
 /**
- * Checks the form of reasonCode, holdInstructionCode and invalidityDate. Their values are not used, because a listed certificate is
- * revoked in any case.
+ * Checks the form of `reasonCode`, `holdInstructionCode` and `invalidityDate`. Their values are not used, because a listed
+ * certificate is revoked in any case.
  */
 const ENTRY_FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
   ["\x55\x1d\x15", (values) => void values.read(TAG.enumerated)],
@@ -112,7 +112,7 @@ export function checkEntryExtensions(entry: DerReader): void {
   });
 }
 
-/** Reads one extension, and returns its OID. The members are extnID, critical DEFAULT FALSE, and extnValue. */
+/** Reads one extension, and returns its OID. The members are `extnID`, `critical` DEFAULT FALSE, and `extnValue`. */
 function checkEntryExtension(members: DerReader): string {
   const oid = members.read(TAG.oid).latin1();
   const isCritical = members.nextIs(TAG.boolean) && members.boolean();

@@ -16,10 +16,10 @@ export interface Crl {
   readonly foldedIssuer: string;
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-  /** The cRLNumber of the list. Undefined if the list has none. */
+  /** The `cRLNumber` of the list. Undefined if the list has none. */
   readonly number: bigint | undefined;
   /**
-   * The URIs of the list's issuingDistributionPoint. The list covers only the certificates that name one of these URIs. Undefined
+   * The URIs of the list's `issuingDistributionPoint`. The list covers only the certificates that name one of these URIs. Undefined
    * if the list covers all certificates of its issuer.
    */
   readonly distributionPoints: readonly string[] | undefined;
@@ -76,7 +76,7 @@ function readSigned(values: DerReader) {
 }
 
 /**
- * Reads a TBSCertList, in the order of its members (RFC 5280 §5.1). Requires nextUpdate, because a list without it never expires.
+ * Reads a TBSCertList, in the order of its members (RFC 5280 §5.1). Requires `nextUpdate`, because a list without it never expires.
  */
 function readTbs(tbs: DerReader) {
   if (!tbs.nextIs(TAG.integer) || formatHex(tbs.unsigned()) !== V2) throw new SyntaxError("not a v2 list");

@@ -31,7 +31,7 @@ const ASCII_TAGS: ReadonlySet<number> = new Set([TAG.numeric, TAG.printable, TAG
  */
 const VALUE_TAGS: ReadonlySet<number> = new Set([
   ...[...ASCII_TAGS, TAG.utf8, TAG.teletex, TAG.universal, TAG.bmp],
-  // The types of x500UniqueIdentifier and postalAddress.
+  // The types of `x500UniqueIdentifier` and `postalAddress`.
   ...[TAG.bitString, TAG.sequence],
 ]);
 const NUMERIC = /^[0-9 ]*$/;
@@ -55,7 +55,7 @@ export function parseDistinguishedNameDer(der: Uint8Array): DistinguishedName {
   return readDer(der, readName);
 }
 
-/** Reads a name that is the next value of `values`. @throws SyntaxError in the cases of parseDistinguishedNameDer */
+/** Reads a name that is the next value of `values`. @throws SyntaxError in the cases of `parseDistinguishedNameDer` */
 export function readName(values: DerReader): DistinguishedName {
   return values.members(TAG.sequence, (rdns) => {
     const name: RelativeDistinguishedName[] = [];

@@ -46,7 +46,7 @@ export interface Block {
 }
 
 /**
- * Yields the PEM blocks of a text. Uses indexOf to find the BEGIN and END lines, because a list of a million entries is too large
+ * Yields the PEM blocks of a text. Uses `indexOf` to find the BEGIN and END lines, because a list of a million entries is too large
  * for a regular expression.
  */
 export function* readBlocks(text: string): Generator<Block> {

@@ -7,7 +7,7 @@ import * as TAG from "./der-tags.ts";
 import { readRelativeName } from "./distinguished-name.ts";
 import { readLocation, readLocations } from "./general-name.ts";
 
-/** Reads BasicConstraints. The members are cA DEFAULT FALSE and pathLenConstraint OPTIONAL. */
+/** Reads BasicConstraints. The members are `cA` DEFAULT FALSE and `pathLenConstraint` OPTIONAL. */
 export function readBasicConstraints(values: DerReader) {
   return values.members(TAG.sequence, (members) => {
     const isCa = members.nextIs(TAG.boolean) && members.boolean();
@@ -30,8 +30,8 @@ export function readSubjectKeyId(values: DerReader): string {
 }
 
 /**
- * Returns the key identifier in hex. The members are [0] keyIdentifier OPTIONAL, then [1] authorityCertIssuer and [2]
- * authorityCertSerialNumber. The last two members are both present or both absent.
+ * Returns the key identifier in hex. The members are [0] `keyIdentifier` OPTIONAL, then [1] `authorityCertIssuer` and [2]
+ * `authorityCertSerialNumber`. The last two members are both present or both absent.
  */
 export function readAuthorityKeyId(values: DerReader): string | undefined {
   return values.members(TAG.sequence, (members) => {
@@ -45,14 +45,14 @@ export function readAuthorityKeyId(values: DerReader): string | undefined {
 }
 
 /**
- * Returns the URIs of cRLDistributionPoints or freshestCRL. Leaves out points that cover only some reasons, and points whose list
- * is issued by another authority.
+ * Returns the URIs of `cRLDistributionPoints` or `freshestCRL`. Leaves out points that cover only some reasons, and points whose
+ * list is issued by another authority.
  */
 export function readDistributionPoints(values: DerReader): string[] {
   return values.list(TAG.sequence, readDistributionPoint).flat();
 }
 
-/** The members are [0] distributionPoint, [1] reasons, [2] cRLIssuer, all OPTIONAL. A point must not have only reasons. */
+/** The members are [0] `distributionPoint`, [1] `reasons`, [2] `cRLIssuer`, all OPTIONAL. A point must not have only reasons. */
 function readDistributionPoint(points: DerReader): string[] {
   return points.members(TAG.sequence, (members) => {
     const uris = members.nextIs(TAG.constructed(0)) ? readDistributionPointName(members) : undefined;
@@ -65,7 +65,7 @@ function readDistributionPoint(points: DerReader): string[] {
   });
 }
 
-/** Returns the URIs of a `[0] DistributionPointName`, a choice of [0] fullName and [1] nameRelativeToCRLIssuer. */
+/** Returns the URIs of a `[0] DistributionPointName`, a choice of [0] `fullName` and [1] `nameRelativeToCRLIssuer`. */
 export function readDistributionPointName(values: DerReader): string[] {
   return values.members(TAG.constructed(0), (choice) => {
     if (choice.nextIs(TAG.constructed(0))) return readLocations(choice, TAG.constructed(0));
@@ -76,7 +76,7 @@ export function readDistributionPointName(values: DerReader): string[] {
 
 const QUALIFIER = { cps: "1.3.6.1.5.5.7.2.1", userNotice: "1.3.6.1.5.5.7.2.2" };
 
-/** Reads certificatePolicies. Returns true if RFC 5280 §4.2.1.4 defines every qualifier in it. */
+/** Reads `certificatePolicies`. Returns true if RFC 5280 §4.2.1.4 defines every qualifier in it. */
 export function readCertificatePolicies(values: DerReader): boolean {
   const seen = new Set<string>();
   const isKnown = values.list(TAG.sequence, (policies) =>
@@ -100,7 +100,7 @@ function readQualifier(qualifiers: DerReader): boolean {
   });
 }
 
-/** Skips a UserNotice. The members are noticeRef OPTIONAL and explicitText OPTIONAL. */
+/** Skips a UserNotice. The members are `noticeRef` OPTIONAL and `explicitText` OPTIONAL. */
 function skipUserNotice(notice: DerReader): void {
   if (notice.nextIs(TAG.sequence)) {
     notice.members(TAG.sequence, (reference) => {
@@ -121,17 +121,17 @@ function skipDisplayText(values: DerReader): void {
 
 /** Extensions whose values are not used, by OID. Only their form is checked. */
 export const FORMS: ReadonlyMap<string, (values: DerReader) => void> = new Map([
-  // privateKeyUsagePeriod: [0] notBefore, [1] notAfter.
+  // `privateKeyUsagePeriod`: [0] `notBefore`, [1] `notAfter`.
   ["2.5.29.16", skipPrivateKeyUsagePeriod],
-  // subjectDirectoryAttributes: each attribute is an OID and a SET of any values.
+  // `subjectDirectoryAttributes`: each attribute is an OID and a SET of any values.
   ["2.5.29.9", (values) => skipAll(values, (members) => [members.oid(), members.list(TAG.set, (set) => set.read())])],
-  // issuerAltName: GeneralNames.
+  // `issuerAltName`: GeneralNames.
   ["2.5.29.18", (values) => void readLocations(values, TAG.sequence)],
-  // policyMappings: each mapping has two OIDs.
+  // `policyMappings`: each mapping has two OIDs.
   ["2.5.29.33", (values) => skipAll(values, (members) => [members.oid(), members.oid()])],
-  // freshestCRL: the same form as cRLDistributionPoints.
+  // `freshestCRL`: the same form as `cRLDistributionPoints`.
   ["2.5.29.46", (values) => void readDistributionPoints(values)],
-  // authorityInfoAccess and subjectInfoAccess: each description has an OID and a GeneralName.
+  // `authorityInfoAccess` and `subjectInfoAccess`: each description has an OID and a GeneralName.
   ["1.3.6.1.5.5.7.1.1", skipAccessDescriptions],
   ["1.3.6.1.5.5.7.1.11", skipAccessDescriptions],
 ]);

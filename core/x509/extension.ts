@@ -28,7 +28,7 @@ export function readExtensions(values: DerReader): Extensions {
   return extensions;
 }
 
-/** Reads one Extension. The members are extnID, critical DEFAULT FALSE, and extnValue. */
+/** Reads one Extension. The members are `extnID`, `critical` DEFAULT FALSE, and `extnValue`. */
 function readExtension(extensions: DerReader): readonly [oid: string, extension: Extension] {
   return extensions.members(TAG.sequence, (members) => {
     const oid = members.oid();

@@ -1,4 +1,4 @@
-// Reads GeneralNames (RFC 5280 §4.2.1.6), the typed names of subjectAltName and of name constraints. Names of different types are
+// Reads GeneralNames (RFC 5280 §4.2.1.6), the typed names of `subjectAltName` and of name constraints. Names of different types are
 // never equal, for example a DNS name and an e-mail address with the same text.
 
 import type { DerReader } from "./der.ts";
@@ -10,7 +10,7 @@ export type GeneralName =
   | { readonly kind: "dns" | "email" | "uri"; readonly value: string }
   | { readonly kind: "ip"; readonly octets: Uint8Array }
   | { readonly kind: "directory"; readonly name: DistinguishedName }
-  /** otherName, x400Address, ediPartyName and registeredID are kept, but not understood. */
+  /** `otherName`, `x400Address`, `ediPartyName` and `registeredID` are kept, but not understood. */
   | { readonly kind: "other"; readonly tag: number };
 
 const VISIBLE_ASCII = /^[\u0021-\u007e]*$/;
@@ -35,24 +35,24 @@ function readOther(values: DerReader): GeneralName {
   if (values.nextIs(FORM.registeredId)) values.oid(FORM.registeredId);
   else if (values.nextIs(FORM.otherName)) values.members(FORM.otherName, skipOtherName);
   else if (values.nextIs(FORM.ediPartyName)) values.members(FORM.ediPartyName, skipEdiPartyName);
-  // For x400Address, only the rules of DER are checked. The members of ORAddress are not read.
+  // For `x400Address`, only the rules of DER are checked. The members of ORAddress are not read.
   else values.read(FORM.x400Address);
   return { kind: "other", tag: values.tag & 0x1f };
 }
 
-/** Skips an OtherName. The members are type-id and [0] EXPLICIT value. */
+/** Skips an OtherName. The members are `type-id` and [0] EXPLICIT `value`. */
 function skipOtherName(members: DerReader): void {
   members.oid();
   members.members(TAG.constructed(0), (value) => value.read());
 }
 
-/** Skips an EDIPartyName. The members are [0] nameAssigner OPTIONAL and [1] partyName. Each is a DirectoryString. */
+/** Skips an EDIPartyName. The members are [0] `nameAssigner` OPTIONAL and [1] `partyName`. Each is a DirectoryString. */
 function skipEdiPartyName(members: DerReader): void {
   if (members.nextIs(TAG.constructed(0))) members.members(TAG.constructed(0), (value) => value.read());
   members.members(TAG.constructed(1), (value) => value.read());
 }
 
-/** Reads GeneralNames, the value of subjectAltName. The list must not be empty. */
+/** Reads GeneralNames, the value of `subjectAltName`. The list must not be empty. */
 export function readGeneralNames(values: DerReader): GeneralName[] {
   return values.list(TAG.sequence, readGeneralName);
 }

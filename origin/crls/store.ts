@@ -217,7 +217,7 @@ class CrlSource {
     return this.#source;
   }
 
-  /** The latest nextUpdate of the lists, in Unix seconds. It is 0 if there is no list. */
+  /** The latest `nextUpdate` of the lists, in Unix seconds. It is 0 if there is no list. */
   get end(): number {
     return Math.max(0, ...this.kept.map(({ nextUpdate }) => nextUpdate));
   }
@@ -238,7 +238,7 @@ class CrlSource {
   }
 
   /**
-   * Returns the seconds until the next request: half of the time until nextUpdate, but at most one interval. After failures, the
+   * Returns the seconds until the next request: half of the time until `nextUpdate`, but at most one interval. After failures, the
    * time is shorter.
    */
   #secondsToWait(): number {

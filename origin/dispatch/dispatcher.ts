@@ -21,7 +21,7 @@ export interface DispatchOptions {
   readonly random?: () => number;
 }
 
-/** The shortest time between two searches for due events, unless wake() is called. */
+/** The shortest time between two searches for due events, unless `wake()` is called. */
 const MIN_WAIT_MILLISECONDS = 50;
 
 /**
@@ -69,7 +69,7 @@ export class Dispatcher {
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;
-    // If no place is free, the end of an attempt calls wake() again.
+    // If no place is free, the end of an attempt calls `wake()` again.
     if (this.#free > 0) this.#looking ??= this.#look();
   }
 
@@ -151,7 +151,7 @@ export class Dispatcher {
       const bytes = lease.event.body?.byteLength ?? 0;
       this.#taken += 1;
       this.#takenBytes += bytes;
-      // onHandled is called while the outcome is being stored. So a store that groups its writes can commit the outcome and the
+      // `onHandled` is called while the outcome is being stored. So a store that groups its writes can commit the outcome and the
       // next claim together.
       const onHandled = () => {
         this.#taken -= 1;

@@ -47,7 +47,7 @@ export function judgeError(error: unknown): AttemptOutcome {
 
 /**
  * Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date in GMT. Any other value is ignored. Only a value that ends in GMT is
- * passed to Date.parse, which would read `1.5` as a date, for example.
+ * passed to `Date.parse`, which would read `1.5` as a date, for example.
  */
 function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;

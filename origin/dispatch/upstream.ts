@@ -78,7 +78,7 @@ async function formatHeaders(delivery: Delivery, { attempt, acceptedAt }: Handle
   const { issuer, audience, keys, clock = systemClock } = options;
   const now = clock();
   // `receivedAt` becomes a claim of the assertion. The upstream compares the time of a webhook signature with this claim, and
-  // refuses a claim that is older than MAX_DELIVERY_AGE_SECONDS. So for an older event, the claim has the oldest time that is
+  // refuses a claim that is older than `MAX_DELIVERY_AGE_SECONDS`. So for an older event, the claim has the oldest time that is
   // accepted.
   const receivedAt = Math.max(acceptedAt, now - MAX_DELIVERY_AGE_SECONDS);
   const jti = formatAssertionId(now * 1000, takeRandom());

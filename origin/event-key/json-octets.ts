@@ -1,4 +1,4 @@
-// Reads the octets of a JSON text (RFC 8259) token by token. Accepts the same tokens as JSON.parse.
+// Reads the octets of a JSON text (RFC 8259) token by token. Accepts the same tokens as `JSON.parse`.
 
 /** The error for a body that cannot be read. The message quotes nothing of the body. */
 export class UnreadableBody extends Error {

@@ -1,6 +1,6 @@
 // Reads values at JSON pointers from the bytes of a body. Builds no objects, because the objects of a body of 25 MB would need a
-// gigabyte. Accepts what JSON.parse accepts, and finds the same values. If a name is repeated in an object, the last member counts,
-// as with JSON.parse.
+// gigabyte. Accepts what `JSON.parse` accepts, and finds the same values. If a name is repeated in an object, the last member
+// counts, as with `JSON.parse`.
 
 import { isUtf8 } from "node:buffer";
 import { MAX_KEYED_DEPTH, MAX_KEYED_VALUE_BYTES, MAX_KEYED_VALUES } from "../../core/wire.ts";
@@ -10,7 +10,7 @@ import { JsonOctets, QUOTE, UnreadableBody } from "./json-octets.ts";
 type Path = readonly string[];
 
 /**
- * Returns the texts at the pointers, in the order of the pointers. Numbers and booleans become texts as with String(). A text is
+ * Returns the texts at the pointers, in the order of the pointers. Numbers and booleans become texts as with `String()`. A text is
  * undefined if the member does not exist, or is null, an object or an array.
  * @throws UnreadableBody if the body is not JSON, has too many values, is nested too deep, or has too long a value at a pointer
  */

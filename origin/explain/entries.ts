@@ -31,7 +31,7 @@ export interface EntryExplanation {
 
 /**
  * Compares the entries of a sender with the certificate. The entry with the fewest differing members is the first. Returns at most
- * DIAGNOSED_ENTRIES.
+ * `DIAGNOSED_ENTRIES`.
  */
 export function compareEntries(
   sender: string,

@@ -83,7 +83,7 @@ export function describePath(
   const top = steps.at(-1);
   const rule = top?.anchor?.revocation;
   const facts = { ...limits, anchors: [...steps, ...trust.anchors] };
-  // Without senders, verifyTrust makes only those checks of a client certificate that do not depend on its issuer.
+  // Without senders, `verifyTrust` makes only those checks of a client certificate that do not depend on its issuer.
   const leafs = resultOf(() => verifyTrust({ ...client, platform: undefined }, [], limits));
   return {
     reachesAnchor: top?.anchor !== undefined && top.fault === undefined,
@@ -180,7 +180,7 @@ function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetail
 }
 
 /**
- * Describes what core says about one certificate. Calls checkRevocation on a path of only this certificate and its issuer. The
+ * Describes what core says about one certificate. Calls `checkRevocation` on a path of only this certificate and its issuer. The
  * other certificates of the path and the anchors are passed too, because they may prove a list.
  */
 function describeCrls(

@@ -66,8 +66,8 @@ export interface Question {
   readonly at: number;
   readonly unknown: UnknownParts;
   /**
-   * The sender whose credentials were checked before the event was stored. `policy` does not require them again, because credentials
-   * are not stored.
+   * The sender whose credentials were checked before the event was stored. `policy` does not require them again, because
+   * credentials are not stored.
    */
   readonly passedBefore: PassedBefore | undefined;
   /** Cloudflare's verdict on the certificate, if it is known. */

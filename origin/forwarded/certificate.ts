@@ -51,7 +51,7 @@ const ADAPTERS = {
   /** The value is nginx's variable `$ssl_client_escaped_cert`. nginx has no variable for the chain. */
   nginx: { headers: ["*"], read: ([leaf]) => (leaf ? one(readEscapedPem(leaf)) : []) },
   /**
-   * The value is Apache's `%{SSL_CLIENT_CERT}s`. mod_headers writes a space instead of a line feed, and "(null)" if there is no
+   * The value is Apache's `%{SSL_CLIENT_CERT}s`. `mod_headers` writes a space instead of a line feed, and "(null)" if there is no
    * certificate.
    */
   apache: {

@@ -28,7 +28,7 @@ export function nameKeySource(source: KeySource): string | undefined {
 export function problemOfKeysUrl(url: URL | null, otherwise = "is not an https URL"): string | undefined {
   if (url === null || !/^https?:$/.test(url.protocol)) return otherwise;
   if (!isHttpsOrLoopback(url)) return "keys fetched over plain HTTP prove nothing: use https";
-  // For a URL with a user or password, fetch() throws an error that quotes the password. So the URL is refused here.
+  // For a URL with a user or password, `fetch()` throws an error that quotes the password. So the URL is refused here.
   return url.username + url.password === "" ? undefined : "keys are public: take user and password out of the URL";
 }
 

@@ -1,4 +1,4 @@
-// The options of countersign() and createVerifier(), as the user passes them.
+// The options of `countersign()` and `createVerifier()`, as the user passes them.
 
 import type { ReadSecret } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey } from "../../core/assertion/keys.ts";

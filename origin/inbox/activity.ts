@@ -1,6 +1,6 @@
 // Counts the accepted events in each span of time, and finds out whether an inbox has changed. There is no index on the time, but
-// events are stored in the order of time. So a few sample rows show where in the table a span begins. If there are many events, only
-// a sample is counted, because a SQLite file is read in this process, and other requests wait meanwhile.
+// events are stored in the order of time. So a few sample rows show where in the table a span begins. If there are many events,
+// only a sample is counted, because a SQLite file is read in this process, and other requests wait meanwhile.
 
 import { narrow, SELECT_ENDS, type SequenceRange, selectSamples } from "./events/filter.ts";
 import { areFew } from "./events/newest.ts";

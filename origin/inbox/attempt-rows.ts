@@ -21,7 +21,7 @@ export interface AttemptRow {
 /** The columns of the table `attempt`, without `sequence` and `place`. */
 export const ATTEMPT_ROW_COLUMNS = "outcome, number, began_at, ended_at, status, reason, due_at";
 
-/** Returns one value for each of ATTEMPT_ROW_COLUMNS, in the same order. */
+/** Returns one value for each of `ATTEMPT_ROW_COLUMNS`, in the same order. */
 export function attemptColumnsOf({ outcome, number, beganAt, endedAt, status, reason, dueAt }: AttemptRow) {
   const text = reason === undefined ? null : formatReason(reason);
   return [
@@ -42,11 +42,11 @@ export function isBetween(recorded: string): string {
   return `place > ${MAX_FIRST_ATTEMPTS} AND place <= ${recorded} - ${MAX_LATEST_ATTEMPTS}`;
 }
 
-/** The columns of the table `work` that toHistory needs. */
+/** The columns of the table `work` that `toHistory` needs. */
 export const WORK_HISTORY_COLUMNS = "state, attempts, changed_at, began_at, status, recorded";
 
 /**
- * Returns the history of an event. `work` is the row of WORK_HISTORY_COLUMNS. `rows` are the event's rows of the table `attempt`,
+ * Returns the history of an event. `work` is the row of `WORK_HISTORY_COLUMNS`. `rows` are the event's rows of the table `attempt`,
  * in the order of `place`.
  */
 export function toHistory(work: Row, rows: readonly Row[]): EventHistory {

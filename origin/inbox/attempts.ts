@@ -37,8 +37,8 @@ export interface OperatorAction {
 
 export interface EventHistory {
   /**
-   * The records, the oldest first. Of a long history, only the first MAX_FIRST_ATTEMPTS and the latest MAX_LATEST_ATTEMPTS records
-   * are kept.
+   * The records, the oldest first. Of a long history, only the first `MAX_FIRST_ATTEMPTS` and the latest `MAX_LATEST_ATTEMPTS`
+   * records are kept.
    */
   readonly records: readonly (EventAttempt | OperatorAction)[];
   /** The number of records that are not kept. They were between the first and the latest records. */
@@ -60,12 +60,12 @@ export interface DurationSpan {
   /** The start of the span in Unix seconds, inclusive. */
   readonly from: number;
   /**
-   * The number of ended attempts in each range of DURATION_LIMITS: below the first limit, between two limits, and from the last
+   * The number of ended attempts in each range of `DURATION_LIMITS`: below the first limit, between two limits, and from the last
    * limit on.
    */
   readonly attempt: readonly number[];
   /**
-   * The number of handled events in each range of DURATION_LIMITS, by the time from acceptance until done. Events that wait, are
+   * The number of handled events in each range of `DURATION_LIMITS`, by the time from acceptance until done. Events that wait, are
    * dead or were dropped are not counted.
    */
   readonly untilDone: readonly number[];

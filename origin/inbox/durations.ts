@@ -22,7 +22,7 @@ export async function readDurations(ask: Ask, spans: Spans): Promise<Durations> 
 }
 
 /**
- * Returns SQL that counts durations by kind, by span, and by their place among DURATION_LIMITS. Only the rows of the sample are
+ * Returns SQL that counts durations by kind, by span, and by their place among `DURATION_LIMITS`. Only the rows of the sample are
  * read, because SQLite keeps the order of a CROSS JOIN.
  */
 function selectDurations({ since, seconds, count }: Spans, { first, last }: SequenceRange, step: number): string {

@@ -9,8 +9,8 @@ import type { Row } from "./events/row.ts";
 import type { FirstSight } from "./inbox.ts";
 
 /**
- * The time for which the row of a certificate is not written again. So last_seen may be up to this time too early. An exact
- * last_seen would cost every event a second write.
+ * The time for which the row of a certificate is not written again. So `last_seen` may be up to this time too early. An exact
+ * `last_seen` would cost every event a second write.
  */
 const LAST_SEEN_SECONDS = 3600;
 

@@ -251,7 +251,7 @@ export interface InboxReader {
    * certificates with this digest.
    */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
-  /** Returns the certificates of each of these senders, the last used first, at most MAX_WATCHED_CERTIFICATES for one sender. */
+  /** Returns the certificates of each of these senders, the last used first, at most `MAX_WATCHED_CERTIFICATES` for one sender. */
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
   /** Returns the event with this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;

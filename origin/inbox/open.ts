@@ -71,7 +71,7 @@ export function importPostgresBackup() {
   return loadOptional("inbox", ["pg"], () => import("./postgres/backup.ts"));
 }
 
-/** Opens an inbox, reads from it and closes it. @throws ConfigurationError as openInboxReader does */
+/** Opens an inbox, reads from it and closes it. @throws ConfigurationError as `openInboxReader` does */
 export async function readInbox<T>(location: string, read: (reader: InboxReader) => Promise<T>): Promise<T> {
   const reader = await openInboxReader(location);
   try {

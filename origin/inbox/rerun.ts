@@ -12,12 +12,12 @@ export const MAX_RERUN_EVENTS = 100_000;
 
 export const RERUN_REASON = "run again by the operator";
 
-/** Yields the statements of rerunSteps. The store runs each statement and returns its rows to the generator. */
+/** Yields the statements of `rerunSteps`. The store runs each statement and returns its rows to the generator. */
 export type RerunSteps = Generator<Statement, Rerun, readonly Row[]>;
 
 /**
  * Yields the statements of one transaction, in order. `now` is in Unix milliseconds.
- * @throws Error if there are more than MAX_RERUN_EVENTS, or if events of one order key would run out of order
+ * @throws Error if there are more than `MAX_RERUN_EVENTS`, or if events of one order key would run out of order
  */
 export function* rerunSteps(
   { ids, filter, isTrial }: RerunOptions,
@@ -43,8 +43,8 @@ function plain(text: string): Statement {
 }
 
 /**
- * Returns the statement that creates the table for selectChosen. PostgreSQL drops the table at the commit. For SQLite, rerunSqlite
- * drops it.
+ * Returns the statement that creates the table for `selectChosen`. PostgreSQL drops the table at the commit. For SQLite,
+ * `rerunSqlite` drops it.
  */
 function chosenTable(sign: ParameterSign): string {
   return `CREATE TEMPORARY TABLE chosen (
@@ -110,7 +110,7 @@ function selectOvertaken(now: number): string {
 }
 
 const CHOSEN = "work.state = 'done' AND work.sequence IN (SELECT sequence FROM chosen)";
-/** The number of records that RECORD_ENDS makes for an event: 1 if its row of the table `work` holds an attempt, otherwise 0. */
+/** The number of records that `RECORD_ENDS` makes for an event: 1 if its row of the table `work` holds an attempt, otherwise 0. */
 const ITS_ATTEMPT = "CASE WHEN work.began_at IS NULL THEN 0 ELSE 1 END";
 
 /** Copies the record of the attempt that made the event done from the table `work` to the table `attempt`. */

@@ -11,9 +11,9 @@ export const MAX_ERASED_BYTES = 8 * 1024 * 1024;
 const DAY_SECONDS = 86_400;
 
 /**
- * Returns SQL that selects old certificates of senders with more than MAX_WATCHED_CERTIFICATES certificates. A certificate is old
+ * Returns SQL that selects old certificates of senders with more than `MAX_WATCHED_CERTIFICATES` certificates. A certificate is old
  * if it was last seen more than a day before the oldest event, because no stored event can have it. The events are not searched for
- * the certificate, because an index for this search would cost every event a write. The day is needed because last_seen may be an
+ * the certificate, because an index for this search would cost every event a write. The day is needed because `last_seen` may be an
  * hour too early, and the clocks of origins may differ.
  * @param before SQL for the time of the oldest event
  */

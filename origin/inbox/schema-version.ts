@@ -33,7 +33,7 @@ export function requireKnown(version: number, steps: readonly string[], name: st
 
 /**
  * Checks that no step is missing. It is for readers, which run no step.
- * @throws Error if a step is missing, and in the cases of requireKnown
+ * @throws Error if a step is missing, and in the cases of `requireKnown`
  */
 export function requireNewest(version: number, steps: readonly string[], name: string): void {
   requireKnown(version, steps, name);

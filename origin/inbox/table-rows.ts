@@ -105,7 +105,7 @@ export function requireEmpty(contents: InboxContents, place: string): void {
   );
 }
 
-/** Yields batches of at most MAX_BATCH_ROWS rows and MAX_BATCH_BYTES bytes. A larger row is a batch of its own. */
+/** Yields batches of at most `MAX_BATCH_ROWS` rows and `MAX_BATCH_BYTES` bytes. A larger row is a batch of its own. */
 export function* batchesOf(rows: Iterable<TableRow>): Generator<TableRow[]> {
   let batch: TableRow[] = [];
   let bytes = 0;

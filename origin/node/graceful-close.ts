@@ -1,4 +1,4 @@
-// Closes an HTTP server after every request in progress is answered. Node's own close() would also wait for idle connections, and
+// Closes an HTTP server after every request in progress is answered. Node's own `close()` would also wait for idle connections, and
 // for connections on which requests follow one another without a pause.
 
 import type { Server, ServerResponse } from "node:http";

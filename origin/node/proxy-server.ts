@@ -70,7 +70,7 @@ const fromProxy = new WeakSet<IncomingMessage>();
 
 /**
  * Returns a function that reads the forwarded certificate of a request. The request must come from a listener of this file.
- * @throws Refusal `no_client_auth` for a request of another server, and the refusals of readForwardedCertificate
+ * @throws Refusal `no_client_auth` for a request of another server, and the refusals of `readForwardedCertificate`
  */
 export function readProxiedCertificate(format: ForwardedFormat): CertificateOptions["readCertificate"] {
   return (request, environment) => {

@@ -1,5 +1,5 @@
-// Finds the text of a secret. The text is in the environment variable NAME, in the file that NAME_FILE names, or in the file NAME
-// in the directory of credentials that systemd makes for a service. No error message contains any of the text.
+// Finds the text of a secret. The text is in the environment variable `NAME`, in the file that the variable `NAME_FILE` names, or
+// in the file `NAME` in the directory of credentials that systemd makes for a service. No error message contains any of the text.
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -131,7 +131,7 @@ function requireOneHost({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): vo
 
 /**
  * Requires that the target on the wire is the target that the handler will read. The handler's Request holds a normalised URL, but
- * a hop in front may have used the target on the wire for routing. readRequestTarget cannot check this, because it sees only the
+ * a hop in front may have used the target on the wire for routing. `readRequestTarget` cannot check this, because it sees only the
  * Request.
  */
 function requireNormalTarget({ url: target = "" }: { readonly url?: string | undefined }): void {

@@ -1,5 +1,5 @@
-// Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals of its inbox, and tells
-// when revocation lists end.
+// Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals of its inbox, and
+// tells when revocation lists end.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";

@@ -50,8 +50,8 @@ export class CrlCache {
   }
 
   /**
-   * Returns the lists as they were in KV at most MAX_AGE_SECONDS ago. If KV does not answer, returns the lists that were read last.
-   * If one request has waited for a reading until its deadline, the next requests do not wait for this reading.
+   * Returns the lists as they were in KV at most `MAX_AGE_SECONDS` ago. If KV does not answer, returns the lists that were read
+   * last. If one request has waited for a reading until its deadline, the next requests do not wait for this reading.
    */
   async lists(scope: RequestScope): Promise<RevocationLists> {
     const age = scope.now - this.#readAt;
@@ -63,7 +63,7 @@ export class CrlCache {
   }
 
   /**
-   * Starts a reading of the lists, unless one is running. The reading is abandoned after REREAD_SECONDS, because it never ends if
+   * Starts a reading of the lists, unless one is running. The reading is abandoned after `REREAD_SECONDS`, because it never ends if
    * the request that started it was cancelled.
    */
   #read(scope: RequestScope): Promise<void> {
@@ -90,7 +90,7 @@ export class CrlCache {
       }
     }
     isComplete = (await this.#learn(scope)) && isComplete;
-    // After a failure, the next request reads again. It waits only if the lists are older than MAX_AGE_SECONDS.
+    // After a failure, the next request reads again. It waits only if the lists are older than `MAX_AGE_SECONDS`.
     if (isComplete) this.#readAt = scope.now;
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
   }

@@ -31,7 +31,7 @@ export type Failure = Readonly<Record<string, unknown>> & { readonly code: LogCo
 
 /**
  * Stores a message in the bucket and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` if the event cannot be read
- * from the message. If the message is sent again and fails again, it has another id, so redrive() removes only the letter that it
+ * from the message. If the message is sent again and fails again, it has another id, so `redrive()` removes only the letter that it
  * sent.
  */
 export async function bury(

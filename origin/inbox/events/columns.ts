@@ -12,7 +12,7 @@ export type Insertion =
 export const EVENT_ROW_COLUMNS = `id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body,
   content_digest, event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key, assertion_expires`;
 
-/** Returns one value for each of EVENT_ROW_COLUMNS, in the same order. `now` is in Unix seconds. */
+/** Returns one value for each of `EVENT_ROW_COLUMNS`, in the same order. `now` is in Unix seconds. */
 export function columnsOf(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null) {
   const { id, sender, request, headers, body, contentDigest, eventKey, orderKey, policyDigest } = delivery;
   // The bytes of the certificates are left out, because they are in the table `certificate`.

@@ -63,7 +63,7 @@ export function narrow({ since, until }: EventFilter, samples: readonly Sample[]
   return { first: latest?.at ?? ends.first, last: earliest?.at ?? ends.last };
 }
 
-/** Selects events. The result has rows for toListedEvent. */
+/** Selects events. The result has rows for `toListedEvent`. */
 export function selectEvents(
   filter: EventFilter,
   range: SequenceRange | undefined,

@@ -31,7 +31,7 @@ async function findRange(ask: Ask, filter: EventFilter): Promise<SequenceRange |
   );
 }
 
-/** Works like findRange(). If the filter has no time, returns undefined without any query. */
+/** Works like `findRange()`. If the filter has no time, returns undefined without any query. */
 export async function findTimeRange(ask: Ask, filter: EventFilter | undefined): Promise<SequenceRange | undefined> {
   if (filter?.since === undefined && filter?.until === undefined) return undefined;
   return await findRange(ask, filter);

@@ -12,7 +12,8 @@ export const EVENT_COLUMNS = `
   event.relied_on_edge, event.policy_digest, seen.der, seen.intermediates,
   work.state, work.attempts, work.due_at, work.changed_at, work.reason, work.has_conflict, work.duplicates, work.reruns`;
 /**
- * The columns for toShownEvent, including `body_bytes`. Columns that may be large are left out, so that a list does not read them.
+ * The columns for `toShownEvent`, including `body_bytes`. Columns that may be large are left out, so that a list does not read
+ * them.
  */
 export const SHOWN_COLUMNS = `
   event.sequence, event.id, event.accepted_at, event.sender, event.method, event.target, event.content_type, event.event_key,
@@ -21,19 +22,19 @@ export const SHOWN_COLUMNS = `
 export const EVENT_TABLES = `
   event JOIN work ON work.sequence = event.sequence LEFT JOIN certificate AS seen ON seen.id = event.certificate_id`;
 
-/** The columns that toCertificate needs. */
+/** The columns that `toCertificate` needs. */
 export const CERTIFICATE_COLUMNS =
   "sender, subject, issuer, sha256, spki_sha256, not_after, der, intermediates, first_seen, last_seen";
 
 /** The order and the limit for the certificates of one sender: the certificates that were seen last come first. */
 export const LATEST_FIRST = `ORDER BY last_seen DESC, id DESC LIMIT ${MAX_WATCHED_CERTIFICATES}`;
 
-/** Converts a row of EVENT_COLUMNS with `body_bytes`. */
+/** Converts a row of `EVENT_COLUMNS` with `body_bytes`. */
 export function toListedEvent(row: Row): Omit<StoredEvent, "body"> & EventWork & { readonly bodyBytes: number } {
   return { ...toReadableFacts(row), ...toWork(row), bodyBytes: Number(row["body_bytes"]) };
 }
 
-/** Converts a row of SHOWN_COLUMNS. */
+/** Converts a row of `SHOWN_COLUMNS`. */
 export function toShownEvent(row: Row): ListedEvent {
   const { sequence, id, acceptedAt, sender, request, eventKey, orderKey } = toKnownFacts(row);
   return {

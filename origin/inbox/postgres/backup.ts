@@ -96,7 +96,7 @@ async function readTable(client: Client, table: Table, write: RowWriter): Promis
   await client.query("CLOSE sizes");
 }
 
-/** Splits rows of these sizes into batches of at most MAX_BATCH_BYTES. Returns the number of rows in each batch. */
+/** Splits rows of these sizes into batches of at most `MAX_BATCH_BYTES`. Returns the number of rows in each batch. */
 function splitByBytes(sizes: readonly number[]): number[] {
   const numbers: number[] = [];
   let bytes = Number.POSITIVE_INFINITY;

@@ -7,7 +7,7 @@ import { type Client, lockNumber } from "./pool.ts";
 import { digestOf } from "./schema.ts";
 
 /**
- * Writes the row of a new certificate, or last_seen of a known one. The lock makes sure that only one of several origins sees a
+ * Writes the row of a new certificate, or `last_seen` of a known one. The lock makes sure that only one of several origins sees a
  * certificate as new.
  */
 export async function writeCertificate(client: Client, presented: Presented, now: number): Promise<WrittenCertificate> {

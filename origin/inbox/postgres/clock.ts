@@ -52,7 +52,7 @@ export class PostgresClock {
       const { look, roundTrip } = await readServer(this.#pool);
       if (roundTrip <= MAX_ROUND_TRIP_MILLISECONDS) this.#look = look;
     } catch {
-      // The error is ignored, because the next call of now() tries again.
+      // The error is ignored, because the next call of `now()` tries again.
     } finally {
       this.#looking = undefined;
     }

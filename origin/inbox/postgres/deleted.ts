@@ -64,7 +64,7 @@ async function deleteStored(client: Client, sequences: readonly (number | undefi
   await client.query("DELETE FROM event WHERE sequence = ANY($1)", [sequences]);
 }
 
-/** Records the assertions as used. Returns the assertions that were not used before, in the form of assertionOf. */
+/** Records the assertions as used. Returns the assertions that were not used before, in the form of `assertionOf`. */
 export async function useUp(client: Client, arrivals: readonly Arrival[]): Promise<Set<string>> {
   if (arrivals.length === 0) return new Set();
   const { rows } = await client.query(

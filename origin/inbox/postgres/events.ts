@@ -60,8 +60,8 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     const { sender, eventKey, orderKey } = delivery;
     if (eventKey !== undefined) locks.add(lockNumber("event", sender, eventKey));
     if (orderKey === undefined) continue;
-    // Claims use another lock (orderLock), for which they do not wait. If acceptances held orderLock one after the other, claims
-    // would never get it. So an acceptance takes orderLock only for an event that is also leased.
+    // Claims use another lock (`orderLock`), for which they do not wait. If acceptances held `orderLock` one after the other,
+    // claims would never get it. So an acceptance takes `orderLock` only for an event that is also leased.
     locks.add(lockNumber("accept", sender, orderKey));
     if (leaseMilliseconds !== undefined) locks.add(orderLock(sender, orderKey));
   }

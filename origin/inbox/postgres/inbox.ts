@@ -26,7 +26,7 @@ const BATCHES = 2;
 const POOLED =
   "a connection pooler answers: at the database's direct address there is a hop less, and statements are prepared only once";
 
-/** Opens an inbox as openInbox describes. `name` is the location without its password. */
+/** Opens an inbox as `openInbox` describes. `name` is the location without its password. */
 export async function openPostgresInbox(url: string, name: string, options: InboxOptions): Promise<Inbox> {
   return await withPool(url, { isReadOnly: false }, async (pool, { address, isPooled }) => {
     await preparePostgres(pool, name);
@@ -40,7 +40,7 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
   });
 }
 
-/** Opens an inbox for reading, as openInboxReader describes. */
+/** Opens an inbox for reading, as `openInboxReader` describes. */
 export async function openPostgresReader(url: string, name: string): Promise<InboxReader> {
   return await withPool(url, { isReadOnly: true }, async (pool) => {
     await requirePostgresVersion(pool, name);

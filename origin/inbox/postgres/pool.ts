@@ -67,7 +67,7 @@ export interface PostgresPool extends Queryable {
 }
 
 export interface PoolOptions {
-  /** True if a connection pooler answers at the address of the database (see answersPooler). */
+  /** True if a connection pooler answers at the address of the database (see `answersPooler`). */
   readonly isPooled: boolean;
   readonly isReadOnly?: boolean;
   readonly connections?: number;

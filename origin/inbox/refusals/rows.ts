@@ -27,7 +27,7 @@ const MAX_KINDS_JOINED = 200;
 export const REFUSAL_COLUMNS = "at, kind, id, peer, method, target, certificate, chain, bytes, line";
 export const CHAIN_COLUMNS = "digest, sha256, sender, bytes, last_seen, der, intermediates";
 
-/** Returns one value for each of REFUSAL_COLUMNS, in the same order. */
+/** Returns one value for each of `REFUSAL_COLUMNS`, in the same order. */
 export function refusalColumnsOf(refused: RefusedRequest, kind: number): Value[] {
   const { at, id, peer, method, target, certificate } = refused;
   const line = formatLogLine(refused.line);
@@ -43,7 +43,7 @@ export function presentedWith({ certificate, line }: Pick<RefusedRequest, "certi
   return typeof sha256 === "string" ? sha256 : undefined;
 }
 
-/** Returns one value for each of CHAIN_COLUMNS, in the same order. */
+/** Returns one value for each of `CHAIN_COLUMNS`, in the same order. */
 export function chainColumnsOf({ at, sender }: RefusedRequest, certificate: RefusedCertificate): (string | number)[] {
   const { sha256, der } = certificate;
   const intermediates = JSON.stringify(certificate.intermediates);
@@ -133,14 +133,14 @@ export function kindsOf({ code, sender, route }: RefusalFilter, rows: readonly R
     .map((row) => Number(row["id"]));
 }
 
-/** Makes a page. `rows` are the rows of selectPage. */
+/** Makes a page. `rows` are the rows of `selectPage`. */
 export function toPage(rows: readonly Row[], { limit }: RefusalFilter): RefusalPage {
   const refusals = rows.slice(0, limit).map(toRefusal);
   const last = refusals.at(-1);
   return { refusals, next: rows.length > limit && last ? { at: last.at, sequence: last.sequence } : undefined };
 }
 
-/** Converts the row of selectRefusal. */
+/** Converts the row of `selectRefusal`. */
 export function toWholeRefusal(row: Row): KeptRefusal & Pick<RefusedRequest, "certificate"> {
   const { sha256, der, intermediates } = row;
   const certificate =

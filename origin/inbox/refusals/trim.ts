@@ -46,7 +46,7 @@ interface KindPart extends Part<KindRows> {
   readonly sources: KindRows[];
 }
 
-/** Returns the parts that the kinds belong to. `rows` are the rows of SELECT_OLDEST. */
+/** Returns the parts that the kinds belong to. `rows` are the rows of `SELECT_OLDEST`. */
 function partsOf(kinds: readonly Kind[], rows: readonly Row[], column: "refusals" | "bytes"): readonly KindPart[] {
   const times = new Map(rows.map((row) => [Number(row["id"]), row["oldest"]]));
   const parts = new Map<string, KindPart>();

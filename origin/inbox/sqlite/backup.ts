@@ -82,7 +82,7 @@ export function isThisVersion(file: string): boolean {
   });
 }
 
-/** Opens a backup for which isThisVersion is true. @throws Error if the backup is damaged */
+/** Opens a backup for which `isThisVersion` is true. @throws Error if the backup is damaged */
 export function openBackup(file: string): Backup {
   return explaining(file, () => {
     const database = openToRead(file);

@@ -13,8 +13,8 @@ export class SqliteCertificates {
   }
 
   /**
-   * Writes the row of a new certificate, or last_seen of a known one. Must be called in a transaction that holds the write lock, so
-   * that only one of several processes sees a certificate as new.
+   * Writes the row of a new certificate, or `last_seen` of a known one. Must be called in a transaction that holds the write lock,
+   * so that only one of several processes sees a certificate as new.
    */
   write(presented: Presented, now: number): WrittenCertificate {
     const { sender, certificate } = presented;

@@ -25,7 +25,7 @@ const PRIVATE = 0o600;
  */
 export function makeFile(file: string): void {
   try {
-    // With O_EXCL, a symbolic link is not followed, even if the file to which it points does not exist.
+    // With `O_EXCL`, a symbolic link is not followed, even if the file to which it points does not exist.
     closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

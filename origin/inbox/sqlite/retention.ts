@@ -68,7 +68,7 @@ export class SqliteRetention {
   }
 
   /**
-   * Calls `change` for each row, up to MAX_ERASED_BYTES. The bytes are limited because SQLite overwrites deleted content, which
+   * Calls `change` for each row, up to `MAX_ERASED_BYTES`. The bytes are limited because SQLite overwrites deleted content, which
    * takes time.
    */
   #each(rows: readonly Record<string, unknown>[], change: (sequence: number) => void): number {

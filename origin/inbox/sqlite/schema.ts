@@ -10,7 +10,7 @@ import { isBusy } from "./result.ts";
  */
 export const STEPS: readonly string[] = [
   // An event and its body never change. Its work changes often, so it has a row of its own in the table `work`. This row also holds
-  // the attempt that runs, or the attempt that made the event done. All other attempts are in their own table. The bytes of a
+  // the attempt that runs, or the attempt that made the event done. All other attempts are in the table `attempt`. The bytes of a
   // certificate are stored once, not with each event. The ids that detect a replay or a duplicate are kept longer than their event.
   // Refused requests are kept apart from the events. Their certificates are stored once each, and refusals are counted by hour and
   // code.

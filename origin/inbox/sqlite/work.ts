@@ -156,7 +156,7 @@ export class SqliteWork implements WorkQueue {
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
     // Only rows that were last changed before the step are corrected. So no row is corrected twice: the correction by another
-    // process has set changed_at to a time after the step.
+    // process has set `changed_at` to a time after the step.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
     // The two clocks are not read at exactly the same time, so the time of the step is not exact. Therefore leases that were
     // changed shortly after the step are extended too. This may delay an event, but never runs an event twice.

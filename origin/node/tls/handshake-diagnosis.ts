@@ -1,5 +1,5 @@
 // Makes one log line for a handshake that fails or proves nothing. The line names the cause and says what to do. Text from the peer
-// is untrusted, so formatLogLine escapes and shortens it.
+// is untrusted, so `formatLogLine` escapes and shortens it.
 
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../../core/log-line.ts";

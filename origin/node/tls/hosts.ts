@@ -40,7 +40,7 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
   const authorities = new Set(anchors.flatMap(({ certificate, intermediates }) => [certificate, ...intermediates]));
   for (const [index, { certificate, key }] of files.entries()) {
     try {
-      // hostNamesOf is called first, because its errors are easier to understand than OpenSSL's.
+      // `hostNamesOf` is called first, because its errors are easier to understand than OpenSSL's.
       const names = hostNamesOf(certificate, key);
       const context = createSecureContext({
         cert: certificate,

@@ -31,7 +31,7 @@ export interface TlsListenerOptions {
   /** Returns the current state. It is called for every handshake. */
   readonly state: () => TlsState;
   readonly log: (line: LogLine) => void;
-  /** The default is TLS_DEADLINES. */
+  /** The default is `TLS_DEADLINES`. */
   readonly deadlines?: TlsDeadlines;
 }
 

@@ -72,7 +72,7 @@ function tlsSocketOf(environment: unknown): TLSSocket {
 }
 
 /**
- * Returns the leaf and the certificates that were sent with it. Node's older getPeerCertificate() is not used, because it makes
+ * Returns the leaf and the certificates that were sent with it. Node's older `getPeerCertificate()` is not used, because it makes
  * objects of the keys, and a chain with a secp256k1 key then crashes the process.
  * @internal
  */
