@@ -6,7 +6,9 @@
  * message lists every problem.
  */
 export class ConfigurationError extends Error {
-  /** One text for each problem. It begins with the JSON pointer of the problem's place, and contains no value of a secret. */
+  /**
+   * One text for each problem. Each text begins with the JSON pointer of the problem's place, and contains no value of a secret.
+   */
   readonly problems: readonly string[];
 
   constructor(subject: string, problems: readonly string[]) {

@@ -13,7 +13,10 @@ export type Acceptance =
        */
       readonly conflictsWith?: string;
     }
-  /** The event is already stored. The sender retried it (same key, method, target and bytes), or an edge delivered it again. */
+  /**
+   * The event is already stored. Either the sender sent the same key, method, target and bytes again, or an edge delivered the
+   * event again.
+   */
   | { readonly outcome: "duplicate"; readonly of: string };
 
 /**

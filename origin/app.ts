@@ -20,8 +20,8 @@ export interface OriginAppParts {
 }
 
 /**
- * Makes an app that answers after `accept` has returned: with 202, with the fixed answer of the route, or with the response of `answers`. A refused request is answered
- * with a problem (RFC 9457).
+ * Makes an app that answers after `accept` has returned: with 202, with the fixed answer of the route, or with the response of
+ * `answers`. A refused request is answered with a problem (RFC 9457).
  */
 export function createOriginApp(options: AuthenticateOptions, { answers, keys }: OriginAppParts = {}): Hono {
   const app = new Hono();

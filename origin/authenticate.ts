@@ -19,8 +19,8 @@ export type CountersignVariables = {
 export type AuthenticatedEnv = { Variables: CountersignVariables };
 
 /**
- * Returns the response to a refused request. It replaces the problem of the refusal. If the function returns nothing, the guard
- * throws an HTTPException for `app.onError`.
+ * Returns the response to a refused request. This response replaces the problem of the refusal. If the function returns nothing,
+ * the guard throws an HTTPException for `app.onError`.
  */
 export type AnswerRefusal = (
   refused: RefusedError,

@@ -26,13 +26,13 @@ export interface Presentation {
 
 interface Watched extends Presentation {
   readonly certificate: ClientCertificate;
-  /** True if the sender has stopped presenting this certificate and presents another one that expires later. */
+  /** True if the sender has stopped presenting this certificate and presents another certificate that expires later. */
   readonly isReplaced: boolean;
 }
 
 /**
- * A certificate counts as replaced if another one of the sender was last seen this much later. A shorter time would not suffice,
- * because a sender with several hosts presents both certificates during a rotation.
+ * A certificate counts as replaced if another certificate of the sender was last seen this much later. A shorter time would not
+ * suffice, because a sender with several hosts presents both certificates during a rotation.
  */
 const ROTATION_SECONDS = 86_400;
 

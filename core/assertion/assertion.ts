@@ -1,5 +1,6 @@
-// Makes a signed assertion about a Delivery, and verifies one (JWS compact, RFC 7515; claims in docs/assertion.md). A valid
-// assertion proves only what the edge saw. So the origin also proves and admits the certificate by itself.
+// Makes a signed assertion about a Delivery, and verifies one. An assertion is a compact JWS (RFC 7515), and docs/assertion.md
+// describes its claims. A valid assertion proves only what the edge saw. So the origin also proves and admits the certificate by
+// itself.
 
 import type { FormProblem } from "../configuration-error.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../delivery/delivery.ts";

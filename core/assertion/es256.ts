@@ -14,7 +14,10 @@ export const ES256 = { name: "ECDSA", hash: "SHA-256" };
 
 const known = new WeakMap<CryptoKey, Verify>();
 
-/** True if `key` made `signature` (r and s, 32 octets each) over `signed`. False if `key` is not a public key on P-256. */
+/**
+ * True if `key` made `signature` over `signed`. A signature is r and s, of 32 octets each. False if `key` is not a public key on
+ * P-256.
+ */
 export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): boolean | Promise<boolean> {
   const verifyWith = known.get(key) ?? chooseFor(key);
   known.set(key, verifyWith);

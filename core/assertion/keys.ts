@@ -32,7 +32,7 @@ const publicMembers = {
   alg: optional(oneOf([ASSERTION_ALGORITHM])),
   use: optional(oneOf(["sig"])),
 };
-/** This form is strict: a private member (`d`) in a public set is an error. It is not ignored. */
+/** This form is strict. A private member (`d`) in a public set is an error, and is not ignored. */
 const PublicJwkSchema = object(publicMembers);
 /** `iat` is the time at which the key was made, in Unix seconds. A rotation finds the newest key by this time. */
 const PrivateJwkSchema = object({ ...publicMembers, d: coordinate, iat: optional(number(wholeNumber)) });

@@ -38,8 +38,8 @@ export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Ret
 }
 
 /**
- * True if the certificate shares a value with one of the sender's entries. It may be the sender's next certificate, or a
- * certificate whose entry is no longer valid.
+ * True if the certificate shares a value with one of the sender's entries. Such a certificate may be the sender's next one, or its
+ * entry may no longer be valid.
  */
 function resembles(leaf: Certificate, { certificate }: Sender): boolean {
   const keys = lookupKeysOf(leaf);

@@ -15,7 +15,7 @@ export interface CertificateFacts {
   readonly spkiSha256: string;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** The anchor of the policy that proved the certificate. Undefined if only the platform's verdict was used. */
+  /** The name of the anchor that proved the certificate. Undefined if only the platform's verdict was used. */
   readonly anchor: string | undefined;
   readonly platform: PlatformVerdict | undefined;
   /** Base64 DER of the certificate. */
@@ -63,7 +63,7 @@ export interface Delivery {
   readonly orderKey: string | undefined;
   /** The factors that the sender's policy requires. All of them passed. */
   readonly factors: readonly Factor[];
-  /** The factors that the edge checked and this program did not, because it does not hold their secrets. */
+  /** The factors that only the edge checked. This program did not check them, because it does not hold their secrets. */
   readonly reliedOnEdge: readonly Factor[];
   /** Digest of the policy that admitted the sender. */
   readonly policyDigest: string;
@@ -96,8 +96,8 @@ export type ReceivedEvent = Pick<Delivery, "id" | "request" | "headers" | "polic
 };
 
 /**
- * Binds an admitted sender to the request and the bytes that it sent. Only an origin passes `keys`, because only an origin stores
- * events by them.
+ * Binds an admitted sender to the request and the bytes that it sent. Only an origin passes `keys`, because an edge does not read
+ * the keys of an event.
  */
 export function bindDelivery(admitted: AdmittedSender, event: ReceivedEvent, keys: EventKeys = NO_KEYS): Delivery {
   const { sender, certified, factors, reliedOnEdge } = admitted;

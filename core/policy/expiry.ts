@@ -1,6 +1,6 @@
-// Finds the parts of a policy that expire (CA certificates, and the windows of accepted certificates), and whether events will be
-// refused afterwards. An origin passes an Outlook, a function that knows which certificates senders present. An edge does not know
-// these certificates, so it passes none.
+// Finds the parts of a policy that expire, and whether events will be refused afterwards. These parts are CA certificates, and the
+// windows of accepted certificates. An origin passes an Outlook, a function that knows which certificates senders present. An edge
+// does not know these certificates, so it passes none.
 
 import { formatPointer } from "../configuration-error.ts";
 import type { LogLine } from "../log-line.ts";

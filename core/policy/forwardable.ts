@@ -37,8 +37,8 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 const NEVER_FORWARDED_PREFIXES: readonly string[] = ["cf-", "countersign-", "mf-", "proxy-", "x-forwarded-"];
 
 /**
- * True if a route may name this header (lower case), so that it is forwarded. False for headers of Countersign, credentials,
- * hop-by-hop headers, and headers that a platform sets.
+ * True if a route may name this header, so that it is forwarded. `name` is in lower case. False for headers of Countersign,
+ * credentials, hop-by-hop headers, and headers that a platform sets.
  */
 export function isForwardableHeader(name: string): boolean {
   return !NEVER_FORWARDED.has(name) && !NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix));

@@ -97,10 +97,10 @@ export interface TokenRule {
   readonly secrets: readonly string[];
 }
 
-/** The place from which the key of an event is read: a header (lower case), or JSON pointers into the body. */
+/** The place from which the key of an event is read: a header, whose name is in lower case, or JSON pointers into the body. */
 export type EventKeyRule = { readonly header: string } | { readonly pointers: readonly string[] };
 
-/** A fixed answer, for senders that need another one than 202. */
+/** A fixed answer to an accepted event, for senders that do not accept the usual answer with 202. */
 export interface Acknowledgement {
   readonly status: number;
   /** The media type of the body, which is in UTF-8. */

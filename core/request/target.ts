@@ -11,9 +11,9 @@ export interface RequestTarget {
 }
 
 /**
- * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite (`/a/../b`, `\`, a raw quote), and
- * a path that some routers would read in another way (see `findSecondSpelling`). Otherwise a proxy or a router could read another
- * path than this code.
+ * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite, for example a target with
+ * `/a/../b`, `\` or a raw quote. Also refuses a path that some routers would read in another way (see `findSecondSpelling`).
+ * Otherwise a proxy or a router could read another path than this code.
  * @throws Refusal `malformed_target`
  */
 export function readRequestTarget(requestUrl: string): RequestTarget {

@@ -46,7 +46,8 @@ export function makeHmacKey(secret: Buffer): SignatureKey {
 }
 
 /**
- * Makes a key for Ed25519 (RFC 8032). `point` is the public key (32 octets). @throws SyntaxError if no signature can match it
+ * Makes a key for Ed25519 (RFC 8032). `point` is the public key, which has 32 octets. @throws SyntaxError if no signature can match
+ * it
  * @internal
  */
 export function makeEd25519Key(point: Buffer): SignatureKey {

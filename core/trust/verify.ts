@@ -1,6 +1,6 @@
 // Decides whether a certificate is proven: by path validation (RFC 5280 §6) to the anchors of the policy, by the platform's verdict
-// (Cloudflare's, for example), or by both. A proof says which CA certified the name. Only admit.ts decides whether the sender may
-// call.
+// (Cloudflare's, for example), or by both. A proof only says which CA certified the name. It does not say that the sender may call,
+// because only core/admission/admit.ts decides that.
 
 import type { Sender, Trust } from "../policy/policy.ts";
 import { Refusal, resultOf } from "../refusal.ts";

@@ -26,7 +26,7 @@ export interface Crl {
   /** The number of serial numbers in the list. */
   readonly size: number;
   readonly der: Uint8Array;
-  /** True if the list contains this serial number (hex, in the form of Certificate.serial). */
+  /** True if the list contains this serial number. `serial` is in hex, in the form of `Certificate.serial`. */
   lists(serial: string): boolean;
   /** True if `issuer`'s key signed this list. Checks nothing else of the issuer. */
   isSignedBy(issuer: Certificate): boolean;

@@ -22,7 +22,8 @@ const UNCOMPRESSED = 0x04;
 
 /**
  * Reads a SubjectPublicKeyInfo of any kind. Returns true for RSA, for a named curve with an uncompressed point, and for Ed25519.
- * The key must be written as its RFC says (3279 §2.3.1, 5480 §2, 8410 §4), and it must be possible that a signature matches it.
+ * The key must be written as its RFC says (RFC 3279 §2.3.1, RFC 5480 §2, RFC 8410 §4), and it must be possible that a signature
+ * matches it.
  * @throws SyntaxError
  */
 export function readPublicKey(values: DerReader): boolean {

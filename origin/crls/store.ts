@@ -37,7 +37,7 @@ export interface CrlStorage {
   /** The lists that were written last, in DER, one after the other. Undefined if there are none. */
   read(source: string): Promise<Uint8Array | undefined>;
   write(source: string, ders: Uint8Array): Promise<void>;
-  /** Returns undefined if the file has not changed since `condition`. @throws Error if it cannot be read */
+  /** Returns undefined if the file has not changed since the answer with this `condition`. @throws Error if it cannot be read */
   readFile(source: string, condition: Condition): Promise<CrlAnswer | undefined>;
 }
 
@@ -183,7 +183,7 @@ class CrlSource {
 
   /**
    * Returns true if the whole answer was accepted. Otherwise the condition is not updated, so that the same answer is fetched
-   * again. That answer may be accepted later.
+   * again, because it may be accepted later.
    */
   async #take({ bytes, condition }: CrlAnswer): Promise<boolean> {
     const { storage, log } = this.#options;

@@ -1,6 +1,7 @@
 // Converts the header fields in which proxies forward a client certificate to a ClientCertificate. Uses web standards only. Does
-// not check that the fields come from a proxy: the caller must make sure of this (node/proxy-server.ts). Only the certificate is
-// judged. A proxy's verdict (X-SSL-Verify: SUCCESS) and the names that the proxy writes are not read.
+// not check that the fields come from a proxy, so the caller must make sure of this (see node/proxy-server.ts). Only the
+// certificate is judged. The proxy's own verdict, for example `X-SSL-Verify: SUCCESS`, and the names that the proxy writes are not
+// read.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { OriginRefusal, Refusal } from "../../core/refusal.ts";

@@ -11,8 +11,8 @@ const KEYS = ["By", "Hash", "Cert", "Chain", "Subject", "URI", "DNS"];
 const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);
 
 /**
- * Matches a key, its value, and a separator. The value is bare or in quotes (with `\` before a quote). The separator is a
- * semicolon before the next pair, a comma before the next element, or the end.
+ * Matches a key, its value, and a separator. The value is bare or in quotes. A value in quotes has a `\` before each quote inside
+ * it. The separator is a semicolon before the next pair, a comma before the next element, or the end.
  */
 const PAIR = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;]*))([;,]|$)/y;
 

@@ -14,7 +14,7 @@ import type { FirstSight } from "./inbox.ts";
  */
 const LAST_SEEN_SECONDS = 3600;
 
-/** The beginning of a statement. It selects the latest certificates of a sender, to compare a new certificate with them. */
+/** The beginning of a statement that selects the latest certificates of a sender. A new certificate is compared with them. */
 export const SELECT_KNOWN = "SELECT spki_sha256, issuer, intermediates, first_seen FROM certificate";
 
 /** The name of a sender, and the certificate that it presented. */

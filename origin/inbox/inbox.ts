@@ -121,10 +121,7 @@ export interface WorkQueue {
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
-  /**
-   * Makes the event done. `status`, the HTTP status of the response, is recorded with the attempt. `retry` and `bury` record it
-   * too.
-   */
+  /** Makes the event done. `status` is the HTTP status of the response. `retry` and `bury` also record it with the attempt. */
   complete(lease: Lease, status?: number): Promise<boolean>;
   retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean>;
   /** Makes the event dead. */
@@ -205,9 +202,9 @@ export interface EventPage {
   readonly next: EventCursor | undefined;
 }
 
-/** A whole event id or event key. If no event has it, the search finds ids and keys that contain it, in upper or lower case. */
+/** Selects the newest events for a list. Unlike `events`, the search has a time limit, and its result says where to continue. */
 export interface NewestQuery extends EventFilter {
-  /** A whole event id or event key. If no event has it, ids and keys that contain this text match too, in upper or lower case. */
+  /** A whole event id or event key. If no event has it, the search finds ids and keys that contain it, in upper or lower case. */
   readonly text?: string | undefined;
   /** The value of `next` from the previous page. */
   readonly before?: number | undefined;
@@ -240,7 +237,8 @@ export interface ActivitySpan {
 export interface Activity {
   readonly spans: readonly ActivitySpan[];
   /**
-   * False if there are very many events. Then only a sample of done events is counted, and of events in any other state with many.
+   * False if there are very many events. Then done events are counted in a sample. Other events are counted in a sample if they are
+   * many.
    */
   readonly isExact: boolean;
 }

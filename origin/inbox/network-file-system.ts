@@ -4,7 +4,7 @@
 import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** The names of network file systems, by the numbers that Linux gives them (linux/magic.h and the drivers). */
+/** The names of network file systems, by the numbers that linux/magic.h and the drivers of Linux give them. */
 const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x517b, "SMB"],

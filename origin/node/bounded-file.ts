@@ -1,4 +1,4 @@
-// Reads files up to a limit, so that a file named by mistake (a device, a database, an image) does not fill the memory.
+// Reads files up to a limit, so that a file that is named by mistake, for example a device or a database, does not fill the memory.
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { describeFileFault } from "./file-faults.ts";

@@ -40,8 +40,8 @@ export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certifi
  */
 const MAX_PARTS = 50;
 /**
- * In one share (a code and a sender), this many routes get a kind of their own. Without the limit, a stranger could make a kind for
- * each of the thousands of routes that a policy may have.
+ * In one share, which is a code and a sender, this many routes get a kind of their own. Without the limit, a stranger could make a
+ * kind for each of the thousands of routes that a policy may have.
  */
 const MAX_ROUTES = 100;
 

@@ -1,6 +1,6 @@
 // A backup is a SQLite file with the tables of an inbox, without a write-ahead log. A SQLite inbox is copied with VACUUM INTO,
-// which reads one moment of the file while others write. The driver's online backup is not used: it starts again after each write
-// of another process, so it would never end under load.
+// which copies the file as it is at one moment while others write. The driver's online backup is not used, because it starts again
+// after each write of another process. So under load, it would never end.
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";

@@ -1,6 +1,6 @@
 // Converts a TLS socket of Node to a ClientCertificate, for an origin that terminates mutual TLS itself. Our own code
-// (core/trust/verify.ts) judges the certificate for each request. OpenSSL judges the certificate once, in the handshake. OpenSSL's
-// verdict can only turn an acceptance into a refusal.
+// (core/trust/verify.ts) judges the certificate for each request. In addition, OpenSSL judges the certificate once, in the
+// handshake. OpenSSL's verdict can only turn an acceptance by our own code into a refusal.
 
 import type { X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
