@@ -1,7 +1,7 @@
 // Checks that a URL to which events are sent, or from which keys are fetched, uses HTTPS or belongs to this machine. Also makes
 // URLs safe to show, because user, password and query may be secrets.
 
-/** The hosts of this machine, in the form of URL.hostname. */
+/** The hosts of this machine, in the form of `URL.hostname`. */
 export const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export function isHttpsOrLoopback({ protocol, hostname }: URL): boolean {

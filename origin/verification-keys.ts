@@ -29,13 +29,13 @@ const REFRESH_AGE_MILLISECONDS = 5 * 60_000;
 /** A set that is older than this is fetched again before it is used. So a key that the edge withdrew is no longer accepted. */
 const MAX_AGE_MILLISECONDS = 10 * 60_000;
 /**
- * The pause after each fetch. Anybody can send an unknown kid, so without the pause a stranger could cause a fetch for each
+ * The pause after each fetch. Anybody can send an unknown `kid`, so without the pause a stranger could cause a fetch for each
  * request.
  */
 const COOLDOWN_MILLISECONDS = 5_000;
 const FETCH_DEADLINE_MILLISECONDS = 5_000;
 /**
- * The largest number of requests that wait for a fetch. Anybody can send an unknown kid, and each waiting request keeps its
+ * The largest number of requests that wait for a fetch. Anybody can send an unknown `kid`, and each waiting request keeps its
  * connection open.
  */
 const MAX_WAITING = 100;
@@ -43,7 +43,7 @@ const MAX_WAITING = 100;
 const MAX_JWKS_BYTES = 64 * 1024;
 
 /**
- * Finds keys in the set at the edge's JWKS URL. The keys are cached. They are fetched again if they are old or if a kid is
+ * Finds keys in the set at the edge's JWKS URL. The keys are cached. They are fetched again if they are old or if a `kid` is
  * unknown, but at most once per cool-down. A request with a known key does not wait, unless the set is too old and no fetch has
  * failed since. While the edge cannot be reached, the last good set is used. Until there is a first set, every look-up is refused.
  * Does not check that the URL is HTTPS, although keys fetched over plain HTTP prove nothing.

@@ -45,7 +45,7 @@ export type RetrySeconds = readonly [first: number, longest: number];
 export const DEFAULT_RETRY_SECONDS: RetrySeconds = [10, 3600];
 
 export interface Edge {
-  /** The hosts in lower case, as in URL.host, with the port unless it is 443. */
+  /** The hosts in lower case, as in `URL.host`, with the port unless it is 443. */
   readonly hosts: ReadonlySet<string>;
   readonly issuer: string;
   readonly audience: string;

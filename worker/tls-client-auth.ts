@@ -1,4 +1,4 @@
-// Converts Cloudflare's request.cf.tlsClientAuth to a ClientCertificate. Of the platform's strings, it uses only the DER, the
+// Converts Cloudflare's `request.cf.tlsClientAuth` to a ClientCertificate. Of the platform's strings, it uses only the DER, the
 // verdict, the revocation status and, for comparison, the SHA-256 fingerprint. Names are read from the DER.
 
 import { Refusal } from "../core/refusal.ts";

@@ -99,8 +99,8 @@ export interface Issuance extends AssertionContext {
 }
 
 /**
- * Signs one delivery with the runtime's own ES256. jose is not used, because its work around each signature takes as long as the
- * signature.
+ * Signs one delivery with the runtime's own ES256. The package `jose` is not used, because its work around each signature takes as
+ * long as the signature.
  */
 export async function issueAssertion(
   delivery: Delivery,

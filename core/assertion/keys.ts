@@ -1,4 +1,4 @@
-// Signing and verification keys as JWK Sets (RFC 7517). They are ES256 keys on P-256, and each has its own kid.
+// Signing and verification keys as JWK Sets (RFC 7517). They are ES256 keys on P-256, and each has its own `kid`.
 
 import type { CryptoKey } from "jose";
 import { ConfigurationError, describeIssues } from "../configuration-error.ts";
@@ -55,10 +55,10 @@ export interface SigningKeys {
   readonly jwks: { readonly keys: readonly PublicJwk[] };
 }
 
-/** Verification keys by kid. */
+/** Verification keys by `kid`. */
 export type VerificationKeys = ReadonlyMap<string, CryptoKey>;
 
-/** Finds the key of a kid, in a pinned key set or in a key set that is fetched. */
+/** Finds the key of a `kid`, in a pinned key set or in a key set that is fetched. */
 export type FindVerificationKey = (kid: string) => CryptoKey | undefined | Promise<CryptoKey | undefined>;
 
 /**
@@ -113,12 +113,12 @@ export function parsePrivateKeySet(jwkSet: unknown): PrivateJwk[] {
 }
 
 /**
- * Makes a new private key. Its kid is the RFC 7638 thumbprint of the key. `now` (Unix seconds) is recorded as the time at which the
- * key was made.
+ * Makes a new private key. Its `kid` is the RFC 7638 thumbprint of the key. `now` (Unix seconds) is recorded as the time at which
+ * the key was made.
  */
 export async function generateSigningKey(now: number): Promise<PrivateJwk> {
-  // jose is imported here and not at the top of the file, because only this function needs it, and loading its many files takes
-  // time.
+  // The package `jose` is imported here and not at the top of the file, because only this function needs it, and loading its many
+  // files takes time.
   const { calculateJwkThumbprint, exportJWK, generateKeyPair } = await import("jose");
   const { privateKey } = await generateKeyPair(ASSERTION_ALGORITHM, { extractable: true });
   const jwk = await exportJWK(privateKey);
@@ -145,7 +145,7 @@ function parseJwkSet<Key extends PublicJwk>(subject: string, form: Form<Key>, jw
   return keys;
 }
 
-/** Uses the runtime's own import, because jose's import would add all its algorithms to the worker's bundle. */
+/** Uses the runtime's own import, because the import of the package `jose` would add all its algorithms to the worker's bundle. */
 async function importKey(jwk: PublicJwk | PrivateJwk): Promise<CryptoKey> {
   const { kty, crv, x, y } = jwk;
   const secret = "d" in jwk && { d: jwk.d };

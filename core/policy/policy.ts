@@ -154,7 +154,7 @@ export interface Policy {
   readonly deny: DenyList;
   /**
    * Finds another route whose handler a router may run for this path by mistake, and that does not admit every sender of `route`.
-   * `host` is the host of the request, in the form of URL.host.
+   * `host` is the host of the request, in the form of `URL.host`.
    */
   findRival(path: string, route: Route, host?: string): Route | undefined;
   /** The sources of the revocation lists of all anchors, each once. */
@@ -167,7 +167,7 @@ export interface Policy {
 }
 
 /**
- * Splits the name of a route into its host, in the form of URL.host, and its path, which is exact or ends in `/*`. The host is
+ * Splits the name of a route into its host, in the form of `URL.host`, and its path, which is exact or ends in `/*`. The host is
  * empty if the route names none.
  */
 export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, path: string] {
@@ -177,7 +177,7 @@ export function placeOf({ path }: Pick<Route, "path">): readonly [host: string, 
 
 /**
  * Selects the route of a path: the exact route, otherwise the route with the longest prefix. Routes that name the request's host
- * (in the form of URL.host) come before routes without a host. Routes of other hosts are ignored. Some routers ignore letter case
+ * (in the form of `URL.host`) come before routes without a host. Routes of other hosts are ignored. Some routers ignore letter case
  * or a slash at the end, and would run the handler of another route. If that route does not admit every sender of the selected
  * route, the request is refused.
  * @param question the request, for a program that answers challenges. A challenge of a sender of the route may have a method that

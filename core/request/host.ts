@@ -20,7 +20,7 @@ const NONE: ReadonlySet<string> = new Set();
 /**
  * Makes the check of `requireHost` for the Host field in `headers`. If there is no such field, there is nothing to check, because
  * some platforms put the host into the URL and leave out the field. `known` has hosts that were checked before, in the form of
- * URL.host.
+ * `URL.host`.
  */
 export function requireHostField(headers: Headers, known = NONE): void {
   const host = headers.get("host");

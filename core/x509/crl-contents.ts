@@ -20,7 +20,7 @@ const LABEL = "X509 CRL";
 export function readCrlContents(bytes: Uint8Array): CrlContents {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer[0] === SEQUENCE) return cut(buffer);
-  // latin1 makes one character of each octet. That is enough here, because only ASCII is searched for.
+  // `latin1` makes one character of each octet. That is enough here, because only ASCII is searched for.
   const text = buffer.toString("latin1");
   const contents = readPem(text);
   if (contents.isPem) return contents;

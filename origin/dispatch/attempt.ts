@@ -52,7 +52,7 @@ export async function attemptOnce({ event, attempt }: Lease, options: AttemptOpt
   if (typeof delivery === "string") return endWith({ outcome: "dead", reason: delivery });
 
   if (interrupt.aborted) return endWith(judgeError(interrupt.reason), "interrupted");
-  // AbortSignal.any is not used, because a signal that it makes is never freed once a handler has added a listener.
+  // `AbortSignal.any` is not used, because a signal that it makes is never freed once a handler has added a listener.
   const end = new AbortController();
   const { signal } = end;
   const onInterrupt = () => end.abort(interrupt.reason);

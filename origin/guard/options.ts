@@ -33,7 +33,7 @@ export interface GuardOptions {
 }
 
 /**
- * The public keys of an edge: its JWKS URL, a JWK Set (RFC 7517), or a function that finds the key of a kid. The URL must use
+ * The public keys of an edge: its JWKS URL, a JWK Set (RFC 7517), or a function that finds the key of a `kid`. The URL must use
  * HTTPS, or HTTP to this machine.
  */
 export type KeySource = string | URL | { readonly keys: readonly object[] } | FindVerificationKey;

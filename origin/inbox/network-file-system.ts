@@ -28,7 +28,7 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
 ]);
 const FUSE = 0x65735546;
 
-/** Returns the name of a network file system. Undefined for any other file system. `type` is the number from statfs. */
+/** Returns the name of a network file system. Undefined for any other file system. `type` is the number from `statfs`. */
 export function nameNetwork(type: number): string | undefined {
   // Some systems return the type as a signed number.
   return NETWORK.get(type >>> 0);

@@ -27,7 +27,7 @@ export function oldCertificates(before: string): string {
     LIMIT ${MAX_ERASED_EVENTS}`;
 }
 /**
- * The time for which the id (jti) of a used assertion is kept after the assertion expired, so that a replay is detected. An
+ * The time for which the id (`jti`) of a used assertion is kept after the assertion expired, so that a replay is detected. An
  * assertion expires after 60 s. A day is enough even if clocks differ or are set.
  */
 export const REPEATED_SECONDS = DAY_SECONDS;

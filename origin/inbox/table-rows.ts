@@ -8,7 +8,7 @@ export interface Table {
   /** The columns by which the rows are ordered. */
   readonly key: string;
   readonly columns: readonly string[];
-  /** The columns with numbers. They are converted, because PostgreSQL's driver returns a bigint as text. */
+  /** The columns with numbers. They are converted, because PostgreSQL's driver returns a `bigint` as text. */
   readonly integers: ReadonlySet<string>;
   /** The columns with booleans. They are converted, because SQLite stores them as 0 and 1. */
   readonly booleans: ReadonlySet<string>;

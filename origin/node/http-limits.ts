@@ -22,7 +22,7 @@ interface HttpLimits {
 export const REFUSES_HOST_ITSELF = { requireHostHeader: false } as const;
 
 /**
- * The limits for requests from the edge. Client-Cert and its chain take 26 KiB, and the assertion takes up to 24 KiB more, so
+ * The limits for requests from the edge. `Client-Cert` and its chain take 26 KiB, and the assertion takes up to 24 KiB more, so
  * Node's default of 16 KiB for the head is too small. The edge sends a body from memory, so half a minute is enough. Idle
  * connections are kept longer than the edge keeps them. Otherwise the edge could send a request on a connection that is being
  * closed here.

@@ -191,7 +191,7 @@ function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOpt
 
 /**
  * Checks that the peer is the proxy now.
- * @throws Refusal about the proxy's certificate, not a sender's. Its detail `presentedBy` says so
+ * @throws Refusal about the proxy's certificate. Its detail `presentedBy` says that it is not about a sender's certificate
  */
 function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   try {

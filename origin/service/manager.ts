@@ -1,10 +1,10 @@
 // Tells the service manager (systemd, Type=notify) that the program is ready, alive, or stopping. For each message, the program
-// runs systemd-notify, a part of systemd, because Node has no Unix datagram sockets and node:ffi is experimental.
+// runs `systemd-notify`, a part of systemd, because Node has no Unix datagram sockets and node:ffi is experimental.
 
 import { spawn } from "node:child_process";
 import type { LogLine } from "../../core/log-line.ts";
 
-/** The limit for one run of systemd-notify, which waits until the manager has read the message. */
+/** The limit for one run of `systemd-notify`, which waits until the manager has read the message. */
 const DEADLINE_MILLISECONDS = 10_000;
 
 type Warn = (line: LogLine) => void;

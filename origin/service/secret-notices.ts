@@ -1,4 +1,4 @@
-// Reports problems with secrets that do not prevent a start: other users can read a file, or ps shows a password.
+// Reports problems with secrets that do not prevent a start: other users can read a file, or `ps` shows a password.
 
 import { statSync } from "node:fs";
 import { secretNames } from "../../core/admission/secrets.ts";

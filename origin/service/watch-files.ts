@@ -49,8 +49,8 @@ export function watchFiles(files: () => readonly string[], onChange: () => void)
 }
 
 /**
- * Returns the version of a file. The version contains ctime, which only the operating system sets. So a file that is replaced by a
- * copy has another version, even if the copy keeps the size and the other times.
+ * Returns the version of a file. The version contains `ctime`, which only the operating system sets. So a file that is replaced by
+ * a copy has another version, even if the copy keeps the size and the other times.
  */
 function versionOf(stats: BigIntStats | undefined): string | undefined {
   return stats && `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;

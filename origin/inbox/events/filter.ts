@@ -31,7 +31,7 @@ interface Sample {
   readonly acceptedAt: number;
 }
 
-/** Selects about SAMPLES rows at equal distances. */
+/** Selects about as many rows as `SAMPLES` says, at equal distances. */
 export function selectSamples({ first, last }: SequenceRange): string {
   const step = Math.max(1, Math.ceil((last - first) / SAMPLES));
   return `

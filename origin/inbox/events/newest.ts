@@ -103,7 +103,7 @@ function isOfUnfinished({ state }: NewestQuery): boolean {
   return state === "waiting" || state === "leased";
 }
 
-/** Returns true if at most WINDOW rows of the table `work` satisfy the condition. The condition must be that of an index. */
+/** Returns true if at most `WINDOW` rows of the table `work` satisfy the condition. The condition must be that of an index. */
 export async function areFew(ask: Ask, condition: "due_at IS NOT NULL" | "state = 'dead'"): Promise<boolean> {
   const some = `SELECT 1 FROM work WHERE ${condition} LIMIT ${WINDOW + 1}`;
   const [row] = await ask(`SELECT count(*) AS events FROM (${some}) AS found`, []);

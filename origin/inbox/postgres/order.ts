@@ -5,7 +5,7 @@ import { BLOCKED_MILLISECONDS, BLOCKED_TOKEN } from "../lease-rules.ts";
 import { orderLock } from "./events.ts";
 import type { Client } from "./pool.ts";
 
-/** A row of the table `work`. The driver returns a bigint as text. */
+/** A row of the table `work`. The driver returns a `bigint` as text. */
 export interface OrderedRow {
   readonly sequence: string;
   readonly sender: string;

@@ -5,7 +5,7 @@ import { lockNumber, type PostgresPool, SCHEMA } from "./pool.ts";
 
 /**
  * Returns SQL for the digest of a target or another long text. The index has the digest, because a row of an index has at most
- * 2,704 octets and the text may be longer. This SQL is part of a released step, so it must not change. The cast to bytea reads a
+ * 2,704 octets and the text may be longer. This SQL is part of a released step, so it must not change. The cast to `bytea` reads a
  * backslash as an escape, so backslashes are doubled.
  */
 export function digestOf(target: string): string {

@@ -28,7 +28,7 @@ export interface PostgresAddress {
 }
 
 /**
- * The values of sslmode. In libpq, `prefer`, `require` and `verify-ca` verify less than `verify-full`. Here, every mode except
+ * The values of `sslmode`. In libpq, `prefer`, `require` and `verify-ca` verify less than `verify-full`. Here, every mode except
  * `disable` verifies the certificate fully.
  */
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;

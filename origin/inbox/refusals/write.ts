@@ -6,7 +6,7 @@ import type { RefusalBatch, RefusalLimits, RefusedRequest } from "./refusals.ts"
 import { CHAIN_COLUMNS, chainColumnsOf, digestOfChain, REFUSAL_COLUMNS, refusalColumnsOf } from "./rows.ts";
 import { deleteRefusals, trimChains, trimRefusals } from "./trim.ts";
 
-/** Yields the statements of RefusalStore.add, which run in one transaction. */
+/** Yields the statements of `RefusalStore.add`, which run in one transaction. */
 export function* addSteps(batch: RefusalBatch, limits: RefusalLimits, sign: ParameterSign): Steps<number> {
   const { refused, counts } = batch;
   const { kinds, idOf } = yield* readKinds(refused, sign);
