@@ -23,7 +23,8 @@ export class ConfigurationError extends Error {
 export type Place = readonly (string | number)[];
 
 /**
- * The texts of the problems that a value of any form can have. The detail of a problem, for example the expected kind, replaces %.
+ * The texts of the problems that a value of any form can have. The detail of a problem, for example the expected kind, replaces the
+ * `%`.
  */
 export const FORM_PROBLEMS = {
   unknown_member: "is no member that is known here",
@@ -46,7 +47,7 @@ export function describeIssues(issues: readonly FormProblem[]): string[] {
   return issues.map(({ at, code, detail }) => `${formatPointer(at)}: ${formatWords(words[code] ?? code, detail)}`);
 }
 
-/** Returns the words with % replaced by the detail. */
+/** Returns the words with `%` replaced by the detail. */
 export function formatWords(words: string, detail = ""): string {
   return words.replace("%", () => detail);
 }

@@ -181,9 +181,9 @@ export const MAX_KEYED_DEPTH = 500;
 /** The limit of the size of one JSON value that is part of an event key or order key. */
 export const MAX_KEYED_VALUE_BYTES = 64 * 1024;
 /**
- * The minimum length of a secret that signs, and of a token. Anybody who has one signed event can guess secrets and check each
- * guess with this event, without a time limit. Twelve random characters of base64 contain 72 bits. Secrets that senders generate
- * have 32 characters or more.
+ * The minimum length of a secret that signs, and of a token. A limit is needed because anybody who has one signed event can guess
+ * secrets, and check each guess with this event, without a time limit. Twelve random characters of base64 contain 72 bits. Secrets
+ * that senders generate have 32 characters or more.
  */
 export const MIN_SECRET_CHARACTERS = 12;
 /** Standard Webhooks requires that a secret has at least 24 octets. */

@@ -1,5 +1,5 @@
-// The stand-alone origin. It authenticates requests for every route of the policy, stores the events, and answers with 202 or with
-// the response of the handler.
+// The stand-alone origin. It authenticates requests for every route of the policy, and stores the events. It answers with 202, with
+// the fixed answer of the route, or with the response of the handler.
 
 import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";

@@ -15,7 +15,7 @@ export const ES256 = { name: "ECDSA", hash: "SHA-256" };
 const known = new WeakMap<CryptoKey, Verify>();
 
 /**
- * True if `key` made `signature` over `signed`. A signature is r and s, of 32 octets each. False if `key` is not a public key on
+ * True if `key` made `signature` over `signed`. `signature` is r and s, each with 32 octets. False if `key` is not a public key on
  * P-256.
  */
 export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): boolean | Promise<boolean> {

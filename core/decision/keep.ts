@@ -21,9 +21,9 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
 
 /**
  * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. A wrong signature, wrong
- * credentials, and a certificate that is revoked, denied or signed with its own key are final, because anybody can cause these
- * refusals, and strangers must not be asked to retry. The other refusals of a certificate may also be caused by a stranger, but
- * here that cannot be known.
+ * credentials, and a certificate that is revoked, denied or signed with its own key are final, because a stranger may have sent the
+ * request and must not be asked to retry. For the refusals in `OPERATORS_TO_MEND`, the certificate may also be a stranger's,
+ * because nothing has proven who sent the request.
  */
 export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): RetryStatus | undefined {
   const certificate = evidence?.certificate;

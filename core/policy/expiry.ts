@@ -82,8 +82,8 @@ function endAuthority(
     const hasOther = authoritiesOf(sender).some(
       (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
     );
-    // If the certificate has already expired, the outlook is not asked. Certificates that senders presented since then were
-    // refused, and the refusals are in the log.
+    // If the certificate has already expired, the outlook is not asked, because certificates that senders presented since then were
+    // refused. These refusals are in the log.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");

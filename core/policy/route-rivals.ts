@@ -4,10 +4,10 @@
 import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 
 /**
- * Returns a function that finds the rival of a route. For some paths, a loose router would run the handler of another route. The
+ * Returns a function that finds the rival of a route. For some paths, a loose router would run the handler of another route. This
  * other route is a rival if it does not admit every sender of `route`. A route of another host can be a rival too, because some
- * routers ignore the host. It is no rival if its path also belongs to a route of the request's host, or to a route without a host.
- * If all routes have the same senders, there are no rivals.
+ * routers ignore the host. But a route of another host is no rival if its path also belongs to a route of the request's host, or to
+ * a route without a host. If all routes have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   // Compares senders by name and routes by path, because the caller may pass a copy of a route with other senders.

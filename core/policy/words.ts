@@ -4,7 +4,7 @@
 import { FORM_PROBLEMS, formatWords } from "../configuration-error.ts";
 import { MAX_CRL_SOURCE_CHARACTERS, MAX_SIGNATURE_SECRETS } from "../wire.ts";
 
-/** The texts by code. The detail of a problem replaces %. */
+/** The texts by code. The detail of a problem replaces the `%`. */
 export const POLICY_PROBLEMS = {
   ...FORM_PROBLEMS,
   malformed_name: "a name is letters, digits, '.', '_' or '-', at most 64",
@@ -67,7 +67,7 @@ export type PolicyProblemCode = keyof typeof POLICY_PROBLEMS;
 /** A problem without its place. */
 export interface ProblemCode {
   readonly code: PolicyProblemCode;
-  /** The text that replaces % in the text of the code. It contains no value of a secret. */
+  /** The text that replaces the `%` in the text of the code. It contains no value of a secret. */
   readonly detail?: string | undefined;
 }
 

@@ -36,7 +36,7 @@ function* respellLines(text: string): Generator<Spelling> {
 }
 
 interface Style {
-  /** "" writes no white space at all. "," writes a space after each comma and colon, and no line feed. */
+  /** `""` writes no white space at all. `","` writes a space after each comma and colon, and no line feed. */
   readonly indent: "" | "," | "  " | "    " | "\t";
   readonly isSorted?: boolean;
   /**

@@ -92,7 +92,7 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   let failure: Refusal | undefined;
   /**
    * The revocation fault of a path that reached an anchor. It is reported before the fault of a path that reached no anchor,
-   * because it says more.
+   * because the revocation fault says more.
    */
   let revocationFailure: Refusal | undefined;
 

@@ -145,7 +145,7 @@ function checkPresented(
 }
 
 /**
- * If the sender's trust settings require the platform's verdict, the verdict must be SUCCESS. If they do not, two other cases are
+ * If the sender's trust settings require the platform's verdict, the verdict must be `SUCCESS`. If they do not, two other cases are
  * accepted too: there is no verdict, or the verdict says only that the platform does not know the issuer.
  */
 function checkPlatform({ platform }: ClientCertificate, trust: Trust): void {

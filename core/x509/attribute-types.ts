@@ -1,7 +1,7 @@
 // Translates between the OID and the short name of an attribute type. The types of RFC 4514 §3 and some further types that
 // certificates use have a short name. All other types are written as a dotted OID.
 
-/** The types of X.520. Their OID is 2.5.4 and this number. */
+/** The types of X.520. The OID of a type is 2.5.4 followed by the number of the type. */
 const X520 = {
   CN: 3,
   L: 7,

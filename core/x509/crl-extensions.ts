@@ -61,8 +61,8 @@ const ONLY_ATTRIBUTE_CERTS = TAG.primitive(5);
 
 /**
  * Returns the URIs of the list's distribution point. Refuses a list that is restricted to some certificates, reasons or issuers,
- * because such a list says nothing about all others. Accepts a list that only names its distribution point, for the certificates
- * that name the same point.
+ * because such a list says nothing about the other certificates, reasons or issuers. Accepts a list that only names its
+ * distribution point, for the certificates that name the same point.
  */
 function readScope(values: DerReader): string[] {
   return values.members(TAG.sequence, (members) => {

@@ -82,7 +82,10 @@ export function checkBitString(bytes: Uint8Array, start: number, end: number): v
   demand(isWhole && (last & ((1 << unused) - 1)) === 0, "a BIT STRING is malformed");
 }
 
-/** Reads a list of named bits. DER requires that its trailing zero bits are left out (X.690 §11.2.2). @throws SyntaxError */
+/**
+ * Reads a list of named bits. DER requires that the trailing zero bits of such a list are left out (X.690 §11.2.2). @throws
+ * SyntaxError
+ */
 export function readNamedBits(bytes: Uint8Array, start: number, end: number): (bit: number) => boolean {
   checkBitString(bytes, start, end);
   const lowest = 1 << (bytes[start] as number);

@@ -1,5 +1,5 @@
 // Reads X.501 names from DER and from RFC 4514 text, writes RFC 4514 text, and makes the comparison key of RFC 5280 §7.1. This file
-// does not decide what a name permits. core/policy/matcher.ts does.
+// does not decide what a name permits, because core/policy/matcher.ts decides that.
 
 import { MAX_NAME_ATTRIBUTES } from "../wire.ts";
 import { attributeTypeName, parseAttributeType } from "./attribute-types.ts";

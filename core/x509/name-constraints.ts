@@ -39,9 +39,9 @@ interface Rules {
 }
 
 /**
- * Returns true if every name is permitted. No excluded subtree may contain the name. If there are permitted subtrees of the name's
- * kind, one of them must contain the name. A name that cannot be judged violates every constraint of its kind. If a constraint
- * cannot be judged, or if there are too many names and constraints to compare quickly, returns false.
+ * Returns true if every name is permitted. A name is permitted if no excluded subtree contains it. If there are permitted subtrees
+ * of the name's kind, one of them must also contain the name. A name that cannot be judged violates every constraint of its kind.
+ * If a constraint cannot be judged, or if there are too many names and constraints to compare quickly, returns false.
  */
 export function satisfiesNameConstraints(names: readonly GeneralName[], constraints: NameConstraints): boolean {
   const rules = rulesOf(constraints);

@@ -71,7 +71,7 @@ export function binaryContents(bytes: Uint8Array): readonly Item[] | undefined {
 
 /**
  * Returns the text without a byte order mark. If an environment variable or JSON has replaced the line ends of PEM by `\n`, with
- * one or more backslashes, they become line ends again. This is safe because PEM contains no backslash.
+ * one or more backslashes, each `\n` becomes a line end again. This is safe because PEM contains no backslash.
  */
 export function textOf(buffer: Buffer): string {
   const text = withoutMark(buffer.toString("utf8"));

@@ -12,8 +12,8 @@ const WANTED: Readonly<Record<Wanted, string>> = {
 };
 
 /**
- * The error for a file that does not hold what is wanted. The message says what the file holds and what to do. It can be shown to a
- * user unchanged.
+ * The error for a file that does not hold what is wanted. The message says what the file holds and what to do. The message can be
+ * shown to a user unchanged.
  */
 export class WrongContents extends Error {
   override readonly name = "WrongContents";

@@ -27,7 +27,7 @@ export interface AttemptOptions {
   readonly handler: Handler;
   readonly deadlineMilliseconds: number;
   readonly maxAttempts: number;
-  /** This signal is aborted when the origin stops or the lease is lost. It ends the attempt. */
+  /** This signal is aborted when the origin stops or the lease is lost. The attempt ends when the signal is aborted. */
   readonly interrupt: AbortSignal;
   /** True if the body of the response is needed. */
   readonly isReplyWanted: boolean;

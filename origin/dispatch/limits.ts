@@ -39,8 +39,8 @@ export const DISPATCH_LIMITS: DispatchLimits = {
   bodyBytes: 128 * 1024 * 1024,
   // This is the usual timeout of HTTP clients and load balancers.
   deadlineMilliseconds: 30_000,
-  // The edge waits 20 s for the origin. This is half of that time, so that the response arrives in time. Docusign wants a response
-  // within 5 s.
+  // The edge waits 20 s for the origin. This is half of that time, so that the response arrives in time. For Docusign, which wants
+  // a response within 5 s, this is too long.
   answerDeadlineMilliseconds: 10_000,
   // The events of a crashed process are attempted again after at most this time. A running process extends its leases whenever a
   // third of this time has passed.

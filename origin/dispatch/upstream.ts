@@ -40,7 +40,7 @@ export interface UpstreamOptions {
   readonly audience: string;
   /** Returns the current signing keys of this origin. */
   readonly keys: () => SigningKeys;
-  /** The default is the fetch of the runtime. */
+  /** The default is the `fetch` of the runtime. */
   readonly fetch?: UpstreamFetch;
   /** Returns Unix seconds. */
   readonly clock?: () => number;

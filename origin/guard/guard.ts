@@ -24,12 +24,13 @@ export type CountersignOptions = GuardOptions &
   };
 
 /**
- * Makes middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. The path
- * of the middleware must be a route of the policy, written as in the policy, unless `servesEveryRoute` is set. The handler reads
+ * Makes middleware that lets a request pass only with a proven, admitted sender, and calls `accept` before the handler. The path of
+ * the middleware must be a route of the policy, written as in the policy, unless `servesEveryRoute` is set. The handler reads
  * `c.var.delivery`. `c.req.json()`, `text()`, `arrayBuffer()` and `parseBody()` return the verified bytes, but the body of
  * `c.req.raw` cannot be read again. A refused request throws an HTTPException whose `cause` is the RefusedError.
  * @param options the options, or a function that makes them from the context, for example from the bindings of a Worker. The
- * function is called for each request. Compiled policies, keys and secrets are reused as long as it returns the same objects
+ * function is called for each request. Compiled policies, keys and secrets are reused as long as the function returns the same
+ * objects
  * @throws ConfigurationError that lists every problem of the options. If `options` is a function, the problems are found at the
  * first request. Then each request is refused with 500, and the log says why
  */

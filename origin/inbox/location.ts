@@ -4,7 +4,7 @@
 import { dirname } from "node:path";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 
-/** The name of the secret with the database's password. It is libpq's own name. */
+/** The name of the secret with the database's password. libpq uses the same name. */
 export const PASSWORD_NAME = "PGPASSWORD";
 
 export function isPostgresUrl(location: string): boolean {

@@ -7,7 +7,7 @@ import { messageOf } from "../../core/failure-chain.ts";
 import { readBoundedFile } from "./bounded-file.ts";
 import { describeFileFault } from "./file-faults.ts";
 
-/** The longest key has a few hundred octets. A larger file is not a secret, and was named by mistake. */
+/** The longest key has a few hundred octets. A file that exceeds this limit is not a secret, and was named by mistake. */
 const MAX_SECRET_BYTES = 64 * 1024;
 /** The names that a policy may use for secrets. */
 const NAME = /^[A-Z][A-Z0-9_]*$/;

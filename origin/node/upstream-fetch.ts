@@ -1,5 +1,5 @@
-// Sends requests to an upstream in the two ways for which Node's own fetch has no setting: HTTPS with a private CA, and plain HTTP
-// that only goes to private addresses.
+// Sends requests to an upstream in the two ways for which Node's own `fetch` has no setting: HTTPS with a private CA, and plain
+// HTTP that only goes to private addresses.
 
 import { lookup } from "node:dns";
 import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
@@ -32,9 +32,9 @@ export function isPrivateAddress(address: string): boolean {
 }
 
 /**
- * Makes a fetch for an upstream. Over HTTPS, the certificate of the upstream must be issued below a CA that `ca` returns (in PEM).
- * Over HTTP, the upstream must be at a private address. An address in the URL itself needs no look-up, so this function does not
- * check it. Connections are kept for the next request.
+ * Makes a `fetch` function for an upstream. Over HTTPS, the certificate of the upstream must be issued below a CA that `ca` returns
+ * in PEM. Over HTTP, the upstream must be at a private address. An address in the URL itself needs no look-up, so this function
+ * does not check it. Connections are kept for the next request.
  */
 export function fetchUpstream(ca: () => string | undefined): UpstreamFetch {
   const plain = new Agent({ keepAlive: true });

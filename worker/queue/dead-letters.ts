@@ -14,8 +14,8 @@ type Log = (line: LogLine) => void;
  */
 const MAX_REDRIVEN = 500;
 /**
- * One day. Records of delivery are kept for this time. If an acknowledgement is lost, the queue delivers the message again within
- * minutes.
+ * One day. Records of delivery are kept for this time. It is long enough, because the queue delivers a message again within minutes
+ * if an acknowledgement is lost.
  */
 const DAY_SECONDS = 86_400;
 /**
@@ -48,8 +48,8 @@ export async function bury(
 
 /** The cron trigger's task for the queue. Never throws: a failure is logged, and the next run tries again. */
 export async function maintainQueue(queue: EventQueue, now: number, log: Log): Promise<void> {
-  // Orphans, which are bodies that no message needs, are removed first. After a letter is sent again, nothing in the bucket shows
-  // that its body is still needed.
+  // Orphans, which are bodies that no message needs, are removed first, because after a letter is sent again, nothing in the bucket
+  // shows that its body is still needed.
   const steps = { removeOrphans, redrive, logDeadLetters };
   for (const [step, run] of Object.entries(steps)) {
     try {

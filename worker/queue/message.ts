@@ -14,8 +14,8 @@ import type { BodyBucket } from "../bindings.ts";
 import type { Edge } from "../configuration.ts";
 
 /**
- * The parts of an edge with which a message is sealed. The seal also names issuer and audience. Another edge may have the same keys
- * and another policy, and its events must not be accepted here.
+ * The parts of an edge with which a message is sealed. The seal also names issuer and audience, because another edge may have the
+ * same keys and another policy. The events of that edge must not be accepted here.
  */
 type Sealer = Pick<Edge, "keys" | "issuer" | "audience">;
 

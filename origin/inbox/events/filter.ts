@@ -122,7 +122,10 @@ function onRoute(named: string, parameter: (value: string) => string): string {
     : `(event.target = ${parameter(route)} OR ${startsWith(`${route}?`)})`;
 }
 
-/** Selects every sender that has event keys. A filter without a sender needs them, because the index begins with the sender. */
+/**
+ * Selects every sender that has event keys. A filter without a sender needs these senders, because the index begins with the
+ * sender.
+ */
 const SENDERS_WITH_KEYS = `
   WITH RECURSIVE keyed (sender) AS (
     SELECT min(sender) FROM event WHERE event_key IS NOT NULL

@@ -1,5 +1,5 @@
-// Lists the newest events in pages. Most filters have no index, so a search may have to read many rows. It reads a limited number
-// of rows at a time and ends after a limited time, because other requests wait while a SQLite file is read.
+// Lists the newest events in pages. Most filters have no index, so a search may have to read many rows. A search reads a limited
+// number of rows at a time and ends after a limited time, because other requests wait while a SQLite file is read.
 
 import { setImmediate } from "node:timers/promises";
 import type { NewestPage, NewestQuery } from "../inbox.ts";

@@ -18,7 +18,7 @@ export interface End {
 const STATEMENTS = 2;
 
 /**
- * Writes the ends of events together. The result is false if the lease was lost. Only for events without an order key, because no
+ * Writes the ends of events together. The result is false if the lease was lost. Pass only events without an order key, because no
  * waiting event is woken.
  */
 export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {

@@ -19,8 +19,8 @@ import { resultCodeOf } from "./result.ts";
 const PRIVATE = 0o600;
 
 /**
- * Creates the file, if it does not exist, so that only its owner can read it. SQLite gives the files that it creates next to it
- * (-wal and -shm) the same mode.
+ * Creates the file, if it does not exist, so that only its owner can read it. SQLite creates two files next to it, with the endings
+ * `-wal` and `-shm`, and gives them the same mode.
  * @throws Error if the file cannot be created, or is not a regular file
  */
 export function makeFile(file: string): void {

@@ -178,7 +178,8 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
   for (const step of missingSteps(STEPS, version)) database.exec(step);
   if (version < versionAfter(STEPS)) database.exec(`PRAGMA user_version = ${versionAfter(STEPS)}`);
   database.exec("COMMIT");
-  // From here on, SQLite itself does not wait for locks, because that would block the event loop. SqliteWriter waits in #begin.
+  // From here on, SQLite itself does not wait for locks, because that would block the event loop. Instead, SqliteWriter waits in
+  // `#begin`.
   database.exec("PRAGMA busy_timeout = 0");
 }
 
