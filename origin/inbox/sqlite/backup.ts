@@ -19,7 +19,9 @@ import {
 import { describeFileError, makeFile, makePrivate, requireFile } from "./file.ts";
 import { BUSY_MILLISECONDS, prepareSchema, readVersion, STEPS } from "./schema.ts";
 
-/** The size of the page cache while many rows are written. Ids are random, so each row needs other pages of the indexes. */
+/**
+ * The size of the page cache while many rows are written. Event keys have no order, so each row needs another page of their index.
+ */
 const RESTORE_CACHE_KIB = 65_536;
 
 /** Copies an inbox file, which may be of an older version, into an empty file. @throws Error that names the faulty file */

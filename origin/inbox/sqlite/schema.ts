@@ -155,7 +155,7 @@ export const STEPS: readonly string[] = [
 
 /**
  * The settings of a connection that writes. The log is copied into the file every 16 MiB. The cache holds 16 MiB of index pages.
- * Ids are random, so the next event needs other pages, but most pages are soon needed again.
+ * Event keys have no order, so the next event needs another page of their index, but most pages are soon needed again.
  */
 const CONNECTION = `
   PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
