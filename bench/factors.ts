@@ -1,9 +1,10 @@
-// Measures the verification of signatures and of Basic credentials, next to the bare HMAC over the body. The measurements run in
-// this process and in workerd.
+// Measures signatures and Basic next to the bare HMAC over the body, in this process and in workerd, and body matchers next to
+// JSON.parse.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { MATCH, makeBodySubjects, PARSE } from "./body-subjects.ts";
 import { startWorker } from "./edge-bundle.ts";
 import { BARE, BASIC, ED25519, makeFactorSubjects } from "./factor-subjects.ts";
 import { measureInProcess, times } from "./in-process.ts";
@@ -18,6 +19,11 @@ const SIZES = [
   { size: "1 KB", bytes: 1024, node: 20, workerd: 20 },
   { size: "150 KB", bytes: 150 * 1024, node: 0.2, workerd: 0.8 },
   { size: "5 MB", bytes: 5 * 1024 * 1024, node: 0.01, workerd: 0.02 },
+];
+/** The payments in an event whose body is matched: one, as most senders send, and as many as fit into 1 MiB. */
+const PAYMENTS = [
+  { name: "one payment", payments: 1, node: 20 },
+  { name: "4,000 payments", payments: 4_000, node: 0.05 },
 ];
 const RATIO = 1.3;
 const WARM_UP_ROUNDS = 2;
@@ -36,6 +42,12 @@ export async function benchFactors(volume: Volume): Promise<Report[]> {
     const few = times(volume, node * ED25519_SHARE);
     reports.push(await measureInProcess(name, times(volume, node), subjects, targetsOf(Object.keys(subjects))));
     reports.push(await measureInProcess(name, few, { [ED25519]: all[ED25519] as () => unknown }, []));
+  }
+  for (const { name, payments, node } of PAYMENTS) {
+    const targets = [{ subject: MATCH, against: PARSE, ratio: RATIO }];
+    reports.push(
+      await measureInProcess(`body matcher, ${name}`, times(volume, node), makeBodySubjects(payments), targets),
+    );
   }
   const worker = await startFactorWorker();
   for (const { size, bytes, workerd } of SIZES) {

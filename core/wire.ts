@@ -178,6 +178,13 @@ export const MAX_KEYED_VALUES = 500_000;
  * this depth.
  */
 export const MAX_KEYED_DEPTH = 500;
+/**
+ * The limits of a body in which a policy matches values: its size, because JSON.parse may need fifty times as much memory and an
+ * isolate has only 128 MB; its nesting, and the values that one pointer matches. Events of real senders have far less.
+ */
+export const MAX_JSON_BYTES = 1024 * 1024;
+export const MAX_JSON_DEPTH = 64;
+export const MAX_JSON_MATCHES = 10_000;
 /** The limit of the size of one JSON value that is part of an event key or order key. */
 export const MAX_KEYED_VALUE_BYTES = 64 * 1024;
 /**

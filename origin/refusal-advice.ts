@@ -12,6 +12,10 @@ const CHAIN =
   "Present the whole chain: the certificate and its intermediates. If that is done, the operator compares the CAs of the chain with `/anchors`.";
 const OTHER_CHAIN = "Get a certificate from a CA that follows RFC 5280. Otherwise the operator may add another anchor.";
 const CLOCKS = "Set the clocks by NTP.";
+const NOT_JSON = "Send JSON in UTF-8, with a Content-Type that says so.";
+const ONE_READING = "Send JSON that every program reads in the same way.";
+const OTHER_TENANT =
+  "Compare the pointer in `body` with an event of this sender. It must lead to a string, in every element of an array.";
 const SAME_POLICY = "Deploy the same policy to edge and origin.";
 const BETWEEN =
   "Find what changes requests between edge and origin (a proxy, another Worker), and make it pass them unchanged.";
@@ -153,6 +157,22 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   challenge_token_mismatch: [
     "operator",
     "Compare the token that you gave to the sender with the secret that `handshake` names.",
+  ],
+  content_not_json: ["sender", NOT_JSON],
+  content_encoded: ["sender", "Send the body without compression."],
+  json_too_large: ["sender", "Send smaller events. In a larger body, values are not matched."],
+  json_not_utf8: ["sender", NOT_JSON],
+  json_with_bom: ["sender", "Send the JSON without a byte order mark."],
+  json_malformed: ["sender", NOT_JSON],
+  json_repeated_name: ["sender", ONE_READING],
+  json_lone_surrogate: ["sender", ONE_READING],
+  json_too_deep: ["sender", "Send events that are nested less deep."],
+  json_too_many_matches: ["sender", "Send fewer elements in one event."],
+  json_value_missing: ["operator", OTHER_TENANT],
+  json_not_text: ["operator", OTHER_TENANT],
+  json_value_not_listed: [
+    "nobody",
+    "The event is another customer's of the same vendor. If it is yours, add its value to the list in `body`.",
   ],
 
   assertion_missing: ["nobody", NOT_FROM_EDGE],

@@ -30,6 +30,7 @@ const TRUST = (member: string, field: string): Place => ["sender", ["trust", mem
 const SIGNATURE: Place = ["sender", ["signature"], ["signature"]];
 const HANDSHAKE: Place = ["sender", ["handshake"], ["challenge"]];
 const BASIC: Place = ["sender", ["basic"], ["Authorization"]];
+const BODY: Place = ["sender", ["body"], ["body"]];
 const TOKEN: Place = ["sender", ["token"], ["the token's header"]];
 
 /**
@@ -83,6 +84,19 @@ const PLACES: Readonly<Record<RefusalCode, Place>> = {
   token_missing: TOKEN,
   token_malformed: TOKEN,
   token_mismatch: TOKEN,
+  content_not_json: BODY,
+  content_encoded: BODY,
+  json_too_large: BODY,
+  json_not_utf8: BODY,
+  json_with_bom: BODY,
+  json_malformed: BODY,
+  json_repeated_name: BODY,
+  json_lone_surrogate: BODY,
+  json_too_deep: BODY,
+  json_too_many_matches: BODY,
+  json_value_missing: BODY,
+  json_not_text: BODY,
+  json_value_not_listed: BODY,
   plain_http: NOWHERE,
   unknown_host: NOWHERE,
   unknown_route: NOWHERE,

@@ -87,6 +87,15 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
     "Name of the secret of the handshake: the token that meta, ebay and acrobat-sign compare, or the key with which zoom and x sign. The others have none.",
   ],
   [
+    "/senders/*/body",
+    "Values that a JSON body must have, so that an event of another customer of the same vendor is refused. Each entry must match.",
+  ],
+  [
+    "/senders/*/body/*/pointer",
+    "A JSON pointer. `*` stands for every element of an array. It must lead to a string in each of them.",
+  ],
+  ["/senders/*/body/*/in", "The strings that are accepted there, compared exactly."],
+  [
     "/senders/*/eventKey",
     "Identifies an event in all retries of the sender: a header, or members of a JSON body together.",
   ],

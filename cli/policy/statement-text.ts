@@ -75,7 +75,7 @@ function answerOf(delivery: string, answer: Statement["routes"][number]["answer"
 }
 
 function formatSender(sender: Senders[number]): Line[] {
-  const { name, routes, shadowOf, factors, about, basic, token, handshake } = sender;
+  const { name, routes, shadowOf, factors, about, basic, token, body, handshake } = sender;
   const where = routes.length === 0 ? "no route admits it" : `on ${routes.map(quote).join(", ")}`;
   const also = shadowOf.length === 0 ? "" : `; observed only on ${shadowOf.map(quote).join(", ")}`;
   const credentials = basic.map(({ username, secret }) => `user ${quote(username)} with the secret named ${secret}`);
@@ -90,6 +90,9 @@ function formatSender(sender: Senders[number]): Line[] {
       : [
           `  - a token in ${token.header}, one of the secrets named ${token.secrets.join(" or ")}: it proves nothing of the body`,
         ]),
+    ...body.map(
+      ({ pointer, in: values }) => `  - in a JSON body at ${quote(pointer)} one of ${values.map(quote).join(", ")}`,
+    ),
     ...(handshake === null ? [] : [`  gets an answer to its challenges: ${formatHandshake(handshake)}`]),
     ...(about === null ? [] : [`  about: ${formatAbout(about)}`]),
   ];

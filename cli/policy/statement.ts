@@ -39,6 +39,7 @@ export function statePolicy(document: PolicyDocument, policy: Policy, now: numbe
       basic: sender.basic.map(({ username, secret }) => ({ username, secret })),
       token: sender.token ?? null,
       handshake: sender.handshake ?? null,
+      body: sender.body.map(({ pointer, values }) => ({ pointer, in: [...values] })),
       eventKey: sender.eventKey ?? null,
       orderKey: sender.orderKey ?? null,
       refusal: document.senders[sender.name]?.refusal ?? "final",

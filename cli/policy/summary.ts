@@ -18,13 +18,14 @@ export function summarize({ routes, senders, anchors, intermediates, digest }: P
       mode: isObserved ? "observe" : "enforce",
       maxBodyBytes,
     })),
-    senders: senders.map(({ name, certificate, signature, basic, token }) => ({
+    senders: senders.map(({ name, certificate, signature, basic, token, body }) => ({
       name,
       factors: [
         ...(certificate === undefined ? [] : ["certificate"]),
         ...(signature === undefined ? [] : ["signature"]),
         ...(basic.length === 0 ? [] : ["basic"]),
         ...(token === undefined ? [] : ["token"]),
+        ...(body.length === 0 ? [] : ["body"]),
       ],
       certificates: certificate?.allowlist.matchers.length ?? 0,
       anchors: certificate?.trust.anchors.map((anchor) => anchor.name) ?? [],
@@ -84,6 +85,7 @@ function describeFactor(factor: string, sender: ReturnType<typeof summarize>["se
   if (factor === "signature") return `a signature (${sender.scheme})`;
   if (factor === "basic") return "Basic credentials";
   if (factor === "token") return "a token";
+  if (factor === "body") return "values of the body";
   const proof = [...sender.anchors, ...(sender.platform ? ["the platform"] : [])].join(", ");
   return `one of ${sender.certificates} accepted certificate(s) proven by ${proof}`;
 }

@@ -11,6 +11,7 @@ import { DIAGNOSED_ENTRIES } from "../wire.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { verifyBasic } from "./basic.ts";
+import { MatchedBody } from "./body.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
 import { verifyToken } from "./token.ts";
 
@@ -121,9 +122,9 @@ export function admitByCredentials(
 }
 
 /**
- * Returns the first candidate that needs no signature or whose key signed the body. If no candidate passes, verifies the signature
- * of the first candidate again, to find out why it does not match.
- * @throws Refusal `signature_*` of the first candidate, if no candidate passes
+ * Returns the first candidate that needs no signature or whose key signed the body, and whose rules for the body are satisfied. If
+ * no signature matches, verifies the signature of the first candidate again, to find out why.
+ * @throws Refusal `content_*` or `json_*` of the first candidate whose signature passes, otherwise `signature_*` of the first one
  */
 export async function admitBySignature(
   candidates: readonly Candidate[],
@@ -131,14 +132,18 @@ export async function admitBySignature(
   { headers, secrets, receivedAt }: Evidence,
 ): Promise<AdmittedSender> {
   const request = new SignedRequest(headers, body, receivedAt);
+  const matched = new MatchedBody(headers, body);
   for (const candidate of candidates) {
     const { sender, factors } = candidate;
     const isSigned = factors.includes("hmac") || factors.includes("ed25519");
-    if (sender.signature === undefined || isSigned) return candidate as AdmittedSender;
     const keys = secrets.get(sender)?.signature;
-    const method = keys && methodOf(keys, request);
-    if (method !== undefined) return { ...candidate, factors: [...factors, method] } as unknown as AdmittedSender;
+    const isSignedBefore = sender.signature === undefined || isSigned;
+    const method = isSignedBefore ? undefined : keys && methodOf(keys, request);
+    if ((!isSignedBefore && method === undefined) || !matched.satisfies(sender.body)) continue;
+    const admitted = method === undefined ? candidate : { ...candidate, factors: [...factors, method] };
+    return admitted as AdmittedSender;
   }
+  if (matched.failure !== undefined) throw matched.failure;
   const [first] = candidates;
   if (first !== undefined) await verifyWebhookSignature(secretsOf(first.sender, secrets, "signature"), request);
   throw new Refusal("sender_not_allowed");

@@ -60,8 +60,8 @@ async function judgeShadow({ route, evidence, body }: Trace): Promise<Readonly<R
   try {
     const candidates = admitByCredentials(findCandidates(route.shadow, evidence), evidence);
     const [first] = candidates;
-    if (body === undefined && first?.sender.signature !== undefined) {
-      return { verdict: "undecided", sender: first.sender.name, why: "the body was not read for the signature" };
+    if (body === undefined && (first?.sender.signature !== undefined || (first?.sender.body.length ?? 0) > 0)) {
+      return { verdict: "undecided", sender: first?.sender.name, why: "the body was not read" };
     }
     const { sender } = await admitBySignature(candidates, body ?? new Uint8Array(), evidence);
     return { verdict: "accepted", sender: sender.name };

@@ -1,7 +1,7 @@
 // Compiles policy.json to a Policy. If it contains anything that is not understood, throws an error that lists all problems, so
 // that no part of a faulty policy comes into force. Does not check dates, because each request checks those that it needs.
 
-import type { Place } from "../configuration-error.ts";
+import { type Place, parsePointer } from "../configuration-error.ts";
 import { sha256 } from "../crypto.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../wire.ts";
 import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
@@ -82,6 +82,11 @@ class PolicyCompiler {
       basic: [sender.basic ?? []].flat(),
       token: this.#compileToken([...at, "token", "header"], sender),
       handshake: sender.handshake,
+      body: (sender.body ?? []).map(({ pointer, in: values }) => ({
+        pointer,
+        path: parsePointer(pointer),
+        values: new Set(values),
+      })),
       eventKey: this.#compileKey([...at, "eventKey"], sender.eventKey),
       orderKey: this.#compileKey([...at, "orderKey"], sender.orderKey),
       retryStatus: RETRY_STATUS[sender.refusal ?? "final"],

@@ -55,6 +55,8 @@ export interface Sender {
   readonly token: TokenRule | undefined;
   /** The way in which the sender asks whether the endpoint is ours. Undefined if its challenges are not answered. */
   readonly handshake: HandshakeRule | undefined;
+  /** The values that the body must have. Empty if the body is not looked at. */
+  readonly body: readonly BodyRule[];
   readonly eventKey: EventKeyRule | undefined;
   /** The place from which the order key of an event is read. Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
@@ -95,6 +97,15 @@ export interface TokenRule {
   readonly header: string;
   /** The names of the secrets. The header must hold one of them. */
   readonly secrets: readonly string[];
+}
+
+/** A value of the body that must be in a list. */
+export interface BodyRule {
+  /** As written in the policy. */
+  readonly pointer: string;
+  /** The member names of the pointer. `*` stands for every element of an array. */
+  readonly path: readonly string[];
+  readonly values: ReadonlySet<string>;
 }
 
 /** The place from which the key of an event is read: a header, whose name is in lower case, or JSON pointers into the body. */

@@ -151,10 +151,11 @@ const headerName = string(regex(/^[A-Za-z0-9-]{1,64}$/, problem("malformed_heade
 
 const TokenSchema = object({ header: headerName, secrets: secretNames });
 
-const KeySchema = either(
-  object({ header: headerName }),
-  object({ pointers: list(string(regex(/^(\/([^~/]|~[01])*)+$/, problem("malformed_pointer"))), notEmpty()) }),
-);
+const pointer = string(regex(/^(\/([^~/]|~[01])*)+$/, problem("malformed_pointer")));
+
+const KeySchema = either(object({ header: headerName }), object({ pointers: list(pointer, notEmpty()) }));
+
+const BodySchema = object({ pointer, in: list(text, notEmpty()) });
 
 const SenderSchema = object(
   {
@@ -165,6 +166,7 @@ const SenderSchema = object(
     basic: optional(either(BasicSchema, list(BasicSchema, notEmpty()))),
     token: optional(TokenSchema),
     handshake: optional(HandshakeSchema),
+    body: optional(list(BodySchema, notEmpty())),
     eventKey: optional(KeySchema),
     orderKey: optional(KeySchema),
     refusal: optional(oneOf(["final", "retry", "retry-429"])),

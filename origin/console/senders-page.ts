@@ -65,7 +65,7 @@ function accountOf(
   seen: readonly SeenCertificate[],
   expiries: readonly Expiry[],
 ): Account {
-  const { name, certificate, signature, basic, token } = sender;
+  const { name, certificate, signature, basic, token, body } = sender;
   return {
     sender,
     routes: policy.routes.filter(({ senders }) => senders.includes(sender)).map(({ path }) => path),
@@ -74,6 +74,7 @@ function accountOf(
       ...(signature === undefined ? [] : [`signature (${signature.scheme})`]),
       ...(basic.length === 0 ? [] : ["user name and password"]),
       ...(token === undefined ? [] : [`token in ${token.header}`]),
+      ...body.map(({ pointer }) => `value at ${pointer} of the body`),
     ],
     certificates: seen.filter((one) => one.sender === name).sort((a, b) => b.lastSeen - a.lastSeen),
     expiries: expiries.filter((ending) => ending.name === name),

@@ -3,6 +3,7 @@
 
 import { findCandidates } from "../../core/admission/admit.ts";
 import { verifyBasic } from "../../core/admission/basic.ts";
+import { MatchedBody } from "../../core/admission/body.ts";
 import type { Evidence } from "../../core/admission/candidate.ts";
 import { verifyToken } from "../../core/admission/token.ts";
 import { formatPointer } from "../../core/configuration-error.ts";
@@ -58,6 +59,10 @@ export interface TokenFactor extends FactorVerdict {
   readonly wasCheckedBefore: boolean;
 }
 
+export interface BodyFactor extends FactorVerdict {
+  readonly pointers: readonly string[];
+}
+
 export interface SenderExplanation {
   readonly sender: string;
   /** The JSON pointer of the sender in the policy. */
@@ -71,6 +76,7 @@ export interface SenderExplanation {
   readonly basic: BasicFactor | null;
   readonly token: TokenFactor | null;
   readonly signature: SignatureFactor | null;
+  readonly body: BodyFactor | null;
 }
 
 /** Explains which requirements of this sender the request meets, and which it does not meet. */
@@ -85,7 +91,8 @@ export async function explainSender(
   const token =
     sender.token === undefined ? tokenOfBefore(sender, question) : judgeToken(sender.token, sender, question);
   const signature = sender.signature === undefined ? null : await judgeSignature(sender, question);
-  const factors = [certificate, basic, token, signature].filter((factor) => factor !== null);
+  const body = sender.body.length === 0 ? null : judgeBody(sender, question);
+  const factors = [certificate, basic, token, signature, body].filter((factor) => factor !== null);
   const decisive =
     factors.find(({ verdict }) => verdict === "refused") ?? factors.find(({ verdict }) => verdict === "undecided");
   return {
@@ -104,6 +111,7 @@ export async function explainSender(
     basic,
     token,
     signature,
+    body,
   };
 }
 
@@ -177,6 +185,16 @@ function judgeToken(rule: TokenRule, sender: Sender, { available, request, unkno
 function tokenOfBefore({ name }: Sender, { passedBefore }: Question): TokenFactor | null {
   if (passedBefore?.sender !== name || passedBefore.token === undefined) return null;
   return { verdict: "accepted", fault: null, unchecked: [], ...passedBefore.token, wasCheckedBefore: true };
+}
+
+function judgeBody({ body: rules }: Sender, { request, unknown }: Question): BodyFactor {
+  const matched = new MatchedBody(request.headers, request.body ?? new Uint8Array());
+  matched.satisfies(rules);
+  const verdict = conclude(matched.failure, ({ code }) => {
+    if (code === "content_not_json" && unknown.headers !== undefined) return [unknown.headers];
+    return request.body === undefined && code.startsWith("json_") ? [unknown.body ?? "the body is not known"] : [];
+  });
+  return { ...verdict, pointers: rules.map(({ pointer }) => pointer) };
 }
 
 const OF_KEYS: ReadonlySet<RefusalCode> = new Set(["signature_mismatch", "signature_key_unknown"]);

@@ -6,6 +6,7 @@ import { cases as originFailureCause } from "../origin/failure-cause.suite.ts";
 import type { Cases } from "../support/scenes/certificates.ts";
 import { cases as coreAdmissionAdmit } from "./admission/admit.suite.ts";
 import { cases as coreAdmissionBasic } from "./admission/basic.suite.ts";
+import { cases as coreAdmissionBody } from "./admission/body.suite.ts";
 import { cases as coreAdmissionFactors } from "./admission/factors.suite.ts";
 import { cases as coreAdmissionToken } from "./admission/token.suite.ts";
 import { cases as coreAssertionAssertion } from "./assertion/assertion.suite.ts";
@@ -35,6 +36,7 @@ import { cases as corePolicyHosts } from "./policy/hosts.suite.ts";
 import { cases as corePolicyMatcher } from "./policy/matcher.suite.ts";
 import { cases as corePolicyRoutes } from "./policy/routes.suite.ts";
 import { cases as coreRandomPool } from "./random-pool.suite.ts";
+import { cases as coreRequestStrictJson } from "./request/strict-json.suite.ts";
 import { cases as coreRequestTarget } from "./request/target.suite.ts";
 import { cases as coreRevocationKeeping } from "./revocation/keeping.suite.ts";
 import { cases as coreRevocationLists } from "./revocation/lists.suite.ts";
@@ -78,6 +80,7 @@ import { cases as coreX509Subtree } from "./x509/subtree.suite.ts";
 export const suites: Readonly<Record<string, Cases>> = {
   "core/admission/admit": coreAdmissionAdmit,
   "core/admission/basic": coreAdmissionBasic,
+  "core/admission/body": coreAdmissionBody,
   "core/admission/factors": coreAdmissionFactors,
   "core/admission/token": coreAdmissionToken,
   "core/assertion/assertion": coreAssertionAssertion,
@@ -107,6 +110,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/policy/matcher": corePolicyMatcher,
   "core/policy/routes": corePolicyRoutes,
   "core/random-pool": coreRandomPool,
+  "core/request/strict-json": coreRequestStrictJson,
   "core/request/target": coreRequestTarget,
   "core/revocation/keeping": coreRevocationKeeping,
   "core/revocation/lists": coreRevocationLists,

@@ -4,6 +4,7 @@
 export const DECIDING: readonly string[] = [
   "admission/admit",
   "admission/basic",
+  "admission/body",
   "admission/credential",
   "admission/token",
   "assertion/assertion",
@@ -15,6 +16,7 @@ export const DECIDING: readonly string[] = [
   "policy/policy",
   "policy/route-rivals",
   "request/host",
+  "request/strict-json",
   "request/target",
   "signature/key",
   "signature/read",

@@ -4,6 +4,7 @@ import { cut } from "../../../core/shown-text.ts";
 import type { EntryExplanation } from "../../../origin/explain/entries.ts";
 import type {
   BasicFactor,
+  BodyFactor,
   CertificateFactor,
   SenderExplanation,
   SignatureFactor,
@@ -26,6 +27,7 @@ export function formatSender({
   basic,
   token,
   signature,
+  body,
 }: SenderExplanation): Line[] {
   const reason = verdict === "undecided" ? `  ${why}` : code === null ? "" : `  ${code}`;
   return [
@@ -35,6 +37,7 @@ export function formatSender({
       ...(signature === null ? [] : signatureRows(signature)),
       ...(basic === null ? [] : basicRows(basic)),
       ...(token === null ? [] : tokenRows(token)),
+      ...(body === null ? [] : bodyRows(body)),
     ]),
   ];
 }
@@ -105,6 +108,14 @@ function tokenRows({ verdict, header, secrets, fault, unchecked, wasCheckedBefor
   return [
     ["  token", textOfCredentials(verdict, fault, wasCheckedBefore)],
     [`    in ${header}, one of ${secrets.join(", ")}`],
+    ...uncheckedLines(unchecked).map((line) => [line]),
+  ];
+}
+
+function bodyRows({ verdict, pointers, fault, unchecked }: BodyFactor): Row[] {
+  return [
+    ["  body", textOfCredentials(verdict, fault, false)],
+    [`    values at ${pointers.join(", ")}`],
     ...uncheckedLines(unchecked).map((line) => [line]),
   ];
 }

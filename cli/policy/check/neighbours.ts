@@ -3,12 +3,12 @@
 // accepts the same requests.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
-import type { Route, SignatureRule, Trust } from "../../../core/policy/policy.ts";
+import type { Route, Sender, SignatureRule, Trust } from "../../../core/policy/policy.ts";
 import { type EntryConditions, haveCommonTime, isWindowWithin } from "./conditions.ts";
 import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
-type Factor = "certificates" | "signature" | "basic" | "token";
+type Factor = "certificates" | "signature" | "basic" | "token" | "body";
 interface Pair {
   readonly one: InspectedSender;
   readonly other: InspectedSender;
@@ -51,6 +51,7 @@ function inspectDowngrade(strong: InspectedSender, weak: InspectedSender, path: 
   const remedy = `require it of ${weak.name} as well, change the two so that they accept different certificates, or remove one of them from ${path}`;
   const tell = (severityAt: typeof errorAt, what: string) =>
     lacking.map((factor) => severityAt([...strong.at, factor], `on ${path} ${weak.name} accepts ${what}`, remedy));
+  if (!holdsAll(weak.sender, strong.sender)) return tell(warningAt, "some of the same requests without it");
   if (weak.sender.certificate === undefined) return tell(errorAt, "the same requests without it");
   const covered = firstImplied(strong, weak, haveCommonTime);
   if (covered !== undefined) {
@@ -72,7 +73,7 @@ function inspectNeverChosen({ one, other, path }: Pair): Finding[] {
   const problem = `is never chosen on ${path}: ${one.name} comes first and accepts the same requests`;
   const remedy = `list ${other.name} before ${one.name} if it is the special case, or remove what both accept from one of them`;
   if (other.sender.certificate === undefined) {
-    const factor = other.sender.signature === undefined ? "token" : "signature";
+    const [factor = "signature"] = factorsOf(other);
     return [errorAt([...other.at, factor], problem, remedy)];
   }
   return other.facts.flatMap((entry) => {
@@ -99,6 +100,7 @@ function factorsOf({ sender }: InspectedSender): Factor[] {
   if (sender.signature !== undefined) factors.push("signature");
   if (sender.basic.length > 0) factors.push("basic");
   if (sender.token !== undefined) factors.push("token");
+  if (sender.body.length > 0) factors.push("body");
   return factors;
 }
 
@@ -118,7 +120,7 @@ function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: Insp
   const isHeldTwice =
     token === undefined ||
     (token.header === strong.token?.header && token.secrets.some((secret) => strong.token?.secrets.includes(secret)));
-  return isProvenTwice && isSignedTwice && isNamedTwice && isHeldTwice;
+  return isProvenTwice && isSignedTwice && isNamedTwice && isHeldTwice && !excludesAll(weak, strong);
 }
 
 function haveCommonAnchor(a: Trust, b: Trust): boolean {
@@ -137,7 +139,7 @@ function acceptsAllFactorsOf({ sender: one }: InspectedSender, { sender: other }
     one.token === undefined ||
     (one.token.header === other.token?.header &&
       other.token.secrets.every((secret) => one.token?.secrets.includes(secret)));
-  return isProven === true && isSigned === true && isNamed && isHeld;
+  return isProven === true && isSigned === true && isNamed && isHeld && holdsAll(one, other);
 }
 
 function trustsAll(one: Trust, other: Trust): boolean {
@@ -155,6 +157,20 @@ function trustsAll(one: Trust, other: Trust): boolean {
 function signsAll(one: SignatureRule, other: SignatureRule): boolean {
   const isSameAccounts = JSON.stringify([...one.accounts]) === JSON.stringify([...other.accounts]);
   return one.scheme === other.scheme && isSameAccounts && other.secrets.every((secret) => one.secrets.includes(secret));
+}
+
+/** Returns true if no body has the values that both senders require, because their lists at one pointer have no common value. */
+function excludesAll({ body: one }: Sender, { body: other }: Sender): boolean {
+  return one.some(({ pointer, values }) =>
+    other.some((rule) => rule.pointer === pointer && values.isDisjointFrom(rule.values)),
+  );
+}
+
+/** Returns true if each body with the values that `other` requires has those that `one` requires. */
+function holdsAll({ body: one }: Sender, { body: other }: Sender): boolean {
+  return one.every(({ pointer, values }) =>
+    other.some((rule) => rule.pointer === pointer && rule.values.isSubsetOf(values)),
+  );
 }
 
 function isSameCertificate(a: Trust["anchors"][number], b: Trust["anchors"][number]): boolean {

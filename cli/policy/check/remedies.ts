@@ -54,6 +54,7 @@ const FORMS = {
   "/senders/*/basic": 'write { "username": "…", "secret": "NAME_OF_THE_SECRET" }',
   "/senders/*/token": 'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }',
   "/senders/*/handshake": 'write { "scheme": "meta", "secret": "META_VERIFY_TOKEN" }, or { "scheme": "slack" }',
+  "/senders/*/body": 'write [{ "pointer": "/data/accountId", "in": ["YOUR ACCOUNT"] }]',
   "/senders/*/eventKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
   "/senders/*/orderKey": 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }',
   "/senders/*/refusal": "write final, retry or retry-429",
@@ -215,6 +216,7 @@ function isMeant(written: string, known: string): boolean {
 
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   username: ["user", "name", "login"],
+  body: ["tenant", "tenants", "bodymatcher"],
   token: ["bearer", "apikey", "accesstoken"],
   secret: ["password", "passwd", "pass"],
   secrets: ["key", "keys", "hmackey", "token"],

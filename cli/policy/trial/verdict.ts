@@ -40,7 +40,7 @@ export interface TrialVerdict {
 export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: TriedPolicy): Promise<TrialVerdict> {
   if (one.lacking !== undefined) return unknown(one.lacking);
   const { event } = one;
-  const isSameRuleOf = (factor: "basic" | "token" | "signature") =>
+  const isSameRuleOf = (factor: "basic" | "token" | "signature" | "body") =>
     event !== undefined && isSameRule(event.sender, factor, tried, others);
   const isCredentialSame = isSameRuleOf("basic") && isSameRuleOf("token");
   const { policy, passedBefore } = isCredentialSame
@@ -61,7 +61,7 @@ export async function tryPolicy(one: TrialCase, tried: TriedPolicy, others: Trie
       verdict: outcome.verdict,
       isTakenOver: (passedBefore?.usernames?.length ?? 0) > 0 || passedBefore?.token !== undefined,
     };
-  const isSame = isCredentialSame && isSameRuleOf("signature");
+  const isSame = isCredentialSame && isSameRuleOf("signature") && isSameRuleOf("body");
   if (isSame && event !== undefined && isOpenByFactors(senders.find(({ sender }) => sender === event.sender)))
     return { ...ACCEPTED, sender: event.sender, isTakenOver: true };
   // For an observed request, only the certificate was recorded. So only the certificate is judged.
@@ -107,7 +107,7 @@ const NOT_KEPT: Readonly<Partial<Record<RefusalCode, string>>> = {
 
 function isSameRule(
   sender: string,
-  factor: "basic" | "token" | "signature",
+  factor: "basic" | "token" | "signature" | "body",
   one: TriedPolicy,
   other: TriedPolicy,
 ): boolean {

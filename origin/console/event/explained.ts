@@ -7,6 +7,7 @@ import { type EventExplanation, isTooLarge } from "../../explain/event.ts";
 import type { CertificateExplanation, CrlExplanation, Fault } from "../../explain/path.ts";
 import type {
   BasicFactor,
+  BodyFactor,
   CertificateFactor,
   SenderExplanation,
   SignatureFactor,
@@ -67,12 +68,13 @@ function routeChecks(event: StoredEvent, route: Route | Refusal): Check[] {
   ];
 }
 
-function senderChecks({ certificate, signature, basic, token }: SenderExplanation): Check[] {
+function senderChecks({ certificate, signature, basic, token, body }: SenderExplanation): Check[] {
   return [
     ...(certificate === null ? [] : certificateChecks(certificate)),
     ...(signature === null ? [] : signatureChecks(signature)),
     ...(basic === null ? [] : [basicCheck(basic)]),
     ...(token === null ? [] : [tokenCheck(token)]),
+    ...(body === null ? [] : [bodyCheck(body)]),
   ];
 }
 
@@ -149,6 +151,11 @@ function basicCheck({ verdict, usernames, fault, unchecked, wasCheckedBefore }: 
 function tokenCheck({ verdict, header, secrets, fault, unchecked, wasCheckedBefore }: TokenFactor): Check {
   const result = wasCheckedBefore ? CHECKED_BEFORE : verdict === "accepted" ? "accepted" : textOf(fault, unchecked);
   return line("Token", VERDICTS[verdict], `${result}; in ${header}, one of the secrets ${secrets.join(", ")}`);
+}
+
+function bodyCheck({ verdict, pointers, fault, unchecked }: BodyFactor): Check {
+  const result = verdict === "accepted" ? "accepted" : textOf(fault, unchecked);
+  return line("Values of the body", VERDICTS[verdict], `${result}; at ${pointers.join(", ")}`);
 }
 
 function certificateNow({ certificateNow: refusal }: EventExplanation, asksLists: boolean): Check {

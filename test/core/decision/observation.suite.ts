@@ -285,7 +285,7 @@ export const cases: Cases = {
     assert.deepEqual(other?.["shadow"], { verdict: "sender_not_allowed", nearMiss, anchors: ["root"] });
     const undecided = { sender: certificate(), next: { ...certificate(), ...github("ONE") } };
     const [{ body: _, ...left }] = await trace(fixtures, undecided, { shadow: ["next"], headers: signedBy("ONE") });
-    const why = "the body was not read for the signature";
+    const why = "the body was not read";
     assert.deepEqual((await compareShadow(left))?.["shadow"], { verdict: "undecided", sender: "next", why });
   },
   "compareShadow() judges senders that sign nothing without a body": async (fixtures) => {

@@ -106,6 +106,29 @@ export const cases: Cases = {
     assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: [] } }), [`${at}/secrets`]);
     assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: ["A", "A"] } }), [`${at}/secrets`]);
   },
+  "compilePolicy() reads the values that a body must have": (fixtures) => {
+    const body = [{ pointer: "/pix/*/a~1b", in: ["x", "y", "x"] }];
+    const [sender] = compileWith(fixtures, { body }).senders;
+    assert.deepEqual(sender?.body, [
+      { pointer: "/pix/*/a~1b", path: ["pix", "*", "a/b"], values: new Set(["x", "y"]) },
+    ]);
+    assert.deepEqual(compileWith(fixtures, {}).senders[0]?.body, []);
+    const at = "/senders/sender/body";
+    const faults: readonly (readonly [Json, string])[] = [
+      [[], at],
+      [[{ pointer: "pix", in: ["x"] }], `${at}/0/pointer`],
+      [[{ pointer: "", in: ["x"] }], `${at}/0/pointer`],
+      [[{ pointer: "/a~2", in: ["x"] }], `${at}/0/pointer`],
+      [[{ pointer: "/a", in: [] }], `${at}/0/in`],
+      [[{ pointer: "/a", in: [""] }], `${at}/0/in/0`],
+      [[{ pointer: "/a", in: [1] }], `${at}/0/in/0`],
+      [[{ pointer: "/a" }], `${at}/0/in`],
+    ];
+    for (const [value, place] of faults)
+      assert.deepEqual(placesOf(fixtures, { body: value }), [place], JSON.stringify(value));
+    const alone = { certificates: undefined, trust: undefined, body };
+    assert.deepEqual(placesOf(fixtures, alone), ["/senders/sender"]);
+  },
   "compilePolicy() refuses a route that lists the header of a token, also of a shadow sender": (fixtures) => {
     const token = { header: "X-Token", secrets: ["A_TOKEN"] };
     const listing = (member: "senders" | "shadow") => {

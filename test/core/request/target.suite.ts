@@ -50,6 +50,7 @@ const SENDER: Sender = {
   basic: [],
   token: undefined,
   handshake: undefined,
+  body: [],
   eventKey: undefined,
   orderKey: undefined,
   retryStatus: undefined,

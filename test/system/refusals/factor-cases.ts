@@ -2,6 +2,7 @@
 // the origin, the request is right, but the edge did not check a factor that the origin requires.
 
 import { createHmac } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
 import type { Problem, RefusalCode } from "../../../core/refusal.ts";
@@ -34,6 +35,7 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
         handshake: { scheme: "meta", secret: "QUILLON_VERIFY_TOKEN" },
       },
       [`${MARKER}-x`]: { signature: { scheme: "github", secrets }, handshake: { scheme: "x", secret: "QUILLON_KEY" } },
+      [`${MARKER}-tenant`]: { ...senders[ACME], body: [{ pointer: "/pix/*/chave", in: ["our-key"] }] },
       [`${MARKER}-basic`]: { ...senders[ACME], basic: { username: "acme", secret: "QUILLON_PASSWORD" } },
     },
     routes: {
@@ -43,6 +45,7 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
       "/hooks/token": { senders: [`${MARKER}-token`], methods },
       "/hooks/meta": { senders: [`${MARKER}-meta`], methods },
       "/hooks/x": { senders: [`${MARKER}-x`], methods },
+      "/hooks/tenant": { senders: [`${MARKER}-tenant`], methods, maxBodyBytes: 2 * 1024 * 1024 },
       "/hooks/basic": { senders: [`${MARKER}-basic`], methods },
     },
   };
@@ -58,7 +61,7 @@ function atEdge(
   path: string,
   headers: Readonly<Record<string, string>>,
   problem: Problem = "signature-not-verified",
-  { status = 401, method = "POST" } = {},
+  { status = 401, method = "POST", body: sent = BODY as string | Uint8Array<ArrayBuffer> } = {},
 ): RefusalCase {
   return {
     code,
@@ -66,8 +69,8 @@ function atEdge(
     status,
     problem,
     async provoke({ factors, acme }) {
-      const sent = { target: path, method, headers, body: BODY, tls: tlsClientAuth(acme) };
-      const response = await factors.edge.send(sent);
+      const asked = { target: path, method, headers, body: sent, tls: tlsClientAuth(acme) };
+      const response = await factors.edge.send(asked);
       const body = Buffer.from(await response.arrayBuffer());
       const answer = { status: response.status, headers: Object.fromEntries(response.headers), body };
       return { answer, lines: factors.edge.lines };
@@ -80,6 +83,14 @@ const basic = (code: RefusalCode, name: string, headers: Readonly<Record<string,
 const token = (code: RefusalCode, name: string, headers: Readonly<Record<string, string>>) =>
   atEdge(code, name, "/hooks/token", headers, "credentials-required");
 const credentials = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
+const AS_JSON = { "content-type": "application/json" };
+const tenant = (
+  code: RefusalCode,
+  name: string,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers: Readonly<Record<string, string>> = AS_JSON,
+) => atEdge(code, name, "/hooks/tenant", headers, "sender-not-allowed", { status: 403, body });
+const PIX = '{"pix":[{"chave":"our-key"}]}';
 const hub = (signature: string) => ({ "x-hub-signature-256": `sha256=${signature}` });
 
 const challenge = (code: RefusalCode, name: string, target: string) =>
@@ -105,7 +116,7 @@ export const FACTOR_CASES: readonly RefusalCase[] = [
     "x-docusign-signature-1": sign(BODY, "base64"),
   }),
   token("token_missing", "a request without its token", {}),
-  token("token_malformed", "a token that is empty", { "x-quillon-token": "" }),
+  token("token_malformed", "a token with a space", { "x-quillon-token": "two words-and-more" }),
   token("token_mismatch", "another token", { "x-quillon-token": "a-guess-of-the-token" }),
   atEdge(
     "challenge_unexpected",
@@ -120,6 +131,22 @@ export const FACTOR_CASES: readonly RefusalCase[] = [
   challenge("challenge_too_long", "a challenge with a long text", `/hooks/x?crc_token=${"a".repeat(513)}`),
   challenge("challenge_is_event", "the text of an event", `/hooks/x?crc_token=${encodeURIComponent(BODY)}`),
   challenge("challenge_token_mismatch", "another verify token", `${META}guess`),
+  tenant("content_not_json", "a body that is said to be text", PIX, { "content-type": "text/plain" }),
+  tenant("content_encoded", "a compressed body", new Uint8Array(gzipSync(PIX)), {
+    ...AS_JSON,
+    "content-encoding": "gzip",
+  }),
+  tenant("json_too_large", "more than 1 MiB of JSON", `{"pix":[{"chave":"our-key"}],"a":"${"a".repeat(1024 * 1024)}"}`),
+  tenant("json_not_utf8", "octets that are not UTF-8", Uint8Array.from([0x22, 0xff, 0x22])),
+  tenant("json_with_bom", "a byte order mark", `\uFEFF${PIX}`),
+  tenant("json_malformed", "a body that breaks off", PIX.slice(0, -1)),
+  tenant("json_repeated_name", "two keys in one element", '{"pix":[{"chave":"our-key","chave":"another"}]}'),
+  tenant("json_lone_surrogate", "a surrogate that is alone", '{"pix":[{"chave":"our-key"}],"a":"\\ud800"}'),
+  tenant("json_too_deep", "a hundred arrays in one another", "[".repeat(100) + "]".repeat(100)),
+  tenant("json_too_many_matches", "20,000 elements", `{"pix":[${Array(20_000).fill('{"chave":"our-key"}')}]}`),
+  tenant("json_value_missing", "an element without a key", '{"pix":[{"chave":"our-key"},{}]}'),
+  tenant("json_not_text", "a number in place of the key", '{"pix":[{"chave":1}]}'),
+  tenant("json_value_not_listed", "another customer's key", '{"pix":[{"chave":"our-key"},{"chave":"another"}]}'),
   basic("basic_missing", "a request without credentials", {}),
   basic("basic_malformed", "credentials of another scheme", { authorization: "Bearer abc" }),
   basic("basic_mismatch", "another password", credentials("acme:guess")),

@@ -51,6 +51,18 @@ const cases: Cases = {
       "error /senders/two/signature",
     );
   },
+  "inspectPolicy() compares the values that senders require of the body": (fixtures) => {
+    const body = (...values: string[]) => [{ pointer: "/id", in: values }];
+    const never = "error /senders/two/certificates/0";
+    expectFindings(fixtures, [same, set(ONE, "body", body("1")), set(TWO, "body", body("2"))]);
+    expectFindings(fixtures, [same, set(ONE, "body", body("1", "2")), set(TWO, "body", body("2"))], never);
+    expectFindings(fixtures, [same, set(ONE, "body", body("1")), set(TWO, "body", body("1", "2"))]);
+    expectFindings(fixtures, [same, set(ONE, "body", body("1"))], "error /senders/one/body");
+    expectFindings(fixtures, [same, set(TWO, "body", body("1"))], "error /senders/two/body");
+    const signature = set(ONE, "signature", SIGNATURE);
+    expectFindings(fixtures, [same, signature, set(ONE, "body", body("1")), set(TWO, "body", body("2"))]);
+    expectFindings(fixtures, [same, signature, set(TWO, "body", body("2"))], "warning /senders/one/signature");
+  },
   "inspectPolicy() warns if a request of a stranger is hashed with the keys of many senders": (fixtures) => {
     const MIB = 1024 * 1024;
     const keys = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}_${index}`);
