@@ -53,7 +53,10 @@ const SHARED_REFUSALS = {
   certificate_inconsistent: ["certificate-not-proven", "the platform's fingerprint is of another certificate"],
   certificate_not_yet_valid: ["certificate-not-proven", "the certificate's validity has not begun"],
   certificate_expired: ["certificate-not-proven", "the certificate has expired"],
-  certificate_is_ca: ["certificate-not-proven", "the client certificate is a CA certificate"],
+  certificate_is_ca: [
+    "certificate-not-proven",
+    "the client certificate is a CA certificate, and no entry pins it by a digest alone",
+  ],
   wrong_key_usage: [
     "certificate-not-proven",
     "the key usage lacks digitalSignature (of a client) or keyCertSign (of a CA)",

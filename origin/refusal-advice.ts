@@ -68,7 +68,10 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   ],
   certificate_not_yet_valid: ["sender", "Present the certificate after its validity has begun; compare clocks."],
   certificate_expired: ["sender", RENEW],
-  certificate_is_ca: ["sender", "Present the client's certificate, not that of the CA."],
+  certificate_is_ca: [
+    "sender",
+    "Present the client's certificate, not that of the CA. If the sender has no other, accept it by an entry with `sha256` or `spkiSha256` and no name.",
+  ],
   wrong_key_usage: ["sender", SUITABLE],
   wrong_extended_key_usage: ["sender", SUITABLE],
   unknown_critical_extension: ["sender", OTHER_CHAIN],

@@ -57,7 +57,7 @@ const PLACES: Readonly<Record<RefusalCode, Place>> = {
   too_many_intermediates: REQUIRED("intermediates"),
   certificate_not_yet_valid: REQUIRED("notBefore"),
   certificate_expired: REQUIRED("notAfter"),
-  certificate_is_ca: REQUIRED("basicConstraints"),
+  certificate_is_ca: ["sender", ["certificates"], ["basicConstraints"]],
   wrong_key_usage: REQUIRED("keyUsage"),
   wrong_extended_key_usage: REQUIRED("extendedKeyUsage"),
   unknown_critical_extension: REQUIRED("extensions"),

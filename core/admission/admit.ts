@@ -3,6 +3,7 @@
 // only if every factor that its policy names has passed.
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
+import type { CertificateMatcher } from "../policy/matcher.ts";
 import type { Route, Sender } from "../policy/policy.ts";
 import { OriginRefusal, Refusal, refusalOf, resultOf } from "../refusal.ts";
 import { methodOf, SignedRequest, verifyWebhookSignature } from "../signature/verify.ts";
@@ -71,12 +72,17 @@ export function admitByCertificate(proven: ProvenCertificate, senders: readonly 
     const proof = proofs.get(sender);
     if (proof === undefined) return [];
     const entries = sender.certificate.allowlist.entriesFor(leaf);
-    const isMatch = entries.some(([, matcher]) => matcher.failures(leaf, now).length === 0);
+    const isMatch = entries.some(([, matcher]) => mayAccept(matcher, leaf) && matcher.failures(leaf, now).length === 0);
     return isMatch ? [{ sender, certified: { certificate, proof }, factors: ["mtls"], reliedOnEdge: [] }] : [];
   });
   if (candidates.length > 0) return candidates;
   const nearMiss = findNearMiss([...proofs.keys()], leaf, now);
   throw new Refusal("sender_not_allowed", { nearMiss, anchors: [...proofs.values()].map(({ anchor }) => anchor) });
+}
+
+/** True unless the certificate is a CA certificate and the entry has a name. */
+function mayAccept({ isPin }: CertificateMatcher, { isCa }: Certificate): boolean {
+  return isPin || !isCa;
 }
 
 /** Keeps the senders that need no certificate. @throws Refusal `failure` if no sender is left */
@@ -203,6 +209,7 @@ function findNearMiss(senders: readonly Sender[], leaf: Certificate, now: number
     ...firstEntries(senders, ({ matchers }) => matchers.entries()),
   ];
   for (const [sender, entry, matcher] of compared) {
+    if (!mayAccept(matcher, leaf)) continue;
     const failed = matcher.failures(leaf, now);
     if (nearest === undefined || failed.length < nearest.failed.length) nearest = { sender, entry, failed };
   }

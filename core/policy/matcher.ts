@@ -21,6 +21,11 @@ export interface CertificateMatcher {
    */
   readonly from: number;
   readonly until: number;
+  /**
+   * True if the entry has a digest and no name. Such an entry alone accepts a CA certificate, because a digest is of this
+   * certificate or key and of none that the CA issued.
+   */
+  readonly isPin: boolean;
   /** Returns the members of the entry that do not match the certificate, for example `subject.CN`. Empty if the entry matches. */
   failures(certificate: Certificate, now: number): readonly string[];
 }
@@ -67,6 +72,7 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
     keys: checks.flatMap(([, , key]) => key ?? []),
     from,
     until,
+    isPin: (entry.subject ?? entry.issuer ?? entry.san) === undefined,
     failures: (certificate, now) => checks.filter(([, holds]) => !holds(certificate, now)).map(([member]) => member),
   };
 }

@@ -69,13 +69,14 @@ export function verifyTrust(
   senders: readonly Sender[],
   facts: TrustContext,
 ): ProvenCertificate {
-  checkLeaf(certificate.leaf, facts);
+  const { leaf } = certificate;
+  checkLeaf(leaf, senders, facts);
   if (certificate.platform?.revoked) throw new Refusal("platform_revoked");
   const proofs = new Map<Sender, Proof>();
   const results = new Map<string, Proof | Refusal>();
   const limits = { ...facts, signatures: new IssuedSignatures() };
   for (const sender of senders) {
-    if (sender.certificate === undefined) continue;
+    if (sender.certificate === undefined || !mayPresent(sender, leaf)) continue;
     const { trust } = sender.certificate;
     const result = results.get(keyOf(trust)) ?? prove(certificate, trust, limits);
     results.set(keyOf(trust), result);
@@ -94,14 +95,21 @@ const keyOf = cachedFor(({ anchors, platform, maxChainDepth }: Trust) =>
   JSON.stringify([platform, maxChainDepth, ...anchors.map(({ name }) => name)]),
 );
 
+/** True unless the certificate is a CA certificate that no entry of the sender pins by its digest alone. */
+function mayPresent({ certificate }: Sender, leaf: Certificate): boolean {
+  const entries = leaf.isCa ? (certificate?.allowlist.entriesFor(leaf) ?? []) : [];
+  // Dates are not compared here, so that the reason of an entry that has ended is its date.
+  return !leaf.isCa || entries.some(([, entry]) => entry.isPin && entry.failures(leaf, entry.from).length === 0);
+}
+
 /** Makes the checks that do not depend on who signed the certificate. */
-function checkLeaf(leaf: Certificate, { deny, now }: TrustContext): void {
+function checkLeaf(leaf: Certificate, senders: readonly Sender[], { deny, now }: TrustContext): void {
   if (now < leaf.notBefore) throw new Refusal("certificate_not_yet_valid", { notBefore: leaf.notBefore });
   if (!isInDate(leaf, now)) throw new Refusal("certificate_expired", { notAfter: leaf.notAfter });
   if (leaf.unknownCritical.length > 0) {
     throw new Refusal("unknown_critical_extension", { extensions: leaf.unknownCritical });
   }
-  if (leaf.isCa) throw new Refusal("certificate_is_ca");
+  if (!senders.some((sender) => mayPresent(sender, leaf))) throw new Refusal("certificate_is_ca");
   if (leaf.extendedKeyUsage?.includes(CLIENT_AUTH) === false) {
     throw new Refusal("wrong_extended_key_usage", { extendedKeyUsage: leaf.extendedKeyUsage });
   }

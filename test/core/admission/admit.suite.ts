@@ -57,6 +57,46 @@ export const cases: Cases = {
     assert.equal(certificate.leaf, parseCertificate(fixtures.certificates.client));
     assert.deepEqual(proof, { anchor: "root", chainDepth: 2 });
   },
+  "admit() accepts a CA certificate only by its digest, and checks its path": (fixtures) => {
+    const authority = parseCertificate(fixtures.certificates.noKeyUsageCa);
+    const pins = [{ sha256: authority.sha256 }, { spkiSha256: authority.spkiSha256 }];
+    const subject = authority.subjectText;
+    const go = (
+      certificates: readonly MatcherDocument[],
+      anchors: readonly CertificateName[] = ["root"],
+      leaf: CertificateName = "noKeyUsageCa",
+    ) => admitAmong(fixtures, leaf, { sender: { anchors, certificates } });
+    for (const pin of [...pins, { ...pins[0], ...pins[1] }, { ...pins[0], from: "2000-01-01" }]) {
+      const { proof } = go([pin]);
+      assert.deepEqual(proof, { anchor: "root", chainDepth: 1 });
+      refused("issuer_unknown", () => go([pin], ["stranger"]));
+      refused("certificate_is_ca", () => go([{ ...pin, subject }]));
+      refused("certificate_is_ca", () => go([{ ...pin, issuer: authority.issuerText }]));
+      refused("certificate_is_ca", () => go([pin], ["root"], "root"));
+    }
+    refused("certificate_is_ca", () => go([{ subject }]));
+    refused("certificate_is_ca", () => go([{ sha256: "0".repeat(64) }, { subject }]));
+    const ended = refused("sender_not_allowed", () =>
+      go([{ ...pins[0], until: "2000-01-01" } as MatcherDocument, { subject }]),
+    );
+    assert.deepEqual((ended.details["nearMiss"] as { failed: unknown }).failed, ["until"]);
+  },
+  "admit() accepts nothing that a pinned CA certificate issued, and pins it for one sender alone": (fixtures) => {
+    const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.noKeyUsageCa);
+    const senders = {
+      named: {
+        anchors: ["root"] as const,
+        certificates: [{ subject: parseCertificate(fixtures.certificates.noKeyUsageCa).subjectText }],
+      },
+      pinned: { anchors: ["root"] as const, certificates: [{ sha256 }, { spkiSha256 }] },
+    };
+    assert.equal(admitAmong(fixtures, "noKeyUsageCa", senders).sender.name, "pinned");
+    const { pinned } = senders;
+    const policy = compilePolicy(policyDocument(fixtures, pinned));
+    const issued = { leaf: "noKeyUsageCaClient", intermediates: ["noKeyUsageCa"] } as const;
+    const route = selectRoute(policy, "/hooks", "POST");
+    refused("sender_not_allowed", () => admit(present(fixtures, issued, policy), route, fixtures.now));
+  },
   "admit() refuses a subject whose attributes are reordered": (fixtures) => {
     admitWith(fixtures, "named", [{ subject: SUBJECT }]);
     refused("sender_not_allowed", () => admitWith(fixtures, "namedReordered", [{ subject: SUBJECT }]));
