@@ -32,7 +32,7 @@ export function reportOnly(
   };
 }
 
-/** Problems of the request itself. With other senders, the verdict on the request would be the same. */
+/** Problems of the request itself. The verdict on such a request does not depend on the senders of the route. */
 const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set([
   "body-too-large",
   "challenge-refused",
