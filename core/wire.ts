@@ -47,10 +47,7 @@ export const MAX_FORWARDED_HEADER_CHARACTERS = 16 * 1024;
 /** Cloudflare's limits for the encoded text of `certRFC9440` (10 KiB) and of `certChainRFC9440` (16 KiB). */
 export const MAX_CERTIFICATE_FIELD_CHARACTERS = 10 * 1024;
 export const MAX_CHAIN_FIELD_CHARACTERS = 16 * 1024;
-/**
- * The limit of intermediates that a sender may present. It bounds the time of the path search. No public or private hierarchy in
- * use has more intermediates.
- */
+/** The limit of intermediates that a sender may present. It bounds the time of the path search. No CA in use needs more. */
 export const MAX_INTERMEDIATES = 10;
 /**
  * The default limit of CA certificates on a path, including the anchor, as in Apache's SSLVerifyDepth. It allows three
@@ -59,10 +56,7 @@ export const MAX_INTERMEDIATES = 10;
 export const DEFAULT_MAX_CHAIN_DEPTH = 4;
 /** The minimum size of an RSA key. Smaller keys have not been accepted in the public PKI since 2014 (CA/Browser Forum BR 6.1.5). */
 export const MIN_RSA_BITS = 2048;
-/**
- * The maximum size of an RSA key. The keys of CAs have at most 4096 bits. A limit is needed because verifying a signature of 16384
- * bits takes milliseconds.
- */
+/** The maximum size of an RSA key. CAs use at most 4096 bits. To verify a signature of 16384 bits takes milliseconds. */
 export const MAX_RSA_BITS = 8192;
 /**
  * The limit of the time for verifying the signatures on certificates in one request. The unit is the time of one signature on
@@ -297,9 +291,7 @@ export const MAX_WAITING_REFUSALS = 256;
 export const MAX_REFUSALS_PER_WRITE = 64;
 /** The length at which a text is cut in a log line. A limit is needed because a certificate's subject may be 10 KB of any text. */
 export const MAX_LOGGED_CHARACTERS = 512;
-/**
- * The limit of members of a list or object in a log line. A limit is needed because a certificate may name thousands of purposes.
- */
+/** The limit of members of a list or object in a log line, because a certificate may name thousands of purposes. */
 export const MAX_LOGGED_MEMBERS = 16;
 /** The limit of nesting in a log line. Our own lines have three levels. */
 export const MAX_LOGGED_DEPTH = 6;
