@@ -49,9 +49,9 @@ export function makeProject({ mode, preset, anchors }: ProjectOptions): Project 
   const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
   if (policy !== undefined) files.set("policy.json", policy);
   // Puts the names of the secrets into secrets.required, so that Cloudflare refuses a deployment while one of them is missing.
-  replace(files, "wrangler.jsonc", (text) =>
-    text.replace('["SIGNING_KEYS"]', () => JSON.stringify(["SIGNING_KEYS", ...secrets]).replaceAll(",", ", ")),
-  );
+  const required = JSON.stringify(["SIGNING_KEYS", ...secrets]).replaceAll(",", ", ");
+  if (policy !== undefined)
+    replace(files, "wrangler.jsonc", (text) => text.replace(/\["SIGNING_KEYS"[^\]]*\]/, () => required));
   const unneeded = [...(mode === "edge" ? ORIGIN_FILES : []), ...(mode === "origin" ? EDGE_FILES : [])];
   for (const name of unneeded) files.delete(name);
   replace(files, "package.json", (text) => formatJson(manifestOf(JSON.parse(text), mode)));

@@ -40,7 +40,7 @@ async function problemsOf(text: string, policy: object = plain): Promise<string[
 describe("finds", () => {
   test("nothing in wrangler.toml unchanged, nor with everything that a policy may need", async () => {
     expect(await problemsOf(TOML)).toEqual([]);
-    const named = WHOLE.replace('required = ["SIGNING_KEYS"]', 'required = ["SIGNING_KEYS", "HUB_SECRET"]');
+    const named = WHOLE.replace('required = ["SIGNING_KEYS"', 'required = ["SIGNING_KEYS", "HUB_SECRET"');
     expect(await problemsOf(named, demanding)).toEqual([]);
   });
 
@@ -62,7 +62,11 @@ describe("finds", () => {
     ['ORIGIN_URL = "https://', 'ORIGIN_URL = "http://', /^\/vars\/ORIGIN_URL: https:\/\/HOST/],
     ['HOSTS = ["hooks.example.com"]', "HOSTS = []", /^\/vars\/HOSTS: must not be empty/],
     ['AUDIENCE = "https://origin.example.com"\n', "", /^\/vars\/AUDIENCE: is missing/],
-    ['required = ["SIGNING_KEYS"]', "required = []", /^\/secrets\/required: lacks SIGNING_KEYS/],
+    [
+      'required = ["SIGNING_KEYS", "PAGERDUTY_WEBHOOK_SECRET"]',
+      "required = []",
+      /^\/secrets\/required: lacks SIGNING_KEYS/,
+    ],
   ])("%s turned into %s", async (from, to, problem) => {
     expect(TOML).toContain(from);
     expect(await problemsOf(TOML.replace(from, to))).toEqual([expect.stringMatching(problem)]);
@@ -83,7 +87,7 @@ describe("finds", () => {
     ['queue = "countersign-dead-letters"\nmax_batch', 'queue = "other"\nmax_batch', /lacks the dead_letter_queue/],
     ['crons = ["17 * * * *"]', "crons = []", /^\/triggers\/crons/],
   ])("of a queue %j turned into %j", async (from, to, problem) => {
-    const whole = WHOLE.replace('required = ["SIGNING_KEYS"]', 'required = ["SIGNING_KEYS", "HUB_SECRET"]');
+    const whole = WHOLE.replace('required = ["SIGNING_KEYS"', 'required = ["SIGNING_KEYS", "HUB_SECRET"');
     expect(whole).toContain(from);
     expect(await problemsOf(whole.replaceAll(from, to), demanding)).toEqual([expect.stringMatching(problem)]);
   });
