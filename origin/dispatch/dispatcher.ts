@@ -65,7 +65,7 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Looks for events to attempt. This method is called when an event was accepted, when an attempt has ended, and at intervals. */
+  /** Looks for events to attempt. Call it after an `accept`; the dispatcher itself looks after each attempt and every second. */
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;

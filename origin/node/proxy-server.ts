@@ -105,7 +105,8 @@ function requireSingleFields({ headersDistinct }: IncomingMessage, { headers }: 
 }
 
 /**
- * Serves a fetch handler to the proxy only. Senders are not judged here, but in the handler, with `readProxiedCertificate`.
+ * Serves a fetch handler to the proxy only. Senders are not judged here, but by the guard in the handler, with
+ * `throughProxy`.
  * @throws ConfigurationError if an option is wrong or the server cannot listen; over TLS, also on a runtime that does not report
  * intermediates
  */

@@ -72,7 +72,7 @@ const SIGNATURE_ALGORITHMS = [
 
 /**
  * Serves a fetch handler over mutual TLS. This listener completes handshakes and judges nobody. The guard in the handler judges
- * senders, with `readTlsPeer`.
+ * senders, with `throughTls`.
  * @throws ConfigurationError if the server cannot listen on the address, or if the runtime does not report intermediates
  */
 export async function listenTls(fetch: FetchHandler, options: TlsListenerOptions): Promise<RunningServer> {
