@@ -204,7 +204,7 @@ export const DIAGNOSED_WORK = 4 * 1024 * 1024;
 export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
 /**
  * The limits of a challenge: the length of each value that is read, and the size of the body that may hold one. The longest known
- * value is that of Microsoft Graph, with about 120 characters. A PING of Discord has about 2 KB.
+ * value is that of Microsoft Graph, with about 120 characters.
  */
 export const MAX_CHALLENGE_CHARACTERS = 512;
 export const MAX_CHALLENGE_BODY_BYTES = 8 * 1024;

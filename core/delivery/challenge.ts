@@ -12,7 +12,8 @@ import { signatureHeaderNames } from "../signature/schemes.ts";
 type Step = readonly ChallengeProof[];
 export const BY_TOKEN: Step = ["token"];
 export const UNSIGNED: Step = ["connection", "signature-if-sent"];
-export const SIGNED: Step = ["signature", "signature-if-sent"];
+/** `connection` again: a challenge that was wrong at UNSIGNED is refused if no other sender was admitted. */
+export const SIGNED: Step = ["connection", "signature-if-sent", "signature"];
 
 interface Asked {
   readonly question: Question;

@@ -6,7 +6,7 @@ import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate
 import { noteAdmitted, noteCertificate, type Trace } from "../admission/trace.ts";
 import { Question } from "../handshake/question.ts";
 import { placeOf, type Route, requireMethod, type Sender } from "../policy/policy.ts";
-import { Refusal } from "../refusal.ts";
+import { Refusal, resultOf } from "../refusal.ts";
 import type { BodyBudget } from "../request/body-budget.ts";
 import { readBody } from "../request/read-body.ts";
 import { formatSignedTarget } from "../request/target.ts";
@@ -107,12 +107,18 @@ async function admitByBody(
   try {
     const body = digestBody(await readBody(request, route.maxBodyBytes, reading));
     const asked = { question: new Question(request, question.url, body.bytes), evidence };
-    const unsigned = answerChallenge(UNSIGNED, candidates, asked, trace);
-    if (unsigned !== undefined) return unsigned;
+    // A request that is a wrong challenge for one sender may be the event of another.
+    const unsigned = resultOf(() => answerChallenge(UNSIGNED, candidates, asked, trace));
+    if (unsigned instanceof Response) return unsigned;
     // Only a challenge may have a method that the route does not list.
-    requireMethod(route, request.method);
+    if (unsigned === undefined) {
+      requireMethod(route, request.method);
+      trace.body = body.bytes;
+    } else if (!route.methods.includes(request.method)) throw unsigned;
+    const admitted = await admitBySignature(candidates, body.bytes, evidence).catch((error) => {
+      throw error instanceof Refusal ? (unsigned ?? error) : error;
+    });
     trace.body = body.bytes;
-    const admitted = await admitBySignature(candidates, body.bytes, evidence);
     const signed = answerChallenge(SIGNED, [admitted], asked, trace);
     return signed ?? { body, admitted: noteAdmitted(trace, admitted) };
   } finally {

@@ -24,6 +24,8 @@ export interface HandshakeScheme {
   readonly proof: ChallengeProof;
   /** Set if the policy names a secret: a token to compare with, or a key that makes the answer. */
   readonly hasSecret?: true;
+  /** Set if the answer is an HMAC of a text that the asker chooses. compile.ts checks what else this key signs. */
+  readonly isSigned?: true;
   /** Returns undefined if the request is an event and no challenge. @throws Refusal `challenge_*` */
   readonly answer: (question: Question, secret: Uint8Array) => Answer | undefined;
 }
@@ -31,7 +33,6 @@ export interface HandshakeScheme {
 const ACROBAT_ID = "x-adobesign-clientid";
 const OKTA_CHALLENGE = "x-okta-verification-challenge";
 const SMARTSHEET_CHALLENGE = "smartsheet-hook-challenge";
-const TWITCH_TYPE = "twitch-eventsub-message-type";
 
 const ECHO: HandshakeScheme = {
   method: "GET",
@@ -67,6 +68,7 @@ const SCHEMES = {
     method: "POST",
     proof: "signature-if-sent",
     hasSecret: true,
+    isSigned: true,
     answer(question, key) {
       const { event, payload } = question.json();
       if (event !== "endpoint.url_validation") return undefined;
@@ -84,6 +86,8 @@ const SCHEMES = {
     method: "POST",
     proof: "connection",
     answer(question) {
+      // A publisher of events chooses eventType, but not this header.
+      if (question.headers.get("aeg-event-type") !== "SubscriptionValidation") return undefined;
       const { length, 0: only } = question.json();
       const { eventType, data } = membersOf(only);
       if (length !== 1 || eventType !== "Microsoft.EventGrid.SubscriptionValidationEvent") return undefined;
@@ -124,6 +128,7 @@ const SCHEMES = {
     mark: "?crc_token",
     proof: "connection",
     hasSecret: true,
+    isSigned: true,
     answer: (question, key) =>
       answerJson({ response_token: `sha256=${hmac(key, signable(question.read("?crc_token"))).digest("base64")}` }),
   },
@@ -138,21 +143,12 @@ const SCHEMES = {
       return answerJson({ challengeResponse: digest.update(`https://${host}${pathname}`).digest("hex") });
     },
   },
-  twitch: {
-    method: "POST",
-    mark: TWITCH_TYPE,
-    proof: "signature",
-    answer: (question) =>
-      question.read(TWITCH_TYPE) === "webhook_callback_verification"
-        ? answerText(echoable(question.json()["challenge"]))
-        : undefined,
-  },
   monday: {
     method: "POST",
     proof: "connection",
     answer(question) {
       const { challenge, ...others } = question.json();
-      if (challenge === undefined || Object.keys(others).length > 0) return undefined;
+      if (typeof challenge !== "string" || Object.keys(others).length > 0) return undefined;
       return answerJson({ challenge: echoable(challenge) });
     },
   },
@@ -160,16 +156,10 @@ const SCHEMES = {
     method: "POST",
     mark: SMARTSHEET_CHALLENGE,
     proof: "connection",
-    answer: (question) => answerHeaders({ "smartsheet-hook-response": question.echo(SMARTSHEET_CHALLENGE) }),
-  },
-  discord: {
-    method: "POST",
-    proof: "signature",
-    answer(question) {
-      const { type, event } = question.json();
-      if (type === 0) return { status: 204, headers: {}, body: null };
-      return type === 1 && event === undefined ? answerJson({ type }) : undefined;
-    },
+    answer: (question) =>
+      question.json()["challenge"] === question.read(SMARTSHEET_CHALLENGE)
+        ? answerHeaders({ "smartsheet-hook-response": question.echo(SMARTSHEET_CHALLENGE) })
+        : undefined,
   },
 } as const satisfies Readonly<Record<string, HandshakeScheme>>;
 

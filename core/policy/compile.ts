@@ -13,6 +13,7 @@ import { canMatch } from "../x509/public-key.ts";
 import { Allowlist } from "./allowlist.ts";
 import { readPolicyForm } from "./form.ts";
 import { FORWARDED_HEADERS, isForwardableHeader } from "./forwardable.ts";
+import { findSignedForAskers } from "./handshake-keys.ts";
 import { compileCertificateMatcher, normalizeHex } from "./matcher.ts";
 import type {
   Anchor,
@@ -117,6 +118,9 @@ class PolicyCompiler {
       };
     });
     this.#checkRecognition();
+    for (const [name, secret] of findSignedForAskers(senders)) {
+      this.#report(["senders", name, "handshake", "secret"], "handshake_signs", secret);
+    }
     const anchorList = [...anchorByName.values()];
     const routeList = [...routeByPath.values()];
     return {

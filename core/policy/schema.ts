@@ -177,6 +177,13 @@ const SenderSchema = object(
       [certificates, trust, signature, token].some((factor) => factor !== undefined),
     problem("no_factor"),
   ),
+  check(
+    ({ handshake, signature }) =>
+      handshake === undefined ||
+      HANDSHAKE_SCHEMES[handshake.scheme].proof !== "signature" ||
+      handshake.scheme === signature?.scheme,
+    problem("handshake_unsigned"),
+  ),
 );
 
 const method = string(regex(/^[A-Z]{3,10}$/, problem("malformed_method")));

@@ -43,6 +43,8 @@ export const POLICY_PROBLEMS = {
   unknown_accounts: "only docusign names accounts",
   no_secrets: "must hold secrets, or accounts",
   handshake_secret: "meta, zoom, x, ebay and acrobat-sign need a secret, the other handshakes have none",
+  handshake_unsigned: "slack signs its challenges, and this sender has no signature of slack",
+  handshake_signs: "% also signs events, and this handshake signs with it what anybody asks for",
   malformed_username: "a user name holds no colon and no control character (RFC 7617)",
   malformed_pointer: "a JSON pointer (RFC 6901)",
   malformed_header: "letters, digits and '-', at most 64",

@@ -14,9 +14,6 @@ const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureScheme
   zoom: "zoom",
 };
 
-/** The handshakes whose answer is made with the key that also signs events. */
-const WITH_SIGNING_KEY: ReadonlySet<HandshakeSchemeName> = new Set(["zoom", "x"]);
-
 export function inspectHandshake({ sender, at, name }: InspectedSender, policy: Policy): Finding[] {
   const { handshake } = sender;
   if (handshake === undefined) return [];
@@ -48,17 +45,12 @@ function conflictOf({ signature, basic }: Sender, { scheme, secret }: HandshakeR
   const own = SIGNATURE_OF[scheme];
   const isOwn =
     own !== undefined && signature !== undefined && SIGNATURE_SCHEMES[own] === SIGNATURE_SCHEMES[signature.scheme];
-  if (HANDSHAKE_SCHEMES[scheme].proof === "signature" && !isOwn)
-    return [
-      `${scheme} signs its challenges, and this sender has no signature of ${scheme}`,
-      `add signature: { "scheme": "${scheme}", … }`,
-    ];
   if (own !== undefined && signature !== undefined && !isOwn)
     return [`is of another sender than the signature, whose scheme is ${signature.scheme}`, "correct one of the two"];
   if (secret === undefined) return undefined;
   const isSigning = signature?.secrets.includes(secret) === true;
-  if (WITH_SIGNING_KEY.has(scheme))
-    return signature === undefined || isSigning
+  if (HANDSHAKE_SCHEMES[scheme].isSigned)
+    return !isOwn || isSigning
       ? undefined
       : [`${scheme} signs its events and expects this answer with one key`, "name a secret of the signature"];
   const isShared = isSigning || basic.some((rule) => rule.secret === secret);
@@ -72,7 +64,7 @@ function conflictOf({ signature, basic }: Sender, { scheme, secret }: HandshakeR
  * have no such conflict, because the token selects the sender.
  */
 function rivalOf(sender: Sender, { scheme, secret }: HandshakeRule, senders: readonly Sender[]): string | undefined {
-  if (scheme !== "ebay" && !WITH_SIGNING_KEY.has(scheme)) return undefined;
+  if (scheme !== "ebay" && !HANDSHAKE_SCHEMES[scheme].isSigned) return undefined;
   const earlier = senders.slice(0, Math.max(0, senders.indexOf(sender)));
   return earlier.find((one) => one.handshake?.scheme === scheme && one.handshake.secret !== secret)?.name;
 }

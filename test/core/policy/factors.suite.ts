@@ -225,6 +225,37 @@ export const cases: Cases = {
     assert.deepEqual(bare, { signature: undefined, basic: undefined, token: undefined, handshake: undefined });
     assert.deepEqual(secretNames(compileWith(fixtures, {})), []);
   },
+  "compilePolicy() refuses a handshake that signs what is asked for with a key of events": (fixtures) => {
+    const policyWith = (scheme: string, signature: Json) => {
+      const document = documentWith(fixtures, { signature: { scheme: "slack", secrets: ["A"] } });
+      put(document, ["senders", "sender", "handshake"], { scheme, secret: "A" });
+      put(document, ["senders", "other"], { signature });
+      return document;
+    };
+    const accept = (scheme: string, signature: Json) => void compilePolicy(policyWith(scheme, signature));
+    const refuse = (scheme: string, signature: Json) => {
+      const problems = problemsOf(() => compilePolicy(policyWith(scheme, signature)));
+      const places = problems.map((problem) => problem.split(": ")[0]);
+      assert.deepEqual(places, ["/senders/sender/handshake/secret"], JSON.stringify(signature));
+    };
+    for (const scheme of ["zoom", "x"]) {
+      for (const signing of ["docusign", "meta", "github", "pagerduty", "stripe", "standard-webhooks", "svix"]) {
+        refuse(scheme, { scheme: signing, secrets: ["B", "A"] });
+        refuse(scheme, { scheme: signing, secrets: ["B"], retired: ["A"] });
+        accept(scheme, { scheme: signing, secrets: ["B"] });
+      }
+      refuse(scheme, { scheme: "docusign", accounts: { a: ["B", "A"] } });
+      for (const signing of ["slack", "zoom"]) accept(scheme, { scheme: signing, secrets: ["A"] });
+    }
+    accept("ebay", { scheme: "github", secrets: ["A"] });
+  },
+  "compilePolicy() refuses a signed handshake of a sender that has no such signature": (fixtures) => {
+    const handshake = { scheme: "slack" };
+    for (const signature of [undefined, SIGNATURE, { scheme: "zoom", secrets: ["A"] }]) {
+      assert.deepEqual(placesOf(fixtures, { signature, handshake }), ["/senders/sender"]);
+    }
+    compileWith(fixtures, { signature: { scheme: "slack", secrets: ["A"] }, handshake });
+  },
   "loadHeldSecrets() leaves a sender to the edge if it holds none of its secrets, and refuses if it holds only some": (
     fixtures,
   ) => {

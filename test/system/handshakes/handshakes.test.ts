@@ -180,7 +180,7 @@ const ANSWERED: readonly AnsweredCase[] = [
     sent: { target: "/x?crc_token=NzQwNjk0MTktNzk0Mi00&nonce=1", method: "GET" },
     ...JSON_TYPE,
     body: json({
-      response_token: `sha256=${hmac(HANDSHAKE_SECRETS.HUB_SECRET, "NzQwNjk0MTktNzk0Mi00").digest("base64")}`,
+      response_token: `sha256=${hmac(HANDSHAKE_SECRETS.X_SECRET, "NzQwNjk0MTktNzk0Mi00").digest("base64")}`,
     }),
   },
   {

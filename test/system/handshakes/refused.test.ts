@@ -114,7 +114,12 @@ const REFUSED: readonly RefusedCase[] = [
   ],
   [
     "Smartsheet with a script",
-    { target: "/smartsheet", headers: [["Smartsheet-Hook-Challenge", "<b>"]], isCertified: true },
+    {
+      target: "/smartsheet",
+      headers: [["Smartsheet-Hook-Challenge", "<b>"]],
+      body: json({ challenge: "<b>", webhookId: 1 }),
+      isCertified: true,
+    },
     "challenge_malformed",
     403,
   ],
@@ -137,6 +142,7 @@ const REFUSED: readonly RefusedCase[] = [
     "signature_missing",
     401,
   ],
+  ["Zoom without a text beside another sender", { ...zoom(undefined), target: "/beside" }, "challenge_malformed", 403],
   ["Zoom without a text", zoom(undefined), "challenge_malformed", 403],
   ["Zoom with an object", zoom({ a: 1 }), "challenge_malformed", 403],
   ["Zoom with a long text", zoom("a".repeat(513)), "challenge_too_long", 403],
@@ -178,7 +184,7 @@ describe.each(["edge", "listener"] as const)("%s", (name) => {
   });
 
   test.each(FORGED)("never signs %j", async (text) => {
-    const macs = (["ZOOM_SECRET", "HUB_SECRET"] as const).map((secret) =>
+    const macs = (["ZOOM_SECRET", "X_SECRET"] as const).map((secret) =>
       createHmac("sha256", HANDSHAKE_SECRETS[secret]).update(text).digest(),
     );
     // The same text, with every character written as an escape of JSON.
@@ -246,12 +252,45 @@ describe.each(["edge", "listener"] as const)("%s", (name) => {
       "of Event Grid after a validation",
       {
         target: "/grid",
+        headers: [["aeg-event-type", "SubscriptionValidation"]],
         body: json([
           { eventType: "Microsoft.EventGrid.SubscriptionValidationEvent", data: { validationCode: "a" } },
           {},
         ]),
         isCertified: true,
       },
+    ],
+    [
+      "of Event Grid whose publisher chose the type of a validation",
+      {
+        target: "/grid",
+        headers: [["aeg-event-type", "Notification"]],
+        body: json([{ eventType: "Microsoft.EventGrid.SubscriptionValidationEvent", data: { validationCode: "a" } }]),
+        isCertified: true,
+      },
+    ],
+    [
+      "of Smartsheet with the header of a challenge",
+      {
+        target: "/smartsheet",
+        headers: [["Smartsheet-Hook-Challenge", "a"]],
+        body: json({ nonce: "a", webhookId: 1, events: [] }),
+        isCertified: true,
+      },
+    ],
+    [
+      "of Smartsheet with another challenge in the body",
+      {
+        target: "/smartsheet",
+        headers: [["Smartsheet-Hook-Challenge", "a"]],
+        body: json({ challenge: "b" }),
+        isCertified: true,
+      },
+    ],
+    ["of monday with an object", { target: "/monday", body: json({ challenge: { id: 7 } }), isCertified: true }],
+    [
+      "of a sender beside one whose challenge would be wrong",
+      { target: "/beside", ...signed("github", json({ event: "endpoint.url_validation" })) },
     ],
     ["of monday with a challenge", { target: "/monday", body: json({ challenge: "a", event: {} }), isCertified: true }],
     ["of a sender whose POST has X's query", { target: "/x?crc_token=abc", ...signed("github", "{}") }],

@@ -18,6 +18,7 @@ export const HANDSHAKE_SECRETS = {
   ...SECRETS,
   META_VERIFY_TOKEN: "a verify+token & more",
   CLIENT_ID: "CBJCHBCAABAAo8FZcAEmo",
+  X_SECRET: "the consumer secret of X 0123456789",
   EBAY_TOKEN: "71745723-d031-455c-bfa5-f90d11b4f20a",
 } as const;
 
@@ -61,7 +62,7 @@ function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
     dropbox: { ...github, handshake: { scheme: "dropbox" } },
     adobe: { ...github, handshake: { scheme: "adobe-io" } },
     acrobat: { ...github, handshake: { scheme: "acrobat-sign", secret: "CLIENT_ID" } },
-    x: { ...github, handshake: { scheme: "x", secret: "HUB_SECRET" } },
+    x: { ...github, handshake: { scheme: "x", secret: "X_SECRET" } },
     ebay: { ...github, handshake: { scheme: "ebay", secret: "EBAY_TOKEN" } },
     monday: { ...acme, handshake: { scheme: "monday" } },
     smartsheet: { ...acme, handshake: { scheme: "smartsheet" } },
@@ -81,7 +82,12 @@ function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
   };
   const routes = Object.keys(named).map((name) => [`/${name}`, { senders: [name], methods: ["POST"] }]);
   const observed = { senders: ["observed"], methods: ["POST"], mode: "observe" as const, shadow: ["plain", "dropbox"] };
-  return { anchors, senders: named, routes: { ...Object.fromEntries(routes), "/observed": observed } };
+  const beside = { senders: ["zoom", "plain"], methods: ["POST"] };
+  return {
+    anchors,
+    senders: named,
+    routes: { ...Object.fromEntries(routes), "/observed": observed, "/beside": beside },
+  };
 }
 
 /** Removes the handshakes of a policy. */

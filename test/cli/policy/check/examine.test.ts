@@ -43,6 +43,7 @@ const FAULTS: readonly Change[] = [
   [["senders", "a b"], {}],
   [ONE, { basic: { username: "a:b", secret: "low" } }],
   [[...ONE, "handshake"], { scheme: "meta" }],
+  [[...ONE, "handshake"], { scheme: "slack" }],
   [[...ONE, "certificates"], undefined],
   [[...ONE, "certificates"], []],
   [[...ONE, "trust"], undefined],
@@ -121,11 +122,16 @@ const QUEUED_ORDER: readonly Change[] = [
   [[...ROUTE, "delivery"], "queue"],
 ];
 
+const SIGNED_FOR_ASKERS: readonly Change[] = [
+  [[...ONE, "signature"], { scheme: "github", secrets: ["A"] }],
+  [[...ONE, "handshake"], { scheme: "x", secret: "A" }],
+];
+
 const cases: Cases = {
   "examinePolicy() reports what the compiler reports, and knows every code": (fixtures) => {
     const met = new Set<string | undefined>(["source_is_file"]);
     const faults = [...FAULTS, ...anchorFaults(fixtures)].map((change) => [change]);
-    for (const changes of [...faults, QUEUED_ORDER]) {
+    for (const changes of [...faults, QUEUED_ORDER, SIGNED_FOR_ASKERS]) {
       const document = spoiled(fixtures, changes);
       const problems = problemsOf(() => compilePolicy(document));
       const { findings, policy } = examinePolicy(document, fixtures.now);
