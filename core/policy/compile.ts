@@ -33,8 +33,7 @@ import type { PolicyDocument, SenderDocument } from "./schema.ts";
 import { type PolicyProblemCode, wordsOf } from "./words.ts";
 
 /**
- * Compiles a policy document (the value of policy.json, as policy.schema.json describes it). Does not check whether dates have
- * passed, or whether the policy is sensible. `countersign policy check` checks both.
+ * Compiles the value of policy.json. Checks neither dates nor whether the policy is sensible; `countersign policy check` does.
  * @throws ConfigurationError that lists every problem, each with its JSON pointer
  */
 export function compilePolicy(document: unknown): Policy {
@@ -59,7 +58,6 @@ export function compileSoundParts(document: PolicyDocument): { policy: Policy; p
 type SignatureDocument = NonNullable<SenderDocument["signature"]>;
 
 const RETRY_STATUS = { final: undefined, retry: 503, "retry-429": 429 } as const;
-
 class PolicyCompiler {
   readonly #document: PolicyDocument;
   readonly problems: PolicyProblem[] = [];
