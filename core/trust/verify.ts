@@ -102,14 +102,14 @@ function mayPresent({ certificate }: Sender, leaf: Certificate): boolean {
   return !leaf.isCa || entries.some(([, entry]) => entry.isPin && entry.failures(leaf, entry.from).length === 0);
 }
 
-/** Makes the checks that do not depend on who signed the certificate. */
-function checkLeaf(leaf: Certificate, senders: readonly Sender[], { deny, now }: TrustContext): void {
+/** Makes the checks that do not depend on who signed the certificate. @throws Refusal */
+export function checkLeaf(leaf: Certificate, senders: readonly Sender[], { deny, now }: TrustContext): void {
   if (now < leaf.notBefore) throw new Refusal("certificate_not_yet_valid", { notBefore: leaf.notBefore });
   if (!isInDate(leaf, now)) throw new Refusal("certificate_expired", { notAfter: leaf.notAfter });
   if (leaf.unknownCritical.length > 0) {
     throw new Refusal("unknown_critical_extension", { extensions: leaf.unknownCritical });
   }
-  if (!senders.some((sender) => mayPresent(sender, leaf))) throw new Refusal("certificate_is_ca");
+  if (leaf.isCa && !senders.some((sender) => mayPresent(sender, leaf))) throw new Refusal("certificate_is_ca");
   if (leaf.extendedKeyUsage?.includes(CLIENT_AUTH) === false) {
     throw new Refusal("wrong_extended_key_usage", { extendedKeyUsage: leaf.extendedKeyUsage });
   }

@@ -1,13 +1,13 @@
 // Describes a certification path: each certificate with its dates, its key, and its state in the revocation lists. The verdicts
 // come from core. If there is no path, the description shows how far the certificates lead.
 
-import type { Anchor, RevocationRule, Trust } from "../../core/policy/policy.ts";
+import type { Anchor, RevocationRule, Sender, Trust } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
 import { checkRevocation, NO_LISTS, type RevocationExplanation } from "../../core/revocation/revocation.ts";
 import { describeCrl } from "../../core/revocation/source.ts";
 import { boundDetails } from "../../core/shown-text.ts";
 import { findPath, type PathLimits, tryIssuer } from "../../core/trust/path.ts";
-import { verifyTrust } from "../../core/trust/verify.ts";
+import { checkLeaf } from "../../core/trust/verify.ts";
 import type { Certificate } from "../../core/x509/certificate.ts";
 import type { ClientCertificate } from "../../core/x509/client-certificate.ts";
 import { formatTime } from "../../core/x509/crl.ts";
@@ -74,6 +74,7 @@ interface Step {
 /** Describes the path of a certificate to an anchor, or how far its certificates lead. */
 export function describePath(
   client: ClientCertificate,
+  sender: Sender,
   trust: Trust,
   { deny, ...rest }: PathLimits,
   loaded: KnownLists,
@@ -83,8 +84,7 @@ export function describePath(
   const top = steps.at(-1);
   const rule = top?.anchor?.revocation;
   const facts = { ...limits, anchors: [...steps, ...trust.anchors] };
-  // Without senders, `verifyTrust` makes only those checks of a client certificate that do not depend on its issuer.
-  const leafs = resultOf(() => verifyTrust({ ...client, platform: undefined }, [], limits));
+  const leafs = resultOf(() => checkLeaf(client.leaf, [sender], limits));
   return {
     reachesAnchor: top?.anchor !== undefined && top.fault === undefined,
     missingIssuer: missing ?? null,

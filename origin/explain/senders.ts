@@ -149,7 +149,8 @@ function judgeCertificate(sender: Sender, question: Question, evidence: Evidence
       anchor: proof instanceof Refusal ? null : (proof?.anchor ?? null),
       fault: failure === undefined ? null : faultOf(failure),
       revocation: proof instanceof Refusal ? null : (proof?.revocation ?? null),
-      path: rule.trust.anchors.length === 0 ? null : describePath(certificate, rule.trust, limits, question.lists),
+      path:
+        rule.trust.anchors.length === 0 ? null : describePath(certificate, sender, rule.trust, limits, question.lists),
     },
     entries: compareEntries(sender.name, rule, certificate.leaf, facts.now),
   };
