@@ -227,7 +227,7 @@ describeOnStores("an inbox", (given) => {
     await (await openTestInbox(given.stack, given.location)).close();
     expect(await told(backup())).toMatch(/inbox backup FILE: one file/);
     expect(await told(backup("a", "b"))).toMatch(/one file/);
-    expect(await told(backup("-"))).toMatch(/needs a file/);
+    expect(await told(backup("-"))).toMatch(/needs the name of a file/);
     expect(await told(backup(file, "--state", "dead"))).toMatch(/--state has no effect with inbox backup/);
     expect(await told(backup(join(folder, "none", "a")))).toMatch(
       /cannot write \S+none\/a: the folder \S+none does not exist/,
