@@ -48,6 +48,7 @@ export const cases: Cases = {
       ["/a/b", { a: "x" }],
       ["/toString", {}],
       ["/length", ["x"]],
+      ["/length", "x"],
       ["/0", ["x"]],
       ["/*", { "*": "x" }],
       ["/*", {}],
