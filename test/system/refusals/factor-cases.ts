@@ -16,6 +16,7 @@ import type { RefusalCase } from "./world.ts";
 export const FACTOR_SECRETS = {
   QUILLON_KEY: `${MARKER}-0123456789abcdef`,
   QUILLON_VERIFY_TOKEN: `${MARKER}-token-0123`,
+  QUILLON_X_SECRET: `${MARKER}-secret-of-x-0123`,
   QUILLON_PASSWORD: `${MARKER}-password`,
   QUILLON_TOKEN: `${MARKER}-token-of-the-sender`,
 } as const;
@@ -34,7 +35,10 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
         signature: { scheme: "meta", secrets },
         handshake: { scheme: "meta", secret: "QUILLON_VERIFY_TOKEN" },
       },
-      [`${MARKER}-x`]: { signature: { scheme: "github", secrets }, handshake: { scheme: "x", secret: "QUILLON_KEY" } },
+      [`${MARKER}-x`]: {
+        signature: { scheme: "github", secrets },
+        handshake: { scheme: "x", secret: "QUILLON_X_SECRET" },
+      },
       [`${MARKER}-tenant`]: { ...senders[ACME], body: [{ pointer: "/pix/*/chave", in: ["our-key"] }] },
       [`${MARKER}-basic`]: { ...senders[ACME], basic: { username: "acme", secret: "QUILLON_PASSWORD" } },
     },
