@@ -4,21 +4,18 @@
 import { type Place, parsePointer } from "../configuration-error.ts";
 import { sha256 } from "../crypto.ts";
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_CHAIN_DEPTH } from "../wire.ts";
-import { type Certificate, isSameAuthority, parseCertificate } from "../x509/certificate.ts";
-import { digestsOf } from "../x509/certificate-digests.ts";
-import { foldName, parseDistinguishedName } from "../x509/distinguished-name.ts";
+import { type Certificate, parseCertificate } from "../x509/certificate.ts";
 import { findCertified, findCertifiers } from "../x509/issuance.ts";
-import { foldedIssuersOf } from "../x509/legacy-texts.ts";
 import { canMatch } from "../x509/public-key.ts";
 import { Allowlist } from "./allowlist.ts";
+import { compileDenyList } from "./deny-list.ts";
 import { readPolicyForm } from "./form.ts";
 import { FORWARDED_HEADERS, isForwardableHeader } from "./forwardable.ts";
 import { findSignedForAskers } from "./handshake-keys.ts";
-import { compileCertificateMatcher, normalizeHex } from "./matcher.ts";
+import { compileCertificateMatcher } from "./matcher.ts";
 import type {
   Anchor,
   CertificateRule,
-  DenyList,
   EventKeyRule,
   Intermediate,
   Policy,
@@ -33,7 +30,8 @@ import type { PolicyDocument, SenderDocument } from "./schema.ts";
 import { type PolicyProblemCode, wordsOf } from "./words.ts";
 
 /**
- * Compiles the value of policy.json. Checks neither dates nor whether the policy is sensible; `countersign policy check` does.
+ * Compiles a policy document (the value of policy.json, as policy.schema.json describes it). Does not check whether dates have
+ * passed, or whether the policy is sensible. `countersign policy check` checks both.
  * @throws ConfigurationError that lists every problem, each with its JSON pointer
  */
 export function compilePolicy(document: unknown): Policy {
@@ -58,6 +56,7 @@ export function compileSoundParts(document: PolicyDocument): { policy: Policy; p
 type SignatureDocument = NonNullable<SenderDocument["signature"]>;
 
 const RETRY_STATUS = { final: undefined, retry: 503, "retry-429": 429 } as const;
+
 class PolicyCompiler {
   readonly #document: PolicyDocument;
   readonly problems: PolicyProblem[] = [];
@@ -127,7 +126,7 @@ class PolicyCompiler {
       senders: [...senderByName.values()],
       routes: routeList,
       findRival: indexRivals(routeList),
-      deny: this.#compileDenyList(deny ?? [], anchorList),
+      deny: compileDenyList(deny ?? [], anchorList, (index, compileOne) => this.#attempt(["deny", index], compileOne)),
       crlSources: [...new Set(anchorList.flatMap(({ revocation }) => revocation?.sources ?? []))],
       digest: sha256(canonicalJson({ ...this.#document, $schema: undefined })),
     };
@@ -198,26 +197,6 @@ class PolicyCompiler {
       if (names.indexOf(name) !== index) this.#report([...at, index], "listed_twice", JSON.stringify(name));
       return target === undefined ? [] : [target];
     });
-  }
-
-  #compileDenyList(entries: NonNullable<PolicyDocument["deny"]>, anchors: readonly Anchor[]): DenyList {
-    const denied = new Set<string>();
-    for (const [index, entry] of entries.entries()) {
-      this.#attempt(["deny", index], () => denied.add(deniedKey(entry)));
-    }
-    const isNamed = (certificate: Certificate) => digestsOf(certificate).some((digest) => denied.has(digest));
-    const authorities = anchors.map(({ certificate }) => certificate);
-    const isNamedAuthority = (certificate: Certificate, presented: readonly Certificate[]) =>
-      certificate.isCa &&
-      [...authorities, ...presented].some((one) => isSameAuthority(certificate, one) && isNamed(one));
-    const hasDigests = entries.some((entry) => "sha256" in entry);
-    return {
-      holds: (certificate, presented = []) =>
-        denied.size > 0 &&
-        (denied.has(`key ${certificate.spkiSha256}`) ||
-          foldedIssuersOf(certificate).some((key) => denied.has(serialKey(certificate.serial, key))) ||
-          (hasDigests && (isNamed(certificate) || isNamedAuthority(certificate, presented)))),
-    };
   }
 
   #attempt<T>(at: Place, compileOne: () => T): T | undefined {
@@ -296,17 +275,6 @@ function compileHeader(header: string, secret: readonly (string | undefined)[] =
   const name = header.toLowerCase();
   if (!isForwardableHeader(name) || secret.includes(name)) throw new PolicyFault("not_forwarded", header);
   return name;
-}
-
-function deniedKey(entry: NonNullable<PolicyDocument["deny"]>[number]): string {
-  if ("sha256" in entry) return normalizeHex(entry.sha256);
-  if ("spkiSha256" in entry) return `key ${normalizeHex(entry.spkiSha256)}`;
-  const issuer = readOrFault("malformed_dn", () => parseDistinguishedName(entry.issuer), "issuer: ");
-  return serialKey(normalizeHex(entry.serial), foldName(issuer));
-}
-
-function serialKey(serial: string, foldedIssuer: string): string {
-  return `serial ${serial.replace(/^0+(?=.)/, "")} ${foldedIssuer}`;
 }
 
 /** Writes JSON with sorted members and without spaces. This is RFC 8785 for the strings, integers and booleans of a policy. */
