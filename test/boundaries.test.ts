@@ -127,6 +127,11 @@ describe("imports", () => {
     expect(strays(core, (name) => isIn("core")(name) || CORE_LIBRARIES(name))).toEqual([]);
   });
 
+  test("core takes the functions of node:crypto from core/crypto.ts", () => {
+    const users = core.filter(({ text }) => /^import (?!type )[^;]*"node:crypto"/m.test(text));
+    expect(users.map(({ path }) => path)).toEqual(["core/crypto.ts"]);
+  });
+
   test("each folder of core imports only itself and the folders before it", () => {
     const folderOf = (path: string) => path.split("/").slice(1, -1)[0] ?? "";
     expect([...new Set(core.map(({ path }) => folderOf(path)))].sort()).toEqual([...CORE_FOLDERS].sort());

@@ -1,7 +1,7 @@
 // Reads what a challenge asks, and limits what is repeated to the asker. Anybody can send a challenge, so each value occurs once, has
 // a limited length, and contains no character that means something in HTML or JSON.
 
-import { hash, timingSafeEqual } from "node:crypto";
+import { sha256, timingSafeEqual } from "../crypto.ts";
 import { Refusal } from "../refusal.ts";
 import { MAX_CHALLENGE_BODY_BYTES, MAX_CHALLENGE_CHARACTERS } from "../wire.ts";
 
@@ -19,6 +19,9 @@ export class Question {
   readonly headers: Headers;
   /** Empty until the body is read. */
   readonly body: Uint8Array;
+  // A route may have many senders, and each asks for the same values.
+  readonly #values = new Map<string, readonly string[]>();
+  #json: Readonly<Record<string, unknown>> | undefined;
 
   constructor({ method, headers }: Pick<Request, "method" | "headers">, url: URL, body = new Uint8Array()) {
     this.method = method;
@@ -45,17 +48,24 @@ export class Question {
 
   /** Compares in constant time. @throws Refusal if the parameter or header has another value */
   require(name: string, expected: Uint8Array): void {
-    const [given, wanted] = [Buffer.from(this.read(name)), expected].map((octets) => hash("sha256", octets, "buffer"));
-    if (!timingSafeEqual(given as Buffer, wanted as Buffer)) throw new Refusal("challenge_token_mismatch");
+    const isEqual = timingSafeEqual(sha256(this.read(name), "buffer"), sha256(expected, "buffer"));
+    if (!isEqual) throw new Refusal("challenge_token_mismatch");
   }
 
   /** The JSON value of a small body. An empty object if the body is large or not JSON. */
   json(): Readonly<Record<string, unknown>> {
-    if (this.body.length > MAX_CHALLENGE_BODY_BYTES) return {};
-    return Object(parseJson(Buffer.from(this.body).toString()));
+    const isSmall = this.body.length <= MAX_CHALLENGE_BODY_BYTES;
+    this.#json ??= isSmall ? Object(parseJson(Buffer.from(this.body).toString())) : {};
+    return this.#json as Readonly<Record<string, unknown>>;
   }
 
-  #valuesOf(name: string): string[] {
+  #valuesOf(name: string): readonly string[] {
+    const values = this.#values.get(name) ?? this.#readValues(name);
+    this.#values.set(name, values);
+    return values;
+  }
+
+  #readValues(name: string): string[] {
     if (name.startsWith("?")) return this.url.searchParams.getAll(name.slice(1));
     // Headers joins the values of a repeated header with a comma, which is not echoed.
     return [this.headers.get(name)].filter((value) => value !== null);

@@ -1,7 +1,7 @@
 // Describes how each sender asks whether an endpoint is ours, and what it wants to read. This is a table with one small function for
 // each sender. Nothing here decides which factors a request has passed; delivery/receive.ts does.
 
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, sha256 } from "../crypto.ts";
 import { type Answer, answerHeaders, answerJson, answerText, echoable, type Question, signable } from "./question.ts";
 
 /** The handshake of a sender. `secret` is the name of the secret, for the schemes that need one. */
@@ -139,8 +139,9 @@ const SCHEMES = {
     hasSecret: true,
     answer(question, token) {
       const { host, pathname } = question.url;
-      const digest = createHash("sha256").update(question.echo("?challenge_code")).update(token);
-      return answerJson({ challengeResponse: digest.update(`https://${host}${pathname}`).digest("hex") });
+      const code = Buffer.from(question.echo("?challenge_code"));
+      const endpoint = Buffer.from(`https://${host}${pathname}`);
+      return answerJson({ challengeResponse: sha256(Buffer.concat([code, token, endpoint])) });
     },
   },
   monday: {
