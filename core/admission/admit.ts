@@ -93,7 +93,12 @@ export function admitWithoutCertificate(senders: readonly Sender[], failure: Ref
 }
 
 function withoutCertificate(sender: Sender): Candidate[] {
-  return sender.certificate === undefined ? [{ sender, certified: undefined, factors: [], reliedOnEdge: [] }] : [];
+  return sender.certificate === undefined ? [withoutFactors(sender)] : [];
+}
+
+/** Returns the sender as a candidate for which nothing was checked. */
+export function withoutFactors(sender: Sender): Candidate {
+  return { sender, certified: undefined, factors: [], reliedOnEdge: [] };
 }
 
 /**

@@ -1,11 +1,11 @@
 // The order of the checks that admit a sender to a route, at the edge and at an origin without an edge. Behind an edge,
 // origin/receive.ts has another order: it verifies the assertion first.
 
-import { admitByCredentials, admitBySignature, findCandidates } from "../admission/admit.ts";
+import { admitByCredentials, admitBySignature, findCandidates, withoutFactors } from "../admission/admit.ts";
 import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
 import { noteAdmitted, noteCertificate, type Trace } from "../admission/trace.ts";
 import { Question } from "../handshake/question.ts";
-import { placeOf, type Route, requireMethod, type Sender } from "../policy/policy.ts";
+import { placeOf, type Route, requireMethod } from "../policy/policy.ts";
 import { Refusal, resultOf } from "../refusal.ts";
 import type { BodyBudget } from "../request/body-budget.ts";
 import { readBody } from "../request/read-body.ts";
@@ -39,7 +39,8 @@ export interface SentRequest {
  */
 export async function receiveFromSender(sent: SentRequest, trace: Trace): Promise<Delivery | Response> {
   const { request, question, target, route, evidence, policyDigest } = sent;
-  const early = answerChallenge(BY_TOKEN, route.senders.map(withoutFactors), { question, evidence }, trace);
+  const asking = route.senders.filter(({ handshake }) => handshake !== undefined).map(withoutFactors);
+  const early = answerChallenge(BY_TOKEN, asking, { question, evidence }, trace);
   if (early !== undefined) return early;
   trace.evidence = evidence;
   noteCertificate(trace.context, evidence);
@@ -64,8 +65,6 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
     policyDigest,
   });
 }
-
-const withoutFactors = (sender: Sender): Candidate => ({ sender, certified: undefined, factors: [], reliedOnEdge: [] });
 
 /**
  * If `check` throws, keeps only the candidates that need no certificate.
@@ -93,8 +92,8 @@ function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
 }
 
 /**
- * Reads the body, answers a challenge, and admits the candidate whose signature matches. If no candidate has passed another factor yet, the body counts
- * against the memory limit for bodies of unproven senders, until its signature is verified.
+ * Reads the body, answers a challenge, and admits the candidate whose signature matches. If no candidate has passed another factor
+ * yet, the body counts against the memory limit for bodies of unproven senders, until its signature is verified.
  * @throws Refusal of readBody, answerChallenge or admitBySignature
  */
 async function admitByBody(
