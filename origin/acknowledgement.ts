@@ -4,8 +4,8 @@ import type { Delivery } from "../core/delivery/delivery.ts";
 import { type Acknowledgement, type Policy, type Route, selectRoute } from "../core/policy/policy.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
 
-/** Returns the route of an accepted event. */
-export function routeOf(policy: Policy, { request }: Delivery): Route {
+/** Returns the route of an accepted event. @throws Refusal if the policy has no such route now */
+export function routeOf(policy: Policy, { request }: Pick<Delivery, "request">): Route {
   const [host, target] = splitSignedTarget(request.target);
   const [path = ""] = target.split("?", 1);
   return selectRoute(policy, path, request.method, host);

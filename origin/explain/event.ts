@@ -3,10 +3,10 @@
 import { findCandidates } from "../../core/admission/admit.ts";
 import type { Secrets, SenderSecrets } from "../../core/admission/candidate.ts";
 import { type AvailableSecrets, type MissingSecrets, readAvailableSecrets } from "../../core/admission/secrets.ts";
-import { type Policy, type Route, type Sender, selectRoute } from "../../core/policy/policy.ts";
+import type { Policy, Route, Sender } from "../../core/policy/policy.ts";
 import { REFUSALS, Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
-import { splitSignedTarget } from "../../core/request/target.ts";
 import { NO_LISTS, type RevocationLists } from "../../core/revocation/revocation.ts";
+import { routeOf } from "../acknowledgement.ts";
 import type { StoredEvent } from "../inbox/inbox.ts";
 import { evidenceOf, type Question, readChain, type UnknownParts } from "./question.ts";
 import { chainOf, platformOf, requestOf, withoutCheckedCredentials, withSender } from "./recalled.ts";
@@ -48,7 +48,7 @@ const UNKNOWN: UnknownParts = {
  * `certificateNow`.
  */
 export async function explainEvent(event: StoredEvent, by: JudgedBy, now: number): Promise<EventExplanation> {
-  const route = routeOf(event, by.policy);
+  const route = resultOf(() => routeOf(by.policy, event));
   if (route instanceof Refusal) return { ...refusedBy(route), route, sender: undefined, certificateNow: undefined };
   const sender = route.senders.find(({ name }) => name === event.sender);
   const nothing = { route, sender: undefined, certificateNow: undefined };
@@ -79,12 +79,6 @@ export function isTooLarge({ body }: StoredEvent, { maxBodyBytes }: Route): bool
 
 function isErased(event: StoredEvent): boolean {
   return event.certificate !== undefined && chainOf(event) === undefined;
-}
-
-function routeOf({ request }: StoredEvent, policy: Policy): Route | Refusal {
-  const [host, target] = splitSignedTarget(request.target);
-  const [path = ""] = target.split("?");
-  return resultOf(() => selectRoute(policy, path, request.method, host));
 }
 
 /**
