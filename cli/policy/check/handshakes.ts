@@ -7,10 +7,9 @@ import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "../../../core/signa
 import { errorAt, type Finding, unusedAt, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
-/** The signature scheme of each sender that has both a handshake scheme and a signature scheme. */
+/** The signature scheme of each sender that has a handshake scheme too. Slack is not here, because the compiler checks it. */
 const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureSchemeName>>> = {
   meta: "meta",
-  slack: "slack",
   zoom: "zoom",
 };
 
