@@ -36,6 +36,7 @@ import { cases as corePolicyHosts } from "./policy/hosts.suite.ts";
 import { cases as corePolicyMatcher } from "./policy/matcher.suite.ts";
 import { cases as corePolicyRoutes } from "./policy/routes.suite.ts";
 import { cases as coreRandomPool } from "./random-pool.suite.ts";
+import { cases as coreRequestQuotes } from "./request/quotes.suite.ts";
 import { cases as coreRequestStrictJson } from "./request/strict-json.suite.ts";
 import { cases as coreRequestTarget } from "./request/target.suite.ts";
 import { cases as coreRevocationKeeping } from "./revocation/keeping.suite.ts";
@@ -110,6 +111,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/policy/matcher": corePolicyMatcher,
   "core/policy/routes": corePolicyRoutes,
   "core/random-pool": coreRandomPool,
+  "core/request/quotes": coreRequestQuotes,
   "core/request/strict-json": coreRequestStrictJson,
   "core/request/target": coreRequestTarget,
   "core/revocation/keeping": coreRevocationKeeping,
