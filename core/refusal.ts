@@ -27,154 +27,182 @@ export const PROBLEMS = {
 export type Problem = keyof typeof PROBLEMS;
 
 type Row = readonly [Problem, string];
+/** By problem: each code of the log line, with its explanation for the operator. */
+type Groups = Readonly<Partial<Record<Problem, Readonly<Record<string, string>>>>>;
+type CodeOf<G extends Groups> = { [P in keyof G]: keyof G[P] }[keyof G] & string;
 
-/**
- * The refusals that an edge can make, and those that an `accept` function throws. The key is the code in the log line. The row has
- * the problem in the answer to the sender, and the explanation for the operator.
- */
-const SHARED_REFUSALS = {
-  plain_http: ["https-required", "the request came over plain HTTP"],
-  unknown_host: ["unknown-host", "the host is not in HOSTS"],
-  unknown_route: ["not-found", "the path matches no route of the policy"],
-  method_not_allowed: ["method-not-allowed", "the route does not list this method"],
-  challenge_unexpected: ["method-not-allowed", "no sender of the route has this handshake"],
-  malformed_target: ["malformed-request", "a URL parser would rewrite the target"],
-  malformed_host: ["malformed-request", "Host is missing, repeated, or not a host in its usual spelling"],
-  malformed_headers: ["malformed-request", "Content-Type is not ASCII, or the headers to forward exceed 16 KiB"],
-  body_too_large: ["body-too-large", "the body exceeds maxBodyBytes of the route"],
-  body_in_pieces: ["malformed-request", "the body comes in too many tiny chunks"],
-  bodies_full: ["unavailable", "unfinished bodies of unproven senders are too large together"],
-  body_incomplete: ["malformed-request", "the connection broke before the body was complete"],
-
-  no_client_auth: ["no-client-certificate", "the platform reports no client certificates"],
-  no_certificate: ["no-client-certificate", "no client certificate was presented"],
-  certificate_too_large: ["certificate-not-proven", "the certificate or its chain is over 10 KiB or 16 KiB encoded"],
-  certificate_malformed: ["certificate-not-proven", "a certificate is not X.509 v3 in DER, or breaks RFC 5280"],
-  certificate_inconsistent: ["certificate-not-proven", "the platform's fingerprint is of another certificate"],
-  certificate_not_yet_valid: ["certificate-not-proven", "the certificate's validity has not begun"],
-  certificate_expired: ["certificate-not-proven", "the certificate has expired"],
-  certificate_is_ca: [
-    "certificate-not-proven",
-    "the client certificate is a CA certificate, and no entry pins it by a digest alone",
-  ],
-  wrong_key_usage: [
-    "certificate-not-proven",
-    "the key usage lacks digitalSignature (of a client) or keyCertSign (of a CA)",
-  ],
-  wrong_extended_key_usage: ["certificate-not-proven", "the extended key usage does not hold clientAuth"],
-  unknown_critical_extension: ["certificate-not-proven", "a critical extension is not understood"],
-  algorithm_not_accepted: ["certificate-not-proven", "a key or signature algorithm is weak or not supported"],
-  platform_not_verified: ["certificate-not-proven", "the sender's trust requires the platform's verdict SUCCESS"],
-  platform_disagrees: ["certificate-not-proven", "the platform reports a fault other than an unknown issuer"],
-  platform_revoked: ["certificate-not-proven", "the platform says that the certificate is revoked"],
-  certificate_revoked: ["certificate-not-proven", "a revocation list holds a certificate of the path"],
-  revocation_unknown: ["unavailable", "the policy requires a current revocation list, and there is none: see list"],
-  issuer_unknown: ["certificate-not-proven", "there is no path to an anchor of the policy"],
-  too_many_intermediates: ["certificate-not-proven", "more intermediates were sent than a path may need"],
-  chain_too_deep: ["certificate-not-proven", "the path holds more CA certificates than maxChainDepth"],
-  signature_invalid: ["certificate-not-proven", "a certificate names an issuer whose key did not sign it"],
-  issuer_not_ca: ["certificate-not-proven", "an issuer on the path is not a CA certificate"],
-  path_length_exceeded: ["certificate-not-proven", "an issuer's path length constraint is exceeded"],
-  issuer_not_in_date: ["certificate-not-proven", "an intermediate or the anchor is expired or not yet valid"],
-  name_not_permitted: [
-    "certificate-not-proven",
-    "a name constraint of an issuer excludes the certificate's name, or is not understood",
-  ],
-
-  certificate_denied: ["sender-not-allowed", "the deny list names this certificate or one of its issuers"],
-  sender_not_allowed: ["sender-not-allowed", "the certificate is proven, but no sender of this route matches it"],
-
-  signature_missing: ["signature-not-verified", "a header of the sender's signature is missing: see header"],
-  signature_malformed: ["signature-not-verified", "a signature header is not in the form of the scheme: see cause"],
-  signature_stale: ["signature-not-verified", "the signed time differs from ours by over five minutes"],
-  signature_key_unknown: [
-    "signature-not-verified",
-    "no key is configured for this account, or for this kind of signature",
-  ],
-  signature_mismatch: ["signature-not-verified", "no configured key made a signature over this body"],
-  basic_missing: ["credentials-required", "there is no Authorization header"],
-  basic_malformed: ["credentials-required", "Authorization is not exactly one Basic credential"],
-  basic_mismatch: ["credentials-required", "no configured pair of user name and password was sent"],
-  token_missing: ["credentials-required", "the header of the sender's token is missing: see header"],
-  token_malformed: ["credentials-required", "the header is not exactly one token: see header"],
-  token_mismatch: ["credentials-required", "no configured token was sent: see header"],
-
-  challenge_malformed: ["challenge-refused", "a value is missing, repeated, or not plain ASCII"],
-  challenge_too_long: ["challenge-refused", "a value has over 512 characters"],
-  challenge_is_event: ["challenge-refused", "the text to sign could be that of an event"],
-  challenge_token_mismatch: ["challenge-refused", "the token is not the secret of the handshake"],
-
-  content_not_json: ["sender-not-allowed", "the policy matches values in JSON, and Content-Type is not JSON in UTF-8"],
-  content_encoded: ["sender-not-allowed", "the policy matches values in JSON, and the body has a Content-Encoding"],
-  json_too_large: ["sender-not-allowed", "the JSON is larger than 1 MiB"],
-  json_not_utf8: ["sender-not-allowed", "the JSON is not UTF-8"],
-  json_with_bom: ["sender-not-allowed", "the JSON begins with a byte order mark"],
-  json_malformed: ["sender-not-allowed", "the body is not JSON"],
-  json_repeated_name: ["sender-not-allowed", "an object of the JSON has two members of one name"],
-  json_lone_surrogate: ["sender-not-allowed", "a string of the JSON has a surrogate that is alone"],
-  json_too_deep: ["sender-not-allowed", "the JSON is nested deeper than 64"],
-  json_too_many_matches: ["sender-not-allowed", "the pointer matches more than 10,000 values"],
-  json_value_missing: ["sender-not-allowed", "the pointer leads to no value, in one element or in all"],
-  json_not_text: ["sender-not-allowed", "the pointer leads to a value that is no string"],
-  json_value_not_listed: ["sender-not-allowed", "the value at the pointer is not in the sender's list"],
-
-  body_mismatch: ["assertion-refused", "the body is not the one that was signed"],
-  replayed: ["replayed", "this assertion was accepted before"],
-  store_unavailable: ["unavailable", "the event could not be stored"],
-
-  queue_unavailable: ["unavailable", "the queue did not accept the event, or the bucket did not accept its body"],
-  origin_refused: ["bad-gateway", "the origin refused the edge's request"],
-  origin_unreachable: ["unavailable", "the origin could not be reached"],
-  origin_timeout: ["gateway-timeout", "the origin did not answer within the deadline"],
-  origin_unavailable: ["unavailable", "the origin has no verification keys yet, or cannot store events"],
-  origin_malformed: ["bad-gateway", "the origin's answer breaks off or has a status that cannot be passed on"],
-  origin_redirected: ["bad-gateway", "the origin answered with a redirect, which is never followed"],
-  misconfigured: ["internal-error", "the configuration is incomplete: see problems"],
-  internal_error: ["internal-error", "an unexpected error"],
-} as const satisfies Record<string, Row>;
+/** The refusals that an edge can make, and those that an `accept` function throws. */
+const SHARED_GROUPS = {
+  "https-required": {
+    plain_http: "the request came over plain HTTP",
+  },
+  "unknown-host": {
+    unknown_host: "the host is not in HOSTS",
+  },
+  "not-found": {
+    unknown_route: "the path matches no route of the policy",
+  },
+  "method-not-allowed": {
+    method_not_allowed: "the route does not list this method",
+    challenge_unexpected: "no sender of the route has this handshake",
+  },
+  "malformed-request": {
+    malformed_target: "a URL parser would rewrite the target",
+    malformed_host: "Host is missing, repeated, or not a host in its usual spelling",
+    malformed_headers: "Content-Type is not ASCII, or the headers to forward exceed 16 KiB",
+    body_in_pieces: "the body comes in too many tiny chunks",
+    body_incomplete: "the connection broke before the body was complete",
+  },
+  "body-too-large": {
+    body_too_large: "the body exceeds maxBodyBytes of the route",
+  },
+  unavailable: {
+    bodies_full: "unfinished bodies of unproven senders are too large together",
+    revocation_unknown: "the policy requires a current revocation list, and there is none: see list",
+    store_unavailable: "the event could not be stored",
+    queue_unavailable: "the queue did not accept the event, or the bucket did not accept its body",
+    origin_unreachable: "the origin could not be reached",
+    origin_unavailable: "the origin has no verification keys yet, or cannot store events",
+  },
+  "no-client-certificate": {
+    no_client_auth: "the platform reports no client certificates",
+    no_certificate: "no client certificate was presented",
+  },
+  "certificate-not-proven": {
+    certificate_too_large: "the certificate or its chain is over 10 KiB or 16 KiB encoded",
+    certificate_malformed: "a certificate is not X.509 v3 in DER, or breaks RFC 5280",
+    certificate_inconsistent: "the platform's fingerprint is of another certificate",
+    certificate_not_yet_valid: "the certificate's validity has not begun",
+    certificate_expired: "the certificate has expired",
+    certificate_is_ca: "the client certificate is a CA certificate, and no entry pins it by a digest alone",
+    wrong_key_usage: "the key usage lacks digitalSignature (of a client) or keyCertSign (of a CA)",
+    wrong_extended_key_usage: "the extended key usage does not hold clientAuth",
+    unknown_critical_extension: "a critical extension is not understood",
+    algorithm_not_accepted: "a key or signature algorithm is weak or not supported",
+    platform_not_verified: "the sender's trust requires the platform's verdict SUCCESS",
+    platform_disagrees: "the platform reports a fault other than an unknown issuer",
+    platform_revoked: "the platform says that the certificate is revoked",
+    certificate_revoked: "a revocation list holds a certificate of the path",
+    issuer_unknown: "there is no path to an anchor of the policy",
+    too_many_intermediates: "more intermediates were sent than a path may need",
+    chain_too_deep: "the path holds more CA certificates than maxChainDepth",
+    signature_invalid: "a certificate names an issuer whose key did not sign it",
+    issuer_not_ca: "an issuer on the path is not a CA certificate",
+    path_length_exceeded: "an issuer's path length constraint is exceeded",
+    issuer_not_in_date: "an intermediate or the anchor is expired or not yet valid",
+    name_not_permitted: "a name constraint of an issuer excludes the certificate's name, or is not understood",
+  },
+  "sender-not-allowed": {
+    certificate_denied: "the deny list names this certificate or one of its issuers",
+    sender_not_allowed: "the certificate is proven, but no sender of this route matches it",
+    content_not_json: "the policy matches values in JSON, and Content-Type is not JSON in UTF-8",
+    content_encoded: "the policy matches values in JSON, and the body has a Content-Encoding",
+    json_too_large: "the JSON is larger than 1 MiB",
+    json_not_utf8: "the JSON is not UTF-8",
+    json_with_bom: "the JSON begins with a byte order mark",
+    json_malformed: "the body is not JSON",
+    json_repeated_name: "an object of the JSON has two members of one name",
+    json_lone_surrogate: "a string of the JSON has a surrogate that is alone",
+    json_too_deep: "the JSON is nested deeper than 64",
+    json_too_many_matches: "the pointer matches more than 10,000 values",
+    json_value_missing: "the pointer leads to no value, in one element or in all",
+    json_not_text: "the pointer leads to a value that is no string",
+    json_value_not_listed: "the value at the pointer is not in the sender's list",
+  },
+  "signature-not-verified": {
+    signature_missing: "a header of the sender's signature is missing: see header",
+    signature_malformed: "a signature header is not in the form of the scheme: see cause",
+    signature_stale: "the signed time differs from ours by over five minutes",
+    signature_key_unknown: "no key is configured for this account, or for this kind of signature",
+    signature_mismatch: "no configured key made a signature over this body",
+  },
+  "credentials-required": {
+    basic_missing: "there is no Authorization header",
+    basic_malformed: "Authorization is not exactly one Basic credential",
+    basic_mismatch: "no configured pair of user name and password was sent",
+    token_missing: "the header of the sender's token is missing: see header",
+    token_malformed: "the header is not exactly one token: see header",
+    token_mismatch: "no configured token was sent: see header",
+  },
+  "challenge-refused": {
+    challenge_malformed: "a value is missing, repeated, or not plain ASCII",
+    challenge_too_long: "a value has over 512 characters",
+    challenge_is_event: "the text to sign could be that of an event",
+    challenge_token_mismatch: "the token is not the secret of the handshake",
+  },
+  "assertion-refused": {
+    body_mismatch: "the body is not the one that was signed",
+  },
+  replayed: {
+    replayed: "this assertion was accepted before",
+  },
+  "bad-gateway": {
+    origin_refused: "the origin refused the edge's request",
+    origin_malformed: "the origin's answer breaks off or has a status that cannot be passed on",
+    origin_redirected: "the origin answered with a redirect, which is never followed",
+  },
+  "gateway-timeout": {
+    origin_timeout: "the origin did not answer within the deadline",
+  },
+  "internal-error": {
+    misconfigured: "the configuration is incomplete: see problems",
+    internal_error: "an unexpected error",
+  },
+} as const satisfies Groups;
 
 /** The refusals that only an origin makes. They are a table of their own, so that the edge's bundle does not contain them. */
-const ORIGIN_REFUSALS = {
-  route_mismatch: ["not-found", "the guard is on another path than the policy's route: see guard and policy"],
-  certificate_elsewhere: [
-    "no-client-certificate",
-    "the proxy sent a certificate in another field than this origin reads",
-  ],
-  listener_disagrees: ["certificate-not-proven", "our path validation accepts what OpenSSL refused in the handshake"],
-  assertion_missing: [
-    "assertion-refused",
-    "there is no Countersign-Assertion: the request did not come through the edge",
-  ],
-  assertion_malformed: [
-    "assertion-refused",
-    "the assertion is repeated or not canonical, or its header is not exactly alg, kid and typ",
-  ],
-  assertion_key_unknown: ["assertion-refused", "no published key has this kid"],
-  assertion_signature_invalid: ["assertion-refused", "the signature does not verify under the key that kid names"],
-  assertion_claims_invalid: ["assertion-refused", "a claim is missing, malformed or unknown"],
-  assertion_wrong_issuer: ["assertion-refused", "iss is not the edge that this origin trusts"],
-  assertion_wrong_audience: ["assertion-refused", "aud is not this origin"],
-  assertion_expired: ["assertion-refused", "the assertion has expired"],
-  assertion_not_yet_valid: ["assertion-refused", "the assertion was issued in the future"],
-  request_mismatch: ["assertion-refused", "the method, target or content type differs from the signed request"],
-  headers_mismatch: ["assertion-refused", "a forwarded header is missing, changed or not signed"],
-  certificate_mismatch: ["assertion-refused", "Client-Cert is missing or is not the certificate that was signed"],
-  sender_mismatch: ["sender-not-allowed", "this origin's policy admits another sender than the edge did"],
-  factor_missing: ["assertion-refused", "the edge did not check a factor that this origin requires"],
-  keys_unavailable: ["unavailable", "no verification key could be loaded yet"],
-} as const satisfies Record<string, Row>;
+const ORIGIN_GROUPS = {
+  "not-found": {
+    route_mismatch: "the guard is on another path than the policy's route: see guard and policy",
+  },
+  "no-client-certificate": {
+    certificate_elsewhere: "the proxy sent a certificate in another field than this origin reads",
+  },
+  "certificate-not-proven": {
+    listener_disagrees: "our path validation accepts what OpenSSL refused in the handshake",
+  },
+  "assertion-refused": {
+    assertion_missing: "there is no Countersign-Assertion: the request did not come through the edge",
+    assertion_malformed: "the assertion is repeated or not canonical, or its header is not exactly alg, kid and typ",
+    assertion_key_unknown: "no published key has this kid",
+    assertion_signature_invalid: "the signature does not verify under the key that kid names",
+    assertion_claims_invalid: "a claim is missing, malformed or unknown",
+    assertion_wrong_issuer: "iss is not the edge that this origin trusts",
+    assertion_wrong_audience: "aud is not this origin",
+    assertion_expired: "the assertion has expired",
+    assertion_not_yet_valid: "the assertion was issued in the future",
+    request_mismatch: "the method, target or content type differs from the signed request",
+    headers_mismatch: "a forwarded header is missing, changed or not signed",
+    certificate_mismatch: "Client-Cert is missing or is not the certificate that was signed",
+    factor_missing: "the edge did not check a factor that this origin requires",
+  },
+  "sender-not-allowed": {
+    sender_mismatch: "this origin's policy admits another sender than the edge did",
+  },
+  unavailable: {
+    keys_unavailable: "no verification key could be loaded yet",
+  },
+} as const satisfies Groups;
 
-export type SharedRefusalCode = keyof typeof SHARED_REFUSALS;
+export type SharedRefusalCode = CodeOf<typeof SHARED_GROUPS>;
 
 /** The code of the reason for a refusal, as in the log line. */
-export type RefusalCode = SharedRefusalCode | keyof typeof ORIGIN_REFUSALS;
+export type RefusalCode = SharedRefusalCode | CodeOf<typeof ORIGIN_GROUPS>;
 
-/** Every refusal. The call is marked as pure, so that the bundler leaves the whole table out of the edge's bundle. */
-export const REFUSALS: typeof SHARED_REFUSALS & typeof ORIGIN_REFUSALS = /* @__PURE__ */ Object.assign(
-  {},
-  SHARED_REFUSALS,
-  ORIGIN_REFUSALS,
-);
+function rowsOf(...tables: readonly Groups[]): Record<string, Row> {
+  const rows: Record<string, Row> = {};
+  for (const [problem, codes] of tables.flatMap((table) => Object.entries(table)))
+    for (const [code, why] of Object.entries(codes)) rows[code] = [problem as Problem, why];
+  return rows;
+}
+
+const SHARED_REFUSALS = rowsOf(SHARED_GROUPS);
+
+/**
+ * Every refusal, by its code. The call is marked as pure, so that the bundler leaves the refusals of an origin out of the edge's
+ * bundle.
+ */
+export const REFUSALS = /* @__PURE__ */ rowsOf(SHARED_GROUPS, ORIGIN_GROUPS) as Readonly<Record<RefusalCode, Row>>;
 
 /**
  * Facts for the operator's log line. They are strings, numbers, or lists of strings or numbers. They never contain a secret, and
@@ -195,7 +223,7 @@ export class Refusal extends Error {
   constructor(code: SharedRefusalCode, details?: RefusalDetails);
   /** @internal */
   constructor(code: RefusalCode, details: RefusalDetails, row: Row);
-  constructor(code: RefusalCode, details = {}, [problem, why]: Row = SHARED_REFUSALS[code as SharedRefusalCode]) {
+  constructor(code: RefusalCode, details = {}, [problem, why]: Row = SHARED_REFUSALS[code] as Row) {
     super(why);
     this.name = "Refusal";
     this.code = code;
