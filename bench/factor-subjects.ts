@@ -11,6 +11,7 @@ export const BASIC = "basic";
 export const ED25519 = "standard-webhooks, Ed25519";
 
 const NOW = 1_700_000_000;
+const TWITCH_DATE = "2023-11-14T22:13:20.123456789Z";
 const SECRET = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
 /** The headers of an ordinary request besides those of the signature. */
 const HEADERS = {
@@ -19,6 +20,10 @@ const HEADERS = {
   host: "hooks.example.com",
   "user-agent": "Example-Webhooks/1.0",
 };
+
+/** The schemes with HMAC. Ed25519 is measured with Standard Webhooks, and costs the same with Discord's scheme. */
+type HmacScheme = Exclude<SignatureSchemeName, "discord">;
+const isHmac = (scheme: SignatureSchemeName): scheme is HmacScheme => scheme !== "discord";
 
 /** Makes the headers of a signature as a sender does. */
 type Sign = (mac: (prefix: string, encoding: "hex" | "base64") => string) => Record<string, string>;
@@ -34,7 +39,7 @@ const standard =
     [`${name}-timestamp`]: `${NOW}`,
     [`${name}-signature`]: `v1,${mac(`msg_p5jXN8AQM9LWM0D4loKWxJek.${NOW}.`, "base64")}`,
   });
-const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
+const SIGN: Readonly<Record<HmacScheme, Sign>> = {
   docusign: (mac) => ({
     "x-authorization-digest": "HMACSHA256",
     "x-docusign-accountid": "8b2e4cf1-0000-4000-8000-00000000000a",
@@ -48,6 +53,12 @@ const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
   stripe: (mac) => ({ "stripe-signature": `t=${NOW},v1=${mac(`${NOW}.`, "hex")}` }),
   "standard-webhooks": standard("webhook"),
   svix: standard("svix"),
+  twitch: (mac) => ({
+    "twitch-eventsub-message-id": "befa7b53-d79d-478f-86b9-120f112b044e",
+    "twitch-eventsub-message-timestamp": TWITCH_DATE,
+    "twitch-eventsub-message-signature": `sha256=${mac(`befa7b53-d79d-478f-86b9-120f112b044e${TWITCH_DATE}`, "hex")}`,
+  }),
+  x: (mac) => ({ "x-twitter-webhooks-signature": `sha256=${mac("", "base64")}` }),
 };
 
 /**
@@ -56,8 +67,10 @@ const SIGN: Readonly<Record<SignatureSchemeName, Sign>> = {
  */
 export function makeFactorSubjects(bytes: number): Record<string, () => unknown> {
   const body = new Uint8Array(bytes).fill(0x61);
+  // The events of some schemes are JSON objects.
+  body[0] = 0x7b;
   const subjects: Record<string, () => unknown> = {};
-  for (const scheme of SIGNATURE_SCHEME_NAMES) {
+  for (const scheme of SIGNATURE_SCHEME_NAMES.filter(isHmac)) {
     const isEncoded = scheme === "standard-webhooks" || scheme === "svix";
     const octets = Buffer.from(SECRET, isEncoded ? "base64" : "utf8");
     const signed = SIGN[scheme]((prefix, encoding) =>

@@ -1,14 +1,20 @@
 // Signs a body as a sender does, for `countersign send`. This file and core/signature/verify.ts share the table of schemes, but no
 // code. If one of the two files has a fault, core/signature/verify.ts refuses the signature from this file, so a test fails.
 
-import { createHmac, randomUUID } from "node:crypto";
+import { createHmac, createPrivateKey, type KeyObject, randomUUID, sign } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";
-import { SIGNATURE_SCHEME_NAMES, SIGNATURE_SCHEMES, type SignatureSchemeName } from "../../core/signature/schemes.ts";
+import {
+  SIGNATURE_SCHEME_NAMES,
+  SIGNATURE_SCHEMES,
+  type SignatureScheme,
+  type SignatureSchemeName,
+} from "../../core/signature/schemes.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { UsageError } from "../command.ts";
 
 /**
- * Returns the headers of an HMAC signature over the body. `option` is SCHEME:NAME, where NAME is the name of the secret.
+ * Returns the headers of a signature over the body. `option` is SCHEME:NAME, where NAME is the name of the secret. For Discord, which
+ * signs with Ed25519, the secret is a private key in PEM.
  * @throws UsageError
  */
 export function signBody(option: string, body: Uint8Array, now: number): Record<string, string> {
@@ -18,7 +24,7 @@ export function signBody(option: string, body: Uint8Array, now: number): Record<
     throw new UsageError(
       `--sign ${option} is not SCHEME:SECRET_NAME, a scheme of ${SIGNATURE_SCHEME_NAMES.join(", ")}`,
     );
-  return headersOf(scheme, readKey(variable), body, String(now));
+  return headersOf(scheme, readKey(variable), body, now);
 }
 
 function readKey(name: string): string {
@@ -33,27 +39,38 @@ function readKey(name: string): string {
   );
 }
 
-function headersOf(
-  name: SignatureSchemeName,
-  secret: string,
-  body: Uint8Array,
-  timestamp: string,
-): Record<string, string> {
+function headersOf(name: SignatureSchemeName, secret: string, body: Uint8Array, now: number): Record<string, string> {
   const scheme = SIGNATURE_SCHEMES[name];
-  const { headers, encoding, tags, id: idHeader, prefix, hasEncodedKeys, algorithm } = scheme;
+  const { headers, tags, id: idHeader, prefix, algorithm } = scheme;
   const id = `msg_${randomUUID()}`;
-  const key = hasEncodedKeys ? Buffer.from(secret.replace(/^whsec_/, ""), "base64") : secret;
-  const signature = createHmac("sha256", key)
-    .update(prefix === undefined ? "" : prefix(timestamp, id))
-    .update(body)
-    .digest(encoding);
+  const timestamp = scheme.hasDate ? new Date(now * 1000).toISOString() : String(now);
+  const content = Buffer.concat([Buffer.from(prefix === undefined ? "" : prefix(timestamp, id)), body]);
   const tagOf = (kind: string) => tags.find(([, of]) => of === kind)?.[0];
   const time = tagOf("timestamp");
-  const value = `${time === undefined ? "" : `${time}${timestamp},`}${tagOf("hmac")}${signature}`;
+  const tag = tagOf("hmac") ?? tagOf("ed25519");
+  const value = `${time === undefined ? "" : `${time}${timestamp},`}${tag}${signatureOf(scheme, secret, content)}`;
   return {
     [headers[0]]: value,
     ...(scheme.timestamp !== undefined && { [scheme.timestamp]: timestamp }),
     ...(idHeader !== undefined && { [idHeader]: id }),
     ...(algorithm !== undefined && { [algorithm[0]]: algorithm[1] }),
   };
+}
+
+function signatureOf({ encoding, keys }: SignatureScheme, secret: string, content: Uint8Array): string {
+  if (keys === "hex") return sign(null, content, readPrivateKey(secret)).toString(encoding);
+  const key = keys === "base64" ? Buffer.from(secret.replace(/^whsec_/, ""), "base64") : secret;
+  return createHmac("sha256", key).update(content).digest(encoding);
+}
+
+function readPrivateKey(pem: string): KeyObject {
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === "ed25519") return key;
+  } catch {
+    // The error says the same as the one below, in the words of OpenSSL.
+  }
+  throw new UsageError(
+    "--sign: the secret of this scheme is an Ed25519 private key in PEM (openssl genpkey -algorithm ed25519)",
+  );
 }

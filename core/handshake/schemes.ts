@@ -64,6 +64,26 @@ const SCHEMES = {
       return type === "url_verification" ? answerText(echoable(challenge)) : undefined;
     },
   },
+  twitch: {
+    method: "POST",
+    proof: "signature",
+    answer(question) {
+      // The header that says what a message is for is not signed, but the body is. Every notification has an event.
+      const { challenge, event } = question.json();
+      return challenge === undefined || event !== undefined ? undefined : answerText(echoable(challenge));
+    },
+  },
+  discord: {
+    method: "POST",
+    proof: "signature",
+    answer(question) {
+      const { type, event } = question.json();
+      if (event !== undefined) return undefined;
+      // Webhook events ask with type 0, interactions with type 1.
+      if (type === 0) return { ...answerHeaders({}), status: 204 };
+      return type === 1 ? answerJson({ type }) : undefined;
+    },
+  },
   zoom: {
     method: "POST",
     proof: "signature-if-sent",

@@ -5,13 +5,16 @@ import { SIGNATURE_SCHEMES } from "../signature/schemes.ts";
 import type { PolicyDocument } from "./schema.ts";
 
 /**
- * Returns the sender and the secret of each handshake that signs a text of the asker with a key of events. Only a key whose events
- * are signed behind a colon may do both, as those of Slack and Zoom are, because signable() refuses a colon.
+ * Returns the sender and the secret of each handshake that signs a text of the asker with a key of events. A key may do both only
+ * if the signed text of an event contains what signable() refuses: a colon before the body, as of Slack and Zoom, or a brace at the
+ * start of the body.
  */
 export function findSignedForAskers(senders: PolicyDocument["senders"]): (readonly [name: string, secret: string])[] {
   const signing = new Set(
     Object.values(senders).flatMap(({ signature }) => {
-      if (signature === undefined || SIGNATURE_SCHEMES[signature.scheme].prefix?.("", "").includes(":")) return [];
+      if (signature === undefined) return [];
+      const { prefix, hasObject } = SIGNATURE_SCHEMES[signature.scheme];
+      if (hasObject || prefix?.("", "").includes(":")) return [];
       const { secrets = [], accounts = {}, retired = [] } = signature;
       return [...secrets, ...Object.values(accounts).flat(), ...retired];
     }),

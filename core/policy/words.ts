@@ -43,7 +43,7 @@ export const POLICY_PROBLEMS = {
   unknown_accounts: "only docusign names accounts",
   no_secrets: "must hold secrets, or accounts",
   handshake_secret: "meta, zoom, x, ebay and acrobat-sign need a secret, the other handshakes have none",
-  handshake_unsigned: "slack signs its challenges, and this sender has no signature of slack",
+  handshake_unsigned: "this sender signs its challenges, but has no signature of that scheme here",
   handshake_signs: "% also signs events, and this handshake signs with it what anybody asks for",
   malformed_username: "a user name holds no colon and no control character (RFC 7617)",
   malformed_pointer: "a JSON pointer (RFC 6901)",

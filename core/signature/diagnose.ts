@@ -27,9 +27,9 @@ export async function diagnoseMismatch(mismatch: Mismatch, scheme: SignatureSche
   const { presented } = mismatch;
   if (mismatch.body.byteLength > DIAGNOSED_BODY_BYTES) return undefined;
   const decoding = await decodeBody(mismatch.body, mismatch.contentEncoding);
-  const { hasEncodedKeys = false } = SIGNATURE_SCHEMES[scheme];
+  const isEncoded = SIGNATURE_SCHEMES[scheme].keys === "base64";
   let work = DIAGNOSED_WORK;
-  for (const { what, keys, body, isWritten } of suspects(mismatch, hasEncodedKeys, decoding)) {
+  for (const { what, keys, body, isWritten } of suspects(mismatch, isEncoded, decoding)) {
     if (isWritten) work -= body.byteLength * COST_OF_WRITING;
     for (const [index, key] of keys) {
       work -= body.byteLength + COST_OF_SIGNATURE[key.method] * presented[key.method].length;
@@ -49,7 +49,7 @@ interface Suspect {
 
 function* suspects(
   { keys, retired, body }: Mismatch,
-  hasEncodedKeys: boolean,
+  isEncoded: boolean,
   [encoding, decoded]: Awaited<ReturnType<typeof decodeBody>> | readonly [] = [],
 ): Generator<Suspect> {
   yield { what: (index) => `retired key ${index}`, keys: retired.slice(0, DIAGNOSED_KEYS).entries(), body };
@@ -57,7 +57,7 @@ function* suspects(
   for (const [index, key] of tried) {
     const secret = key.secret();
     if (secret === undefined) continue;
-    for (const [how, other] of hasEncodedKeys ? respellOctets(secret) : respellText(secret.toString())) {
+    for (const [how, other] of isEncoded ? respellOctets(secret) : respellText(secret.toString())) {
       yield { what: () => `key ${index} ${how}`, keys: [[index, makeHmacKey(Buffer.from(other))]], body };
     }
   }

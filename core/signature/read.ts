@@ -29,20 +29,33 @@ export interface PresentedSignatures {
  * that each value has only one spelling.
  */
 const CANONICAL = {
-  hex: /^[0-9a-f]{64}$/,
-  base64: /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/,
-  ed25519: /^[A-Za-z0-9+/]{85}[AQgw]==$/,
+  hex: { hmac: /^[0-9a-f]{64}$/, ed25519: /^[0-9a-f]{128}$/ },
+  base64: { hmac: /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, ed25519: /^[A-Za-z0-9+/]{85}[AQgw]==$/ },
 };
 const OTHER_VERSION = /^\w{1,16}[=,][\w+/=-]{1,512}$/;
-const TIMESTAMP = /^(?:0|[1-9][0-9]{0,11})$/;
-/** Visible ASCII without the dot, because in the signed text a dot ends the id. */
+const SECONDS = /^(?:0|[1-9][0-9]{0,11})$/;
+/** The fraction is required. Its dot, which no id contains, is where an id and a date that follows it are told apart. */
+const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z$/;
+/** Visible ASCII without the dot, because in the signed text a dot ends the id, or is a part of the date behind it. */
 const EVENT_ID = /^[!-\-/-~]+$/;
 
+/** The parts of a request that a signature is about. `now` is in Unix seconds. */
+export interface SignedParts {
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  readonly now: number;
+}
+
+const BRACE = 0x7b;
+
 /**
- * Reads signatures, id and timestamp, and compares the timestamp with `now` (Unix seconds).
+ * Reads signatures, id and timestamp, and compares the timestamp with `now`.
  * @throws Refusal `signature_missing`, `signature_malformed`, `signature_stale`
  */
-export function readPresentedSignatures(name: SignatureSchemeName, headers: Headers, now: number): PresentedSignatures {
+export function readPresentedSignatures(
+  name: SignatureSchemeName,
+  { headers, body, now }: SignedParts,
+): PresentedSignatures {
   const scheme = SIGNATURE_SCHEMES[name];
   const { encoding, prefix } = scheme;
   const presented = { hmac: [] as string[], ed25519: [] as Buffer[], encoding, prefix: "" };
@@ -50,15 +63,21 @@ export function readPresentedSignatures(name: SignatureSchemeName, headers: Head
   for (const element of readElements(scheme, headers)) {
     const [tag, kind] = scheme.tags.find(([start]) => element.startsWith(start)) ?? ["", undefined];
     const text = element.slice(tag.length);
-    if (kind === "hmac") presented.hmac.push(check(text, CANONICAL[encoding]));
-    else if (kind === "ed25519") presented.ed25519.push(Buffer.from(check(text, CANONICAL.ed25519), "base64"));
+    if (kind === "hmac") presented.hmac.push(check(text, CANONICAL[encoding].hmac));
+    else if (kind === "ed25519")
+      presented.ed25519.push(Buffer.from(check(text, CANONICAL[encoding].ed25519), encoding));
     else if (kind === "timestamp") timestamps.push(text);
     else if (!OTHER_VERSION.test(text)) throw malformed("an element is not of its form");
   }
   if (presented.ed25519.length > MAX_ED25519_SIGNATURES) throw malformed(`over ${MAX_ED25519_SIGNATURES} of Ed25519`);
   if (presented.hmac.length + presented.ed25519.length === 0) throw malformed("no signature of a known version");
-  if (prefix !== undefined) presented.prefix = prefix(readTime(timestamps, now), readId(scheme, headers));
+  requireObject(scheme, body);
+  if (prefix !== undefined) presented.prefix = prefix(readTime(scheme, timestamps, now), readId(scheme, headers));
   return presented;
+}
+
+function requireObject({ hasObject }: SignatureScheme, body: Uint8Array): void {
+  if (hasObject && body[0] !== BRACE) throw malformed("the body does not begin with {");
 }
 
 function check(signature: string, canonical: RegExp): string {
@@ -84,14 +103,15 @@ function readElements({ headers: names, separator, algorithm }: SignatureScheme,
   return elements;
 }
 
-function readTime(timestamps: readonly string[], now: number): string {
+function readTime({ hasDate }: SignatureScheme, timestamps: readonly string[], now: number): string {
   // If there is no timestamp, or more than one, the joined text is not a valid timestamp, so it is refused below.
-  const timestamp = timestamps.join();
-  if (!TIMESTAMP.test(timestamp)) throw malformed("not exactly one time in canonical Unix seconds");
-  if (Math.abs(now - Number(timestamp)) > SIGNATURE_TOLERANCE_SECONDS) {
-    throw new Refusal("signature_stale", { timestamp: Number(timestamp), now });
+  const text = timestamps.join();
+  const timestamp = hasDate ? Math.floor(Date.parse(text) / 1000) : Number(text);
+  if (!(hasDate ? DATE : SECONDS).test(text) || Number.isNaN(timestamp)) {
+    throw malformed("not exactly one time in the form of the scheme");
   }
-  return timestamp;
+  if (Math.abs(now - timestamp) > SIGNATURE_TOLERANCE_SECONDS) throw new Refusal("signature_stale", { timestamp, now });
+  return text;
 }
 
 function readId({ id: header }: SignatureScheme, headers: Headers): string {

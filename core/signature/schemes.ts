@@ -12,11 +12,14 @@ export const SIGNATURE_SCHEME_NAMES = [
   "stripe",
   "standard-webhooks",
   "svix",
+  "twitch",
+  "discord",
+  "x",
 ] as const;
 
 export type SignatureSchemeName = (typeof SIGNATURE_SCHEME_NAMES)[number];
 
-/** The way in which a sender signs. Every scheme supports HMAC-SHA256. Header names are in lower case. */
+/** The way in which a sender signs: with HMAC-SHA256, with Ed25519, or with either. Header names are in lower case. */
 export interface SignatureScheme {
   /** The headers that hold signatures. They are read in this order, up to the first header that is missing. */
   readonly headers: readonly [string, ...string[]];
@@ -30,6 +33,8 @@ export interface SignatureScheme {
   readonly separator?: "," | " ";
   /** The header with the signed timestamp, if the timestamp is not a part of the signature header. */
   readonly timestamp?: string;
+  /** Set if the timestamp is a date of RFC 3339 and not a number of Unix seconds. */
+  readonly hasDate?: true;
   readonly id?: string;
   /** Returns the text that comes before the raw body in the signed bytes. */
   readonly prefix?: (timestamp: string, id: string) => string;
@@ -37,8 +42,16 @@ export interface SignatureScheme {
   readonly account?: string;
   /** A header, and the value that it must have if it is present. */
   readonly algorithm?: readonly [header: string, value: string];
-  /** Set if a configured key is base64 (`whsec_…`) and must be decoded. Otherwise the key is the text itself. */
-  readonly hasEncodedKeys?: true;
+  /**
+   * Set if the body of every event is a JSON object. Then a body that begins with another character is refused. So a text without
+   * a brace, which the answer to a challenge may be a signature of, is no event. Nor can a part of an id or timestamp be moved into
+   * the body.
+   */
+  readonly hasObject?: true;
+  /**
+   * The form of a configured key: base64 (`whsec_…`), or a public key in hex. Otherwise the key is the text itself.
+   */
+  readonly keys?: "base64" | "hex";
 }
 
 /**
@@ -73,7 +86,7 @@ const standard = (name: string): SignatureScheme => ({
   timestamp: `${name}-timestamp`,
   id: `${name}-id`,
   prefix: (timestamp, id) => `${id}.${timestamp}.`,
-  hasEncodedKeys: true,
+  keys: "base64",
 });
 
 export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureScheme>> = {
@@ -101,6 +114,26 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureSc
   },
   "standard-webhooks": standard("webhook"),
   svix: standard("svix"),
+  twitch: {
+    headers: ["twitch-eventsub-message-signature"],
+    encoding: "hex",
+    tags: [["sha256=", "hmac"]],
+    timestamp: "twitch-eventsub-message-timestamp",
+    hasDate: true,
+    id: "twitch-eventsub-message-id",
+    prefix: (timestamp, id) => id + timestamp,
+    hasObject: true,
+  },
+  discord: {
+    headers: ["x-signature-ed25519"],
+    encoding: "hex",
+    tags: [["", "ed25519"]],
+    timestamp: "x-signature-timestamp",
+    prefix: (timestamp) => timestamp,
+    hasObject: true,
+    keys: "hex",
+  },
+  x: { headers: ["x-twitter-webhooks-signature"], encoding: "base64", tags: [["sha256=", "hmac"]], hasObject: true },
 };
 
 /** The names of the headers of this request that verification reads. */

@@ -56,7 +56,7 @@ export class SignedRequest {
     const scheme = SIGNATURE_SCHEMES[name];
     let reading = this.#readings.get(scheme);
     if (reading === undefined) {
-      const presented = resultOf(() => readPresentedSignatures(name, this.headers, this.now));
+      const presented = resultOf(() => readPresentedSignatures(name, this));
       reading = { presented, verdicts: new Map() };
       this.#readings.set(scheme, reading);
     }

@@ -27,7 +27,7 @@ const KEY_PREFIXES = ["whsec_", "whpk_", "whsk_"];
 
 /**
  * Imports a key in the form that the sender's website shows. For Standard Webhooks and Svix, that is base64 with or without
- * `whsec_`, or with `whpk_` for Ed25519. For all other schemes, the key is the text itself, including Stripe's `whsec_`. Does not
+ * `whsec_`, or with `whpk_` for Ed25519. For Discord, that is the public key in hex. For all other schemes, the key is the text itself, including Stripe's `whsec_`. Does not
  * check that a secret is random.
  * @throws SyntaxError that says what is wrong and quotes nothing
  */
@@ -36,7 +36,12 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
   if (secret.trim() !== secret) throw new SyntaxError("the key has white space or a line break at an end");
   if (/^(["'`]).*\1$/s.test(secret)) throw new SyntaxError("the key is in quotes, which are not part of it");
   if (/\p{Cc}/u.test(secret) || !secret.isWellFormed()) throw new SyntaxError("the key holds a control character");
-  if (!SIGNATURE_SCHEMES[name].hasEncodedKeys) {
+  const { keys } = SIGNATURE_SCHEMES[name];
+  if (keys === "hex") {
+    if (!/^[0-9a-f]{64}$/i.test(secret)) throw new SyntaxError("a public key has 64 hexadecimal digits");
+    return makeEd25519Key(Buffer.from(secret, "hex"));
+  }
+  if (keys === undefined) {
     if (secret.length < MIN_SECRET_CHARACTERS) {
       throw new SyntaxError(`the key has fewer than ${MIN_SECRET_CHARACTERS} characters`);
     }

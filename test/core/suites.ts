@@ -49,6 +49,7 @@ import { cases as coreSignatureDiagnose } from "./signature/diagnose.suite.ts";
 import { cases as coreSignatureForgery } from "./signature/forgery.suite.ts";
 import { cases as coreSignatureKey } from "./signature/key.suite.ts";
 import { cases as coreSignatureMalformed } from "./signature/malformed.suite.ts";
+import { cases as coreSignatureObjectBodies } from "./signature/object-bodies.suite.ts";
 import { cases as coreSignatureSignedRequest } from "./signature/signed-request.suite.ts";
 import { cases as coreSignatureVectors } from "./signature/vectors.suite.ts";
 import { cases as coreSignatureVerify } from "./signature/verify.suite.ts";
@@ -124,6 +125,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/signature/forgery": coreSignatureForgery,
   "core/signature/key": coreSignatureKey,
   "core/signature/malformed": coreSignatureMalformed,
+  "core/signature/object-bodies": coreSignatureObjectBodies,
   "core/signature/signed-request": coreSignatureSignedRequest,
   "core/signature/vectors": coreSignatureVectors,
   "core/signature/verify": coreSignatureVerify,

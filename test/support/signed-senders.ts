@@ -21,6 +21,9 @@ export const SECRETS = {
   STRIPE_SECRET: "whsec_0123456789abcdef0123456789abcdef",
   STANDARD_SECRET: `whsec_${Buffer.alloc(32, 7).toString("base64")}`,
   STANDARD_PUBLIC_KEY: `whpk_${rawPublicKey(ed25519.publicKey).toString("base64")}`,
+  TWITCH_SECRET: "twitch-0123456789abcdef",
+  DISCORD_PUBLIC_KEY: rawPublicKey(ed25519.publicKey).toString("hex"),
+  X_SECRET: "the consumer secret of X 0123456789",
 } as const;
 
 type Secret = keyof typeof SECRETS;
@@ -129,6 +132,44 @@ export const SIGNED_SENDERS: Readonly<Record<string, SignedSender>> = {
     sign: standard("webhook", standardEd25519),
   },
   svix: { scheme: "svix", secrets: ["STANDARD_SECRET"], method: "hmac", sign: standard("svix", standardHmac) },
+  twitch: {
+    scheme: "twitch",
+    secrets: ["TWITCH_SECRET"],
+    method: "hmac",
+    sign(body) {
+      const [id, timestamp] = [
+        "befa7b53-d79d-478f-86b9-120f112b044e",
+        new Date().toISOString().replace("Z", "000001Z"),
+      ];
+      return [
+        ["Twitch-Eventsub-Message-Id", id],
+        ["Twitch-Eventsub-Message-Timestamp", timestamp],
+        [
+          "Twitch-Eventsub-Message-Signature",
+          `sha256=${hmac(SECRETS.TWITCH_SECRET, id, timestamp, body).digest("hex")}`,
+        ],
+      ];
+    },
+  },
+  discord: {
+    scheme: "discord",
+    secrets: ["DISCORD_PUBLIC_KEY"],
+    method: "ed25519",
+    sign(body) {
+      const timestamp = now();
+      const signature = sign(null, Buffer.concat([Buffer.from(timestamp), body]), ed25519.privateKey);
+      return [
+        ["X-Signature-Ed25519", signature.toString("hex")],
+        ["X-Signature-Timestamp", timestamp],
+      ];
+    },
+  },
+  x: {
+    scheme: "x",
+    secrets: ["X_SECRET"],
+    method: "hmac",
+    sign: (body) => [["X-Twitter-Webhooks-Signature", `sha256=${hmac(SECRETS.X_SECRET, body).digest("base64")}`]],
+  },
 };
 
 export const BASIC_HEADER: HeaderList[number] = [

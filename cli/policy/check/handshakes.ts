@@ -7,10 +7,14 @@ import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "../../../core/signa
 import { errorAt, type Finding, unusedAt, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
-/** The signature scheme of each sender that has a handshake scheme too. Slack is not here, because the compiler checks it. */
+/**
+ * The signature scheme of each sender that has a handshake scheme too. Senders whose challenges must be signed are not here, because
+ * the compiler checks them.
+ */
 const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureSchemeName>>> = {
   meta: "meta",
   zoom: "zoom",
+  x: "x",
 };
 
 export function inspectHandshake({ sender, at, name }: InspectedSender, policy: Policy): Finding[] {

@@ -133,7 +133,7 @@ const REMEDIES: Readonly<Record<PolicyProblemCode, Remedy>> = {
   unknown_accounts: "move the secrets of the accounts to secrets",
   no_secrets: formOf,
   handshake_secret: "add secret, which names the token or key of the handshake, or remove it",
-  handshake_unsigned: 'add signature: { "scheme": "slack", … }, or remove the handshake',
+  handshake_unsigned: "add a signature whose scheme has the name of the handshake, or remove the handshake",
   handshake_signs: "name a secret that signs no events, or remove the handshake",
   malformed_username: "write the user name alone: the password is a secret, whose name goes into secret",
   malformed_pointer: formOf,

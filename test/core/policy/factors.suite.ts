@@ -245,16 +245,18 @@ export const cases: Cases = {
         accept(scheme, { scheme: signing, secrets: ["B"] });
       }
       refuse(scheme, { scheme: "docusign", accounts: { a: ["B", "A"] } });
-      for (const signing of ["slack", "zoom"]) accept(scheme, { scheme: signing, secrets: ["A"] });
+      for (const signing of ["slack", "zoom", "twitch", "x"]) accept(scheme, { scheme: signing, secrets: ["A"] });
     }
     accept("ebay", { scheme: "github", secrets: ["A"] });
   },
   "compilePolicy() refuses a signed handshake of a sender that has no such signature": (fixtures) => {
-    const handshake = { scheme: "slack" };
-    for (const signature of [undefined, SIGNATURE, { scheme: "zoom", secrets: ["A"] }]) {
-      assert.deepEqual(placesOf(fixtures, { signature, handshake }), ["/senders/sender"]);
+    for (const scheme of ["slack", "twitch", "discord"] as const) {
+      const handshake = { scheme };
+      for (const signature of [undefined, SIGNATURE, { scheme: "zoom", secrets: ["A"] }]) {
+        assert.deepEqual(placesOf(fixtures, { signature, handshake }), ["/senders/sender"]);
+      }
+      compileWith(fixtures, { signature: { scheme, secrets: ["A"] }, handshake });
     }
-    compileWith(fixtures, { signature: { scheme: "slack", secrets: ["A"] }, handshake });
   },
   "loadHeldSecrets() leaves a sender to the edge if it holds none of its secrets, and refuses if it holds only some": (
     fixtures,

@@ -122,7 +122,7 @@ export const cases: Cases = {
     const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
     read(nested(MAX_JSON_DEPTH));
     refused("json_too_deep", () => read(nested(MAX_JSON_DEPTH + 1)));
-    refused("json_too_deep", () => read('{"a":'.repeat(MAX_JSON_DEPTH + 1) + "1" + "}".repeat(MAX_JSON_DEPTH + 1)));
+    refused("json_too_deep", () => read(`${'{"a":'.repeat(MAX_JSON_DEPTH + 1)}1${"}".repeat(MAX_JSON_DEPTH + 1)}`));
     refused("json_too_deep", () => read(nested(MAX_JSON_BYTES / 2)));
     read(`"${"a".repeat(MAX_JSON_BYTES - 2)}"`);
     const { details } = refused("json_too_large", () => read(`"${"a".repeat(MAX_JSON_BYTES - 1)}"`));

@@ -8,17 +8,27 @@ import { formatProblem } from "../../../core/decision/problem.ts";
 import { describeRefusal } from "../../../core/decision/refusal-line.ts";
 import { formatLogLine } from "../../../core/log-line.ts";
 import type { Refusal } from "../../../core/refusal.ts";
-import type { SignatureSchemeName } from "../../../core/signature/schemes.ts";
+
 import { DIAGNOSED_BODY_BYTES } from "../../../core/wire.ts";
 import { type Cases, refusedLater } from "../../support/scenes/certificates.ts";
-import { type Attempt, attempt, BODY, ED25519, EVENTS, KEY, NOW, OTHER_KEY } from "../../support/scenes/signature.ts";
+import {
+  type Attempt,
+  attempt,
+  BODY,
+  ED25519,
+  EVENTS,
+  type HmacScheme,
+  KEY,
+  NOW,
+  OTHER_KEY,
+} from "../../support/scenes/signature.ts";
 
 type Bytes = string | Uint8Array<ArrayBuffer>;
 
 /** Returns headers with a signature by a key of these octets. */
-function signedBy(scheme: SignatureSchemeName, secret: string | Buffer, body: Bytes = BODY): Record<string, string> {
+function signedBy(scheme: HmacScheme, secret: string | Buffer, body: Bytes = BODY): Record<string, string> {
   const { header, tag, signatures } = EVENTS[scheme];
-  const prefixes: Partial<Record<SignatureSchemeName, string>> = {
+  const prefixes: Partial<Record<HmacScheme, string>> = {
     slack: `v0:${NOW}:`,
     stripe: `${NOW}.`,
     svix: `msg_1.${NOW}.`,
@@ -30,19 +40,18 @@ function signedBy(scheme: SignatureSchemeName, secret: string | Buffer, body: By
   return { [header]: tag + mac.digest(signatures[0].length === 64 ? "hex" : "base64") };
 }
 
-async function mismatch(scheme: SignatureSchemeName, changes: Attempt): Promise<Refusal> {
+async function mismatch(scheme: HmacScheme, changes: Attempt): Promise<Refusal> {
   const refusal = await refusedLater("signature_mismatch", attempt(scheme, changes));
   await tellsNoSecret(refusal, scheme, changes);
   return refusal;
 }
 
-const hintFor = async (scheme: SignatureSchemeName, changes: Attempt) =>
-  (await mismatch(scheme, changes)).details["wouldMatch"];
+const hintFor = async (scheme: HmacScheme, changes: Attempt) => (await mismatch(scheme, changes)).details["wouldMatch"];
 
 /** Checks that neither the log nor the response contains the key in any form, or a signature that would be accepted. */
 async function tellsNoSecret(
   refusal: Refusal,
-  scheme: SignatureSchemeName,
+  scheme: HmacScheme,
   { keys = [KEY], retired = [], headers, body = BODY }: Attempt,
 ) {
   const answer = formatProblem(refusal, "1");

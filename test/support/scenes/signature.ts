@@ -15,6 +15,9 @@ export const BODY = '{"event":"order.paid","amount":12.50,"note":"Grüße 🦊"}
 export const KEY = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
 export const OTHER_KEY = "nQ8kq5Yw2r0c7uJ1xT6b4mV9pL3sZ8eD5hA2gF7jK0I=";
 
+/** The schemes with HMAC. Discord's scheme has Ed25519 alone, and tests of its own. */
+export type HmacScheme = Exclude<SignatureSchemeName, "discord">;
+
 /** The headers of a request in one scheme, and two signatures of the body: one by KEY and one by OTHER_KEY. */
 interface SignedEvent {
   /** The name of the header that contains the signature. */
@@ -55,7 +58,7 @@ const standard = (name: string): SignedEvent => ({
   separator: " ",
 });
 
-export const EVENTS: Readonly<Record<SignatureSchemeName, SignedEvent>> = {
+export const EVENTS: Readonly<Record<HmacScheme, SignedEvent>> = {
   docusign: {
     ...TEXT_KEYS,
     header: "x-docusign-signature-1",
@@ -87,6 +90,26 @@ export const EVENTS: Readonly<Record<SignatureSchemeName, SignedEvent>> = {
   },
   "standard-webhooks": standard("webhook"),
   svix: standard("svix"),
+  twitch: {
+    ...TEXT_KEYS,
+    header: "twitch-eventsub-message-signature",
+    tag: "sha256=",
+    signatures: [
+      "caca4f3020a7233335f1e451964f638d2fb1cd73736e7981ac20c8e51fcdbef0",
+      "ab3a2964ea6007927dc93d4db87a120437c1bb1cd5f11f2372069d6e304f853a",
+    ],
+    others: {
+      "twitch-eventsub-message-id": "msg_1",
+      "twitch-eventsub-message-timestamp": "2023-11-14T22:13:20.123456789Z",
+    },
+  },
+  x: {
+    ...TEXT_KEYS,
+    header: "x-twitter-webhooks-signature",
+    tag: "sha256=",
+    signatures: ["bYkxDAeJxTzj6RtUqsjO9bzOg/jo3hAHMf+5HkcDAqM=", "4AeHgEIQokU3/pFUkFCRRf2tMBKe294PY3C3q1x75xM="],
+    others: {},
+  },
 };
 
 /** The event with `webhook-id: msg_1`. The private keys that belong to these public keys signed it. */
@@ -97,7 +120,17 @@ export const ED25519 = {
   otherSignature: "WSQwfdeuvNvwA0GX0Ph+rKDYOtsfwyr49ipDIioFtzi6c+kxjMT2lUzhPkZf0hsR+VEInZJQ/viARpgRqOJIBg==",
 };
 
-export const SCHEMES = Object.keys(EVENTS) as SignatureSchemeName[];
+export const SCHEMES = Object.keys(EVENTS) as HmacScheme[];
+
+/** The event in Discord's scheme, signed by two keys. `openssl pkeyutl -sign -rawin` made the signatures. */
+export const DISCORD = {
+  key: "1a4ae1db473b78db42f57ceda8c5360fbeb0e84cf3c44e7adc850aa0cabd412d",
+  signature:
+    "509c02a9da48498b7a98d450178abf7084dff8fb6fc4e3dfbd48260673d5706fc939fbe03c65b7daea92c4aee8ae1451f06bb9ab4a685d273ce03d5db8938e07",
+  otherKey: "bf03b3d4dcf61934c467ca775ea7984074f7ab23ed8d80e6522f5a5c90185440",
+  otherSignature:
+    "7e693407edb85353ebb543a9de43d38d80e86355ff1f68cd5b4d6249e2c52f892f717ab81277722fc35936c791065c07a024e47f7c79904366f9e3deba3e250e",
+};
 
 export interface Attempt {
   readonly keys?: readonly string[];
@@ -110,14 +143,14 @@ export interface Attempt {
 }
 
 /** Returns the headers of the scheme's event. KEY signed the event. */
-export function headersOf(scheme: SignatureSchemeName, changes: Attempt["headers"] = {}): Headers {
+export function headersOf(scheme: HmacScheme, changes: Attempt["headers"] = {}): Headers {
   const { header, tag, signatures, others } = EVENTS[scheme];
   const all = Object.entries({ ...others, [header]: tag + signatures[0], ...changes });
   return new Headers(all.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 /** Applies these changes to the scheme's event. Then verifies the signature with KEY. */
-export async function attempt(scheme: SignatureSchemeName, changes: Attempt = {}): Promise<SignatureMethod> {
+export async function attempt(scheme: HmacScheme, changes: Attempt = {}): Promise<SignatureMethod> {
   const importAll = (secrets: readonly string[]): SignatureKey[] =>
     secrets.map((secret) => importSignatureKey(scheme, secret));
   const accounts = Object.entries(changes.accounts ?? {}).map(([id, secrets]) => [id, importAll(secrets)] as const);

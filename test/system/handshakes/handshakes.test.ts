@@ -184,6 +184,33 @@ const ANSWERED: readonly AnsweredCase[] = [
     }),
   },
   {
+    name: "Twitch",
+    scheme: "twitch",
+    sent: {
+      target: "/twitch",
+      ...signed("twitch", json({ challenge: SLACK_CHALLENGE, subscription: { id: "f1c2a387" } })),
+    },
+    ...TEXT,
+    body: SLACK_CHALLENGE,
+    factors: ["hmac"],
+  },
+  {
+    name: "Discord, for interactions",
+    scheme: "discord",
+    sent: { target: "/discord", ...signed("discord", json({ application_id: "12345", id: "1", type: 1, version: 1 })) },
+    ...JSON_TYPE,
+    body: json({ type: 1 }),
+    factors: ["ed25519"],
+  },
+  {
+    name: "Discord, for events",
+    scheme: "discord",
+    sent: { target: "/discord", ...signed("discord", json({ version: 1, application_id: "12345", type: 0 })) },
+    body: "",
+    status: 204,
+    factors: ["ed25519"],
+  },
+  {
     name: "eBay",
     scheme: "ebay",
     sent: { target: "/ebay?challenge_code=a8628072-3d33-45ee-9004-bee86830a22d", method: "GET" },

@@ -135,6 +135,38 @@ const REFUSED: readonly RefusedCase[] = [
     "signature_mismatch",
     401,
   ],
+  ["Twitch without a signature", { target: "/twitch", body: json({ challenge: "a" }) }, "signature_missing", 401],
+  [
+    "Twitch with another body",
+    { target: "/twitch", ...signed("twitch", "{}"), body: json({ challenge: "a" }) },
+    "signature_mismatch",
+    401,
+  ],
+  [
+    "Twitch with a script",
+    { target: "/twitch", ...signed("twitch", json({ challenge: "<b>" })) },
+    "challenge_malformed",
+    403,
+  ],
+  [
+    "Twitch with a long text",
+    { target: "/twitch", ...signed("twitch", json({ challenge: "a".repeat(513) })) },
+    "challenge_too_long",
+    403,
+  ],
+  ["Discord without a signature", { target: "/discord", body: json({ type: 1 }) }, "signature_missing", 401],
+  [
+    "Discord with a wrong signature",
+    { target: "/discord", ...signed("discord", json({ type: 1 })), body: json({ type: 0 }) },
+    "signature_mismatch",
+    401,
+  ],
+  [
+    "an event of X that is a text which a challenge may sign",
+    { target: "/x", ...signed("x", "NzQwNjk0MTktNzk0Mi00") },
+    "signature_malformed",
+    401,
+  ],
   ["Zoom with a wrong signature", { ...zoom("abc"), headers: signed("zoom", "{}").headers }, "signature_mismatch", 401],
   [
     "Zoom with half a signature",
@@ -293,7 +325,17 @@ describe.each(["edge", "listener"] as const)("%s", (name) => {
       { target: "/beside", ...signed("github", json({ event: "endpoint.url_validation" })) },
     ],
     ["of monday with a challenge", { target: "/monday", body: json({ challenge: "a", event: {} }), isCertified: true }],
-    ["of a sender whose POST has X's query", { target: "/x?crc_token=abc", ...signed("github", "{}") }],
+    ["of a sender whose POST has X's query", { target: "/x?crc_token=abc", ...signed("x", "{}") }],
+    [
+      "of Twitch with a challenge",
+      { target: "/twitch", ...signed("twitch", json({ challenge: "a", subscription: {}, event: { user_id: "1" } })) },
+    ],
+    ["of Twitch that ends a subscription", { target: "/twitch", ...signed("twitch", json({ subscription: {} })) }],
+    [
+      "of Discord with the type of a PING",
+      { target: "/discord", ...signed("discord", json({ type: 1, event: { type: "APPLICATION_AUTHORIZED" } })) },
+    ],
+    ["of Discord, an interaction", { target: "/discord", ...signed("discord", json({ type: 2, data: {} })) }],
   ];
   test.each(events)("stores an event %s", async (_, sent) => {
     const before = places[name].stored();

@@ -18,7 +18,6 @@ export const HANDSHAKE_SECRETS = {
   ...SECRETS,
   META_VERIFY_TOKEN: "a verify+token & more",
   CLIENT_ID: "CBJCHBCAABAAo8FZcAEmo",
-  X_SECRET: "the consumer secret of X 0123456789",
   EBAY_TOKEN: "71745723-d031-455c-bfa5-f90d11b4f20a",
 } as const;
 
@@ -62,7 +61,9 @@ function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
     dropbox: { ...github, handshake: { scheme: "dropbox" } },
     adobe: { ...github, handshake: { scheme: "adobe-io" } },
     acrobat: { ...github, handshake: { scheme: "acrobat-sign", secret: "CLIENT_ID" } },
-    x: { ...github, handshake: { scheme: "x", secret: "X_SECRET" } },
+    x: { signature: { scheme: "x", secrets: ["X_SECRET"] }, handshake: { scheme: "x", secret: "X_SECRET" } },
+    twitch: { signature: { scheme: "twitch", secrets: ["TWITCH_SECRET"] }, handshake: { scheme: "twitch" } },
+    discord: { signature: { scheme: "discord", secrets: ["DISCORD_PUBLIC_KEY"] }, handshake: { scheme: "discord" } },
     ebay: { ...github, handshake: { scheme: "ebay", secret: "EBAY_TOKEN" } },
     monday: { ...acme, handshake: { scheme: "monday" } },
     smartsheet: { ...acme, handshake: { scheme: "smartsheet" } },

@@ -123,7 +123,7 @@ const QUEUED_ORDER: readonly Change[] = [
 ];
 
 const SIGNED_FOR_ASKERS: readonly Change[] = [
-  [[...ONE, "signature"], { scheme: "github", secrets: ["A"] }],
+  [[...TWO, "signature"], { scheme: "github", secrets: ["A"] }],
   [[...ONE, "handshake"], { scheme: "x", secret: "A" }],
 ];
 

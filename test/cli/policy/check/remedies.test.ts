@@ -147,7 +147,10 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
     "handshake_secret /senders/one/handshake",
     "add secret, which names the token or key of the handshake, or remove it",
   ],
-  ["handshake_unsigned /senders/one", 'add signature: { "scheme": "slack", … }, or remove the handshake'],
+  [
+    "handshake_unsigned /senders/one",
+    "add a signature whose scheme has the name of the handshake, or remove the handshake",
+  ],
   ["handshake_signs /senders/one/handshake/secret", "name a secret that signs no events, or remove the handshake"],
   ["malformed_pointer /senders/one/eventKey/pointers/0", KEY],
   ["malformed_header /senders/one/orderKey/header", KEY],
