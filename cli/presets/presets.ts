@@ -2,6 +2,7 @@
 
 import { alertmanager, grafana } from "./alertmanager.ts";
 import { dialogflow } from "./dialogflow.ts";
+import { discord } from "./discord.ts";
 import { docusign, docusignDemo } from "./docusign.ts";
 import { eventGrid } from "./event-grid.ts";
 import { github } from "./github.ts";
@@ -17,7 +18,9 @@ import { salesforce } from "./salesforce.ts";
 import { slack } from "./slack.ts";
 import { stripe } from "./stripe.ts";
 import { telegram } from "./telegram.ts";
+import { twitch } from "./twitch.ts";
 import { workfront } from "./workfront.ts";
+import { x } from "./x.ts";
 import { zoom } from "./zoom.ts";
 
 export const PRESETS: Readonly<Record<string, Preset>> = {
@@ -32,6 +35,9 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   gitlab,
   stripe,
   zoom,
+  twitch,
+  discord,
+  x,
   okta,
   "event-grid": eventGrid,
   telegram,
