@@ -35,6 +35,7 @@ export class Reader {
     const folder = temporaryDirectory(stack);
     await installPackage(folder);
     writeFileSync(join(folder, ".state"), "");
+    mkdirSync(join(folder, ".tmp"));
     return new Reader(folder, stack);
   }
 
@@ -65,7 +66,9 @@ export class Reader {
     const state = join(this.folder, ".state");
     const session = `. ${state}\nset -eo pipefail\n${script}\n{ export -p; printf 'cd %q\\n' "$PWD"; } > ${state}\n`;
     // The script gets a process group of its own, so that endOf() also ends the programs that the script started.
-    const options = { cwd: this.folder, detached: true, env: { ...process.env, NO_COLOR: "1" } };
+    // A program that is killed leaves its temporary files. They are removed with this folder.
+    const env = { ...process.env, NO_COLOR: "1", TMPDIR: join(this.folder, ".tmp") };
+    const options = { cwd: this.folder, detached: true, env };
     const child = spawn("bash", ["-c", session], options);
     child.stdin.end();
     const output: Output = { text: "", isOfBackground };
