@@ -23,6 +23,7 @@ import { type ClientCertificate, parseClientCertFields } from "../core/x509/clie
 import { type AssertionId, DIRECT } from "./accept.ts";
 import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
+import { crossCheckCandidates } from "./cross-check.ts";
 import { type Served, selectGuardedRoute } from "./guard/route.ts";
 import {
   type AssertionOptions,
@@ -135,7 +136,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
       evidence,
       bodies,
       policyDigest: policy.digest,
-      crossCheck: () => options.crossCheck?.(environment),
+      crossCheck: (candidates) => crossCheckCandidates(candidates, () => options.crossCheck?.(environment)),
       bind: (admitted, event) => bindEvent(trace, admitted, event),
     },
     trace,

@@ -60,12 +60,19 @@ function countMatches(rule: BodyRule, value: unknown, depth: number): number {
   const name = path[depth];
   if (name === undefined) {
     if (typeof value !== "string") throw new Refusal("json_not_text", { pointer });
-    if (!values.has(value)) throw new Refusal("json_value_not_listed", { pointer });
+    if (!isListed(values, value)) throw new Refusal("json_value_not_listed", { pointer });
     return 1;
   }
   if (name === "*" && Array.isArray(value)) return countInElements(rule, value, depth + 1);
   if (name !== "*" && isObject(value) && Object.hasOwn(value, name)) return countMatches(rule, value[name], depth + 1);
   throw new Refusal("json_value_missing", { pointer });
+}
+
+/** A Set hashes each value of the body first, which takes twice as long as comparing it with up to about eight texts. */
+function isListed(values: ReadonlySet<string>, value: string): boolean {
+  if (values.size > 8) return values.has(value);
+  for (const listed of values) if (listed === value) return true;
+  return false;
 }
 
 function countInElements(rule: BodyRule, elements: readonly unknown[], depth: number): number {

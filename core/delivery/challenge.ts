@@ -50,7 +50,7 @@ export function answerChallenge(
 }
 
 function isDue(step: Step, { sender }: Candidate, { scheme }: HandshakeRule, question: Question): boolean {
-  const { proof } = HANDSHAKE_SCHEMES[scheme];
+  const { proof = "connection" } = HANDSHAKE_SCHEMES[scheme];
   if (!step.includes(proof) || !isAsked(scheme, question)) return false;
   const isSignatureSent =
     sender.signature !== undefined && signatureHeaderNames(sender.signature.scheme, question.headers).length > 0;

@@ -25,8 +25,8 @@ export interface SentRequest {
   readonly evidence: Evidence;
   readonly bodies: BodyBudget;
   readonly policyDigest: string;
-  /** This function is called if a certificate was proven. It throws a Refusal if another fact contradicts the certificate. */
-  readonly crossCheck?: () => void;
+  /** Returns the candidates that no other fact contradicts. @throws Refusal if there is none */
+  readonly crossCheck?: (candidates: readonly Candidate[]) => readonly Candidate[];
   readonly bind: (admitted: AdmittedSender, event: ReceivedEvent) => Delivery;
 }
 
@@ -45,7 +45,8 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
   trace.evidence = evidence;
   noteCertificate(trace.context, evidence);
 
-  const proven = crossCheck(findCandidates(route.senders, evidence, trace), sent.crossCheck);
+  const found = findCandidates(route.senders, evidence, trace);
+  const proven = sent.crossCheck?.(found) ?? found;
   noteLikely(trace, proven);
   const candidates = admitByCredentials(proven, evidence);
   noteLikely(trace, candidates);
@@ -64,22 +65,6 @@ export async function receiveFromSender(sent: SentRequest, trace: Trace): Promis
     body,
     policyDigest,
   });
-}
-
-/**
- * If `check` throws, keeps only the candidates that need no certificate.
- * @throws Refusal of `check`, if every candidate needs a certificate
- */
-function crossCheck(candidates: readonly Candidate[], check?: () => void): readonly Candidate[] {
-  if (check === undefined || !candidates.some(({ certified }) => certified !== undefined)) return candidates;
-  try {
-    check();
-    return candidates;
-  } catch (error) {
-    const others = candidates.filter(({ certified }) => certified === undefined);
-    if (others.length === 0 || !(error instanceof Refusal)) throw error;
-    return others;
-  }
 }
 
 /**

@@ -105,12 +105,11 @@ export function signable(value: unknown): string {
   return echoable(text);
 }
 
-export const answerText = (body: string): Answer => ({ headers: { "content-type": "text/plain" }, body });
+const answerAs = (type: string, body: string): Answer => ({ headers: { "content-type": type }, body });
 
-export const answerJson = (value: unknown): Answer => ({
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify(value),
-});
+export const answerText = (body: string): Answer => answerAs("text/plain", body);
+
+export const answerJson = (value: unknown): Answer => answerAs("application/json", JSON.stringify(value));
 
 export const answerHeaders = (headers: Answer["headers"]): Answer => ({ headers, body: null });
 

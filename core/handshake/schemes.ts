@@ -21,7 +21,8 @@ export interface HandshakeScheme {
   readonly method: "GET" | "OPTIONS" | "POST";
   /** The header or `?parameter` that every challenge has. Undefined if only the body shows a challenge. */
   readonly mark?: string;
-  readonly proof: ChallengeProof;
+  /** `connection` if it is undefined. */
+  readonly proof?: ChallengeProof;
   /** Set if the policy names a secret: a token to compare with, or a key that makes the answer. */
   readonly hasSecret?: true;
   /** Set if the answer is an HMAC of a text that the asker chooses. compile.ts checks what else this key signs. */
@@ -37,7 +38,6 @@ const SMARTSHEET_CHALLENGE = "smartsheet-hook-challenge";
 const ECHO: HandshakeScheme = {
   method: "GET",
   mark: "?challenge",
-  proof: "connection",
   answer: (question) => answerText(question.echo("?challenge")),
 };
 
@@ -80,7 +80,7 @@ const SCHEMES = {
       const { type, event } = question.json();
       if (event !== undefined) return undefined;
       // Webhook events ask with type 0, interactions with type 1.
-      if (type === 0) return { ...answerHeaders({}), status: 204 };
+      if (type === 0) return { status: 204, headers: {}, body: null };
       return type === 1 ? answerJson({ type }) : undefined;
     },
   },
@@ -99,12 +99,10 @@ const SCHEMES = {
   "microsoft-graph": {
     method: "POST",
     mark: "?validationToken",
-    proof: "connection",
     answer: (question) => (question.body.length > 0 ? undefined : answerText(question.echo("?validationToken"))),
   },
   "event-grid": {
     method: "POST",
-    proof: "connection",
     answer(question) {
       // A publisher of events chooses eventType, but not this header.
       if (question.headers.get("aeg-event-type") !== "SubscriptionValidation") return undefined;
@@ -117,7 +115,6 @@ const SCHEMES = {
   cloudevents: {
     method: "OPTIONS",
     mark: "webhook-request-origin",
-    proof: "connection",
     answer: (question) =>
       answerHeaders({
         "webhook-allowed-origin": question.echo("webhook-request-origin"),
@@ -128,7 +125,6 @@ const SCHEMES = {
   okta: {
     method: "GET",
     mark: OKTA_CHALLENGE,
-    proof: "connection",
     answer: (question) => answerJson({ verification: question.echo(OKTA_CHALLENGE) }),
   },
   dropbox: ECHO,
@@ -136,7 +132,6 @@ const SCHEMES = {
   "acrobat-sign": {
     method: "GET",
     mark: ACROBAT_ID,
-    proof: "connection",
     hasSecret: true,
     answer(question, id) {
       question.require(ACROBAT_ID, id);
@@ -146,7 +141,6 @@ const SCHEMES = {
   x: {
     method: "GET",
     mark: "?crc_token",
-    proof: "connection",
     hasSecret: true,
     isSigned: true,
     answer: (question, key) =>
@@ -155,7 +149,6 @@ const SCHEMES = {
   ebay: {
     method: "GET",
     mark: "?challenge_code",
-    proof: "connection",
     hasSecret: true,
     answer(question, token) {
       const { host, pathname } = question.url;
@@ -166,7 +159,6 @@ const SCHEMES = {
   },
   monday: {
     method: "POST",
-    proof: "connection",
     answer(question) {
       const { challenge, ...others } = question.json();
       if (typeof challenge !== "string" || Object.keys(others).length > 0) return undefined;
@@ -176,7 +168,6 @@ const SCHEMES = {
   smartsheet: {
     method: "POST",
     mark: SMARTSHEET_CHALLENGE,
-    proof: "connection",
     answer: (question) =>
       question.json()["challenge"] === question.read(SMARTSHEET_CHALLENGE)
         ? answerHeaders({ "smartsheet-hook-response": question.echo(SMARTSHEET_CHALLENGE) })

@@ -32,7 +32,10 @@ function attempt<T>(code: "json_not_utf8" | "json_malformed", read: () => T): T 
 /** Returns the number of names and of strings in the value. */
 function countStrings(value: unknown, depth: number, mayBeAlone: boolean): number {
   if (typeof value === "string") return checkedString(value, mayBeAlone);
-  if (typeof value !== "object" || value === null) return 0;
+  return typeof value === "object" && value !== null ? countInside(value, depth, mayBeAlone) : 0;
+}
+
+function countInside(value: object, depth: number, mayBeAlone: boolean): number {
   if (depth === MAX_JSON_DEPTH) throw new Refusal("json_too_deep");
   let strings = 0;
   if (Array.isArray(value)) for (const element of value) strings += countStrings(element, depth + 1, mayBeAlone);

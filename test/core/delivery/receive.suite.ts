@@ -3,9 +3,10 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Candidate } from "../../../core/admission/candidate.ts";
 import type { Trace } from "../../../core/admission/trace.ts";
 import { bindDelivery, formatContentDigest } from "../../../core/delivery/delivery.ts";
-import { receiveFromSender } from "../../../core/delivery/receive.ts";
+import { receiveFromSender, type SentRequest } from "../../../core/delivery/receive.ts";
 import { Question } from "../../../core/handshake/question.ts";
 import { OriginRefusal } from "../../../core/refusal.ts";
 import { BodyBudget, type BodyReading } from "../../../core/request/body-budget.ts";
@@ -63,7 +64,7 @@ function admitOne(
     headers?: Readonly<Record<string, string>>;
     bodies?: WatchedBudget;
     body?: BodyInit;
-    crossCheck?: () => void;
+    crossCheck?: SentRequest["crossCheck"];
   } = {},
 ) {
   const policy = compileSenders(fixtures, { sender });
@@ -307,14 +308,20 @@ export const cases: Cases = {
     assert.equal(trace.likelySender, "sender");
     assert.equal(trace.body, undefined);
   },
-  "receiveFromSender() runs the cross-check for a certificate that it proved, and returns its refusal": async (
+  "receiveFromSender() admits only a candidate that the cross-check keeps, and returns its refusal": async (
     fixtures,
   ) => {
-    const crossCheck = () => {
+    const refuse = () => {
       throw new OriginRefusal("listener_disagrees");
     };
-    await refusedLater("listener_disagrees", admitOne(fixtures, certificate(), { crossCheck }).outcome);
-    const unasked = await admitOne(fixtures, github("ONE"), { crossCheck }).outcome;
-    assert.deepEqual(unasked.factors, ["hmac"]);
+    await refusedLater("listener_disagrees", admitOne(fixtures, certificate(), { crossCheck: refuse }).outcome);
+    const asked: Candidate[] = [];
+    const keep = (candidates: readonly Candidate[]) => {
+      asked.push(...candidates);
+      return candidates;
+    };
+    assert.deepEqual((await admitOne(fixtures, certificate(), { crossCheck: keep }).outcome).factors, ["mtls"]);
+    assert.equal(asked.length, 1);
+    assert.notEqual(asked[0]?.certified, undefined);
   },
 };
