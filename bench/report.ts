@@ -24,7 +24,7 @@ export interface Target {
   readonly isRate?: boolean;
   /** An upper limit for the CPU per event, which must be met in addition to `ratio`. */
   readonly mostMicroseconds?: number;
-  /** The CPU per event that is allowed on top of `ratio`. */
+  /** The CPU per event that is added to the limit that `ratio` gives. */
   readonly plusMicroseconds?: number;
 }
 

@@ -103,8 +103,8 @@ async function climb(start: Shape, { cost, chance, patience, most }: Climb): Pro
 }
 
 /**
- * Finds the finalist that is the most expensive at the place. Then changes this shape step by step at the place, once in each
- * round.
+ * Chooses the shape that costs the most at this place, out of the most expensive ones so far. Then changes it in small steps, one
+ * step in each round, to make it cost more.
  */
 async function refine(
   place: Place,

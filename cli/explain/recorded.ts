@@ -45,8 +45,8 @@ export function lackingOptions(values: Values, { event, decision }: Source): str
 }
 
 /**
- * Returns true if the request had a certificate. A logged decision has no fingerprint if there was no certificate, or if the
- * certificate could not be read.
+ * Returns true if the request had a certificate. A logged decision has a fingerprint only of a certificate that could be read, so
+ * the code of the refusal tells about one that could not.
  */
 function needsCertificate(event: StoredEvent | undefined, decision: RecordedDecision | undefined): boolean {
   if (event !== undefined) return event.certificate !== undefined;

@@ -48,8 +48,8 @@ export interface Trace extends ProofTrace {
   route?: Route;
   evidence?: Evidence;
   /**
-   * The name of the sender for which a factor has passed, or that the edge's assertion names. It stays set if the request is
-   * refused afterwards.
+   * The name of the sender that the request probably comes from: a factor of this sender has passed, or the edge's assertion names
+   * it. The name stays set if the request is refused afterwards.
    */
   likelySender?: string;
   body?: Uint8Array<ArrayBuffer>;

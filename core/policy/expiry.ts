@@ -21,7 +21,7 @@ export interface Expiry {
   readonly kind: "sender-certificate" | "anchor" | "intermediate" | "listener-certificate" | "policy-window";
   /** The name of the sender or the anchor, or the host of the listener. */
   readonly name: string;
-  /** The JSON pointer of the expiring part's place in the policy. Undefined for a listener. */
+  /** The JSON pointer to the expiring part in the policy. Undefined for a listener's certificate, which is not in the policy. */
   readonly pointer: string | undefined;
   /** The SHA-256 digest of the certificate that expires. Undefined for a window. */
   readonly sha256: string | undefined;

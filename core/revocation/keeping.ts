@@ -9,8 +9,8 @@ import { isNewer, signerOnPath } from "./revocation.ts";
 
 export interface CrlJudges {
   /**
-   * The certificates whose keys prove lists: the anchors of the policy, and earlier signers of lists. A key proves only lists whose
-   * issuer has the name of the certificate.
+   * The certificates whose keys may verify lists: the anchors of the policy, and earlier signers of lists. A certificate verifies a
+   * list only if its subject is the issuer of the list.
    */
   readonly authorities: readonly Certificate[];
   /** The limit in bytes for all lists of one source together. */

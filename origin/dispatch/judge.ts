@@ -16,9 +16,9 @@ export type AttemptOutcome =
   | { readonly outcome: "dead"; readonly reason: string; readonly status?: number };
 
 /**
- * Judges a response by its status only. 410 is dead, because it means "never again" in Standard Webhooks. Other 4xx are retried
- * like 5xx, because the event may not be the cause. For example, a path that is not deployed yet gives 404, and a key that is not
- * known yet gives 401.
+ * Judges a response by its status only. After 410 the event is dead, because 410 means "never again" in Standard Webhooks. Other
+ * 4xx are retried like 5xx, because something other than the event may be the cause. For example, a path that is not deployed yet
+ * gives 404, and a key that is not known yet gives 401.
  */
 export function judgeResponse({ status, headers }: Response, now: number): AttemptOutcome {
   if (status >= 200 && status < 300) return { outcome: "done", status };

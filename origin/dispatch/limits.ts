@@ -34,8 +34,8 @@ export interface DispatchLimits {
 export const DISPATCH_LIMITS: DispatchLimits = {
   // This is enough to keep a database or an upstream busy.
   concurrency: 16,
-  // This is enough for six documents of 25 MiB, or for three bodies of the largest size that a route allows. With copies that are
-  // not freed yet, the process grows by 300 MiB.
+  // This is enough for five documents of 25 MiB, or for two bodies of the largest size that a route allows. The process grows by up
+  // to 300 MiB, because copies are not freed at once.
   bodyBytes: 128 * 1024 * 1024,
   // This is the usual timeout of HTTP clients and load balancers.
   deadlineMilliseconds: 30_000,

@@ -31,7 +31,7 @@ const NONE: readonly number[] = [];
 class Scanner {
   readonly #json: JsonOctets;
   readonly #paths: readonly Path[];
-  /** The member names of each path, written in JSON without escapes. */
+  /** The member names of each path, as JSON strings that use no escapes. */
   readonly #names: readonly (readonly Uint8Array[])[];
   /** For each path, the start and the end of its value in the body. Undefined if no value is found. */
   readonly #found: (readonly [start: number, end: number] | undefined)[];

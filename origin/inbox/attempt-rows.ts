@@ -35,8 +35,8 @@ export function isLong(recorded: number): boolean {
 }
 
 /**
- * Returns the SQL condition for the records that are not kept. By their `place`, they are between the first and the latest records.
- * `recorded` is SQL for the number of all records of the event.
+ * Returns an SQL condition that is true for the records to delete: those whose `place` is after the first and before the latest
+ * ones. `recorded` is SQL for the number of all records of the event.
  */
 export function isBetween(recorded: string): string {
   return `place > ${MAX_FIRST_ATTEMPTS} AND place <= ${recorded} - ${MAX_LATEST_ATTEMPTS}`;

@@ -11,7 +11,7 @@ export type AttemptOutcome = "done" | "retry" | "dead" | "released" | "abandoned
 export interface EventAttempt {
   readonly kind: "attempt";
   /**
-   * The number of the attempt. Counting begins again with 1 when an operator runs the event again, or retries it after its death.
+   * The number of the attempt. Counting begins again with 1 when an operator runs a done event again, or retries a dead event.
    */
   readonly number: number;
   readonly beganAt: number;

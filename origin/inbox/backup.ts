@@ -98,8 +98,8 @@ function requireNew(file: string): void {
 }
 
 /**
- * Renames the draft to `file`. The file is created first, which fails if it exists. So a file that another program has just created
- * is not replaced.
+ * Creates an empty `file`, which fails if `file` exists. Then renames the draft to `file`. So a file that another program has just
+ * created is not replaced.
  */
 function publish(draft: string, file: string): void {
   closeSync(openSync(file, "wx", 0o600));

@@ -28,7 +28,7 @@ export type Sight = Omit<FirstSight, "id" | "sender">;
 export interface WrittenCertificate {
   readonly id: number;
   readonly isNew: boolean;
-  /** Empty if the sender is new. */
+  /** What a known sender presented for the first time. Empty if the sender itself is new, because then everything is new. */
   readonly firstSights: readonly Sight[];
 }
 

@@ -29,7 +29,7 @@ export interface SeenSender {
   readonly lastSeen: number;
   /** The number of the sender's certificates. The same certificate with other intermediates counts again. */
   readonly certificates: number;
-  /** The time at which the oldest certificate that is still stored was first presented. Undefined if none is stored. */
+  /** The earliest time at which one of the stored certificates was first presented. Undefined if none is stored. */
   readonly firstCertificate: number | undefined;
 }
 
@@ -181,7 +181,8 @@ export interface EventFilter {
   /** A route as in the policy: a path, or a prefix that ends in `/*`. */
   readonly route?: string | undefined;
   /**
-   * An event key as it is stored, which is a JSON list of texts. If the list has one text, this text alone also selects the event.
+   * The event key in its stored form, which is a JSON list of texts. If the list has only one text, this text may be given instead
+   * of the list.
    */
   readonly eventKey?: string | undefined;
   /** If true, only events with a conflict match. */
@@ -190,7 +191,7 @@ export interface EventFilter {
   readonly limit: number;
 }
 
-/** The range of sequence numbers that is still to be read, both inclusive. */
+/** The range of sequence numbers that is still to be read. The first and the last number belong to it. */
 export interface EventCursor {
   readonly first: number;
   readonly last: number;
@@ -297,7 +298,7 @@ export interface Inbox extends InboxReader {
   readonly refusals: RefusalStore;
   /** Makes a dead or waiting event the next to be due. A dead event gets new attempts. Returns false if there is no such event. */
   retryNow(id: string): Promise<boolean>;
-  /** Makes a waiting or dead event done without handling it. Returns false if there is no such event. */
+  /** Sets the state of a waiting or dead event to `done`. The event is not handled. Returns false if there is no such event. */
   drop(id: string, reason: string): Promise<boolean>;
   /**
    * Makes done events due again, either all selected events or none. They get new attempts, and run in order if they have an order

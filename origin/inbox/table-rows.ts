@@ -12,7 +12,7 @@ export interface Table {
   readonly integers: ReadonlySet<string>;
   /** The columns with booleans. They are converted, because SQLite stores them as 0 and 1. */
   readonly booleans: ReadonlySet<string>;
-  /** The column whose values the store counts up. Undefined if there is none. */
+  /** The column that the store numbers by itself. Undefined if there is none. */
   readonly counted: string | undefined;
 }
 

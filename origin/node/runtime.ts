@@ -36,8 +36,9 @@ function ownVersion(): Version {
 }
 
 /**
- * `what` needs the version, and `why` says what the version provides. @throws ConfigurationError unless this is Node of at least
- * that version
+ * Requires at least this version of Node. The message names the feature that needs it (`what`), and what the version provides
+ * (`why`).
+ * @throws ConfigurationError if this is not Node, or an older version of it
  */
 export function requireNode([major, minor]: Version, what: string, why: string): void {
   const { bun, deno, node = "0.0" } = process.versions as Readonly<Record<string, string | undefined>>;

@@ -18,8 +18,9 @@ let hasFailed = false;
 export function notifyReady(url: string, warn: Warn): void {
   notify(warn, "READY=1", `STATUS=serving at ${url}`);
   const milliseconds = watchdogMilliseconds();
-  // The message is sent from the event loop that serves requests, or that watches the workers. If the loop is blocked, no message
-  // is sent, and the watchdog notices it. Two messages are sent in each interval, as systemd advises.
+  // The message is sent from the event loop that serves requests. With several workers, it is the event loop of the process that
+  // watches them. If this loop is blocked, no message is sent, and the watchdog notices it. Two messages are sent in each interval,
+  // as systemd advises.
   if (milliseconds !== undefined) setInterval(() => notify(warn, "WATCHDOG=1"), milliseconds / 2).unref();
 }
 

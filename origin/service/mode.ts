@@ -1,4 +1,4 @@
-// The input of a running origin: its settings, one mode, and the functions with which its command reads and prints.
+// What an origin needs to run: its settings, the mode in which it runs, and the functions with which the command reads and prints.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import type { LogLine } from "../../core/log-line.ts";

@@ -1,5 +1,5 @@
-// Tests text of strangers in every command that prints such text. The output contains no character that controls a terminal,
-// reorders text, ends a line or is invisible. JSON still contains the same value.
+// Tests every command that prints text from strangers. The output contains no character that controls a terminal, reorders text,
+// ends a line or is invisible. JSON output still contains the original value.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";

@@ -4,7 +4,8 @@
 //   <!-- run: ends with 1 -->          bash runs the block in the same way; the last command must end with 1
 //   <!-- run in the background -->     bash runs the block until the document ends; the test waits until the block prints "ready"
 //   <!-- file: NAME -->                the test writes the block into the folder as the file NAME
-//   <!-- prints -->                    the last run, or a run in the background, must print each line of the block; … is any text
+//   <!-- prints -->                    the last run, or a run in the background, must print each line of the block; the sign … in a
+//                                      line stands for any text
 //   <!-- parse: REASON -->             only the syntax of the block is checked, for the given reason
 //   <!-- not checked: REASON -->       nothing is checked, because the test cannot parse the block's language
 //   <!-- is PATH -->                   the block must be equal to this file of the repository, which another test uses

@@ -1,4 +1,5 @@
-// Finds a free port. A test uses it for a program that cannot report its port, or if it needs a port at which nothing listens.
+// Finds a free port, for tests that start a program which cannot report its port, and for tests that need a port at which nothing
+// listens.
 
 import { createServer } from "node:net";
 

@@ -17,7 +17,7 @@ export class LogLines {
     return this.with({ id: decision });
   }
 
-  /** Resolves to the first line from index `start` on that has these members, when this line is logged. */
+  /** Waits until a line with these members is logged, and resolves to it. Ignores the lines before index `start`. */
   with(members: Readonly<Record<string, unknown>>, start = 0): Promise<LogLine> {
     const matches = (line: LogLine) =>
       Object.entries(members).every(([name, value]) => isDeepStrictEqual(line[name], value));

@@ -38,7 +38,7 @@ afterAll(() => stack.disposeAsync());
 
 const field = (der: Uint8Array | string) => `:${typeof der === "string" ? der : Buffer.from(der).toString("base64")}:`;
 
-/** Returns an intact chain in the form of the platform, with these fields replaced. */
+/** Describes an intact chain as Cloudflare does, and then replaces these fields. */
 const described = (overrides: TlsClientAuth): TlsClientAuth => tlsClientAuth(leaf, [issuing], overrides);
 
 const asLeaf = (der: Uint8Array): TlsClientAuth =>

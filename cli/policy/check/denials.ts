@@ -114,7 +114,7 @@ function normalizeSerial(text: string): string {
   return normalizeHex(text).replace(/^0+(?=.)/, "");
 }
 
-/** Matches a number that is certainly decimal. A shorter number without letters may also be hexadecimal. */
+/** Matches a number that is almost certainly decimal, because a hexadecimal number of 20 digits nearly always has a letter. */
 const SURELY_DECIMAL = /^\d{20,}$/;
 
 function inspectSerial(serial: string, at: Place): Finding[] {

@@ -22,7 +22,10 @@ export interface Trial {
   readonly events: number;
   readonly certificates: number;
   readonly same: number;
-  /** The number of requests that both policies accept, although the signature or the credentials could not be verified again. */
+  /**
+   * The number of requests that both policies accept, but whose signature or credentials could not be verified again. The result
+   * of the recorded decision is taken over for them.
+   */
   readonly takenOver: number;
   readonly refusedByBoth: number;
   readonly differences: readonly Difference[];

@@ -114,7 +114,7 @@ function explanation({ setting: { places } }: View, { id, code }: KeptRefusal): 
 ${command(`countersign explain --decision ${shellWord(id)} --inbox ${shellWord(places.inbox)} --policy ${shellWord(places.policy)}`)}`;
 }
 
-/** The codes for which another entry in the policy would accept the request. */
+/** The codes of refusals that an operator can prevent by a new entry in the policy. */
 const ACCEPTABLE: ReadonlySet<string> = new Set(["sender_not_allowed", "issuer_unknown"]);
 
 function accept(view: View, refusal: WholeRefusal): Html | undefined {

@@ -115,7 +115,7 @@ export function conditionsOf(
 function onRoute(named: string, parameter: (value: string) => string): string {
   const route = named.startsWith("/") ? named : `//${named}`;
   const startsWith = (start: string) => `substr(event.target, 1, ${[...start].length}) = ${parameter(start)}`;
-  // Every target begins with a slash. A target that names a host begins with two slashes.
+  // `/*` is for every target without a host. A target begins with one slash, and with two if it names a host.
   if (route === "/*") return "substr(event.target, 1, 2) <> '//'";
   return route.endsWith("/*")
     ? startsWith(route.slice(0, -1))

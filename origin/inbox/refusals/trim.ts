@@ -46,7 +46,10 @@ interface KindPart extends Part<KindRows> {
   readonly sources: KindRows[];
 }
 
-/** Returns the parts that the kinds belong to. `rows` are the rows of `SELECT_OLDEST`. */
+/**
+ * Groups the kinds of refusals into parts. Each part has a share of the store. `column` says whether refusals or bytes are counted.
+ * `rows` are the rows of `SELECT_OLDEST`.
+ */
 function partsOf(kinds: readonly Kind[], rows: readonly Row[], column: "refusals" | "bytes"): readonly KindPart[] {
   const times = new Map(rows.map((row) => [Number(row["id"]), row["oldest"]]));
   const parts = new Map<string, KindPart>();

@@ -42,7 +42,7 @@ export interface TlsDeadlines {
   /** The time from the first octet of a request to the last octet of its body. */
   readonly request: number;
   readonly keepAlive: number;
-  /** The interval at which the other deadlines are checked. */
+  /** The interval at which the deadlines of headers and requests are checked. */
   readonly checkInterval: number;
 }
 

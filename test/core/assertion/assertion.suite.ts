@@ -151,8 +151,8 @@ export const cases: Cases = {
     const { header, claims } = open(await issue(fixtures, await deliver(fixtures)));
     const keys = await importVerificationKeys((await importSigningKeys(fixtures.keys.signing)).jwks);
     const verifyAny = (token: string) => verifyAssertion(token, () => keys.get("first"), CONTEXT, fixtures.now);
-    // With one `kid`, the tokens cannot have every length, because a base64url text cannot have every length. So the test uses
-    // three values of `kid` with different lengths.
+    // A base64url text never has the length 4n + 1, so with one `kid` some lengths of tokens are impossible. With three lengths of
+    // `kid`, every length is possible.
     const seal = (kid: string, length: number) =>
       sealToken(fixtures, { header: { ...header, kid }, claims: { ...claims, txn: "a".repeat(length) } });
     const spare = MAX_ASSERTION_CHARACTERS - (await seal("", 0)).length;

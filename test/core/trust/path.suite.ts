@@ -33,7 +33,10 @@ const limitsOf = ({ now }: Fixtures) => ({
   now,
 });
 
-/** Makes a client below ten authorities with the same name. Records which certificate was verified with which key. */
+/**
+ * Makes a client certificate, and ten authorities that all have the name of its issuer. Records which certificate was verified with
+ * which key.
+ */
 function countSignatures({ certificates }: Fixtures, anchor: CertificateName) {
   const pairs = new Set<string>();
   const names = new Map<string, string>([[parseCertificate(certificates[anchor]).sha256, "anchor"]]);

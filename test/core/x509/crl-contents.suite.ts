@@ -9,7 +9,7 @@ const octets = (text: string) => Uint8Array.from(Buffer.from(text, "utf8"));
 const pemOf = (base64: string, end = "\n") =>
   `-----BEGIN X509 CRL-----${end}${base64.replace(/.{64}/g, `$&${end}`)}${end}-----END X509 CRL-----${end}`;
 
-/** Returns the lists in base64, whether the bytes were PEM, and the faults. */
+/** Returns three things: the lists in base64, true if the bytes were PEM, and the faults. */
 function read(bytes: Uint8Array) {
   const { ders, isPem, faults } = readCrlContents(bytes);
   return [ders.map((der) => Buffer.from(der).toString("base64")), isPem, faults];

@@ -1,4 +1,4 @@
-// Functions that many suites use. Some expect a refusal, and others make a policy for one certificate.
+// Functions for many suites. Some of these functions expect a refusal. Others make a policy for one certificate.
 
 import assert from "node:assert/strict";
 import { admitByCertificate } from "../../../core/admission/admit.ts";

@@ -22,7 +22,7 @@ export interface User {
 export interface Listening {
   /** Sends a request of the sender over TLS 1.2, which every sender supports. */
   send(client: ClientPem | undefined, request: TlsRequest): Promise<Answer>;
-  /** Accepts the certificate that the origin recorded at this route, and enforces. */
+  /** Adds the certificate that the origin recorded at this route to the policy. Then the route refuses other certificates. */
   accept(sender: string, route: string, sha256: string): Promise<void>;
   stored(): number;
   readonly lines: Running["lines"];
