@@ -5,6 +5,8 @@
 import { randomUUID } from "node:crypto";
 import {
   closeSync,
+  fchmodSync,
+  fchownSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -12,6 +14,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -19,7 +22,8 @@ import { describeFileFault } from "../../origin/node/file-faults.ts";
 import { UsageError } from "../command.ts";
 
 /**
- * Replaces the file, or the target of a link, in one step. If the old file has a narrower mode, that mode is kept.
+ * Replaces the file, or the target of a link, in one step. Owner, group and mode of an old file are kept, but the mode never becomes
+ * wider than `mode`.
  * @throws UsageError that names the file
  */
 export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 0o644): void {
@@ -30,9 +34,9 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
     draft = `${target}.${randomUUID()}.tmp`;
     const existing = lstatSync(target, { throwIfNoEntry: false });
     if (existing?.isFile() === false) throw new Error("it is not a file that can be replaced");
-    const kept = existing === undefined ? mode : existing.mode & mode;
-    const descriptor = openSync(draft, "wx", kept);
+    const descriptor = openSync(draft, "wx", existing === undefined ? mode : 0o600);
     try {
+      if (existing !== undefined) keepAccess(descriptor, existing, mode);
       writeFileSync(descriptor, content);
       fsyncSync(descriptor);
     } finally {
@@ -42,6 +46,19 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
   } catch (error) {
     if (draft !== undefined) rmSync(draft, { force: true });
     throw new UsageError(`cannot write ${file}: ${describeFileFault(error, file)}`);
+  }
+}
+
+/**
+ * Gives the new file the owner, the group and the mode of the old one. The umask does not count, because a service of another user
+ * or group may read the file. If this user may not set owner and group, the new group gets no rights.
+ */
+function keepAccess(descriptor: number, { uid, gid, mode: old }: Stats, mode: number): void {
+  try {
+    fchownSync(descriptor, uid, gid);
+    fchmodSync(descriptor, old & mode);
+  } catch {
+    fchmodSync(descriptor, old & mode & ~0o070);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import {
   chmodSync,
+  chownSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -72,6 +73,53 @@ test("policy add does not make a policy readable that its owner had closed to ot
     expect(await runCountersign(args)).toMatchObject({ code: 0 });
     expect(modeOf("policy.json")).toBe(mode);
   }
+});
+
+test("policy add keeps a policy readable for a service of another user, whatever the umask is", async () => {
+  const { pem } = await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {} });
+  writeFileSync(file("root.pem"), pem);
+  for (const mode of [0o644, 0o640]) {
+    writeFileSync(file("policy.json"), readFileSync("policy.json"));
+    chmodSync(file("policy.json"), mode);
+    const args = ["policy", "add", "--policy", file("policy.json"), "--anchor", `other=${file("root.pem")}`];
+    expect((await runAs("umask 077", ...args)).code).toBe(0);
+    expect(modeOf("policy.json")).toBe(mode);
+  }
+});
+
+describe.skipIf(process.geteuid?.() !== 0)("as root", () => {
+  const [user, group] = [12_345, 23_456];
+  const write = (mode: number) => {
+    writeFileSync(file("policy.json"), "{}");
+    chownSync(file("policy.json"), user, group);
+    chmodSync(file("policy.json"), mode);
+  };
+  const accessOf = (name: string) => {
+    const { uid, gid, mode } = statSync(file(name));
+    return [uid, gid, mode & 0o777];
+  };
+
+  test("a file keeps its owner and its group", () => {
+    for (const mode of [0o640, 0o600, 0o664]) {
+      write(mode);
+      writeWhole(file("policy.json"), "[]");
+      expect(accessOf("policy.json")).toEqual([user, group, mode & 0o644]);
+    }
+  });
+
+  test("if a user may not keep the group, the new group gets no rights", () => {
+    write(0o664);
+    chmodSync(folder, 0o777);
+    process.seteuid?.(user + 1);
+    try {
+      writeWhole(file("policy.json"), "[]");
+    } finally {
+      process.seteuid?.(0);
+    }
+    const [uid, gid, mode] = accessOf("policy.json");
+    expect([uid, mode]).toEqual([user + 1, 0o604]);
+    expect(gid).not.toBe(group);
+  });
 });
 
 describe("a link instead of a file", () => {
