@@ -58,7 +58,7 @@ export const DECISIONS = {
     "Get the next one in time: `countersign policy expiring` lists all of them.",
   ),
   handshake: {
-    meaning: "A TLS handshake failed, or proved nothing. No request was read.",
+    meaning: "A TLS handshake failed, or proved no certificate. If it failed, no request was read.",
     who: "sender",
     what: "See `cause` and `remedy`. Some causes are the operator's: the server's certificate, a missing CA.",
   },

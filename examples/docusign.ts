@@ -14,11 +14,12 @@ interface ConnectEvent {
   readonly data: { readonly accountId: string; readonly envelopeId?: string };
 }
 
-const handler: Handler = ({ body }, { id }) => {
+const handler: Handler = ({ body, eventKey }, { id }) => {
   const { event, data } = readEvent(body);
   if (event !== "envelope-completed" || data.envelopeId === undefined) return;
-  // Put your own code here, for a signed envelope. It may be called twice with the same id, and must act only once.
-  console.log(JSON.stringify({ completed: data.envelopeId, account: data.accountId, id }));
+  // Put your own code here, for a signed envelope. It must act only once for each eventKey: a retry of Docusign is an event with the
+  // same key and another id, because its body says how often it was sent.
+  console.log(JSON.stringify({ completed: data.envelopeId, account: data.accountId, id, eventKey }));
 };
 
 function readEvent(body: Uint8Array): ConnectEvent {

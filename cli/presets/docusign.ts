@@ -23,12 +23,12 @@ export const docusign: Preset = {
     afterRefusal: {
       isFinal: false,
       attempts: 10,
-      also: "with acknowledgement on, a failure marks the configuration down: one event is tried each day, the others wait, and after one success all of them arrive at once; newer accounts are reported to retry for 7 to 15 days",
+      also: "if acknowledgement is on, a failure marks the configuration as down. Then Docusign tries one event each day. After one success it sends all waiting events. Newer accounts are reported to retry for 7 to 15 days",
     },
     deadlineSeconds: 5,
     renewal: {
       days: PUBLIC_DAYS,
-      also: "in 2018 and 2019 first offered and enforced weeks later: demo first, then the EU, then North America",
+      also: "in 2018 and 2019 the new certificate was first optional, and required weeks later. Demo changed first, then the EU, then North America",
     },
   },
   steps: [
