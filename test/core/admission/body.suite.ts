@@ -39,6 +39,15 @@ export const cases: Cases = {
       refused("json_value_not_listed", () => verify("/a", { a: value }, "x"));
     refused("json_value_not_listed", () => verify("/p/*/c", { p: [{ c: "x" }, { c: "z" }, { c: "x" }] }, "x"));
   },
+  "verifyBody() finds each text of a list of any length, and no other text": () => {
+    for (const length of [1, 7, 8, 9, 100]) {
+      const values = Array.from({ length }, (_, index) => `tenant-${index}`);
+      for (const listed of values) verify("/a", { a: listed }, ...values);
+      for (const other of ["", "tenant-", `tenant-${length}`, "TENANT-0"])
+        refused("json_value_not_listed", () => verify("/a", { a: other }, ...values));
+    }
+    refused("json_value_not_listed", () => verify("/a", { a: "x" }));
+  },
   "verifyBody() refuses a pointer that leads nowhere, also in one element alone": () => {
     const nowhere: [string, unknown][] = [
       ["/a", {}],
