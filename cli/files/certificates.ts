@@ -141,8 +141,9 @@ export function readAuthorities(file: string): readonly Certificate[] {
 }
 
 /**
- * Returns the sender's own certificates: all that are not CA certificates.
- * @throws UsageError if the first certificate of the file is a CA certificate
+ * Returns the sender's own certificates: all that are not CA certificates. If the file has CA certificates only, the sender presents
+ * the first of them, and the others are its issuers.
+ * @throws UsageError if the file begins with a CA certificate and has another certificate after it
  */
 export function readSenderCertificates(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);
@@ -150,10 +151,9 @@ export function readSenderCertificates(file: string): readonly Certificate[] {
   if (first === undefined) throw new UsageError(`${file} holds no certificate`);
   if (!first.isCa) return certificates.filter(({ isCa }) => !isCa);
   const own = certificates.findIndex(({ isCa }) => !isCa);
+  if (own < 0) return [first];
   throw new UsageError(
-    own < 0
-      ? `${file} holds a CA certificate, ${first.subjectText}, and a CA is no sender: it goes with --anchor NAME=FILE; give the certificate that the sender presents`
-      : `${file} begins with a CA certificate, ${first.subjectText}, but the sender's certificate is number ${own + 1} in it: put that certificate first. This command writes it to a separate file: awk '/BEGIN CERT/{n++} n==${own + 1}' ${shellWord(file)} > sender.pem`,
+    `${file} begins with a CA certificate, ${first.subjectText}, but the sender's certificate is number ${own + 1} in it: put that certificate first. This command writes it to a separate file: awk '/BEGIN CERT/{n++} n==${own + 1}' ${shellWord(file)} > sender.pem`,
   );
 }
 

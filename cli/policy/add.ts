@@ -38,7 +38,7 @@ const OPTIONS = {
   intermediate: { type: "string", multiple: true },
   sender: { type: "string" },
   certificate: { type: "string", multiple: true },
-  match: { type: "string", default: "name" },
+  match: { type: "string" },
   route: { type: "string" },
   host: { type: "string" },
   mode: { type: "string" },
@@ -56,7 +56,7 @@ export async function addToPolicy(args: string[]): Promise<number> {
   const { anchor: anchors = [], intermediate: intermediates = [], certificate: certificates = [] } = values;
   const { preset, sender } = values;
   const route = routeOn(values.host, values.route);
-  const match = parseChoice("--match", values.match, MATCHES);
+  const match = values.match === undefined ? undefined : parseChoice("--match", values.match, MATCHES);
   const mode = values.mode && parseChoice("--mode", values.mode, ["observe", "enforce"]);
   const addition = { preset, anchors, intermediates, sender, certificates, match, route, mode };
   requireSomething(addition);
@@ -108,9 +108,12 @@ export interface PolicyAddition {
   /** The options `NAME=FILE` for CA certificates that may complete a path. */
   readonly intermediates: readonly string[];
   readonly sender: string | undefined;
-  /** PEM files of certificates of the sender. `match` is the part that is compared: name, key or certificate. */
+  /**
+   * PEM files of certificates of the sender. `match` is the part that is compared: name, key or certificate. If it is undefined,
+   * `readMatchers` chooses it.
+   */
   readonly certificates: readonly string[];
-  readonly match: Match;
+  readonly match: Match | undefined;
   readonly route: string | undefined;
   /** The mode `observe` or `enforce`. Undefined means no change. */
   readonly mode: string | undefined;

@@ -133,17 +133,35 @@ export function describeAnchors(options: readonly string[]): string[] {
 export const MATCHES = ["name", "key", "certificate"] as const;
 export type Match = (typeof MATCHES)[number];
 
-/** Returns the entries that accept the sender's certificates in a file. @throws UsageError */
-export function readMatchers(file: string, match: Match): MatcherDocument[] {
-  const matchers = readSenderCertificates(file).map((certificate) => matcherFor(certificate, match));
+/**
+ * Returns the entries that accept the sender's certificates in a file. Without `match`, the names are compared, or the whole
+ * certificate if it is a CA certificate. @throws UsageError
+ */
+export function readMatchers(file: string, match: Match | undefined): MatcherDocument[] {
+  const matchers = readSenderCertificates(file).map((certificate) => {
+    if (certificate.isCa && match === "name")
+      throw new UsageError(
+        `${file} holds a CA certificate, ${certificate.subjectText}, ${ONLY_BY_DIGEST}: choose --match certificate or --match key`,
+      );
+    return matcherFor(certificate, match);
+  });
   // Two certificates with the same names need only one entry.
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
 }
 
-/** Returns a note for each file that contains several certificates of a sender. */
+/** Says why no entry with a name accepts a CA certificate. It continues a sentence. */
+export const ONLY_BY_DIGEST =
+  "and a CA certificate is accepted only by its digest, because its name may also be that of certificates that it issues";
+
+/** Returns a note for each file that contains several certificates of a sender, or a CA certificate that the sender presents. */
 export function describeCertificates(files: readonly string[]): string[] {
   return files.flatMap((file) => {
     const certificates = readSenderCertificates(file);
+    const [first] = certificates;
+    if (first?.isCa)
+      return [
+        `--certificate ${file}: this is a CA certificate, ${first.subjectText}, ${ONLY_BY_DIGEST}. The sender has to present this certificate itself. If the sender presents a certificate that this CA issued, remove the entry, and give that certificate instead`,
+      ];
     const names = certificates.map(({ subjectText }) => subjectText).join("; ");
     return certificates.length === 1
       ? []
@@ -155,8 +173,8 @@ export function describeCertificates(files: readonly string[]): string[] {
 
 /** Returns the entry that accepts a certificate. */
 export function matcherFor(
-  { subjectText, issuerText, spkiSha256, sha256 }: Certificate,
-  match: Match,
+  { subjectText, issuerText, spkiSha256, sha256, isCa }: Certificate,
+  match: Match = isCa ? "certificate" : "name",
 ): MatcherDocument {
   if (match === "name") return { subject: subjectText, issuer: issuerText };
   return match === "key" ? { spkiSha256 } : { sha256 };

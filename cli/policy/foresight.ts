@@ -80,8 +80,12 @@ function organizationsOf(name: DistinguishedName): string[] {
 }
 
 function askedOf(file: string): Asked[] {
-  const others = readCertificates(file).filter(({ isCa }) => isCa);
-  return readSenderCertificates(file).map((certificate) => ({ file, certificate, others }));
+  const authorities = readCertificates(file).filter(({ isCa }) => isCa);
+  return readSenderCertificates(file).map((certificate) => ({
+    file,
+    certificate,
+    others: authorities.filter(({ sha256 }) => sha256 !== certificate.sha256),
+  }));
 }
 
 function questionOf({ certificate, others }: Asked, policy: Policy) {
@@ -128,6 +132,8 @@ function remedyOf(
   }
   if (code === "issuer_unknown") {
     const { issuerText } = certificate;
+    if (certificate.isCa && certificate.subjectText === issuerText)
+      return "it is the certificate of a root CA, which no other CA certified: give the certificate that the sender presents";
     const isIssuerHere = others.some((one) => one.subjectText === issuerText);
     const missing = isIssuerHere ? others.at(-1)?.issuerText : issuerText;
     return `no anchor of the sender is ${missing}: add that CA with --anchor NAME=FILE. If an anchor certified that CA and the sender presents the CA certificate, put it after the sender's certificate in ${file}. If the sender or a proxy leaves it out, add it with --intermediate NAME=FILE`;

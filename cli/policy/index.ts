@@ -37,6 +37,7 @@ countersign policy add   [--policy FILE]   add to a policy, or start a new one:
                               intermediates, or if the proxy (nginx) does not forward them
     --sender NAME --certificate FILE [--match name|key|certificate]
                               accept this certificate from the sender: by subject and issuer, by key, or only this certificate;
+                              a CA certificate is accepted by key or certificate alone (the default is certificate);
                               a new sender is added; a certificate that the policy would still refuse is written only with
                               --anyway
     --route PATH [--mode observe|enforce]

@@ -11,7 +11,7 @@ import { parseOptions, UsageError } from "../command.ts";
 import { type Observation, readObservations } from "../log/observations.ts";
 import { type Line, print, printJson, printText } from "../output.ts";
 import { bad, good, tabulate, whole } from "../table.ts";
-import { matcherFor } from "./draft.ts";
+import { matcherFor, ONLY_BY_DIGEST } from "./draft.ts";
 import { compilePolicyFile } from "./load.ts";
 
 const OPTIONS = {
@@ -108,7 +108,7 @@ function describe(observation: Observation, earlier: readonly Observation[], now
     notAfter: formatDay(leaf.notAfter),
     sha256: leaf.sha256,
     spkiSha256: leaf.spkiSha256,
-    matcher: leaf.subject.length > 0 ? matcherFor(leaf, "name") : { san: sanOf(leaf), issuer: leaf.issuerText },
+    matcher: leaf.subject.length > 0 || leaf.isCa ? matcherFor(leaf) : { san: sanOf(leaf), issuer: leaf.issuerText },
     warnings: [...warningsOf(observation, now), ...comparisons(leaf, earlier)],
   };
 }
@@ -119,6 +119,7 @@ function* warningsOf({ certificate, isProven, isReason }: Observation, now: numb
     yield "the request was accepted by other factors, and no certificate was required, so the verdict says nothing about this certificate";
   if (!isProven)
     yield "not proven: it was not certified by an anchor of the route's senders, so anybody may have made it. Add the CA if you know that it is the sender's";
+  if (leaf.isCa) yield `a CA certificate, ${ONLY_BY_DIGEST}. Nothing that this CA issued is accepted by this entry`;
   if (isPublic(leaf, intermediates))
     yield "public CA: it certifies others too, so never accept less than the whole subject, and compare it with what the sender publishes";
   if ([leaf.subjectText, ...namesOf(leaf)].some((name) => name.includes("*")))

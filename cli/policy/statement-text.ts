@@ -129,6 +129,9 @@ function formatEntry({ entry, from, until, currency }: AcceptedEntry): string {
     ...(names.length === 0 ? [] : [`alternative name ${names.join(" and ")}`]),
     ...(spkiSha256 === undefined ? [] : [`key with SHA-256 ${spkiSha256}`]),
     ...(sha256 === undefined ? [] : [`certificate with SHA-256 ${sha256}`]),
+    ...((subject ?? issuer ?? entry.san) === undefined
+      ? ["also if it is a CA certificate, and then nothing that it issued"]
+      : []),
     ...(from === null ? [] : [`from ${from}`]),
     ...(until === null ? [] : [`until ${until}`]),
   ];

@@ -5,37 +5,63 @@ import { normalizeHex } from "../../../core/policy/matcher.ts";
 import type { Anchor, Policy, Trust } from "../../../core/policy/policy.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";
 import { parseAttributeType } from "../../../core/x509/attribute-types.ts";
+import type { Certificate } from "../../../core/x509/certificate.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
 import { type DistinguishedName, foldName, parseDistinguishedName } from "../../../core/x509/distinguished-name.ts";
 import type { GeneralName } from "../../../core/x509/general-name.ts";
+import { namesIssuer } from "../../../core/x509/issuance.ts";
 import { satisfiesNameConstraints } from "../../../core/x509/name-constraints.ts";
 import type { EntryConditions } from "./conditions.ts";
-import { errorAt, type Finding, warningAt } from "./finding.ts";
+import { errorAt, type Finding, type Place, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
-export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, { anchors }: Policy): Finding[] {
+export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, policy: Policy): Finding[] {
   const trust = sender.certificate?.trust;
   if (trust === undefined) return [];
   return facts.flatMap((fact) => [
-    ...inspectDigests(fact, anchors),
+    ...inspectDigests(fact, hasWholeTrust ? trust : undefined, policy),
     ...(hasWholeTrust
       ? [...inspectIssuer(fact, trust), ...inspectValidity(fact, trust), ...inspectConstraints(fact, trust)]
       : []),
   ]);
 }
 
-/** Finds the digest of a CA certificate where the digest of the client certificate was meant. */
-function inspectDigests({ entry: { sha256, spkiSha256 }, at }: EntryConditions, anchors: readonly Anchor[]): Finding[] {
-  const remedy = "write the digest of the sender's own certificate";
-  const isAnchor = anchors.some(
-    ({ certificate }) => sha256 !== undefined && certificate.sha256 === normalizeHex(sha256),
-  );
-  if (isAnchor)
-    return [errorAt([...at, "sha256"], "is the digest of a CA certificate, not of a sender's certificate", remedy)];
-  const isKeyOfAnchor = anchors.some(
-    ({ certificate }) => spkiSha256 !== undefined && certificate.spkiSha256 === normalizeHex(spkiSha256),
-  );
-  return isKeyOfAnchor ? [warningAt([...at, "spkiSha256"], "is the digest of a CA's key", remedy)] : [];
+/**
+ * Judges the digest of a certificate that the policy knows as a CA. The author may have meant the sender's own certificate. If the
+ * sender presents the CA certificate itself, the entry accepts it, and nothing that the CA issued.
+ */
+function inspectDigests({ entry, at }: EntryConditions, trust: Trust | undefined, policy: Policy): Finding[] {
+  const authorities = [...policy.anchors, ...policy.intermediates].map(({ certificate }) => certificate);
+  return (["sha256", "spkiSha256"] as const).flatMap((member) => {
+    const wanted = entry[member];
+    const found =
+      wanted && authorities.find((certificate: Certificate) => certificate[member] === normalizeHex(wanted));
+    return found ? [judgePin(entry, [...at, member], found, trust)] : [];
+  });
+}
+
+const WRITE_OWN = "write the digest of the sender's own certificate";
+
+function judgePin(entry: CertificateMatcherDocument, at: Place, found: Certificate, trust: Trust | undefined): Finding {
+  const { subject, issuer, san, sha256 } = entry;
+  const what = sha256 === undefined ? "key" : "certificate";
+  if ((subject ?? issuer ?? san) !== undefined) {
+    const problem = `is the digest of a CA ${what}, and an entry with a name accepts no CA certificate`;
+    return (what === "key" ? warningAt : errorAt)(at, problem, `${WRITE_OWN}, or remove the name`);
+  }
+  if (trust !== undefined && trust.anchors.length > 0 && !trust.anchors.some((anchor) => mayCertify(anchor, found))) {
+    const problem = `is the digest of a CA ${what}, and no path leads from this CA to an anchor of the sender`;
+    const remedy = `${WRITE_OWN}; or, if the sender presents the CA certificate itself, add a CA that certified it to the sender's anchors`;
+    return (what === "key" ? warningAt : errorAt)(at, problem, remedy);
+  }
+  const problem = `pins a CA ${what}: it accepts the CA certificate itself, and nothing that this CA issued`;
+  return warningAt(at, problem, `if the sender presents a certificate that this CA issued, ${WRITE_OWN}`);
+}
+
+/** True if a path from the CA may end at the anchor. The policy need not have the CAs between them, so only a root has no path. */
+function mayCertify({ certificate }: Anchor, authority: Certificate): boolean {
+  const isRoot = authority.foldedIssuer === authority.foldedSubject;
+  return certificate.spkiSha256 !== authority.spkiSha256 && (!isRoot || namesIssuer(authority, certificate));
 }
 
 /** Reports an issuer that is not an anchor, if the trust allows no intermediate CA between anchor and leaf. */

@@ -27,10 +27,10 @@ export interface PresetAddition {
   readonly anchors: readonly string[];
   /**
    * PEM files of certificates that are accepted in addition to the certificates of the preset. `match` is the compared part: name,
-   * key or certificate.
+   * key or certificate. If it is undefined, `readMatchers` chooses it.
    */
   readonly certificates: readonly string[];
-  readonly match: Match;
+  readonly match: Match | undefined;
   /** The mode `observe` or `enforce`. Undefined means the preset's mode or, for an existing route, no change. */
   readonly mode: string | undefined;
 }

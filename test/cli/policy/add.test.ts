@@ -1,8 +1,10 @@
 // Tests that `countersign policy add --certificate` judges the certificate with the new policy before it writes this policy.
 
+import "reflect-metadata";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { KeyUsageFlags } from "@peculiar/x509";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
@@ -16,6 +18,8 @@ const file = (name: string) => join(folder, name);
 const policyFile = file("policy.json");
 beforeEach(() => rmSync(policyFile, { force: true }));
 
+/** The key usage of a CA that presents its certificate itself. */
+const OF_SENDING_CA = KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature;
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const day = (offset: number) => new Date(Date.now() + offset * 86_400_000);
 const subject = [{ O: ["Acme"] }, { CN: ["client"] }];
@@ -87,17 +91,52 @@ test("one whose issuer may be an intermediate CA of the anchor's organisation is
   expect(written.senders.acme.certificates).toHaveLength(1);
 });
 
-test("a CA is not accepted as a sender, not even before the sender's certificate or with --anyway", async () => {
+test("the certificate of a root is not written, and a CA before the sender's certificate neither, not even with --anyway", async () => {
+  const elsewhere = await add((await issueCertificate({ subject, ca: {}, keyUsage: OF_SENDING_CA })).pem);
+  expect([elsewhere.code, elsewhere.written]).toEqual([2, undefined]);
+  expect(elsewhere.stderr).toMatch(
+    /issuer_unknown\) → it is the certificate of a root CA, which no other CA certified/,
+  );
   for (const options of [[], ["--anyway"]]) {
     const alone = await add(root.pem, ...options);
     expect([alone.code, alone.written]).toEqual([2, undefined]);
-    expect(alone.stderr).toMatch(/holds a CA certificate, CN=Root, and a CA is no sender: it goes with --anchor/);
+    expect(alone.stderr).toMatch(/is the digest of a CA certificate, and no path leads from this CA to an anchor/);
+  }
+  const unsuitable = await add(intermediate.pem);
+  expect([unsuitable.code, unsuitable.written]).toEqual([2, undefined]);
+  expect(unsuitable.stderr).toMatch(/wrong_key_usage\) → this one is for another use/);
+  for (const options of [[], ["--anyway"]]) {
     const first = await add(intermediate.pem + below.pem, ...options);
     expect([first.code, first.written]).toEqual([2, undefined]);
     expect(first.stderr).toMatch(
       /begins with a CA certificate, CN=Intermediate, but the sender's certificate is number 2/,
     );
   }
+});
+
+test("a CA certificate that the sender presents is pinned by its digest, with the reason, and never by its name", async () => {
+  const presented = await issueCertificate({ subject, ca: { pathLength: 0 }, keyUsage: OF_SENDING_CA }, root);
+  const { sha256, spkiSha256 } = parseCertificate(presented.base64);
+  const why =
+    /this is a CA certificate, CN=client,O=Acme, and a CA certificate is accepted only by its digest, because its name/;
+  const pins = [
+    [[], { sha256 }],
+    [["--match", "certificate"], { sha256 }],
+    [["--match", "key"], { spkiSha256 }],
+  ] as const;
+  for (const [options, entry] of pins) {
+    // Efí publishes its certificate and the root in one file.
+    for (const pem of [presented.pem, presented.pem + root.pem]) {
+      const { code, stdout, written } = await add(pem, ...options);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(why);
+      expect(written.senders.acme.certificates).toEqual([entry]);
+      rmSync(policyFile);
+    }
+  }
+  const named = await add(presented.pem, "--match", "name");
+  expect([named.code, named.written]).toEqual([2, undefined]);
+  expect(named.stderr).toMatch(/accepted only by its digest, .*: choose --match certificate or --match key/);
 });
 
 test("a certificate that is accepted is written without a note, and one that is not yet valid with a note", async () => {

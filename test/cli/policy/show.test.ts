@@ -96,7 +96,7 @@ describe("in words", async () => {
         "must prove this with each request:",
         "proven by  a path to one of these CAs, of at most 2 CA certificate(s): root, ended",
         'plain/0  subject CN "plain" and OU "x" then "y"; issuer O "Issuer"',
-        `plain/1  key with SHA-256 ${digest}`,
+        `plain/1  key with SHA-256 ${digest}; also if it is a CA certificate, and then nothing that it issued`,
       ],
     ],
     [

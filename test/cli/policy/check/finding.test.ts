@@ -217,12 +217,32 @@ const cases: Cases = {
       ],
     );
   },
-  "of entries that the sender's trust cannot prove": (fixtures) => {
+  "of entries that have the digest of a CA of the policy": (fixtures) => {
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
-    const remedy = "write the digest of the sender's own certificate";
-    const digest = "is the digest of a CA certificate, not of a sender's certificate";
-    tells(fixtures, [[ENTRY, { sha256 }]], [`${AT}/0/sha256`, digest, remedy]);
-    tells(fixtures, [[ENTRY, { spkiSha256 }]], [`${AT}/0/spkiSha256`, "is the digest of a CA's key", remedy]);
+    const [certificateAt, keyAt] = [`${AT}/0/sha256`, `${AT}/0/spkiSha256`];
+    const own = "write the digest of the sender's own certificate";
+    const issuer = `${own}; or, if the sender presents the CA certificate itself, add a CA that certified it to the sender's anchors`;
+    const noPath = (what: string) =>
+      `is the digest of a CA ${what}, and no path leads from this CA to an anchor of the sender`;
+    tells(fixtures, [[ENTRY, { sha256 }]], [certificateAt, noPath("certificate"), issuer]);
+    tells(fixtures, [[ENTRY, { spkiSha256 }]], [keyAt, noPath("key"), issuer]);
+    const named = (what: string) => `is the digest of a CA ${what}, and an entry with a name accepts no CA certificate`;
+    const subject = { CN: "one.example" };
+    tells(
+      fixtures,
+      [[ENTRY, { sha256, subject }]],
+      [certificateAt, named("certificate"), `${own}, or remove the name`],
+    );
+    tells(fixtures, [[ENTRY, { spkiSha256, subject }]], [keyAt, named("key"), `${own}, or remove the name`]);
+    const below = parseCertificate(fixtures.certificates.intermediate);
+    const pinned = (what: string) =>
+      `pins a CA ${what}: it accepts the CA certificate itself, and nothing that this CA issued`;
+    const remedy = `if the sender presents a certificate that this CA issued, ${own}`;
+    const intermediates: Change = [["intermediates"], { issuing: anchorOf(fixtures, "intermediate") }];
+    tells(fixtures, [[ENTRY, { sha256: below.sha256 }], intermediates], [certificateAt, pinned("certificate"), remedy]);
+    tells(fixtures, [[ENTRY, { spkiSha256: below.spkiSha256 }], intermediates], [keyAt, pinned("key"), remedy]);
+  },
+  "of entries that the sender's trust cannot prove": (fixtures) => {
     const problem = "is not one of the sender's anchors, and no other CA may issue certificates";
     const issuer = inEntry("issuer", { CN: "I" });
     tells(
