@@ -70,10 +70,10 @@ const COMMON_NAME = "2.5.4.3";
 /** Checks the answer to the given certificate. The posted body is an event. If the server accepts it, a handler receives it. */
 export async function checkGiven(subject: Subject): Promise<CheckReport> {
   const check = "answer to the given certificate";
-  const { identity, url } = subject;
+  const { identity, signature, url } = subject;
   if (identity === undefined)
     return { check, seen: [], findings: [], notChecked: "give --certificate and --key of a sender" };
-  const reply = await ask(url.href, { certificate: identity.certificate, key: identity.key });
+  const reply = await ask(url.href, { certificate: identity.certificate, key: identity.key, headers: signature });
   const evidence = `POST with the given certificate: ${describeReply(reply)}`;
   return { check, seen: [evidence], findings: isAccepted(reply) ? [] : [found("given_refused", evidence)] };
 }

@@ -105,7 +105,7 @@ export const FINDINGS = {
   given_refused: [
     "error",
     "the given certificate is refused",
-    "run countersign explain with the same certificate, because it names the rule",
+    "if the sender also signs, give --sign too; otherwise run countersign explain with the same certificate, because it names the rule",
   ],
   host_not_served: [
     "error",

@@ -10,9 +10,10 @@ import { readPublicKeySet } from "../files/key-sets.ts";
 import { readLogFile } from "../log/read.ts";
 import { print, printJson } from "../output.ts";
 import { compilePolicyFile } from "../policy/load.ts";
+import { signBody } from "../send/sign.ts";
 import { examineEndpoint } from "./examine.ts";
 import type { CheckReport } from "./findings.ts";
-import type { Subject } from "./subject.ts";
+import { PROBE_BODY, type Subject } from "./subject.ts";
 import { formatReports } from "./text.ts";
 import { checkWrangler } from "./wrangler.ts";
 
@@ -21,6 +22,7 @@ const OPTIONS = {
   certificate: { type: "string" },
   key: { type: "string" },
   "key-passphrase-file": { type: "string" },
+  sign: { type: "string" },
   ca: { type: "string" },
   also: { type: "string", multiple: true },
   origin: { type: "string" },
@@ -45,6 +47,8 @@ it as an event.
   --certificate FILE   a sender's certificate, followed by its intermediates (PEM or DER); an event with it must be accepted
   --key FILE           the private key of the certificate
   --key-passphrase-file FILE  a file with the passphrase of the key, in one line
+  --sign SCHEME:NAME   also sign the event with the certificate, as send does; the secret is in the variable NAME, or in the file
+                       that NAME_FILE names
   --ca FILE            CA of the server's certificate (default: the public roots)
   --also URL           another address of the same Worker; it must not answer; may be repeated
   --origin URL         the origin behind the edge; it must refuse requests that no edge has signed
@@ -93,15 +97,17 @@ async function examine([text, ...rest]: readonly string[], values: Values): Prom
 }
 
 function readSubject(text: string, values: Values, policy: Policy | undefined): Subject {
-  const { certificate, key, ca, also = [], origin, jwks, pinned, log } = values;
+  const { certificate, key, sign, ca, also = [], origin, jwks, pinned, log } = values;
   const passphraseFile = values["key-passphrase-file"];
   const url = requireUrl(text, "the URL", ["https:"]);
   if ((certificate === undefined) !== (key === undefined)) throw new UsageError("--certificate and --key go together");
+  if (sign !== undefined && certificate === undefined) throw new UsageError("--sign goes with --certificate");
   return {
     url,
     port: url.port === "" ? 443 : Number(url.port),
     serverCa: ca === undefined ? undefined : readCertificatesAsPem(ca).join(""),
     identity: certificate === undefined || key === undefined ? undefined : readPair(certificate, key, passphraseFile),
+    signature: sign === undefined ? {} : signBody(sign, Buffer.from(PROBE_BODY), Math.floor(Date.now() / 1000)),
     policy,
     route: policy === undefined ? undefined : routeOf(policy, url),
     options: {

@@ -15,6 +15,8 @@ export interface Subject {
   readonly serverCa: string | undefined;
   /** A sender's certificate and key. */
   readonly identity: Pair | undefined;
+  /** The headers that sign PROBE_BODY as the sender does. Empty if the sender does not sign. */
+  readonly signature: Readonly<Record<string, string>>;
   readonly policy: Policy | undefined;
   /** The policy's route for the URL's path. */
   readonly route: Route | undefined;

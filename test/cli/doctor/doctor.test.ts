@@ -20,6 +20,7 @@ import { publicJwk } from "../../../core/assertion/keys.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { Problem } from "../../../core/refusal.ts";
 import { runCountersign } from "../../support/running.ts";
+import { ACME } from "../../support/senders.ts";
 import { newSigningKey } from "../../support/signing-key.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { issueServers, startTlsOrigin } from "../../support/tls-origin.ts";
@@ -282,6 +283,33 @@ test("the given certificate is refused", async () => {
   const port = await startEndpoint(stack, world);
   const identity = pairOf(await issueCertificate({ subject: [{ CN: ["nobody"] }] }));
   expect(await codesOf(subjectAt(port, world, { identity }))).toEqual(["given_refused"]);
+});
+
+test("a sender that also signs is accepted with --sign, and refused without", async () => {
+  const { policy, acme } = world.senders;
+  const signing = { ...policy.senders[ACME], signature: { scheme: "github" as const, secrets: ["HUB_SECRET"] } };
+  const servers = await issueServers("localhost");
+  const origin = await startTlsOrigin(stack, {
+    policy: { ...policy, senders: { ...policy.senders, [ACME]: signing } },
+    servers,
+    secrets: { HUB_SECRET: "0123456789abcdef" },
+  });
+  const folder = temporaryDirectory(stack);
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const own = ["--certificate", write("own.pem", acme.pem), "--key", write("own.key", acme.keyPem)];
+  const run = async (...more: string[]) => {
+    const args = [`https://localhost:${origin.port}/hooks/acme`, "--ca", write("ca.pem", servers.ca), ...own, ...more];
+    const { stdout } = await runCountersign(["doctor", ...args, "--json"], "", { HUB_SECRET: "0123456789abcdef" });
+    const { checks } = JSON.parse(stdout) as { checks: CheckReport[] };
+    return checks.find(({ check }) => check === "answer to the given certificate");
+  };
+  expect((await run("--sign", "github:HUB_SECRET"))?.seen).toEqual(["POST with the given certificate: 202"]);
+  expect((await run())?.seen).toEqual(["POST with the given certificate: 401 signature-not-verified"]);
+  const { code, stderr } = await runCountersign(["doctor", "https://localhost/", "--sign", "github:HUB_SECRET"]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("--sign goes with --certificate")]);
 });
 
 test("plain HTTP is accepted, or redirected", async () => {

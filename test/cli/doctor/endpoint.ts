@@ -152,6 +152,7 @@ export function subjectAt(
     port,
     serverCa: serverCa.pem,
     identity: undefined,
+    signature: {},
     policy,
     route: selectRoute(policy, PATH, "POST"),
     ...more,
