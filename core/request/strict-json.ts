@@ -5,7 +5,8 @@ import { Refusal } from "../refusal.ts";
 import { MAX_JSON_BYTES, MAX_JSON_DEPTH } from "../wire.ts";
 import { countQuotes } from "./quotes.ts";
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** UTF-8 is the default encoding. */
+const UTF8 = new TextDecoder(undefined, { fatal: true, ignoreBOM: true });
 
 /** @throws Refusal `json_*` */
 export function parseStrictJson(body: Uint8Array): unknown {

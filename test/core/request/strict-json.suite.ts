@@ -27,6 +27,23 @@ function oracle(text: string): "repeated" | "distinct" {
   return "distinct";
 }
 
+/** Returns how often `run` calls this function of the runtime, which still does its work. */
+function countCalls(owner: object, name: string, run: () => void): number {
+  const original: unknown = Reflect.get(owner, name);
+  assert.ok(typeof original === "function");
+  let calls = 0;
+  Reflect.set(owner, name, function (this: unknown, ...values: unknown[]): unknown {
+    calls += 1;
+    return Reflect.apply(original, this, values);
+  });
+  try {
+    run();
+  } finally {
+    Reflect.set(owner, name, original);
+  }
+  return calls;
+}
+
 export const cases: Cases = {
   "parseStrictJson() gives what JSON.parse gives": () => {
     for (const text of [
@@ -79,6 +96,18 @@ export const cases: Cases = {
     assert.equal(Object.keys(read(`{${many}}`) as object).length, 40_000);
     refused("json_repeated_name", () => read(`{${many},"name7":1}`));
   },
+  "parseStrictJson() reads the names a second time only if there are more quotes than strings need": () => {
+    // The second reading parses each name by itself.
+    const parsed = (text: string) => countCalls(JSON, "parse", () => read(text));
+    for (const text of ['{"a":"b"}', '{"a":["b","c",["d"]]}', '{"a":{"b":[1,null,true]},"c":{}}', '[{"a":1},{"a":2}]'])
+      assert.equal(parsed(text), 1, text);
+    assert.equal(parsed('{"a":"\\"","b":1}'), 3);
+  },
+  "parseStrictJson() looks for surrogates only if the text has an escape of one": () => {
+    const looked = (text: string) => countCalls(String.prototype, "isWellFormed", () => read(text));
+    for (const text of ['{"a":"b"}', '{"a":"\\u00e4"}', '{"a":"😀"}']) assert.equal(looked(text), 0, text);
+    for (const text of ['{"a":"\\ud83d\\ude00"}', '{"a":"\\uD83D\\uDE00"}']) assert.equal(looked(text), 2, text);
+  },
   "parseStrictJson() refuses what is not JSON": () => {
     for (const text of [
       "",
@@ -119,8 +148,8 @@ export const cases: Cases = {
     assert.deepEqual(read('["\\\\ud800"]'), ["\\ud800"]);
   },
   "parseStrictJson() limits depth and size": () => {
-    const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
-    read(nested(MAX_JSON_DEPTH));
+    const nested = (depth: number, inside = "") => "[".repeat(depth) + inside + "]".repeat(depth);
+    for (const inside of ["", "1", "null", "true", '"x"']) read(nested(MAX_JSON_DEPTH, inside));
     refused("json_too_deep", () => read(nested(MAX_JSON_DEPTH + 1)));
     refused("json_too_deep", () => read(`${'{"a":'.repeat(MAX_JSON_DEPTH + 1)}1${"}".repeat(MAX_JSON_DEPTH + 1)}`));
     refused("json_too_deep", () => read(nested(MAX_JSON_BYTES / 2)));
