@@ -2,8 +2,8 @@
 
 /** Counts the quotes in four octets at a time, because a look at each octet takes half as long as JSON.parse. */
 export function countQuotes(octets: Uint8Array): number {
-  // A view of four octets begins at a multiple of four.
-  const { buffer, byteOffset, length } = octets.byteOffset % 4 === 0 ? octets : octets.slice();
+  // A view of four octets begins at a multiple of four. `slice` would not do: a Buffer's slice is no copy.
+  const { buffer, byteOffset, length } = octets.byteOffset % 4 === 0 ? octets : new Uint8Array(octets);
   const words = new Int32Array(buffer, byteOffset, length >> 2);
   let quotes = 0;
   // The loop counts an index, because `for … of` takes twice as long here.

@@ -16,6 +16,7 @@ export const DECIDING: readonly string[] = [
   "policy/policy",
   "policy/route-rivals",
   "request/host",
+  "request/quotes",
   "request/strict-json",
   "request/target",
   "signature/key",

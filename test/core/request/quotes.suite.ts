@@ -28,6 +28,13 @@ export const cases: Cases = {
       assert.equal(countQuotes(octets), octet === QUOTE ? 5 : 0, `octet ${octet}`);
     }
   },
+  "countQuotes() counts in a Buffer that begins at any octet of a larger one": () => {
+    const text = Buffer.from('0123{"a":"b","c":"\\""}');
+    for (let start = 0; start < text.length; start += 1) {
+      const within = text.subarray(start);
+      assert.equal(countQuotes(within), countOneByOne(within), `from ${start}`);
+    }
+  },
   "countQuotes() agrees with a look at each octet, also within a larger buffer": () => {
     const octet = fc.oneof(fc.constant(QUOTE), fc.integer({ min: 0, max: 255 }));
     fc.assert(
