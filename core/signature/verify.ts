@@ -27,8 +27,8 @@ const KEY_PREFIXES = ["whsec_", "whpk_", "whsk_"];
 
 /**
  * Imports a key in the form that the sender's website shows. For Standard Webhooks and Svix, that is base64 with or without
- * `whsec_`, or with `whpk_` for Ed25519. For Discord, that is the public key in hex. For all other schemes, the key is the text itself, including Stripe's `whsec_`. Does not
- * check that a secret is random.
+ * `whsec_`, or with `whpk_` for Ed25519. For Discord, that is the public key in hex. For all other schemes, the key is the text
+ * itself, including Stripe's `whsec_`. Does not check that a secret is random.
  * @throws SyntaxError that says what is wrong and quotes nothing
  */
 export function importSignatureKey(name: SignatureSchemeName, secret: string): SignatureKey {

@@ -110,6 +110,8 @@ export const cases: Cases = {
       "2023-11-14T25:13:20.123456789Z",
       `${date}, ${date}`,
       `x${date}`,
+      `${date}x`,
+      `${date} (UTC)`,
     ];
     for (const text of texts) {
       await refusedLater("signature_malformed", attempt("twitch", { headers: { [DATE]: text } })).catch((error) => {
