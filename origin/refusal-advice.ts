@@ -26,7 +26,10 @@ const READ_ORIGIN_LOG = "Look at the origin's log at that time.";
 /** The type requires an entry for every refusal. */
 export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   plain_http: ["sender", "Call the URL with https://."],
-  unknown_host: ["operator", "If senders call this host, add it to HOSTS and switch on mTLS for it."],
+  unknown_host: [
+    "operator",
+    "If senders call this host: at the edge, add it to HOSTS and switch on mTLS for it; at an origin, give the server a certificate with this name.",
+  ],
   unknown_route: ["sender", "Call the path that you were given. The operator compares it with `/routes`."],
   method_not_allowed: ["sender", "Use the method that the header Allow names."],
   challenge_unexpected: [

@@ -1,5 +1,6 @@
 // `countersign policy add` adds parts to a policy document. The result is compiled before it is written.
 
+import { isDeepStrictEqual } from "node:util";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
@@ -181,8 +182,12 @@ function addSender(
   const isNew = !Object.hasOwn(document.senders, name);
   const sender = isNew ? { certificates: [], trust: {} } : (document.senders[name] ?? {});
   document.senders[name] = sender;
-  const matchers = files.flatMap((file) => readMatchers(file, match));
-  if (matchers.length > 0) sender.certificates = [...(sender.certificates ?? []), ...matchers];
+  const known = sender.certificates ?? [];
+  // An entry that is there already stays alone, so that its certificate can be named again together with a new anchor.
+  const matchers = files
+    .flatMap((file) => readMatchers(file, match))
+    .filter((matcher) => !known.some((entry) => isDeepStrictEqual(entry, matcher)));
+  if (matchers.length > 0) sender.certificates = [...known, ...matchers];
   if (anchors.length > 0)
     sender.trust = { ...sender.trust, anchors: [...new Set([...(sender.trust?.anchors ?? []), ...anchors])] };
 }

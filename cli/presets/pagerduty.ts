@@ -36,10 +36,10 @@ export const pagerduty: Preset = {
     tls: ["1.2"],
   },
   steps: [
-    "Keep the certificate of your own service region (US: webhooks.pagerduty.com, EU: webhooks.eu.pagerduty.com) and delete the other entry.",
+    "Keep the certificate of your own service region (US: webhooks.pagerduty.com, EU: webhooks.eu.pagerduty.com), and remove the other entry: countersign policy remove --entry pagerduty/1 (EU), or pagerduty/0 (US).",
     "Let the hostname accept TLS 1.2, and serve the certificate chain in order.",
     "Use --client-certificates request, not require: PagerDuty drops an event if the handshake fails.",
-    "Before you switch the subscription on, send an event of your own (countersign send), and run countersign doctor.",
+    "Before you switch the subscription on, run countersign doctor. To rehearse an event, copy the policy, add a CA of your own to the copy (countersign policy add --policy COPY --sender pagerduty --anchor trial=FILE), start an origin with it, and use countersign send.",
   ],
   notes: [
     "The subjects are those of the files that PagerDuty publishes. The dates in the documentation have differed from those in the files. PagerDuty has not announced another root.",

@@ -91,6 +91,20 @@ test("one whose issuer may be an intermediate CA of the anchor's organisation is
   expect(written.senders.acme.certificates).toHaveLength(1);
 });
 
+test("a certificate that is accepted already can be named again, together with the anchor that it lacks", async () => {
+  const { pem } = await issueCertificate({ subject }, other);
+  const first = await add(pem, "--anyway");
+  expect(first.written.senders.acme.certificates).toHaveLength(1);
+  writeFileSync(file("other.pem"), other.pem);
+  const again = ["policy", "add", "--policy", policyFile, "--sender", "acme", "--certificate", file("client.pem")];
+  expect(await runHere([...again, "--anchor", `other=${file("other.pem")}`])).toMatchObject({ code: 0 });
+  const { senders, anchors } = JSON.parse(readFileSync(policyFile, "utf8"));
+  expect(senders.acme.certificates).toEqual(first.written.senders.acme.certificates);
+  expect(anchors).toHaveProperty("other");
+  const unchanged = await runHere(again);
+  expect([unchanged.code, unchanged.stdout]).toEqual([0, expect.stringContaining("nothing was changed")]);
+});
+
 test("the certificate of a root is not written, and a CA before the sender's certificate neither, not even with --anyway", async () => {
   const elsewhere = await add((await issueCertificate({ subject, ca: {}, keyUsage: OF_SENDING_CA })).pem);
   expect([elsewhere.code, elsewhere.written]).toEqual([2, undefined]);
