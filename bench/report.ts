@@ -57,7 +57,7 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report. A comparison is about the first subject, unless it names another one. */
+/** Makes the report. If a comparison does not name a subject, the first one is compared. */
 export function summarize(
   bench: string,
   volume: Volume,

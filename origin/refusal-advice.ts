@@ -100,7 +100,10 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
     "nobody",
     "The sender connects again, and its new connection is judged by the current anchors. If this continues, report it as SECURITY.md says.",
   ],
-  issuer_unknown: ["sender", CHAIN],
+  issuer_unknown: [
+    "sender",
+    `${CHAIN} A proxy may not forward the intermediates: nginx does not. Then add them with \`countersign policy add --intermediate NAME=FILE\`.`,
+  ],
   too_many_intermediates: ["sender", "Send only the intermediates of the certificate's own path."],
   chain_too_deep: ["operator", "Raise `maxChainDepth` of the sender, or trust a CA nearer to the certificate."],
   signature_invalid: ["sender", CHAIN],

@@ -1,5 +1,5 @@
-// Decides whether an event belongs to the tenant that the policy names: the strings at JSON pointers must be in lists. A certificate
-// or a token proves the vendor, which sends the events of all its customers.
+// Decides whether an event belongs to the tenant that the policy names. For each JSON pointer, the policy lists the strings that
+// may be there. This is needed because a certificate or a token proves only the vendor, which sends the events of all its customers.
 
 import type { BodyRule } from "../policy/policy.ts";
 import { Refusal, refusalOf, resultOf } from "../refusal.ts";

@@ -17,7 +17,7 @@ export async function sealText(text: string, { type, version }: TextType, { sign
 }
 
 /**
- * Returns the text if a key of the set sealed it with this type and version.
+ * Returns the text if a key in `jwks` sealed it, with the type and the version of `expected`.
  * @throws Error that says why the seal is not accepted
  */
 export async function openSealedText(sealed: string, expected: TextType, { jwks }: SigningKeys): Promise<string> {

@@ -74,9 +74,10 @@ function describe(
 }
 
 /**
- * Returns the share against whose limit an observed certificate counts. On each route, every admitted sender and every proving
- * anchor has its own share. All unproven certificates of a route have one share together. Otherwise certificates of strangers could
- * use up the limit: anybody can make unproven certificates, and many people can get a certificate of a public CA.
+ * The number of observed certificates is limited, for each share separately. Returns the share of a certificate. On each route,
+ * every admitted sender and every proving anchor has its own share. All unproven certificates of a route have one share together.
+ * Otherwise certificates of strangers could use up the limit: anybody can make unproven certificates, and many people can get a
+ * certificate of a public CA.
  */
 export function shareOf(line: LogLine): string {
   const { route, isProven, sender, anchor, factors } = line;

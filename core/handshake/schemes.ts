@@ -180,7 +180,9 @@ export type HandshakeSchemeName = keyof typeof SCHEMES;
 export const HANDSHAKE_SCHEMES: Readonly<Record<HandshakeSchemeName, HandshakeScheme>> = SCHEMES;
 export const HANDSHAKE_SCHEME_NAMES = Object.keys(SCHEMES) as readonly HandshakeSchemeName[];
 
-/** True if method, query and headers are those of a challenge of this scheme. The body may still show that it is none. */
+/**
+ * True if method, query and headers are those of a challenge of this scheme. The body may still show that the request is an event.
+ */
 export function isAsked(name: HandshakeSchemeName, question: Question): boolean {
   const { method, mark } = HANDSHAKE_SCHEMES[name];
   return method === question.method && (mark === undefined || question.has(mark));

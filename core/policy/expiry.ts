@@ -11,8 +11,8 @@ import type { Anchor, CertificateRule, Intermediate, Policy, Sender } from "./po
 
 const DAY_SECONDS = 86_400;
 /**
- * The numbers of days before an expiry at which the operator is warned. Thirty days are enough to get a certificate from another
- * company's security team.
+ * The operator is warned this many days before an expiry. Thirty days are enough to get a certificate from another company's
+ * security team.
  */
 const WARNING_DAYS = [1, 3, 7, 14, 30];
 

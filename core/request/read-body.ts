@@ -41,7 +41,8 @@ async function readUpTo(maxBodyBytes: number, request: Request, reading: BodyRea
 
 /**
  * Reads a stream to its end. If it is longer than `maxBytes`, cancels it and returns undefined.
- * @throws Refusal `body_in_pieces`, and `bodies_full` if `reading` counts the body. In both cases the stream is cancelled.
+ * @throws Refusal `body_in_pieces` if there are too many tiny pieces, and `bodies_full` if the budget of `reading` is used up. In
+ * both cases the stream is cancelled.
  */
 export async function readStream(
   stream: ReadableStream<Uint8Array>,

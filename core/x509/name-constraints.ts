@@ -78,7 +78,7 @@ function groupByKind(bases: readonly GeneralName[]): Map<GeneralName["kind"], Su
   return groups;
 }
 
-/** The smallest number of octets that one base name adds to `octets`. */
+/** Each base name counts as at least this many octets, so that the number of short names is limited too. */
 const LEAST_OCTETS = 64;
 
 function sizeOf(base: GeneralName): number {

@@ -110,8 +110,8 @@ function findFault({ outcome, isLate, answer }: FinishedAttempt): ReplyFault | u
 
 /**
  * Returns true if a response may be passed on. Returns false for a redirect. Also returns false for a status of 520 or above,
- * because an edge would take it for an error of Cloudflare. Also returns false for one of Countersign's own problems, which an
- * upstream with `authenticate` may send.
+ * because an edge would take it for an error of Cloudflare. Also returns false for a problem document of Countersign itself,
+ * because an upstream that uses `authenticate` may send one.
  */
 function isPassable({ status, headers, body }: Reply): boolean {
   if (body === undefined || status < 200 || (status >= 300 && status < 400) || status >= 520) return false;

@@ -10,9 +10,9 @@ import { OptionsReader, printDecision } from "./read-options.ts";
 export type CountersignOptions = GuardOptions &
   (BehindEdge | WithoutEdge) & {
     /**
-     * Set this if one guard on `*` protects the handler of all events. Without this option, a guard refuses a request if its route
-     * in the policy is not the path of the guard. Otherwise a sender that may call a prefix could run the handler of a path below
-     * it.
+     * Set this if one guard on `*` protects the handler of all events. Without this option, a guard refuses a request that the policy
+     * assigns to another route than the guard's own path. So a sender that may call a prefix cannot run the handler of a path below
+     * this prefix.
      */
     readonly servesEveryRoute?: boolean;
     /**

@@ -12,7 +12,7 @@ export interface Served {
    * route.
    */
   readonly guard: string | undefined;
-  /** The route of the policy, for code whose router is not known. */
+  /** The route in the policy, if the app's router cannot tell the path of the guard. */
   readonly route?: string | undefined;
 }
 

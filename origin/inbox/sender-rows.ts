@@ -4,8 +4,8 @@ import type { Row } from "./events/row.ts";
 import type { SeenSender } from "./inbox.ts";
 
 /**
- * The number of latest events that are searched for senders. The search is limited because there is no index of events by sender,
- * which would cost every event a write.
+ * The number of latest events that are searched for senders. The search is limited because events have no index by sender. Such an
+ * index would need one more write for each event.
  */
 const MAX_EVENTS_READ = 10_000;
 

@@ -33,8 +33,8 @@ export function isPrivateAddress(address: string): boolean {
 
 /**
  * Makes a `fetch` function for an upstream. Over HTTPS, the certificate of the upstream must be issued below a CA that `ca` returns
- * in PEM. Over HTTP, the upstream must be at a private address. An address in the URL itself needs no look-up, so this function
- * does not check it. Connections are kept for the next request.
+ * in PEM. Over HTTP, the upstream must be at a private address. The address is checked when a host name is looked up. An IP
+ * address in the URL is not looked up, so the caller must check it. Connections are kept for the next request.
  */
 export function fetchUpstream(ca: () => string | undefined): UpstreamFetch {
   const plain = new Agent({ keepAlive: true });

@@ -1,4 +1,4 @@
-// Keeps the certificates that senders presented at observed routes in a file. The file has one log line for each certificate.
+// Keeps in a file the certificates that senders presented at observed routes: one log line for each certificate.
 
 import { closeSync, constants, existsSync, fchmodSync, fstatSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

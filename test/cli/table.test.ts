@@ -1,4 +1,4 @@
-// Tests columns for people: the width of texts, the output for a terminal, and the output for a file or another program.
+// Tests the tables that commands print: the width of texts, and the output to a terminal, to a file and to another program.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

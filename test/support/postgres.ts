@@ -174,8 +174,8 @@ function writeTlsFiles(
 }
 
 /**
- * Returns a command line that runs `command` as another user, because PostgreSQL refuses to run as root. The program also ends if
- * this process is killed.
+ * Returns a command line that runs `command` as another user, because PostgreSQL refuses to run as root. `command` ends when the
+ * test process is killed.
  */
 export function asUnprivileged(command: readonly string[]): readonly string[] {
   if (!existsSync(SETPRIV)) return command;

@@ -75,7 +75,7 @@ async function checkDeployment(file: string, policy: Policy): Promise<string[]> 
 }
 
 /**
- * Returns undefined if the file is not JSON and `--json` is given, because then the fault is already printed as a JSON document.
+ * Examines a policy file. If the file is not JSON and `--json` is given, prints the fault as a JSON document and returns undefined.
  */
 function examine(file: string, compile: typeof compilePolicy, json: boolean): ExaminedFile | undefined {
   try {

@@ -37,9 +37,8 @@ export function resolveAnchors(
 }
 
 /**
- * Returns the anchors of `NAME=FILE`. The file may contain a whole chain. If the preset knows the fingerprint of this anchor,
- * returns only the certificate with this fingerprint, because another certificate of the chain, such as its root, would admit
- * more.
+ * Returns the anchors of `NAME=FILE`. The file may contain a whole chain. If the preset knows the fingerprint of NAME, returns
+ * only the certificate with this fingerprint. Another certificate of the chain, such as the root, would admit more senders.
  */
 function chooseAnchors(option: string, sources: Preset["anchors"]): readonly GivenAnchor[] {
   const given = readAnchorOption(option);

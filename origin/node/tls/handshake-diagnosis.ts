@@ -35,8 +35,8 @@ const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
   "wrong purpose": "the certificate is not for TLS clients (extended key usage): the sender must get another",
   "protocol or cipher": "no common TLS version or cipher: this listener supports TLS 1.2 and 1.3",
   "plain HTTP": "plain HTTP came to this TLS port: the URL begins with http:// where https:// belongs",
-  // The other protocol cannot be named, because OpenSSL does not return the bytes that it read, and recognises HTTP only by its
-  // methods.
+  // The message cannot say which protocol the client spoke. OpenSSL does not return the bytes that it read, and recognises no
+  // protocol but HTTP, by the name of the method.
   "not TLS":
     "the client sent neither TLS nor HTTP/1: often a load balancer's PROXY protocol header (switch it off there: send-proxy, proxy_protocol), otherwise another protocol",
   "server not trusted":

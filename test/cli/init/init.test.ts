@@ -168,8 +168,8 @@ describe("compiles under its own tsconfig.json", () => {
   ])("in mode %s", async (mode, program) => {
     await init("--mode", mode);
     symlinkSync(join(modules, "node_modules"), file("node_modules"));
-    // A copy of the program imports a module that does not exist. The compiler must report an error in this copy, which proves
-    // that it reads the project, and must report no other error.
+    // A copy of the program imports a module that does not exist. The compiler must report the error in this copy, and no other
+    // error. The error proves that the compiler reads the project.
     mkdirSync(file("src"), { recursive: true });
     writeFileSync(file("src/copy.ts"), read(program).replace('from "countersign', 'from "countersign/none'));
     const told = await compile("-p", folder).catch((error: Error) => error.message);

@@ -57,8 +57,8 @@ function revoked(
 }
 
 /**
- * Checks that a doubt about revocation leads to a refusal if the policy requires lists, and that the doubt is only reported if the
- * policy prefers lists.
+ * Checks what a doubt about revocation leads to. If the policy requires lists, the request is refused. If the policy prefers lists,
+ * the request is accepted and the doubt is reported.
  */
 function inDoubt(fixtures: Fixtures, doubt: RegExp, lists: readonly CrlName[], presented: Partial<Presented> = {}) {
   const { details } = refused("revocation_unknown", () => check(fixtures, "require", lists, presented));

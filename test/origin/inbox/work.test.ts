@@ -273,7 +273,8 @@ describeOnStores("the work queue", (given) => {
       await Promise.all(Array.from({ length: 1500 }, (_, n) => accept(`e${n}`, { orderKey })));
       await accept("free");
       const first = await claimOne();
-      // Two claims examine and postpone all events that wait for `first`. Later claims do not examine these events again.
+      // The events that wait for `first` are too many for one claim. Two claims together examine and postpone all of them. Later
+      // claims do not examine these events again.
       const found = [...(await claim()), ...(await claim())];
       expect(idsOf(found)).toEqual(["free"]);
       expect(await inbox.work.complete(first)).toBe(true);
