@@ -3,7 +3,7 @@
 import "./engine.ts";
 
 export type { Factor, Secrets } from "../core/admission/candidate.ts";
-export { loadHeldSecrets, loadSecrets, type ReadSecret } from "../core/admission/secrets.ts";
+export { loadHeldSecrets, type ReadSecret } from "../core/admission/secrets.ts";
 export { type FindVerificationKey, importSigningKeys, type SigningKeys } from "../core/assertion/keys.ts";
 export { ConfigurationError } from "../core/configuration-error.ts";
 export type { CertificateFacts, Delivery, RequestFacts } from "../core/delivery/delivery.ts";
@@ -20,5 +20,6 @@ export { type D1, type D1Statement, onceInD1 } from "./once/d1.ts";
 export { type ObjectNamespace, type ObjectState, OnceObject, onceInDurableObject } from "./once/object.ts";
 export { onceInPostgres, type PostgresPool } from "./once/postgres.ts";
 export { onceInSqlite, type SqliteDatabase } from "./once/sqlite.ts";
+export { loadSecrets } from "./secrets.ts";
 export { type FetchedKeysOptions, fetchedKeys, pinnedKeys } from "./verification-keys.ts";
 export { ChallengeAnswered, createVerifier, RefusedError, type Verified, type Verifier } from "./verifier.ts";

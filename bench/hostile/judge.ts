@@ -1,6 +1,6 @@
 // Measures one request in this process. Does the same work as an origin behind a proxy, except for the socket.
 
-import { loadSecrets } from "../../core/admission/secrets.ts";
+import { importSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
@@ -17,7 +17,7 @@ export function makeJudge({ policy, secrets }: World): Judge {
   let code: unknown;
   const app = createOriginApp({
     policy: compiled,
-    secrets: loadSecrets(compiled, (name) => secrets[name]),
+    secrets: importSecrets(compiled, (name) => secrets[name]),
     readCertificate: ({ headers }) => readForwardedCertificate(headers, format),
     accept: () => undefined,
     log: (line) => {

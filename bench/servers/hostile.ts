@@ -1,6 +1,6 @@
 // An origin without an edge, with its own TLS listener or a socket for a proxy. Log lines are formatted, but not printed.
 
-import { loadSecrets } from "../../core/admission/secrets.ts";
+import { importSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import { createOriginApp } from "../../origin/app.ts";
@@ -23,7 +23,7 @@ const { policy: document, secrets, listener } = JSON.parse(process.argv[2] ?? ""
 const policy = compilePolicy(document);
 const options = {
   policy,
-  secrets: loadSecrets(policy, (name) => secrets[name]),
+  secrets: importSecrets(policy, (name) => secrets[name]),
   accept: () => undefined,
   log: formatLogLine,
 };

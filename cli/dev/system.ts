@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { TestHarness } from "wrangler";
-import { loadSecrets, secretNames } from "../../core/admission/secrets.ts";
+import { secretNames } from "../../core/admission/secrets.ts";
 import { parsePrivateKeySet, publicJwk } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import { hostsOf, type Policy } from "../../core/policy/policy.ts";
@@ -11,6 +11,7 @@ import { createOriginApp } from "../../origin/app.ts";
 import { openInbox } from "../../origin/inbox/open.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { serve } from "../../origin/node/server.ts";
+import { loadSecrets } from "../../origin/secrets.ts";
 import type { ConsoleSettings } from "../../origin/service/console.ts";
 import { openCrls } from "../../origin/service/crls.ts";
 import { openLog } from "../../origin/service/observations.ts";

@@ -5,7 +5,7 @@ import { checkClock, checkGiven, checkStranger, checkWithoutCertificate } from "
 import { checkAlso, checkOrigin, checkOtherHosts, checkPlainHttp } from "./around.ts";
 import { type CheckReport, found } from "./findings.ts";
 import { checkKeys } from "./keys.ts";
-import { checkDrift, checkExpiry } from "./policy.ts";
+import { checkDrift, checkExpiry, checkSecrets } from "./policy.ts";
 import { checkCertificateRequest } from "./request.ts";
 import { checkConnection, checkServerCertificate, checkVersions, NO_OPENSSL } from "./server.ts";
 import type { Subject } from "./subject.ts";
@@ -13,7 +13,11 @@ import type { Subject } from "./subject.ts";
 /** Runs every check. If the server cannot be reached, runs only the checks that need no server. */
 export async function examineEndpoint(subject: Subject): Promise<CheckReport[]> {
   const now = new Date();
-  const alone = () => [checkExpiry(subject, Math.floor(now.getTime() / 1000)), checkDrift(subject)];
+  const alone = () => [
+    checkExpiry(subject, Math.floor(now.getTime() / 1000)),
+    checkSecrets(subject),
+    checkDrift(subject),
+  ];
   const { report, connection, handshake } = await checkConnection(subject);
   if (report.findings.length > 0) return [report, ...alone()];
   const [versions, requested] =

@@ -199,6 +199,11 @@ export const FINDINGS = {
     "something expires soon, and events are refused from then on",
     "countersign policy expiring says more",
   ],
+  handshake_secret_shared: [
+    "error",
+    "the secret of a handshake has the value of another secret",
+    "give the handshake a secret of its own, because the sender may send it in clear, or ask for a signature with it",
+  ],
   policy_drift: [
     "warning",
     "edge and origin have different policies",

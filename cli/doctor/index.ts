@@ -43,7 +43,8 @@ It connects to an https:// URL as senders and strangers would, and posts a small
 an unknown CA, over plain HTTP, and for other host names. Each of these must be refused. If one is accepted, your code has handled
 it as an event.
 
-  --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json, if it exists)
+  --policy FILE        compare the CAs that the server names with the anchors of the route's senders (default: policy.json, if it exists);
+                       and compare the values of its secrets that are set here, because no other secret may equal that of a handshake
   --certificate FILE   a sender's certificate, followed by its intermediates (PEM or DER); an event with it must be accepted
   --key FILE           the private key of the certificate
   --key-passphrase-file FILE  a file with the passphrase of the key, in one line

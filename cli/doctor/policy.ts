@@ -1,8 +1,11 @@
 // Checks the expiry of policy and certificates, and whether edge and origin have different policies.
 
+import { secretNames } from "../../core/admission/secrets.ts";
 import { describeExpiry } from "../../core/policy/expiry.ts";
 import { listExpiries } from "../../origin/expiry.ts";
+import { readSecret } from "../../origin/node/secret-files.ts";
 import { oneLine } from "../../origin/node/tls/server-certificate.ts";
+import { describeShared } from "../../origin/secrets.ts";
 import { type CheckReport, found } from "./findings.ts";
 import type { Subject } from "./subject.ts";
 
@@ -30,6 +33,38 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
     found(notAfter <= now ? "ended" : "ends_soon", `${what}: ${new Date(notAfter * 1000).toISOString()}`),
   );
   return { check, seen: soon.length === 0 ? [`nothing expires within ${WITHIN_DAYS} days`] : [], findings };
+}
+
+/**
+ * Checks that the secret of a handshake has the value of no other secret. Compares the secrets that are set here, as an origin reads
+ * them. A secret that cannot be read counts as not set.
+ */
+export function checkSecrets({ policy }: Subject): CheckReport {
+  const check = "secrets of handshakes";
+  const none = { check, seen: [], findings: [] };
+  if (policy === undefined) return { ...none, notChecked: "give --policy" };
+  const names = policy.senders.flatMap(({ handshake }) => handshake?.secret ?? []);
+  if (names.length === 0) return { ...none, seen: ["no handshake of the policy has a secret"] };
+  const texts = new Map(secretNames(policy).map((name) => [name, readText(name)]));
+  if (names.every((name) => texts.get(name) === undefined))
+    return { ...none, notChecked: `set ${names.join(", ")} and the other secrets of the policy here` };
+  const findings = describeShared(policy, (name) => texts.get(name)).map((text) =>
+    found("handshake_secret_shared", text),
+  );
+  const compared = [...texts].flatMap(([name, text]) => (text === undefined ? [] : [name]));
+  return {
+    check,
+    seen: findings.length === 0 ? [`these have different values: ${compared.join(", ")}`] : [],
+    findings,
+  };
+}
+
+function readText(name: string): string | undefined {
+  try {
+    return readSecret(name);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

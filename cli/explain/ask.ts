@@ -54,7 +54,7 @@ export async function ask(way: ProofOptions, question: Question, variant: Varian
   if (line === undefined) throw new Error("the origin logged no decision");
   if (line.decision === "challenge")
     throw new UsageError(
-      `the request is the challenge of the handshake ${line["handshake"]}, and is answered for ${line["sender"]}: it is no event to explain`,
+      `the request is the challenge of the handshake ${line["handshake"]}, and is answered for ${line["sender"] ?? line["askedFor"]}: it is no event to explain`,
     );
   return toAnswer(line, delivery);
 }

@@ -1,7 +1,6 @@
 // Runs `countersign origin --behind-proxy`. The operator's proxy terminates mutual TLS and forwards the certificate.
 
 import cluster from "node:cluster";
-import { loadSecrets } from "../../core/admission/secrets.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../../origin/forwarded/certificate.ts";
@@ -16,6 +15,7 @@ import {
 import { readSecret } from "../../origin/node/secret-files.ts";
 import { prepareSharedSocket } from "../../origin/node/socket-file.ts";
 import { Problems } from "../../origin/problems.ts";
+import { loadSecrets } from "../../origin/secrets.ts";
 import { parseChoice } from "../arguments/values.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "../command.ts";
 import { formatPems, readAuthorities } from "../files/certificates.ts";

@@ -2,6 +2,7 @@
 // its hosts or for a single host.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
+import { HANDSHAKE_SCHEMES } from "../../core/handshake/schemes.ts";
 import { type Policy, placeOf } from "../../core/policy/policy.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import type { ClientCertificates } from "../../origin/node/tls/listener.ts";
@@ -59,7 +60,7 @@ export function requireAdmissible(asked: AskedOfClients, served: readonly string
 
 /**
  * Warns of senders whose events are lost if the handshake fails, on hosts that require certificates. A handshake that fails has no
- * answer, so it cannot ask the sender to send the event again. The document is read only if a host requires certificates.
+ * answer, so it cannot ask the sender to send the event again. Also warns of senders whose challenges come without a certificate. The document is read only if a host requires certificates.
  */
 export async function inspectRequired(
   asked: AskedOfClients,
@@ -75,12 +76,24 @@ export async function inspectRequired(
   });
   return [...new Set(requiring.flatMap(([, { senders }]) => senders))].flatMap((name) => {
     const sender = document.senders[name];
+    if (sender?.certificates === undefined) return [];
     const after = presetOf(sender)?.behaviour.afterRefusal;
     const isLost = after?.isFinal === true || after?.isHandshakeFinal === true;
-    if (sender?.certificates === undefined || !(isLost || sender.refusal?.startsWith("retry"))) return [];
+    const remedy = "use --client-certificates request for its host";
     const problem = isLost
       ? "drops an event for good at a 4xx or if the handshake fails, and --client-certificates require lets it fail without an answer"
       : 'has a "refusal" that asks for the event again, and --client-certificates require ends the handshake without an answer';
-    return [warningAt(["senders", name], problem, "use --client-certificates request for its host")];
+    return [
+      ...(isLost || sender.refusal?.startsWith("retry") ? [warningAt(["senders", name], problem, remedy)] : []),
+      ...(isAskedWithoutCertificate(sender) ? [warningAt(["senders", name, "handshake"], UNANSWERED, remedy)] : []),
+    ];
   });
+}
+
+const UNANSWERED =
+  "is asked without a certificate, so with --client-certificates require its challenge gets no answer, and the URL cannot be registered";
+
+/** Returns true if the sender presents no certificate with its challenge, although it does with its events. */
+function isAskedWithoutCertificate({ handshake }: PolicyDocument["senders"][string]): boolean {
+  return handshake !== undefined && HANDSHAKE_SCHEMES[handshake.scheme].proof === "token";
 }

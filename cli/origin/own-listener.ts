@@ -1,7 +1,6 @@
 // Runs `countersign origin --tls`. This origin terminates mutual TLS itself, reloads without dropping connections, and may run as
 // several processes on one port.
 
-import { loadSecrets } from "../../core/admission/secrets.ts";
 import { readPolicyForm } from "../../core/policy/form.ts";
 import { describeInbox } from "../../origin/inbox/location.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
@@ -10,6 +9,7 @@ import { listenTls } from "../../origin/node/tls/listener.ts";
 import { throughTls as ofListener } from "../../origin/node/tls/peer.ts";
 import { anchorsInUse } from "../../origin/node/tls/policy.ts";
 import { Problems } from "../../origin/problems.ts";
+import { loadSecrets } from "../../origin/secrets.ts";
 import type { Loaded } from "../../origin/service/mode.ts";
 import { requireOption, UsageError } from "../command.ts";
 import { readServerPair } from "../files/server-pair.ts";

@@ -8,7 +8,7 @@ import {
   findCandidates,
   readCertificateFor,
 } from "../../core/admission/admit.ts";
-import { loadSecrets } from "../../core/admission/secrets.ts";
+import { importSecrets } from "../../core/admission/secrets.ts";
 import { issueAssertion } from "../../core/assertion/assertion.ts";
 import { importSigningKeys, type PrivateJwk } from "../../core/assertion/keys.ts";
 import { bindDelivery, type Delivery, digestBody } from "../../core/delivery/delivery.ts";
@@ -87,7 +87,7 @@ async function admit(id: string, sent: SentEvent, policy: Policy): Promise<Deliv
     certificate: readCertificateFor(route, () => parseClientCertificate(CERTIFICATES[sender] as PresentedCertificate)),
     headers,
     facts: { deny: policy.deny, lists: NO_LISTS, now: NOW },
-    secrets: loadSecrets(policy, (name) => SECRETS[name]),
+    secrets: importSecrets(policy, (name) => SECRETS[name]),
     receivedAt: NOW,
   };
   const candidates = admitByCredentials(findCandidates(route.senders, evidence), evidence);

@@ -33,10 +33,10 @@ export interface AvailableSecrets {
 type WantedFactors = (sender: Sender) => Pick<Sender, keyof SenderSecrets>;
 
 /**
- * Reads and imports every secret of the policy. Cannot check that the sender has the same secret.
+ * Reads and imports every secret of the policy. Does not compare them. Cannot check that the sender has the same secret.
  * @throws ConfigurationError that lists each secret that is missing or malformed
  */
-export function loadSecrets(policy: Policy, read: ReadSecret): Secrets {
+export function importSecrets(policy: Policy, read: ReadSecret): Secrets {
   return requireAll(readAvailableSecrets(policy, read));
 }
 
@@ -123,7 +123,14 @@ function readCredentials(rules: readonly BasicRule[], read: ReadInto): Credentia
 
 /** Returns the token or key of a handshake. In every scheme, it is the text itself, as in the signatures of Meta. */
 function readHandshakeSecret(rule: HandshakeRule | undefined, read: ReadInto): SignatureKey | undefined {
-  return rule?.secret === undefined ? undefined : read(rule.secret, (text) => importSignatureKey("meta", text))[0];
+  return rule?.secret === undefined
+    ? undefined
+    : read(rule.secret, (text) => {
+        // eBay registers no other token.
+        if (rule.scheme === "ebay" && !/^[\w-]{32,80}$/.test(text))
+          throw new SyntaxError("it is not 32 to 80 letters, digits, _ or -");
+        return importSignatureKey("meta", text);
+      })[0];
 }
 
 /** Returns the imported secret in an array. The array is empty if the secret is missing or malformed. */

@@ -25,8 +25,10 @@ export interface DecisionContext {
   edgeDecision?: string;
   /** The digests of the policies of edge and origin, if they differ. */
   policyDrift?: { readonly edge: string; readonly origin: string };
-  /** The name of the admitted sender. */
+  /** The name of the admitted sender. For the challenge of a handshake, the name of a sender of which a factor has passed. */
   sender?: string;
+  /** The name of the sender for which a challenge was answered although no factor has passed. Anybody may have asked. */
+  askedFor?: string;
   factors?: readonly Factor[];
   reliedOnEdge?: readonly Factor[];
   /** The scheme of the handshake whose challenge was answered. Undefined for an event. */

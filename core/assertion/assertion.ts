@@ -122,7 +122,7 @@ export async function issueAssertion(
     sender: delivery.sender,
     ...(certificate !== undefined && certificateClaims(certificate)),
     req: { method: request.method, target: request.target, type: request.contentType, digest: delivery.contentDigest },
-    ...(hdr !== undefined && { hdr }),
+    hdr,
     amr: [...delivery.factors],
     pol: delivery.policyDigest,
     txn: delivery.id,
@@ -154,8 +154,9 @@ function certificateClaims({ anchor, platform, ...certificate }: CertificateFact
       serial: certificate.serial,
       notBefore: certificate.notBefore,
       notAfter: certificate.notAfter,
-      ...(anchor !== undefined && { anchor }),
-      ...(platform !== undefined && { platform: { ...platform } }),
+      // JSON leaves out members that are undefined.
+      anchor,
+      platform,
     },
   };
 }

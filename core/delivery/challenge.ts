@@ -6,7 +6,7 @@ import type { Trace } from "../admission/trace.ts";
 import { formatAnswer, type Question } from "../handshake/question.ts";
 import { type ChallengeProof, HANDSHAKE_SCHEMES, type HandshakeRule, isAsked } from "../handshake/schemes.ts";
 import { Refusal, resultOf } from "../refusal.ts";
-import { signatureHeaderNames } from "../signature/schemes.ts";
+import { SIGNATURE_SCHEMES } from "../signature/schemes.ts";
 
 /** The challenges that are answered at each step: before any factor, before the signature, and after it. */
 type Step = readonly ChallengeProof[];
@@ -40,7 +40,9 @@ export function answerChallenge(
     const answer = resultOf(() => HANDSHAKE_SCHEMES[handshake.scheme].answer(question, secret));
     if (answer instanceof Refusal) failure ??= answer;
     else if (answer !== undefined) {
-      Object.assign(trace.context, { sender: sender.name, factors, handshake: handshake.scheme });
+      // Anybody can ask for any sender. So the sender is named as the sender of the request only if a factor has passed.
+      const named = factors.length > 0 ? "sender" : "askedFor";
+      Object.assign(trace.context, { [named]: sender.name, factors, handshake: handshake.scheme });
       if (candidate.certified === undefined) delete trace.context.certificate;
       return formatAnswer(answer);
     }
@@ -49,12 +51,17 @@ export function answerChallenge(
   return undefined;
 }
 
-function isDue(step: Step, { sender }: Candidate, { scheme }: HandshakeRule, question: Question): boolean {
+function isDue(
+  step: Step,
+  { sender: { signature } }: Candidate,
+  { scheme }: HandshakeRule,
+  question: Question,
+): boolean {
   const { proof = "connection" } = HANDSHAKE_SCHEMES[scheme];
   if (!step.includes(proof) || !isAsked(scheme, question)) return false;
-  const isSignatureSent =
-    sender.signature !== undefined && signatureHeaderNames(sender.signature.scheme, question.headers).length > 0;
-  return step !== UNSIGNED || proof === "connection" || !isSignatureSent;
+  // A timestamp without a signature proves nothing, so it does not count as a signature.
+  const isSigned = signature && question.has(SIGNATURE_SCHEMES[signature.scheme].headers[0]);
+  return step !== UNSIGNED || proof === "connection" || !isSigned;
 }
 
 /** The key that the table gets for a scheme without a secret is empty, and is not used. */

@@ -36,9 +36,8 @@ export class Question {
 
   /** Returns the value of a parameter or header that occurs exactly once. @throws Refusal */
   read(name: string): string {
-    const [value, ...others] = this.#valuesOf(name);
-    if (others.length > 0) throw new Refusal("challenge_malformed");
-    return limited(value);
+    const values = this.#valuesOf(name);
+    return limited(values.length === 1 ? values[0] : undefined);
   }
 
   /** Returns a value that may be repeated in the answer. @throws Refusal */
@@ -60,15 +59,12 @@ export class Question {
   }
 
   #valuesOf(name: string): readonly string[] {
-    const values = this.#values.get(name) ?? this.#readValues(name);
+    // Headers joins the values of a repeated header with a comma, which is not echoed.
+    const read = () =>
+      name.startsWith("?") ? this.url.searchParams.getAll(name.slice(1)) : [this.headers.get(name) ?? []].flat();
+    const values = this.#values.get(name) ?? read();
     this.#values.set(name, values);
     return values;
-  }
-
-  #readValues(name: string): string[] {
-    if (name.startsWith("?")) return this.url.searchParams.getAll(name.slice(1));
-    // Headers joins the values of a repeated header with a comma, which is not echoed.
-    return [this.headers.get(name)].filter((value) => value !== null);
   }
 }
 

@@ -24,9 +24,9 @@ export interface Expiry {
   /** The JSON pointer to the expiring part in the policy. Undefined for a listener's certificate, which is not in the policy. */
   readonly pointer: string | undefined;
   /** The SHA-256 digest of the certificate that expires. Undefined for a window. */
-  readonly sha256: string | undefined;
+  readonly sha256?: string | undefined;
   /** The time from `notBefore` to `notAfter` of a certificate. Undefined for a window. */
-  readonly lifetimeSeconds: number | undefined;
+  readonly lifetimeSeconds?: number | undefined;
   /** Unix seconds. For a certificate, the last second of its validity. For a window, the first second after it. */
   readonly notAfter: number;
   /** True if events will be refused afterwards. False if another certificate or entry continues to admit them. */
@@ -122,8 +122,6 @@ function windowExpiries(sender: Sender, now: number, outlook: Outlook): Expiry[]
       kind: "policy-window",
       name: sender.name,
       pointer: formatPointer(["senders", sender.name, "certificates", index]),
-      sha256: undefined,
-      lifetimeSeconds: undefined,
       notAfter: until,
       refuses,
       remedy: refuses
@@ -143,8 +141,8 @@ export function describeExpiry({ kind, name, pointer, sha256, notAfter, refuses,
   return {
     what: kind,
     name,
-    ...(pointer !== undefined && { pointer }),
-    ...(sha256 !== undefined && { sha256 }),
+    pointer,
+    sha256,
     notAfter: formatTime(notAfter),
     days: Math.floor((notAfter - now) / DAY_SECONDS),
     refuses,

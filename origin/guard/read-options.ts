@@ -1,7 +1,7 @@
 // Converts the options that the user passes to the options that a guard works with. One error lists all their problems.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
-import { loadHeldSecrets, loadSecrets, type ReadSecret } from "../../core/admission/secrets.ts";
+import { loadHeldSecrets, type ReadSecret } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey } from "../../core/assertion/keys.ts";
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -9,6 +9,7 @@ import { formatLogLine, type LogLine, stampLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { type AuthenticateOptions, findMissing } from "../options.ts";
+import { loadSecrets } from "../secrets.ts";
 import { findFormProblems, isWithoutEdge } from "./form.ts";
 import { keysOf, nameKeySource } from "./key-source.ts";
 import type { BehindEdge, GuardOptions, KeySource, VerifierOptions, WithoutEdge } from "./options.ts";

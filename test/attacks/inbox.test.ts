@@ -4,7 +4,7 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
-import { loadSecrets } from "../../core/admission/secrets.ts";
+import { importSecrets } from "../../core/admission/secrets.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
@@ -45,7 +45,7 @@ describe("a sender without a certificate, whose signature binds the body alone",
     const compiled = compilePolicy(policy);
     const app = createOriginApp({
       policy: compiled,
-      secrets: loadSecrets(compiled, () => SECRET),
+      secrets: importSecrets(compiled, () => SECRET),
       readCertificate: () => {
         throw new Refusal("no_certificate");
       },

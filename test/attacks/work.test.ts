@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";
-import { loadSecrets } from "../../core/admission/secrets.ts";
+import { importSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
@@ -188,7 +188,7 @@ async function costOfBodies(senders: number): Promise<number> {
   const codes: unknown[] = [];
   const app = createOriginApp({
     policy: signing,
-    secrets: loadSecrets(signing, () => "0123456789abcdef"),
+    secrets: importSecrets(signing, () => "0123456789abcdef"),
     readCertificate: () => {
       throw new Error("no sender needs one");
     },

@@ -1,7 +1,6 @@
 // Starts the origin with its own TLS listener in this process. A test can change everything that a reload replaces.
 
 import { type Identity, issueCertificate, SERVER_AUTH } from "../../cli/dev/authority.ts";
-import { loadSecrets } from "../../core/admission/secrets.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
 import { createOriginApp } from "../../origin/app.ts";
@@ -10,6 +9,7 @@ import { createTlsState, type TlsHostFiles } from "../../origin/node/tls/hosts.t
 import { listenTls, type TlsDeadlines, type TlsListenerOptions } from "../../origin/node/tls/listener.ts";
 import { crossCheckTlsPeer, readTlsPeer } from "../../origin/node/tls/peer.ts";
 import { anchorsInUse } from "../../origin/node/tls/policy.ts";
+import { loadSecrets } from "../../origin/secrets.ts";
 import { LogLines } from "./log-lines.ts";
 import { openTestInbox } from "./origin.ts";
 import type { TlsServer } from "./tls-client.ts";

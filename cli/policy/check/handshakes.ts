@@ -1,9 +1,11 @@
 // Finds what is wrong with the handshakes of a policy: challenges that this sender never sends, challenges that nobody answers, a
 // secret that must not be shared with another factor, and a secret that must also be a secret of the signature.
 
+import { formatPointer } from "../../../core/configuration-error.ts";
 import { HANDSHAKE_SCHEMES, type HandshakeRule, type HandshakeSchemeName } from "../../../core/handshake/schemes.ts";
 import type { Policy, Sender } from "../../../core/policy/policy.ts";
 import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "../../../core/signature/schemes.ts";
+import { findShared } from "../../../origin/secrets.ts";
 import { errorAt, type Finding, unusedAt, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
@@ -21,7 +23,7 @@ export function inspectHandshake({ sender, at, name }: InspectedSender, policy: 
   const { handshake } = sender;
   if (handshake === undefined) return [];
   const place = [...at, "handshake"];
-  const problem = conflictOf(sender, handshake);
+  const problem = conflictOf(sender, handshake) ?? sharingOf(sender, handshake, policy);
   const rival = policy.routes
     .map(({ senders }) => rivalOf(sender, handshake, senders))
     .find((one) => one !== undefined);
@@ -44,22 +46,27 @@ export function inspectHandshake({ sender, at, name }: InspectedSender, policy: 
   ];
 }
 
-function conflictOf({ signature, basic }: Sender, { scheme, secret }: HandshakeRule): [string, string] | undefined {
+function conflictOf({ signature }: Sender, { scheme, secret }: HandshakeRule): [string, string] | undefined {
   const own = SIGNATURE_OF[scheme];
   const isOwn =
     own !== undefined && signature !== undefined && SIGNATURE_SCHEMES[own] === SIGNATURE_SCHEMES[signature.scheme];
   if (own !== undefined && signature !== undefined && !isOwn)
     return [`is of another sender than the signature, whose scheme is ${signature.scheme}`, "correct one of the two"];
-  if (secret === undefined) return undefined;
-  const isSigning = signature?.secrets.includes(secret) === true;
-  if (HANDSHAKE_SCHEMES[scheme].isSigned)
-    return !isOwn || isSigning
-      ? undefined
-      : [`${scheme} signs its events and expects this answer with one key`, "name a secret of the signature"];
-  const isShared = isSigning || basic.some((rule) => rule.secret === secret);
-  return isShared
-    ? ["shares its secret with another factor, and the sender writes this token into URLs", "name a secret of its own"]
+  const isSigning = secret !== undefined && signature?.secrets.includes(secret) === true;
+  return HANDSHAKE_SCHEMES[scheme].isSigned && isOwn && !isSigning
+    ? [`${scheme} signs its events and expects this answer with one key`, "name a secret of the signature"]
     : undefined;
+}
+
+function sharingOf(sender: Sender, { scheme }: HandshakeRule, { senders }: Policy): [string, string] | undefined {
+  const [, other] = findShared(senders).find(([asked]) => asked.sender === sender) ?? [];
+  // The compiler reports a key that signs events and what anybody asks for.
+  if (other === undefined || (HANDSHAKE_SCHEMES[scheme].isSigned && other.factor === "signature")) return undefined;
+  const place = formatPointer(["senders", other.sender.name, other.factor]);
+  return [
+    `has the secret of ${place} too, and a handshake may reveal its secret or sign with it what anybody asks for`,
+    "name a secret of its own",
+  ];
 }
 
 /**

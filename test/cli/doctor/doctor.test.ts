@@ -6,14 +6,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { RequestListener, ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import { checkAlso, checkOrigin, checkPlainHttp } from "../../../cli/doctor/around.ts";
 import { examineEndpoint } from "../../../cli/doctor/examine.ts";
 import { type CheckReport, FINDINGS } from "../../../cli/doctor/findings.ts";
 import { observeHandshake } from "../../../cli/doctor/handshake.ts";
 import { checkKeys } from "../../../cli/doctor/keys.ts";
-import { checkDrift } from "../../../cli/doctor/policy.ts";
+import { checkDrift, checkSecrets } from "../../../cli/doctor/policy.ts";
 import type { Subject } from "../../../cli/doctor/subject.ts";
 import { readLogFile } from "../../../cli/log/read.ts";
 import { publicJwk } from "../../../core/assertion/keys.ts";
@@ -405,6 +405,34 @@ test("edge and origin have different policies, according to the origin's last ev
   expect(codes(drifted, { decision: "accepted", id: "2" })).toEqual([]);
   // If the policies of edge and origin differ, every event may be refused.
   expect(codes({ ...drifted, decision: "refused" }, { decision: "refused", id: "3" })).toEqual(["policy_drift"]);
+});
+
+test("a handshake whose secret has the value of another secret is found, among the secrets that are set here", () => {
+  const check = (signature: object, handshake?: object) => {
+    const sender = { signature, ...(handshake && { handshake }) };
+    const routes = { "/hooks": { senders: ["one"], methods: ["POST"] } };
+    return checkSecrets({
+      ...subjectAt(CLOSED_PORT, world),
+      policy: compilePolicy({ anchors: {}, senders: { one: sender }, routes }),
+    });
+  };
+  const github = { scheme: "github", secrets: ["DOCTOR_KEY"] };
+  const meta = { scheme: "meta", secret: "DOCTOR_TOKEN" };
+  expect(check(github).seen).toEqual(["no handshake of the policy has a secret"]);
+  expect(check(github, meta).notChecked).toContain("set DOCTOR_TOKEN");
+  vi.stubEnv("DOCTOR_TOKEN", "0123456789abcdef");
+  expect(check(github, meta).seen).toEqual(["these have different values: DOCTOR_TOKEN"]);
+  vi.stubEnv("DOCTOR_KEY", "0123456789abcdef");
+  const { findings } = check(github, meta);
+  expect(findings.map(({ code }) => code)).toEqual(["handshake_secret_shared"]);
+  expect(findings[0]?.evidence).toMatch(
+    /^\/senders\/one\/handshake: the secret DOCTOR_TOKEN has the value of DOCTOR_KEY/,
+  );
+  expect(JSON.stringify(findings)).not.toContain("0123456789abcdef");
+  // A secret that is given twice cannot be read, so it is not compared.
+  vi.stubEnv("DOCTOR_KEY_FILE", "/nowhere");
+  expect(check(github, meta).seen).toEqual(["these have different values: DOCTOR_TOKEN"]);
+  vi.unstubAllEnvs();
 });
 
 test("the command prints each check, its finding and the remedy, and its exit code tells the worst one", async () => {

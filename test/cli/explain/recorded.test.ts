@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Explanation } from "../../../cli/explain/explanation.ts";
 import type { Recorded } from "../../../cli/explain/text/recorded.ts";
-import { loadSecrets } from "../../../core/admission/secrets.ts";
+import { importSecrets } from "../../../core/admission/secrets.ts";
 import { formatLogLine, type LogLine } from "../../../core/log-line.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
@@ -72,7 +72,7 @@ function sendTo(
   const compiled = compilePolicy(policy);
   const app = createOriginApp({
     policy: compiled,
-    secrets: loadSecrets(compiled, () => SECRET),
+    secrets: importSecrets(compiled, () => SECRET),
     accept,
     readCertificate: () => parseClientCertificate({ leaf: identity.base64, intermediates: [], platform: undefined }),
     log: (line) => void lines.push(line),

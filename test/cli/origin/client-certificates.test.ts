@@ -108,6 +108,19 @@ describe("inspectRequired()", () => {
     expect(await places(["request"], ofPagerDuty)).toEqual([]);
   });
 
+  test("warns of a sender whose challenge comes without a certificate", async () => {
+    const meta = { handshake: { scheme: "meta", secret: "A_TOKEN" } };
+    expect(await places(["require"], meta)).toEqual(["warning /senders/one/handshake"]);
+    expect(await places(["require"], { ...meta, refusal: "retry" })).toEqual([
+      "warning /senders/one",
+      "warning /senders/one/handshake",
+    ]);
+    expect(await places(["require", `${A}=request`], meta, `${A}/hooks`)).toEqual([]);
+    // All factors but a signature must pass before this challenge is answered, so the certificate is needed anyway.
+    expect(await places(["require"], { handshake: { scheme: "dropbox" } })).toEqual([]);
+    expect(await places(["require"], { ...meta, certificates: undefined, trust: undefined })).toEqual([]);
+  });
+
   test("asks for the mode of the host of a route", async () => {
     expect(await places(["request", `${A}=require`], ofPagerDuty, `${A}/hooks`)).toEqual(["warning /senders/one"]);
     expect(await places(["require", `${A}=request`], ofPagerDuty, `${A}/hooks`)).toEqual([]);

@@ -1,7 +1,7 @@
 // Tests the factors that a policy can require of a sender, which factors contradict each other, and which secrets they name.
 
 import assert from "node:assert/strict";
-import { loadHeldSecrets, loadSecrets, secretNames } from "../../../core/admission/secrets.ts";
+import { importSecrets, loadHeldSecrets, secretNames } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { type Cases, type Fixtures, problemsOf } from "../../support/scenes/certificates.ts";
 import { documentOf, type Json, put } from "../../support/scenes/policy.ts";
@@ -141,17 +141,17 @@ export const cases: Cases = {
     assert.deepEqual(listing("senders"), ["/routes/~1hooks/headers/1"]);
     assert.deepEqual(listing("shadow"), ["/routes/~1hooks/headers/1"]);
   },
-  "loadSecrets() imports every token, and lists those that are missing or malformed": (fixtures) => {
+  "importSecrets() imports every token, and lists those that are missing or malformed": (fixtures) => {
     const token = { header: "X-Token", secrets: ["A", "B", "C"] };
     const policy = compileWith(fixtures, { token });
     assert.deepEqual(secretNames(policy), ["A", "B", "C"]);
     const texts: Record<string, string> = { A: KEY, B: "short" };
-    const problems = problemsOf(() => loadSecrets(policy, (name) => texts[name]));
+    const problems = problemsOf(() => importSecrets(policy, (name) => texts[name]));
     assert.deepEqual(
       problems.map((problem) => problem.slice(0, 39)),
       ["/senders/sender/token: the secret B: th", "/senders/sender/token: the secret C is "],
     );
-    const [secrets] = loadSecrets(policy, () => KEY).values();
+    const [secrets] = importSecrets(policy, () => KEY).values();
     assert.equal(secrets?.token?.length, 3);
     const [held] = loadHeldSecrets(policy, () => KEY).values();
     assert.equal(held?.token, undefined);
@@ -177,28 +177,28 @@ export const cases: Cases = {
     put(document, ["routes", "/hooks", "shadow"], ["nobody"]);
     assert.match(problemsOf(() => compilePolicy(document))[0] ?? "", /^\/routes\/~1hooks\/shadow\/0: /);
   },
-  "loadSecrets() lists every secret that is missing, empty or malformed, and quotes none of them": (fixtures) => {
+  "importSecrets() lists every secret that is missing, empty or malformed, and quotes none of them": (fixtures) => {
     const signature = { scheme: "docusign", secrets: ["A", "B"], accounts: { one: ["C"] }, retired: ["D"] };
     const policy = compileWith(fixtures, { signature, basic: BASIC });
     assert.deepEqual(secretNames(policy), ["A", "B", "C", "D", BASIC.secret]);
     const texts: Record<string, string> = { A: KEY, B: "", C: `"${KEY}"` };
-    const problems = problemsOf(() => loadSecrets(policy, (name) => texts[name]));
+    const problems = problemsOf(() => importSecrets(policy, (name) => texts[name]));
     assert.deepEqual(
       problems.map((problem) => /the secret (\w+)/.exec(problem)?.[1]),
       ["B", "C", "D", BASIC.secret],
     );
     assert.ok(problems.every((problem) => problem.startsWith("/senders/sender/") && !problem.includes(KEY)));
-    const [secrets] = loadSecrets(policy, () => KEY).values();
+    const [secrets] = importSecrets(policy, () => KEY).values();
     assert.deepEqual([secrets?.signature?.keys.length, secrets?.basic?.length], [2, 1]);
     assert.ok(!JSON.stringify(secrets).includes(KEY));
   },
-  "loadSecrets() says of each secret where it is named and what is wrong": (fixtures) => {
+  "importSecrets() says of each secret where it is named and what is wrong": (fixtures) => {
     const signature = { scheme: "docusign", secrets: ["A", "B"], retired: ["C"] };
     const policy = compileWith(fixtures, { signature, basic: BASIC });
     const texts: Readonly<Record<string, unknown>> = { A: "", B: 7, C: "short" };
     const read = (name: string) => texts[name];
-    assert.throws(() => loadSecrets(policy, read), { message: /^secrets: 4 problems\n/ });
-    const problems = problemsOf(() => loadSecrets(policy, read));
+    assert.throws(() => importSecrets(policy, read), { message: /^secrets: 4 problems\n/ });
+    const problems = problemsOf(() => importSecrets(policy, read));
     assert.deepEqual(problems.toSpliced(2, 1), [
       "/senders/sender/signature: the secret A is empty",
       "/senders/sender/signature: the secret B is not set",
@@ -206,14 +206,14 @@ export const cases: Cases = {
     ]);
     assert.match(problems[2] ?? "", /^\/senders\/sender\/signature: the secret C: .{10}/);
   },
-  "loadSecrets() separates current, retired and account keys, and gives each sender only the keys that it names": (
+  "importSecrets() separates current, retired and account keys, and gives each sender only the keys that it names": (
     fixtures,
   ) => {
     const accounts = { one: ["A"], two: ["B", "C"] };
     const policy = compileWith(fixtures, {
       signature: { scheme: "docusign", secrets: ["A"], accounts, retired: ["D"] },
     });
-    const [loaded] = loadSecrets(policy, () => KEY).values();
+    const [loaded] = importSecrets(policy, () => KEY).values();
     const { scheme, keys, retired } = loaded?.signature ?? {};
     assert.deepEqual([scheme, keys?.length, retired?.length, loaded?.basic], ["docusign", 1, 1, undefined]);
     const counts = Array.from(loaded?.signature?.accounts ?? [], ([id, list]) => [id, list.length]);
@@ -221,7 +221,7 @@ export const cases: Cases = {
       ["one", 1],
       ["two", 2],
     ]);
-    const [bare] = loadSecrets(compileWith(fixtures, {}), () => assert.fail("no secret is named")).values();
+    const [bare] = importSecrets(compileWith(fixtures, {}), () => assert.fail("no secret is named")).values();
     assert.deepEqual(bare, { signature: undefined, basic: undefined, token: undefined, handshake: undefined });
     assert.deepEqual(secretNames(compileWith(fixtures, {})), []);
   },
@@ -248,6 +248,23 @@ export const cases: Cases = {
       for (const signing of ["slack", "zoom", "twitch", "x"]) accept(scheme, { scheme: signing, secrets: ["A"] });
     }
     accept("ebay", { scheme: "github", secrets: ["A"] });
+  },
+  "importSecrets() imports only a verification token that eBay accepts": (fixtures) => {
+    const load = (scheme: string, text: string) => {
+      const policy = compileWith(fixtures, { handshake: { scheme, secret: "A" }, signature: SIGNATURE });
+      const read = (name: string) => (name === "A" ? text : "");
+      return problemsOf(() => importSecrets(policy, read)).filter((problem) => problem.includes("secret A"));
+    };
+    for (const text of ["a".repeat(32), "b".repeat(80), `${"A_-9".repeat(8)}z`])
+      assert.deepEqual(load("ebay", text), []);
+    for (const text of ["a".repeat(31), "b".repeat(81), `${"a".repeat(32)}+`, `${"a".repeat(32)} b`, "ä".repeat(40)])
+      assert.deepEqual(
+        load("ebay", text),
+        ["/senders/sender/handshake: the secret A: it is not 32 to 80 letters, digits, _ or -"],
+        text,
+      );
+    assert.deepEqual(load("meta", "a token + more"), []);
+    assert.equal(load("meta", "short").length, 1);
   },
   "compilePolicy() refuses a signed handshake of a sender that has no such signature": (fixtures) => {
     for (const scheme of ["slack", "twitch", "discord"] as const) {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
-import { loadSecrets } from "../../../core/admission/secrets.ts";
+import { importSecrets } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { Refusal } from "../../../core/refusal.ts";
 import type { SignatureSchemeName } from "../../../core/signature/schemes.ts";
@@ -82,7 +82,7 @@ export const cases: Cases = {
     const senders = { a: github("ONE"), b: github("TWO"), c: github("OTHER") };
     const routes = { "/hooks": { senders: ["a", "b", "c"], methods: ["POST"] } };
     const policy = compilePolicy({ ...policyDocument(fixtures), senders, routes });
-    const secrets = loadSecrets(policy, (name) => (name === "OTHER" ? OTHER_KEY : KEY));
+    const secrets = importSecrets(policy, (name) => (name === "OTHER" ? OTHER_KEY : KEY));
     const [a, b, c] = policy.senders.map((sender) => secrets.get(sender)?.signature?.keys[0]);
     assert.equal(a, b);
     assert.notEqual(a, c);
@@ -149,7 +149,7 @@ export const cases: Cases = {
         certificate: undefined,
         headers: headersOf("github"),
         facts: { deny: policy.deny, lists: new Map(), now: NOW },
-        secrets: loadSecrets(policy, (name) => (name === `SENDER_${own}` ? KEY : `${OTHER_KEY}${name}`)),
+        secrets: importSecrets(policy, (name) => (name === `SENDER_${own}` ? KEY : `${OTHER_KEY}${name}`)),
         receivedAt: NOW,
       };
       return admitBySignature(findCandidates(policy.routes[0]?.senders ?? [], evidence), body, evidence);

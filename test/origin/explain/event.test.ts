@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { loadSecrets } from "../../../core/admission/secrets.ts";
+import { importSecrets } from "../../../core/admission/secrets.ts";
 import type { Delivery } from "../../../core/delivery/delivery.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
@@ -39,7 +39,7 @@ async function store(parts: Partial<DeliveryParts>, headers: Delivery["headers"]
 function by(document: PolicyDocument, secrets: boolean): JudgedBy {
   const policy = compilePolicy(document);
   const read = (name: string) => SECRETS[name as keyof typeof SECRETS];
-  return { policy, secrets: secrets ? loadSecrets(policy, read) : new Map(), lists: NO_LISTS };
+  return { policy, secrets: secrets ? importSecrets(policy, read) : new Map(), lists: NO_LISTS };
 }
 
 test.each(["github", "slack", "stripe", "svix"])("a signature of %s, with its secret here", async (sender) => {

@@ -3,7 +3,7 @@
 import { createHmac } from "node:crypto";
 import { admitByCredentials, admitBySignature, findCandidates } from "../../../core/admission/admit.ts";
 import type { Evidence } from "../../../core/admission/candidate.ts";
-import { loadSecrets } from "../../../core/admission/secrets.ts";
+import { importSecrets } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { Refusal } from "../../../core/refusal.ts";
 import { NO_LISTS } from "../../../core/revocation/revocation.ts";
@@ -63,7 +63,7 @@ export function evidenceOf(fixtures: Fixtures, policy: ReturnType<typeof compile
         : parseClientCertificate({ leaf: fixtures.certificates[leaf], intermediates: [], platform: undefined }),
     headers: new Headers(headers),
     facts: { deny: policy.deny, lists: NO_LISTS, now },
-    secrets: loadSecrets(policy, (name) => KEYS[name as keyof typeof KEYS]),
+    secrets: importSecrets(policy, (name) => KEYS[name as keyof typeof KEYS]),
     receivedAt: now,
   };
 }

@@ -83,6 +83,13 @@ const ANSWERED: readonly AnsweredCase[] = [
     body: zoomAnswer,
   },
   {
+    name: "Zoom with a timestamp, without a signature",
+    scheme: "zoom",
+    sent: { target: "/zoom", body: ZOOM, headers: [["x-zm-request-timestamp", "1700000000"]] },
+    ...JSON_TYPE,
+    body: zoomAnswer,
+  },
+  {
     name: "Zoom with a signature",
     scheme: "zoom",
     sent: { target: "/zoom", ...signed("zoom", ZOOM) },
@@ -262,6 +269,14 @@ describe.each(["edge", "listener"] as const)("%s", (name) => {
         ...headers,
       });
       expect(line).toMatchObject({ decision: "challenge", handshake: scheme, status, factors });
+      // A sender without a passed factor is named only as the one that was asked for.
+      const asked = /^\/(\w+)/.exec(sent.target)?.[1];
+      const named = factors.length > 0 ? { sender: asked } : { askedFor: asked };
+      expect({ sender: line["sender"], askedFor: line["askedFor"] }).toEqual({
+        sender: undefined,
+        askedFor: undefined,
+        ...named,
+      });
       expect(places[name].stored()).toBe(before);
     },
   );

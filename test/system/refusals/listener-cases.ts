@@ -6,7 +6,7 @@ import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
-import { loadSecrets } from "../../../core/admission/secrets.ts";
+import { importSecrets } from "../../../core/admission/secrets.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import { LARGEST_MAX_BODY_BYTES } from "../../../core/wire.ts";
 import { createOriginApp } from "../../../origin/app.ts";
@@ -34,7 +34,7 @@ async function startProxied({ policy }: World) {
   });
   const app = createOriginApp({
     policy: compiled,
-    secrets: loadSecrets(compiled, () => SECRETS.HUB_SECRET),
+    secrets: importSecrets(compiled, () => SECRETS.HUB_SECRET),
     accept: async () => {},
     readCertificate: readProxiedCertificate(forwardedFormat("nginx")),
     log: lines.push,

@@ -28,6 +28,23 @@ const windows = (...entries: { CN?: string; from?: string; until?: string }[]): 
 ];
 
 const cases: Cases = {
+  "inspectPolicy() names a handshake whose secret another factor or sender has": (fixtures) => {
+    const handshake = (scheme: string): Change => [[...ONE, "handshake"], { scheme, secret: "TOKEN" }];
+    const signature: Change = [[...TWO, "signature"], { scheme: "slack", secrets: ["TOKEN"] }];
+    const basic: Change = [[...ONE, "basic"], { username: "one", secret: "TOKEN" }];
+    const token: Change = [[...TWO, "token"], { header: "X-Token", secrets: ["TOKEN"] }];
+    for (const scheme of ["meta", "acrobat-sign", "ebay"]) {
+      expectFindings(fixtures, [handshake(scheme)]);
+      expectFindings(fixtures, [handshake(scheme), signature], "error /senders/one/handshake");
+      expectFindings(fixtures, [handshake(scheme), basic], "error /senders/one/handshake");
+    }
+    expectFindings(fixtures, [handshake("zoom"), signature]);
+    for (const scheme of ["meta", "zoom"]) {
+      const found = findingsOf(spoiled(fixtures, [handshake(scheme), token]), fixtures.now);
+      const [own] = found.filter(({ pointer }) => pointer === "/senders/one/handshake");
+      assert.match(own?.problem ?? "", /^has the secret of \/senders\/two\/token too/);
+    }
+  },
   "inspectPolicy() finds nothing wrong with a sound policy": (fixtures) => {
     assert.deepEqual(findingsOf(soundDocument(fixtures), fixtures.now), []);
   },

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../../../cli/dev/authority.ts";
 import { readLogFile } from "../../../../cli/log/read.ts";
-import { loadSecrets } from "../../../../core/admission/secrets.ts";
+import { importSecrets } from "../../../../core/admission/secrets.ts";
 import type { LogLine } from "../../../../core/log-line.ts";
 import { compilePolicy } from "../../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../../core/policy/schema.ts";
@@ -53,7 +53,7 @@ async function send(
   const policy = compilePolicy(POLICY);
   const app = createOriginApp({
     policy,
-    secrets: loadSecrets(policy, () => SECRET),
+    secrets: importSecrets(policy, () => SECRET),
     accept,
     readCertificate: () =>
       parseClientCertificate({ leaf: identity?.base64 ?? "", intermediates: [], platform: undefined }),
