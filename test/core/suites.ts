@@ -19,6 +19,7 @@ import { cases as coreConfigurationError } from "./configuration-error.suite.ts"
 import { cases as coreDecisionKeep } from "./decision/keep.suite.ts";
 import { cases as coreDecisionObservation } from "./decision/observation.suite.ts";
 import { cases as coreDecisionProblem } from "./decision/problem.suite.ts";
+import { cases as coreDeliveryChallenge } from "./delivery/challenge.suite.ts";
 import { cases as coreDeliveryDelivery } from "./delivery/delivery.suite.ts";
 import { cases as coreDeliveryHeaders } from "./delivery/headers.suite.ts";
 import { cases as coreDeliveryId } from "./delivery/id.suite.ts";
@@ -95,6 +96,7 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/decision/keep": coreDecisionKeep,
   "core/decision/observation": coreDecisionObservation,
   "core/decision/problem": coreDecisionProblem,
+  "core/delivery/challenge": coreDeliveryChallenge,
   "core/delivery/delivery": coreDeliveryDelivery,
   "core/delivery/headers": coreDeliveryHeaders,
   "core/delivery/id": coreDeliveryId,
