@@ -19,6 +19,7 @@ countersign init [DIR] [options]      make a project of your own in DIR (default
                        origin: only the origin, without Cloudflare
   --preset NAME        a policy for this sender: see countersign policy presets (default: an example policy)
   --anchor NAME=FILE   the CA of the sender's certificate, if the preset has none; may be repeated
+  --value NAME=VALUE   a value of the body that the preset asks for; may be repeated
   --yes                do not ask for confirmation
 
 Writes policy.json, package.json, .gitignore and README.md; for the edge also wrangler.jsonc and src/index.ts; for the origin also
@@ -28,12 +29,14 @@ handler.ts. An existing package.json gets the members that it lacks. If any othe
     const { values, positionals } = parseOptions(args, OPTIONS, true);
     const [directory = ".", ...rest] = positionals;
     if (rest.length > 0) throw new UsageError(`init takes one folder, and ${JSON.stringify(rest[0])} is a second one`);
-    const { preset, anchor: anchors = [] } = values;
+    const { preset, anchor: anchors = [], value: bodyValues = [] } = values;
     if (preset === undefined && anchors.length > 0) throw new UsageError("--anchor has no effect without --preset");
+    if (preset === undefined && bodyValues.length > 0) throw new UsageError("--value has no effect without --preset");
     const { files, steps } = makeProject({
       mode: parseChoice("--mode", values.mode, ["both", "edge", "origin"]),
       preset,
       anchors,
+      values: bodyValues,
     });
     requireFree(directory, [...files.keys()]);
     const contents = completed(directory, files);
@@ -51,6 +54,7 @@ const OPTIONS = {
   mode: { type: "string", default: "both" },
   preset: { type: "string" },
   anchor: { type: "string", multiple: true },
+  value: { type: "string", multiple: true },
   yes: { type: "boolean", default: false },
 } as const;
 

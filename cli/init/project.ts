@@ -18,6 +18,8 @@ export interface ProjectOptions {
   readonly preset: string | undefined;
   /** The CAs for a preset that names none, each as NAME=FILE. */
   readonly anchors: readonly string[];
+  /** The values of the body that the preset asks for, each as NAME=VALUE. */
+  readonly values: readonly string[];
 }
 
 export interface Project {
@@ -44,8 +46,8 @@ const EDGE_FILES = ["src/index.ts", "wrangler.jsonc"];
 const ORIGIN_FILES = ["handler.ts"];
 
 /** @throws UsageError or ConfigurationError if the preset cannot be written */
-export function makeProject({ mode, preset, anchors }: ProjectOptions): Project {
-  const { policy, secrets, steps } = makePolicy(preset, anchors);
+export function makeProject({ mode, preset, anchors, values }: ProjectOptions): Project {
+  const { policy, secrets, steps } = makePolicy(preset, anchors, values);
   const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
   if (policy !== undefined) files.set("policy.json", policy);
   // Puts the names of the secrets into secrets.required, so that Cloudflare refuses a deployment while one of them is missing.
@@ -102,7 +104,7 @@ function dropSection(text: string, heading: string): string {
 }
 
 /** Makes a policy with only the preset. It is made in a temporary folder, so that no file is overwritten. */
-function makePolicy(preset: string | undefined, anchors: readonly string[]) {
+function makePolicy(preset: string | undefined, anchors: readonly string[], values: readonly string[]) {
   if (preset === undefined) return { policy: undefined, secrets: [], steps: [] };
   const folder = mkdtempSync(join(tmpdir(), "countersign-init-"));
   try {
@@ -112,11 +114,11 @@ function makePolicy(preset: string | undefined, anchors: readonly string[]) {
       intermediates: [],
       sender: undefined,
       certificates: [],
-      match: "name",
+      match: undefined,
       route: undefined,
       mode: undefined,
     } as const;
-    const { edit, next } = extendPolicy(file, { ...none, preset, anchors });
+    const { edit, next } = extendPolicy(file, { ...none, preset, anchors, values });
     return { policy: edit.after, secrets: secretNames(edit.policy), steps: next };
   } finally {
     rmSync(folder, { recursive: true });

@@ -36,6 +36,7 @@ const OPTIONS = {
   ...EDIT_OPTIONS,
   preset: { type: "string" },
   anchor: { type: "string", multiple: true },
+  value: { type: "string", multiple: true },
   intermediate: { type: "string", multiple: true },
   sender: { type: "string" },
   certificate: { type: "string", multiple: true },
@@ -54,12 +55,19 @@ export async function addToPolicy(args: string[]): Promise<number> {
     );
   if (given.has("anyway") && !given.has("certificate"))
     throw new UsageError("--anyway has no effect without --certificate: it adds a certificate that would be refused");
-  const { anchor: anchors = [], intermediate: intermediates = [], certificate: certificates = [] } = values;
+  if (given.has("value") && !given.has("preset"))
+    throw new UsageError("--value has no effect without --preset: a preset says which values of the body it compares");
+  const {
+    anchor: anchors = [],
+    value: bodyValues = [],
+    intermediate: intermediates = [],
+    certificate: certificates = [],
+  } = values;
   const { preset, sender } = values;
   const route = routeOn(values.host, values.route);
   const match = values.match === undefined ? undefined : parseChoice("--match", values.match, MATCHES);
   const mode = values.mode && parseChoice("--mode", values.mode, ["observe", "enforce"]);
-  const addition = { preset, anchors, intermediates, sender, certificates, match, route, mode };
+  const addition = { preset, anchors, values: bodyValues, intermediates, sender, certificates, match, route, mode };
   requireSomething(addition);
   const isDryRun = values["dry-run"];
   const { edit, sender: added, next: steps } = extendPolicy(fileToChange(values, given), addition);
@@ -106,6 +114,8 @@ export interface PolicyAddition {
   readonly preset: string | undefined;
   /** The options `NAME=FILE` for CA certificates. */
   readonly anchors: readonly string[];
+  /** The options `NAME=VALUE` for the values of the body that a preset compares. */
+  readonly values: readonly string[];
   /** The options `NAME=FILE` for CA certificates that may complete a path. */
   readonly intermediates: readonly string[];
   readonly sender: string | undefined;
@@ -122,7 +132,7 @@ export interface PolicyAddition {
 
 /**
  * Extends a policy file, or creates one, in memory.
- * @returns the change, the sender that it concerns, and the steps that remain
+ * @returns the change, the sender that it concerns (the first, if a preset adds two), and the steps that remain
  * @throws UsageError, ConfigurationError
  */
 export function extendPolicy(
@@ -132,10 +142,10 @@ export function extendPolicy(
   requireOwnName("sender", addition.sender);
   requireOwnName("route", addition.route);
   const { preset } = addition;
-  let sender: string | undefined;
+  let senders: readonly string[] = [];
   const add = (draft: PolicyDraft) => {
     addIntermediates(draft, addition.intermediates);
-    sender = preset === undefined ? addParts(draft, addition) : addPreset(draft, { ...addition, preset });
+    senders = preset === undefined ? addParts(draft, addition) : addPreset(draft, { ...addition, preset });
   };
   const edit = editPolicy(file, add, true);
   const notes = [
@@ -145,7 +155,7 @@ export function extendPolicy(
     // program, and therefore do not prevent this change.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
-  return { edit, sender, next: [...notes, ...(sender === undefined ? [] : nextSteps(edit.document, sender, preset))] };
+  return { edit, sender: senders[0], next: [...notes, ...nextSteps(edit.document, senders, preset)] };
 }
 
 /** Checks the options without reading the policy file. @throws UsageError */
@@ -159,8 +169,8 @@ function requireSomething(addition: PolicyAddition): void {
   if (mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
 }
 
-/** Adds the parts that the options name. @returns the name of the sender */
-function addParts(document: PolicyDraft, addition: PolicyAddition): string | undefined {
+/** Adds the parts that the options name. @returns the name of the sender, if there is one */
+function addParts(document: PolicyDraft, addition: PolicyAddition): readonly string[] {
   const { sender, route } = addition;
   const isKnown = sender !== undefined && Object.hasOwn(document.senders, sender);
   if (isKnown && addition.anchors.length === 0 && addition.certificates.length === 0 && route === undefined)
@@ -170,7 +180,7 @@ function addParts(document: PolicyDraft, addition: PolicyAddition): string | und
   const anchors = addAnchors(document, addition.anchors);
   if (sender !== undefined) addSender(document, sender, anchors, addition);
   if (sender !== undefined && route !== undefined) addRoute(document, route, sender, addition.mode);
-  return sender;
+  return sender === undefined ? [] : [sender];
 }
 
 function addSender(

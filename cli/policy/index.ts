@@ -32,6 +32,7 @@ countersign policy show  [--policy FILE]   print who is accepted, in words that 
 countersign policy add   [--policy FILE]   add to a policy, or start a new one:
     --preset NAME             everything about a known sender: anchors, accepted certificates, signature, route;
                               --sender and --route give other names, --anchor and --certificate add parts that the preset lacks
+    --value NAME=VALUE        with --preset: a value of the body that only you know, for example a Pix key; may be repeated
     --anchor NAME=FILE        a CA certificate in PEM; with --sender also an anchor of that sender's trust
     --intermediate NAME=FILE  a CA certificate that completes paths but proves nothing; needed if senders do not send their
                               intermediates, or if the proxy (nginx) does not forward them

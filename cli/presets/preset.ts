@@ -13,6 +13,8 @@ export interface Preset {
   readonly suffixes?: readonly string[];
   /** The source of the certificate of each anchor in `sender.trust`. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
+  /** What only the operator knows of the body, by the name in the option `--value NAME=VALUE`. */
+  readonly values?: Readonly<Record<string, BodyValue>>;
   /** Describes the value of each secret, in the sender's own terms. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly behaviour: Behaviour;
@@ -58,6 +60,20 @@ export interface Renewal {
   /** The last day of the certificate that the sender publishes. */
   readonly ends?: string;
   readonly also?: string;
+}
+
+/**
+ * A value in the body that tells whose events they are, because the certificate proves only the vendor. Events that cannot have the
+ * value are of a second sender, so that the rule does not refuse them.
+ */
+export interface BodyValue {
+  readonly what: string;
+  /** A JSON pointer, with `*` over arrays. */
+  readonly pointer: string;
+  /** The ends of the routes on which every event must have a listed value. */
+  readonly on: readonly string[];
+  /** Says which events the second sender has, and what its name does not prove. */
+  readonly others: string;
 }
 
 export type AnchorSource = PublicRoot | PrivateAnchor | IncludedAnchor;

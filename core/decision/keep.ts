@@ -16,6 +16,7 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
   "issuer_unknown",
   "issuer_not_in_date",
   "revocation_unknown",
+  "certificate_is_ca",
   "sender_not_allowed",
 ]);
 
@@ -33,7 +34,7 @@ export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Ret
   if (leaf.foldedSubject === leaf.foldedIssuer) return undefined;
   const isKept = (sender: Sender) =>
     sender.retryStatus !== undefined &&
-    (refusal.code !== "sender_not_allowed" || route?.isObserved === true || resembles(leaf, sender));
+    (refusal.code !== "sender_not_allowed" || route?.isObserved || resembles(leaf, sender));
   return route?.senders.find(isKept)?.retryStatus;
 }
 
@@ -41,7 +42,7 @@ export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Ret
  * True if the certificate shares a value with one of the sender's entries. Such a certificate may be the sender's next one, or its
  * entry may no longer be valid.
  */
-function resembles(leaf: Certificate, { certificate }: Sender): boolean {
+function resembles(leaf: Certificate, { certificate }: Sender): boolean | undefined {
   const keys = lookupKeysOf(leaf);
-  return certificate?.allowlist.matchers.some((matcher) => matcher.keys.some((key) => keys.has(key))) ?? false;
+  return certificate?.allowlist.matchers.some((matcher) => matcher.keys.some((key) => keys.has(key)));
 }

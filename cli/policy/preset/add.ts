@@ -2,7 +2,7 @@
 // are never replaced. If such a part differs from the preset, it is an error.
 
 import { isDeepStrictEqual } from "node:util";
-import { formatPem } from "../../../core/x509/certificate.ts";
+import { type Certificate, formatPem } from "../../../core/x509/certificate.ts";
 import { askWhether } from "../../arguments/nearest.ts";
 import { UsageError } from "../../command.ts";
 import type { Preset } from "../../presets/preset.ts";
@@ -16,6 +16,7 @@ import {
   type SenderDraft,
 } from "../draft.ts";
 import { resolveAnchors } from "./anchors.ts";
+import { readBodyValues } from "./body-values.ts";
 
 export interface PresetAddition {
   readonly preset: string;
@@ -25,6 +26,8 @@ export interface PresetAddition {
   readonly route: string | undefined;
   /** The options `NAME=FILE` for anchors that the preset does not have, or whose certificate is in no public store. */
   readonly anchors: readonly string[];
+  /** The options `NAME=VALUE` for what only the operator knows of the body. */
+  readonly values: readonly string[];
   /**
    * PEM files of certificates that are accepted in addition to the certificates of the preset. `match` is the compared part: name,
    * key or certificate. If it is undefined, `readMatchers` chooses it.
@@ -47,13 +50,30 @@ export function findPreset(name: string): Preset {
 }
 
 /**
- * Adds the preset's anchors, its sender and its route.
- * @returns the sender's name
+ * Adds the preset's anchors, its senders and its routes.
+ * @returns the names of the senders
  * @throws UsageError
  */
-export function addPreset(document: PolicyDraft, addition: PresetAddition): string {
+export function addPreset(document: PolicyDraft, addition: PresetAddition): readonly string[] {
   const preset = findPreset(addition.preset);
   const name = addition.sender ?? addition.preset;
+  const anchors = addAnchors(document, preset, addition);
+  const given = addition.certificates.flatMap((file) => readMatchers(file, addition.match));
+  if (preset.sender.trust === undefined && anchors.size + given.length > 0)
+    throw new UsageError(`${preset.title} presents no certificate, so that --anchor and --certificate have no effect`);
+  const { body, others, isOther } = readBodyValues(addition.preset, preset, addition.values);
+  const sender = senderOf(addition.preset, preset, [...anchors.keys()], given);
+  addSender(document, name, { ...sender, ...(body.length > 0 && { body }) });
+  const other = `${name}-other`;
+  if (others !== undefined) addSender(document, other, { ...sender, about: { ...sender.about, note: others } });
+  const path = addition.route ?? `/hooks/${name}`;
+  const route = routeOf(preset, given.length > 0);
+  for (const suffix of ["", ...(preset.suffixes ?? [])])
+    addRoute(document, `${path}${suffix}`, isOther(suffix) ? other : name, route, addition.mode);
+  return others === undefined ? [name] : [name, other];
+}
+
+function addAnchors(document: PolicyDraft, preset: Preset, addition: PresetAddition): Map<string, Certificate> {
   const anchors = resolveAnchors(document, preset, addition.anchors);
   if (preset.sender.trust !== undefined && anchors.size === 0)
     throw new UsageError(
@@ -63,14 +83,7 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): stri
     // An existing anchor has the same certificate. It is not replaced, because it may have revocation lists.
     if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
   }
-  const given = addition.certificates.flatMap((file) => readMatchers(file, addition.match));
-  if (preset.sender.trust === undefined && anchors.size + given.length > 0)
-    throw new UsageError(`${preset.title} presents no certificate, so that --anchor and --certificate have no effect`);
-  addSender(document, name, senderOf(addition.preset, preset, [...anchors.keys()], given));
-  const path = addition.route ?? `/hooks/${name}`;
-  for (const suffix of ["", ...(preset.suffixes ?? [])])
-    addRoute(document, `${path}${suffix}`, name, routeOf(preset, given.length > 0), addition.mode);
-  return name;
+  return anchors;
 }
 
 function senderOf(presetName: string, preset: Preset, anchors: string[], given: MatcherDocument[]): SenderDraft {

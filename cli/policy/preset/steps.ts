@@ -6,21 +6,25 @@ import { findPreset } from "./add.ts";
 import { describeAfterRefusal } from "./text.ts";
 
 /**
- * Returns the remaining steps for one sender, in order. The steps of the preset are included only when the preset itself is added.
+ * Returns the remaining steps for the senders of one addition, in order. The steps of the preset are included only when the preset
+ * itself is added.
  */
-export function nextSteps(document: PolicyDraft, sender: string, presetName: string | undefined): string[] {
+export function nextSteps(document: PolicyDraft, senders: readonly string[], presetName: string | undefined): string[] {
   const preset = presetName === undefined ? undefined : findPreset(presetName);
-  const routes = Object.entries(document.routes).filter(([, route]) => route.senders.includes(sender));
-  const isKnown = document.senders[sender]?.certificates?.length !== 0;
+  const routes = Object.entries(document.routes).filter(([, route]) =>
+    senders.some((sender) => route.senders.includes(sender)),
+  );
   return [
     ...(preset === undefined ? [] : secretSteps(preset)),
     ...(preset?.steps ?? []),
     ...afterRefusal(preset),
     ...routes.flatMap(([path, route]) => (preset === undefined ? [] : keptSettings(path, route, preset))),
-    ...observedSteps(
-      routes.flatMap(([path, { mode }]) => (mode === "observe" ? path : [])),
-      sender,
-      isKnown,
+    ...senders.flatMap((sender) =>
+      observedSteps(
+        routes.flatMap(([path, route]) => (route.mode === "observe" && route.senders.includes(sender) ? path : [])),
+        sender,
+        document.senders[sender]?.certificates?.length !== 0,
+      ),
     ),
   ];
 }

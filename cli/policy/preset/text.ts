@@ -9,15 +9,19 @@ import { findPublicRoot } from "./root-store.ts";
 export type Fact = readonly [label: string, values: readonly string[]];
 
 /** Returns the command that writes the preset. */
-export function commandOf(name: string, { sender, anchors }: Preset): string {
+export function commandOf(name: string, { sender, anchors, values = {} }: Preset): string {
   const missing = Object.entries(anchors).filter(([, source]) => originOf(source) === "file");
   const names = sender.trust?.anchors?.length === 0 ? ["NAME"] : missing.map(([key]) => key);
-  return `countersign policy add --preset ${name}${names.map((key) => ` --anchor ${key}=FILE`).join("")}`;
+  const options = [
+    ...names.map((key) => ` --anchor ${key}=FILE`),
+    ...Object.keys(values).map((key) => ` --value ${key}=VALUE`),
+  ];
+  return `countersign policy add --preset ${name}${options.join("")}`;
 }
 
 /** Describes the members that the preset writes into a policy. */
 export function describeMembers(name: string, preset: Preset): Fact[] {
-  const { sender, route, anchors, suffixes = [] } = preset;
+  const { sender, route, anchors, suffixes = [], values = {} } = preset;
   const { certificates, trust, signature, token, handshake, eventKey, refusal } = sender;
   const roots = Object.entries(anchors).map(([key, source]) => `\`${key}\`: ${describeAnchor(key, source)}`);
   const entries = certificates?.map((entry) => code(entry)) ?? ["none is required"];
@@ -29,6 +33,15 @@ export function describeMembers(name: string, preset: Preset): Fact[] {
     ...(trust === undefined ? [] : [["anchors", roots.length > 0 ? roots : ["yours: `--anchor NAME=FILE`"]] as const]),
     ["signature", [signature === undefined ? "none" : `scheme \`${signature.scheme}\`, required`]],
     ...(token === undefined ? [] : [["token", [`in the header \`${token.header}\`, required`]] as const]),
+    ...Object.entries(values).flatMap(([key, { what, pointer, on, others }]): Fact[] => [
+      ["values of the body", [`\`${pointer}\` must be one of \`--value ${key}=VALUE\`: ${what}`]],
+      [
+        `sender \`${name}-other\``,
+        [
+          `the same without these values, on every route but ${on.map((end) => `\`/hooks/${name}${end}\``).join(", ")}. ${others}`,
+        ],
+      ],
+    ]),
     ["answered challenge", [handshake === undefined ? "none" : `that of \`${handshake.scheme}\``]],
     ["event key", [eventKey === undefined ? "none" : code(eventKey)]],
     ["routes", ["", ...suffixes].map((suffix) => `\`/hooks/${name}${suffix}\``)],

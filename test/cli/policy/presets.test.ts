@@ -105,13 +105,36 @@ describe("countersign policy add --preset", () => {
 
   it("writes a route for each suffix that the sender appends, and refuses a certificate of a sender that presents none", async () => {
     const pix = ["--preset", "pix", "--anchor", `psp=${file("ca.pem")}`, "--route", "/in/pix", "--host", "pix.example"];
-    const { stdout } = await add("pix.json", ...pix);
+    const { stdout } = await add("pix.json", ...pix, "--value", "chave=+5511999999999", "--value", "chave=a@b.example");
     const paths = ["", "/pix", "/rec", "/cobr"].map((suffix) => `pix.example/in/pix${suffix}`);
-    expect(Object.keys(read("pix.json").routes)).toEqual(paths);
+    const { routes, senders } = read("pix.json");
+    expect(Object.keys(routes)).toEqual(paths);
+    const senderLists = Object.values<{ senders: string[] }>(routes).map((route) => route.senders.join());
+    expect(senderLists).toEqual(["pix-other", "pix", "pix-other", "pix-other"]);
+    expect(senders.pix.body).toEqual([{ pointer: "/pix/*/chave", in: ["+5511999999999", "a@b.example"] }]);
+    expect(senders["pix-other"].body).toBeUndefined();
+    expect(senders["pix-other"].about.note).toContain("must never book a payment of this sender");
+    expect((await runHere(["policy", "check", "--strict", "--policy", file("pix.json")])).stderr).toBe("");
     for (const path of paths) expect(stdout).toContain(`--route ${path} --mode enforce`);
     const stripe = await add("stripe.json", "--preset", "stripe", "--certificate", file("client.pem"));
     expect(stripe.code).toBe(2);
     expect(stripe.stderr).toContain("Stripe webhooks presents no certificate");
+  });
+
+  it("asks for the values of the body that only the operator knows, and for no others", async () => {
+    const pix = ["--preset", "pix", "--anchor", `psp=${file("ca.pem")}`];
+    const refused = async (...args: string[]) => {
+      const { code, stderr } = await add("values.json", ...args);
+      expect(code).toBe(2);
+      expect(existsSync(file("values.json"))).toBe(false);
+      return stderr;
+    };
+    expect(await refused(...pix)).toMatch(/needs what only you know, .*: --value chave=VALUE: each of your Pix keys/);
+    expect(await refused(...pix, "--value", "key=x")).toContain("asks for no --value key=…: chave");
+    for (const value of ["chave", "chave=", "=x"])
+      expect(await refused(...pix, "--value", value)).toContain(`--value ${value} is not NAME=VALUE`);
+    expect(await refused("--preset", "slack", "--value", "chave=x")).toContain("it asks for none");
+    expect(await refused("--sender", "x", "--value", "chave=x")).toContain("no effect without --preset");
   });
 
   it("changes nothing when the same is added again", async () => {

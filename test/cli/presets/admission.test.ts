@@ -1,5 +1,7 @@
 // Tests which subjects the presets admit: the subjects in the senders' own files, and no similar subject.
 
+import "reflect-metadata";
+import { KeyUsageFlags } from "@peculiar/x509";
 import { describe, expect, it } from "vitest";
 import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import type { Policy } from "../../../core/policy/policy.ts";
@@ -13,7 +15,12 @@ import {
   policyBelow,
   presetDocument,
   replaceAnchor,
+  replacePin,
+  WINDOW,
 } from "./world.ts";
+
+/** The key usage of a CA that presents its certificate itself. */
+const OF_SENDING_CA = KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature;
 
 type Subject = Record<string, string>;
 
@@ -160,26 +167,27 @@ describe("presets of private CAs", async () => {
     expect(await verdict(policy, authority, { CN: `${META.CN}.evil.example` })).toBe("sender_not_allowed");
   });
 
-  it("pix-efi takes the certificate of production alone from the chain, and not the root, which certifies the sandbox", async () => {
+  it("pix-efi admits the certificate that Efí publishes, and neither what it issued nor that of the sandbox", async () => {
     await using stack = new AsyncDisposableStack();
-    const directory = temporaryDirectory(stack);
-    const sandbox = await issueCertificate({ subject: [{ CN: ["webhook-h.efipay.com.br"] }], ca: {} }, authority.root);
-    const client = await issue(authority, { CN: "webhook.efipay.com.br" });
-    const file = anchorOption(directory, "client", { ...authority, root: client }).replace("client=", "");
-    stack.use(replaceAnchor("pix-efi", "efi-webhook-prod", authority.issuing));
-    const anchors = [chainOption(directory, "efi-webhook-prod", authority)];
-    const document = presetDocument("pix-efi", { anchors, certificates: [file] });
-    expect(Object.keys(document.anchors)).toEqual(["efi-webhook-prod"]);
+    const issueCa = (CN: string) =>
+      issueCertificate({ ...WINDOW, subject: [{ CN: [CN] }], ca: {}, keyUsage: OF_SENDING_CA }, authority.root);
+    const [production, sandbox] = [await issueCa("webhook.efipay.com.br"), await issueCa("webhook-h.efipay.com.br")];
+    stack.use(replaceAnchor("pix-efi", "efi-pay-root", authority.root));
+    stack.use(replacePin("pix-efi", production));
+    const anchors = [chainOption(temporaryDirectory(stack), "efi-pay-root", { ...authority, issuing: production })];
+    const document = presetDocument("pix-efi", { anchors });
+    expect(Object.keys(document.anchors)).toEqual(["efi-pay-root"]);
     const policy = policyBelow(document, {});
-    expect(judge(policy, client, authority, NOW)).toBe("admitted");
-    const ofSandbox = await issueCertificate({ subject: [{ CN: ["webhook.efipay.com.br"] }] }, sandbox);
-    expect(judge(policy, ofSandbox, { ...authority, issuing: sandbox }, Date.now() / 1000)).toBe("issuer_unknown");
+    expect(judge(policy, production, authority, NOW)).toBe("admitted");
+    expect(judge(policy, sandbox, authority, NOW)).toBe("certificate_is_ca");
+    const issued = await issueCertificate({ ...WINDOW, subject: [{ CN: ["webhook.efipay.com.br"] }] }, production);
+    expect(judge(policy, issued, { ...authority, issuing: production }, NOW)).toBe("sender_not_allowed");
   });
 
-  it("pix-efi refuses a file without the certificate that Efí publishes", async () => {
+  it("pix-efi refuses a file without the root that Efí publishes", async () => {
     await using stack = new AsyncDisposableStack();
-    const option = chainOption(temporaryDirectory(stack), "efi-webhook-prod", authority);
-    expect(() => presetDocument("pix-efi", { anchors: [option] })).toThrow(/efi-webhook-prod must be .*b8a4cc20/);
+    const option = chainOption(temporaryDirectory(stack), "efi-pay-root", authority);
+    expect(() => presetDocument("pix-efi", { anchors: [option] })).toThrow(/efi-pay-root must be .*e43aadaa/);
   });
 
   it("docusign refuses a proven certificate until an entry accepts it", async () => {

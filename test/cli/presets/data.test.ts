@@ -8,7 +8,7 @@ import { compilePolicy } from "../../../core/policy/compile.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { anchorOption, chainOption, makeAuthority, presetDocument, replaceAnchor } from "./world.ts";
 
-const EFI_ANCHOR = "efi-webhook-prod";
+const EFI_ANCHOR = "efi-pay-root";
 
 /** The anchors that an operator must give as files. */
 const PRIVATE_ANCHORS: Readonly<Record<string, string>> = {
@@ -26,7 +26,7 @@ async function write(name: string) {
   onTestFinished(() => stack.disposeAsync());
   const authority = await makeAuthority("Private Root", "Private Issuing CA");
   if (name === "pix-efi") {
-    stack.use(replaceAnchor(name, EFI_ANCHOR, authority.issuing));
+    stack.use(replaceAnchor(name, EFI_ANCHOR, authority.root));
     return presetDocument(name, { anchors: [chainOption(temporaryDirectory(stack), EFI_ANCHOR, authority)] });
   }
   const anchor = PRIVATE_ANCHORS[name];
@@ -38,7 +38,7 @@ describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
   it("compiles into a policy with all members of the preset", async () => {
     const document = await write(name);
     const policy = compilePolicy(JSON.parse(JSON.stringify(document)));
-    const [sender] = policy.senders;
+    const sender = policy.senders.find((one) => one.name === name);
     expect(sender?.certificate?.allowlist.matchers.length).toBe(preset.sender.certificates?.length);
     expect(sender?.signature?.scheme).toBe(preset.sender.signature?.scheme);
     const members = { methods: ["POST"], maxBodyBytes: preset.route.maxBodyBytes };
@@ -46,6 +46,9 @@ describe.each(Object.entries(PRESETS))("preset %s", (name, preset) => {
       ["", ...(preset.suffixes ?? [])].map((suffix) => ({ path: `/hooks/${name}${suffix}`, ...members })),
     );
     expect(document.senders[name]?.about).toMatchObject({ preset: name, checked: preset.checked });
+    const values = Object.entries(preset.values ?? {});
+    expect(sender?.body.map(({ pointer }) => pointer)).toEqual(values.map(([, { pointer }]) => pointer));
+    expect(policy.senders.map((one) => one.name)).toEqual(values.length === 0 ? [name] : [name, `${name}-other`]);
   });
 
   it("has its public roots in Node's store, with the subjects that the preset names", () => {

@@ -17,7 +17,7 @@ import { parseCertificate } from "../../../core/x509/certificate.ts";
 import { CLIENT_AUTH } from "../../../core/x509/certificate-extensions.ts";
 import { parseClientCertificate } from "../../../core/x509/client-certificate.ts";
 
-const WINDOW = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Date("2040-01-01T00:00:00Z") };
+export const WINDOW = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Date("2040-01-01T00:00:00Z") };
 /** The purposes in certificates of webhook senders. Public CAs put both purposes into these certificates. */
 const PUBLIC_PURPOSES = { extendedKeyUsage: [SERVER_AUTH, CLIENT_AUTH] };
 
@@ -67,7 +67,18 @@ export function replaceAnchor(preset: string, name: string, { base64 }: Identity
   };
 }
 
-/** Returns what the preset adds to an empty policy. */
+/** Lets a preset pin this certificate instead of the sender's, whose key only the sender has. Disposing restores the preset. */
+export function replacePin(preset: string, { base64 }: Identity): Disposable {
+  const certificates = PRESETS[preset]?.sender.certificates as { sha256: string }[];
+  const [own] = certificates.splice(0, 1, { sha256: parseCertificate(base64).sha256 });
+  return {
+    [Symbol.dispose]() {
+      certificates.splice(0, 1, own as { sha256: string });
+    },
+  };
+}
+
+/** Returns what the preset adds to an empty policy. The values that it asks of the body are `NAME-of-mine`. */
 export function presetDocument(preset: string, addition: Partial<PresetAddition> = {}): PolicyDraft {
   const document: PolicyDraft = { anchors: {}, senders: {}, routes: {} };
   const nothing = {
@@ -75,9 +86,10 @@ export function presetDocument(preset: string, addition: Partial<PresetAddition>
     route: undefined,
     anchors: [],
     certificates: [],
-    match: "name",
+    match: undefined,
     mode: undefined,
-  } as const;
+    values: Object.keys(PRESETS[preset]?.values ?? {}).map((name) => `${name}=${name}-of-mine`),
+  };
   addPreset(document, { ...nothing, ...addition, preset });
   return document;
 }

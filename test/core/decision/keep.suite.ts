@@ -30,7 +30,7 @@ export const cases: Cases = {
   "retryStatusOf() keeps the event where the operator has to mend the fault, with the status that the sender wants": (
     fixtures,
   ) => {
-    for (const code of ["issuer_unknown", "issuer_not_in_date", "revocation_unknown"] as const) {
+    for (const code of ["issuer_unknown", "issuer_not_in_date", "revocation_unknown", "certificate_is_ca"] as const) {
       assert.equal(statusOf(fixtures, code, { leaf: "strangersClient" }), 503, code);
       assert.equal(statusOf(fixtures, code, { sender: { refusal: "retry-429" } }), 429, code);
     }

@@ -25,6 +25,7 @@ export interface Listening {
   /** Adds the certificate that the origin recorded at this route to the policy. Then the route refuses other certificates. */
   accept(sender: string, route: string, sha256: string): Promise<void>;
   stored(): number;
+  events(): ReturnType<typeof readEvents>;
   readonly lines: Running["lines"];
 }
 
@@ -75,6 +76,7 @@ export async function createUser(stack: AsyncDisposableStack): Promise<User> {
         await running.line({ decision: "reloaded" }, before);
       },
       stored: () => readEvents(files.inbox).length,
+      events: () => readEvents(files.inbox),
     };
   }
   return { write, add, start };
