@@ -188,8 +188,11 @@ function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly st
   return [...anchors, ...[state.clientCa, ...files].flatMap(readCertificatesAsPem)];
 }
 
-/** Returns the addresses of all parts, and commands to copy. */
-export function describe({ edge, origin, console: shown, jwks, policyFile, state }: Development): Line[] {
+/**
+ * Returns the addresses of all parts, what an origin of the user's own has to be told, and commands to copy. The development
+ * certificates are for the development policy alone.
+ */
+export function describe({ edge, origin, console: shown, jwks, audience, policyFile, state }: Development): Line[] {
   const curl = (client: string) => {
     const { certificate, key } = state.clients[client as (typeof CLIENTS)[number]];
     return `  curl --cacert ${state.serverCa} --cert ${certificate} --key ${key} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`;
@@ -200,13 +203,22 @@ export function describe({ edge, origin, console: shown, jwks, policyFile, state
       ["  origin", origin],
       ...(shown === undefined ? [] : [["  console", shown]]),
       ["  keys", jwks],
+      ["  issuer", edge],
+      ["  audience", audience],
       ["  policy", policyFile],
     ]),
     "",
-    "accepted:",
-    curl("good"),
-    "refused:",
-    ...CLIENTS.filter((client) => client !== "good").map(curl),
-    `  curl --cacert ${state.serverCa} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`,
+    ...(policyFile === state.policy
+      ? [
+          "accepted:",
+          curl("good"),
+          "refused:",
+          ...CLIENTS.filter((client) => client !== "good").map(curl),
+          `  curl --cacert ${state.serverCa} --json '{"event":"hello"}' ${edge}${DEVELOPMENT_ROUTE}`,
+        ]
+      : [
+          "an event of a sender of this policy:",
+          `  countersign send ${edge}/PATH --ca ${state.serverCa} --certificate FILE --key FILE`,
+        ]),
   ];
 }

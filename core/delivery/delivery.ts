@@ -45,7 +45,10 @@ declare const bound: unique symbol;
  */
 export interface Delivery {
   readonly [bound]: true;
-  /** The event's id. It is the same on every delivery attempt. In every log, it is the decision id. */
+  /**
+   * The event's id. It is the same on every delivery attempt. It is the id of the decision that accepted the event: at the edge, or
+   * at an origin without an edge.
+   */
   readonly id: string;
   /** The sender's name in the policy. */
   readonly sender: string;

@@ -128,11 +128,14 @@ test("docs/hono.md has these programs, as they stand", () => {
       readFileSync(join(EXAMPLES, name), "utf8"),
     ),
   );
-  const [fragment = ""] = blocks.filter((code) => !programs.includes(code));
+  const fragment = (start: string) => blocks.find((code) => code.startsWith(start)) ?? expect.fail(start);
   write(
     "accept.ts",
-    `import { type AcceptDelivery, ReplayedError } from "countersign";\n${STORE}${fragment}void accept;\n`,
+    `import { type AcceptDelivery, ReplayedError } from "countersign";\n${STORE}${fragment("const accept")}void accept;\n`,
   );
+  const guard =
+    'import { countersign } from "countersign/hono";\nimport { Hono } from "hono";\nconst app = new Hono();\n';
+  write("challenge.ts", `${guard}declare const guard: ReturnType<typeof countersign>;\n${fragment("app.on(")}`);
 });
 
 test("docs/console.md has a program", () => {
@@ -164,7 +167,7 @@ test("they compile under strict", async () => {
   const others = PROGRAMS.filter((name) => name.endsWith(".ts") && name !== "hono-worker.ts");
   write("tsconfig.node.json", {
     compilerOptions: { ...options, ...node },
-    files: [...others, "accept.ts", "console.ts"],
+    files: [...others, "accept.ts", "challenge.ts", "console.ts"],
   });
   write("tsconfig.worker.json", { compilerOptions: { ...options, ...worker }, files: ["hono-worker.ts"] });
   await compile("-p", join(project, "tsconfig.node.json"));
