@@ -56,7 +56,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
 
   no_client_auth: [
     "operator",
-    "Switch on client certificates for this host in Cloudflare (SSL/TLS, Client Certificates, Hosts).",
+    "At Cloudflare, switch on client certificates for this host (SSL/TLS, Client Certificates, Hosts). In an app of your own with `throughTls`, the request came over another listener than `listenTls`.",
   ],
   no_certificate: ["sender", "Switch on mutual TLS. If it is on, the operator checks that mTLS is on for this host."],
   certificate_elsewhere: [

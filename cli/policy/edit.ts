@@ -2,7 +2,7 @@
 // shows the change. The file is written only if the result compiles.
 
 import { existsSync, realpathSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { diff } from "node:util";
 import type { Policy } from "../../core/policy/policy.ts";
 import { systemClock } from "../../origin/clock.ts";
@@ -49,6 +49,12 @@ export function fileToChange({ policy }: { readonly policy: string }, given: Rea
   return policy;
 }
 
+/** Names the schema of the installed package, or none if the package is not installed in this folder. */
+function emptyPolicy(folder: string): object {
+  const schema = "./node_modules/countersign/policy.schema.json";
+  return existsSync(join(folder, schema)) ? { $schema: schema } : {};
+}
+
 /**
  * Changes a policy file, or creates one, in memory.
  * @throws UsageError, FileProblems that lists the reasons why the result would not compile
@@ -56,7 +62,7 @@ export function fileToChange({ policy }: { readonly policy: string }, given: Rea
 export function editPolicy(file: string, change: (draft: PolicyDraft) => void, mayStart = false): PolicyEdit {
   const isNew = mayStart && !existsSync(file);
   const before = isNew ? "" : readText(file);
-  const start = isNew ? formatJson({ $schema: "./policy.schema.json" }) : before;
+  const start = isNew ? formatJson(emptyPolicy(dirname(file))) : before;
   const parsed = parseJsonFile(file, start);
   requirePolicyDocument(file, parsed);
   const document = readDraft(file, parsed);

@@ -25,7 +25,7 @@ const WRITE_PATH =
 /** Says for each place which value to write there. A place without a row has the text of the enclosing place. */
 const FORMS = {
   "/": 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }',
-  "/$schema": 'write "./policy.schema.json", or remove it',
+  "/$schema": 'write "./node_modules/countersign/policy.schema.json", or remove it',
   "/anchors": WRITE_CAS,
   "/anchors/*": COPY_CA,
   "/anchors/*/crls": 'write { "sources": ["http://…"], "freshness": "require" } (or "prefer")',

@@ -2,8 +2,8 @@
 
 import "reflect-metadata";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { KeyUsageFlags } from "@peculiar/x509";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
@@ -103,6 +103,15 @@ test("a certificate that is accepted already can be named again, together with t
   expect(anchors).toHaveProperty("other");
   const unchanged = await runHere(again);
   expect([unchanged.code, unchanged.stdout]).toEqual([0, expect.stringContaining("nothing was changed")]);
+});
+
+test("a new policy names the schema of the installed package, if there is one", async () => {
+  expect((await add(good.pem)).written).not.toHaveProperty("$schema");
+  rmSync(policyFile);
+  const schema = "node_modules/countersign/policy.schema.json";
+  mkdirSync(dirname(file(schema)), { recursive: true });
+  writeFileSync(file(schema), "{}");
+  expect((await add(good.pem)).written.$schema).toBe(`./${schema}`);
 });
 
 test("the certificate of a root is not written, and a CA before the sender's certificate neither, not even with --anyway", async () => {

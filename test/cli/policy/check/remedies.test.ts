@@ -40,7 +40,7 @@ const ROUTE = 'write { "senders": ["NAME"], "methods": ["POST"] }';
 const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ["wrong_kind /", 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }'],
   ["wrong_kind /nowhere/x", 'write an object: { "anchors": {…}, "senders": {…}, "routes": {…} }'],
-  ["wrong_kind /$schema", 'write "./policy.schema.json", or remove it'],
+  ["wrong_kind /$schema", 'write "./node_modules/countersign/policy.schema.json", or remove it'],
   ["missing /routes/~1a/methods", "add it"],
   ["missing /anchors", "add it"],
   ["missing /deny/0/issuer", "add it"],
