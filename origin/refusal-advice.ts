@@ -98,7 +98,7 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
   ],
   listener_disagrees: [
     "nobody",
-    "The sender connects again, and its new connection is judged by the current anchors. If this continues, report it as SECURITY.md says.",
+    "The handshake was checked with older anchors than the policy has now. The sender's next connection is checked with the current ones. If this continues, report it as SECURITY.md says.",
   ],
   issuer_unknown: [
     "sender",

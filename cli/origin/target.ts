@@ -52,8 +52,8 @@ for both:
                             for whose response a sender waits are not counted
   --attempt-seconds N       deadline of an attempt (default ${DISPATCH_LIMITS.deadlineMilliseconds / 1000})
   --max-attempts N          after this number of attempts, the event is dead (default ${DISPATCH_LIMITS.maxAttempts}); see countersign inbox
-  --retry-seconds N         the longest wait before the second attempt (default ${DISPATCH_LIMITS.firstRetryMilliseconds / 1000}); before each later attempt the wait
-                            is three times as long, up to an hour
+  --retry-seconds N         the upper limit of the random wait before the second attempt (default ${DISPATCH_LIMITS.firstRetryMilliseconds / 1000}); the limit
+                            triples for each later attempt, up to an hour
 `;
 
 /** Returns undefined if events are only stored. @throws ConfigurationError that lists every problem */
