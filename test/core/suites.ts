@@ -26,6 +26,8 @@ import { cases as coreDeliveryId } from "./delivery/id.suite.ts";
 import { cases as coreDeliveryReceive } from "./delivery/receive.suite.ts";
 import { cases as coreDeliverySignedHeaders } from "./delivery/signed-headers.suite.ts";
 import { cases as coreForm } from "./form.suite.ts";
+import { cases as coreHandshakeQuestion } from "./handshake/question.suite.ts";
+import { cases as coreHandshakeSchemes } from "./handshake/schemes.suite.ts";
 import { cases as coreLogWords } from "./log-words.suite.ts";
 import { cases as corePolicyAllowlist } from "./policy/allowlist.suite.ts";
 import { cases as corePolicyCompile } from "./policy/compile.suite.ts";
@@ -103,6 +105,8 @@ export const suites: Readonly<Record<string, Cases>> = {
   "core/delivery/receive": coreDeliveryReceive,
   "core/delivery/signed-headers": coreDeliverySignedHeaders,
   "core/form": coreForm,
+  "core/handshake/question": coreHandshakeQuestion,
+  "core/handshake/schemes": coreHandshakeSchemes,
   "core/log-words": coreLogWords,
   "core/policy/allowlist": corePolicyAllowlist,
   "core/policy/compile": corePolicyCompile,
