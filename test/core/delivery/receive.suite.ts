@@ -18,6 +18,7 @@ import {
   basic,
   certificate,
   compileSenders,
+  credentials,
   evidenceOf,
   github,
   type SenderParts,
@@ -59,15 +60,17 @@ function admitOne(
     headers = signedBy("ONE"),
     bodies = new WatchedBudget({ endsOldest: true }),
     body = BODY as BodyInit,
+    others = {},
     crossCheck,
   }: {
     headers?: Readonly<Record<string, string>>;
     bodies?: WatchedBudget;
     body?: BodyInit;
+    others?: Readonly<Record<string, SenderParts>>;
     crossCheck?: SentRequest["crossCheck"];
   } = {},
 ) {
-  const policy = compileSenders(fixtures, { sender });
+  const policy = compileSenders(fixtures, { sender, ...others });
   const [route] = policy.routes;
   assert.ok(route !== undefined);
   const evidence = evidenceOf(fixtures, policy, { headers });
@@ -289,6 +292,7 @@ export const cases: Cases = {
     const { outcome, trace, bodies } = admitOne(fixtures, github("ONE"), { headers: signedBy("TWO") });
     await refusedLater("signature_mismatch", outcome);
     assert.deepEqual([bodies.begun, bodies.finished], [1, 1]);
+    assert.equal(trace.likelySender, undefined);
     assert.deepEqual([[...(trace.body ?? [])], trace.admitted], [[...BODY], undefined]);
     const body = new Uint8Array(2 * 1024 * 1024);
     const large = admitOne(fixtures, github("ONE"), { body });
@@ -299,6 +303,15 @@ export const cases: Cases = {
     const { outcome, bodies } = admitOne(fixtures, { ...certificate(), ...github("ONE") });
     assert.deepEqual((await outcome).factors, ["mtls", "hmac"]);
     assert.deepEqual([bodies.begun, bodies.finished], [0, 0]);
+    const beside = admitOne(fixtures, github("TWO"), { others: { certified: { ...certificate(), ...github("ONE") } } });
+    assert.equal((await beside.outcome).sender, "certified");
+    assert.equal(beside.bodies.begun, 0);
+  },
+  "receiveFromSender() names the sender whose credentials passed although its signature does not": async (fixtures) => {
+    const sender = { ...basic, ...github("ONE") };
+    const { outcome, trace } = admitOne(fixtures, sender, { headers: { ...credentials, ...signedBy("TWO") } });
+    await refusedLater("signature_mismatch", outcome);
+    assert.equal(trace.likelySender, "sender");
   },
   "receiveFromSender() does not read the body if the sender fails a factor that needs no body": async (fixtures) => {
     const body = new ReadableStream({ pull: () => assert.fail("the body was read") }, { highWaterMark: 0 });
