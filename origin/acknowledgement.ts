@@ -4,7 +4,23 @@ import type { Delivery } from "../core/delivery/delivery.ts";
 import { type Acknowledgement, type Policy, type Route, selectRoute } from "../core/policy/policy.ts";
 import { splitSignedTarget } from "../core/request/target.ts";
 
-/** Returns the route of an accepted event. @throws Refusal if the policy has no such route now */
+/** The route by which an event was judged. */
+const judgedBy = new WeakMap<Delivery, Route>();
+
+/** Keeps the route until the sender is answered, because a reload may remove it from the policy. Returns the delivery. */
+export function keepRoute(delivery: Delivery, route: Route): Delivery {
+  judgedBy.set(delivery, route);
+  return delivery;
+}
+
+/** Returns the route by which the event was judged. Only a delivery of this request has one, and not an event of the inbox. */
+export function keptRoute(delivery: Delivery): Route {
+  const route = judgedBy.get(delivery);
+  if (route === undefined) throw new Error(`no route is kept for the event ${delivery.id}`);
+  return route;
+}
+
+/** Returns the current policy's route for a stored event. @throws Refusal if the policy has no such route now */
 export function routeOf(policy: Policy, { request }: Pick<Delivery, "request">): Route {
   const [host, target] = splitSignedTarget(request.target);
   const [path = ""] = target.split("?", 1);

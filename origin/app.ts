@@ -4,7 +4,7 @@
 import { type Context, Hono } from "hono";
 import { publishKeys, type SigningKeys } from "../core/assertion/keys.ts";
 import { JWKS_PATH } from "../core/wire.ts";
-import { acknowledge, routeOf } from "./acknowledgement.ts";
+import { acknowledge, keptRoute } from "./acknowledgement.ts";
 import { type AuthenticatedEnv, authenticate } from "./authenticate.ts";
 import type { HandlerReplies } from "./dispatch/reply.ts";
 import type { AuthenticateOptions } from "./options.ts";
@@ -28,7 +28,7 @@ export function createOriginApp(options: AuthenticateOptions, { answers, keys }:
   if (keys !== undefined) app.get(JWKS_PATH, () => publishKeys(keys()));
   const answer = async ({ var: { delivery } }: Context<AuthenticatedEnv>) =>
     answers === undefined
-      ? acknowledge(routeOf(options.policy, delivery).acknowledgement, { event: delivery.id }, 202)
+      ? acknowledge(keptRoute(delivery).acknowledgement, { event: delivery.id }, 202)
       : await answers.answer(delivery);
   app.all(
     "*",

@@ -21,6 +21,7 @@ import type { TrustContext } from "../core/trust/verify.ts";
 import { ASSERTION_HEADER, CLIENT_CERT_CHAIN_HEADER, CLIENT_CERT_HEADER, CONTENT_DIGEST_HEADER } from "../core/wire.ts";
 import { type ClientCertificate, parseClientCertFields } from "../core/x509/client-certificate.ts";
 import { type AssertionId, DIRECT } from "./accept.ts";
+import { keepRoute } from "./acknowledgement.ts";
 import { bindEvent } from "./bind-event.ts";
 import { systemClock } from "./clock.ts";
 import { crossCheckCandidates } from "./cross-check.ts";
@@ -109,7 +110,7 @@ async function receiveAsserted(asked: Asked, options: AssertionOptions, trace: T
     body,
     policyDigest: policy.digest,
   });
-  return [delivery, { issuer: claims.iss, jti: claims.jti, expires: claims.exp }];
+  return [keepRoute(delivery, route), { issuer: claims.iss, jti: claims.jti, expires: claims.exp }];
 }
 
 /** Receives an event without an edge. The certificate and the credentials are judged before any part of the body is read. */
@@ -143,7 +144,7 @@ async function receiveDirect(asked: Asked, options: CertificateOptions, trace: T
   );
   if (delivery instanceof Response) return delivery;
   // Without an edge, there is no assertion that somebody could replay. So the id of the request, which is unique, is used as `jti`.
-  return [delivery, { issuer: DIRECT, jti: context.id, expires: clock() }];
+  return [keepRoute(delivery, route), { issuer: DIRECT, jti: context.id, expires: clock() }];
 }
 
 function trustFacts({ deny }: Policy, { lists = () => NO_LISTS, clock = systemClock }: OriginOptions): TrustContext {

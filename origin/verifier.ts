@@ -11,6 +11,7 @@ import type { Acknowledgement } from "../core/policy/policy.ts";
 import { PROBLEMS, Refusal, toRefusal } from "../core/refusal.ts";
 import { requireHostField } from "../core/request/host.ts";
 import { type Acceptance, recordBy } from "./accept.ts";
+import { keptRoute } from "./acknowledgement.ts";
 import type { VerifierOptions } from "./guard/options.ts";
 import { OptionsReader } from "./guard/read-options.ts";
 import type { RefusedFacts } from "./inbox/refusals/refusals.ts";
@@ -146,7 +147,7 @@ export function judgeBy(options: AuthenticateOptions): Judge {
       options.log({ decision: "accepted", ...trace.context });
       void logMore(trace);
       const duplicateOf = acceptance.outcome === "duplicate" ? acceptance.of : undefined;
-      return { delivery, duplicateOf, acknowledgement: trace.route?.acknowledgement };
+      return { delivery, duplicateOf, acknowledgement: keptRoute(delivery).acknowledgement };
     } catch (error) {
       const refusal = toRefusal(error);
       noteDuration(trace, since);

@@ -144,7 +144,7 @@ async function start(
       refusals.keepIn(inbox, policy, print),
     );
     const findKey = await pinnedKeys({ keys: parsePrivateKeySet(keySet).map(publicJwk) });
-    const { accept, answers, ...dispatch } = openDispatch(target, { inbox, policy: () => policy, log });
+    const { accept, answers, ...dispatch } = openDispatch(target, { inbox, log });
     const app = createOriginApp(
       { policy, secrets, findKey, issuer, audience: AUDIENCE, accept, lists: crls.lists, log },
       { answers },

@@ -36,6 +36,8 @@ const GITIGNORE = `node_modules/
 .countersign/
 .dev.vars*
 keys.json
+*.key
+*privkey*.pem
 *.sqlite
 *.sqlite-*
 crls/

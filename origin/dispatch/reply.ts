@@ -4,18 +4,15 @@
 import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { LogLine } from "../../core/log-line.ts";
-import type { Policy } from "../../core/policy/policy.ts";
 import { RETRY_AFTER_SECONDS } from "../../core/wire.ts";
 import type { AcceptDelivery } from "../accept.ts";
-import { acknowledge, routeOf } from "../acknowledgement.ts";
+import { acknowledge, keptRoute } from "../acknowledgement.ts";
 import type { Inbox, Lease } from "../inbox/inbox.ts";
 import type { Reply } from "./attempt.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { FinishedAttempt } from "./running-attempts.ts";
 
 export interface ReplyOptions {
-  /** Returns the current policy. */
-  readonly policy: () => Policy;
   readonly inbox: Pick<Inbox, "accept" | "acceptLeased">;
   readonly dispatcher: Dispatcher;
   /** Receives a `failed` line for each stored event whose sender was told to retry. */
@@ -65,8 +62,8 @@ export class HandlerReplies {
    * made by `authenticate`, which calls `accept`.
    */
   readonly accept: AcceptDelivery = async (delivery, assertion) => {
-    const { policy, inbox, dispatcher } = this.#options;
-    if (routeOf(policy(), delivery).isAnsweredByHandler) {
+    const { inbox, dispatcher } = this.#options;
+    if (keptRoute(delivery).isAnsweredByHandler) {
       const since = performance.now();
       const accepted = await inbox.acceptLeased(delivery, assertion, dispatcher.leaseMilliseconds);
       if ("outcome" in accepted && accepted.outcome === "duplicate") return accepted;
@@ -81,8 +78,7 @@ export class HandlerReplies {
   /** Answers the sender of a delivery that `accept` has stored. */
   async answer(delivery: Delivery): Promise<Response> {
     const { id } = delivery;
-    if (!this.#leases.has(delivery))
-      return acknowledge(routeOf(this.#options.policy(), delivery).acknowledgement, { event: id }, 202);
+    if (!this.#leases.has(delivery)) return acknowledge(keptRoute(delivery).acknowledgement, { event: id }, 202);
     const leased = this.#leases.get(delivery);
     if (leased === undefined) return this.#fail("order_waits", delivery);
     const attempt = await this.#options.dispatcher.answer(leased.lease, leased.since);

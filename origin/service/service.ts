@@ -83,7 +83,7 @@ interface Parts<T extends Loaded> {
 
 async function serveUntil<T extends Loaded>(stopped: Promise<unknown>, parts: Parts<T>): Promise<void> {
   const { mode, target, watch, files, log, isWorker } = parts;
-  const dispatch = openDispatch(target, { inbox: watch.inbox, policy: () => files.loaded().policy, log });
+  const dispatch = openDispatch(target, { inbox: watch.inbox, log });
   const shown = await openOwnConsole(parts);
   try {
     const server = await mode.listen({

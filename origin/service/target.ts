@@ -43,17 +43,13 @@ export interface Dispatch {
 /** Opens the dispatch of one process. Without a target, events are only stored. */
 export function openDispatch(
   target: DispatchTarget | undefined,
-  {
-    inbox,
-    policy,
-    log,
-  }: { readonly inbox: Inbox; readonly policy: () => Policy; readonly log: (line: LogLine) => void },
+  { inbox, log }: { readonly inbox: Inbox; readonly log: (line: LogLine) => void },
 ): Dispatch {
   if (target === undefined)
     return { accept: inbox.accept, answers: undefined, fault: () => undefined, start() {}, stop: async () => {} };
   const { handler, limits } = target;
   const dispatcher = new Dispatcher({ work: inbox.work, handler, limits, log });
-  const answers = new HandlerReplies({ policy, inbox, dispatcher, log });
+  const answers = new HandlerReplies({ inbox, dispatcher, log });
   return {
     accept: answers.accept,
     answers,

@@ -1,9 +1,16 @@
 // Tests the fixed answer of a route over real TLS: for a new event, and for an event that is already stored.
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { parseClientCertificate } from "../../core/x509/client-certificate.ts";
+import type { AcceptDelivery } from "../../origin/accept.ts";
 import { acknowledge } from "../../origin/acknowledgement.ts";
+import { createOriginApp } from "../../origin/app.ts";
+import { Dispatcher } from "../../origin/dispatch/dispatcher.ts";
+import { HandlerReplies } from "../../origin/dispatch/reply.ts";
+import { LogLines } from "../support/log-lines.ts";
+import { openTestInbox } from "../support/origin.ts";
 import { ACME, createSenders, type Senders } from "../support/senders.ts";
 import { sendOnce } from "../support/tls-client.ts";
 import { A, startTlsOrigin, type TestTlsOrigin } from "../support/tls-origin.ts";
@@ -58,4 +65,58 @@ test.each([
 
 test("a route whose events the edge queues has none", () => {
   expect(() => compilePolicy(policyWith(SOAP, { delivery: "queue" }))).toThrow("/routes/~1soap");
+});
+
+describe("if a reload removes the route between the verdict and the answer", () => {
+  /** Makes an app whose policy loses the route as soon as an event is accepted, and a sender of one event. */
+  function reloading(answer: PolicyDocument["routes"][string]["answer"], handler?: () => Response) {
+    const { inbox } = openTestInbox(stack);
+    const lines = new LogLines();
+    const without = compilePolicy(senders.policy);
+    let policy = compilePolicy(policyWith(answer));
+    const dispatcher = new Dispatcher({ work: inbox.work, handler: handler ?? (() => undefined), log: lines.push });
+    const answers = handler && new HandlerReplies({ inbox, dispatcher, log: lines.push });
+    stack.defer(() => dispatcher.stop(0));
+    const accept: AcceptDelivery = (delivery, assertion) => {
+      policy = without;
+      return (answers ?? inbox).accept(delivery, assertion);
+    };
+    const options = {
+      get policy() {
+        return policy;
+      },
+      readCertificate: () =>
+        parseClientCertificate({ leaf: senders.acme.base64, intermediates: [], platform: undefined }),
+      accept,
+      log: lines.push,
+    };
+    const app = createOriginApp(options, { answers });
+    const headers = { "X-Event-Id": "one" };
+    const request = () => new Request(`https://${A}/soap`, { method: "POST", body: "<x/>", headers });
+    return { inbox, lines, ask: () => app.fetch(request()) };
+  }
+
+  test("the sender gets the fixed answer", async () => {
+    const { ask, inbox } = reloading(SOAP);
+    const answer = await ask();
+    expect([answer.status, await answer.text()]).toEqual([200, SOAP.body]);
+    expect(await inbox.count()).toBe(1);
+    expect((await ask()).status).toBe(404);
+  });
+
+  test("the sender gets the fixed answer from a dispatching origin too", async () => {
+    const answer = await reloading(SOAP, () => new Response("unused")).ask();
+    expect([answer.status, await answer.text()]).toEqual([200, SOAP.body]);
+  });
+
+  test("the sender gets the handler's answer", async () => {
+    const { ask, inbox } = reloading("handler", () => new Response("done", { status: 201 }));
+    const answer = await ask();
+    expect([answer.status, await answer.text()]).toEqual([201, "done"]);
+    expect(await inbox.count()).toBe(1);
+  });
+
+  test("the sender gets 202 without a fixed answer", async () => {
+    expect((await reloading(undefined).ask()).status).toBe(202);
+  });
 });

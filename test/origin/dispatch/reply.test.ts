@@ -85,7 +85,7 @@ describe("through the edge", () => {
       // Every retry is as late as possible, so that each response comes from the first attempt.
       random: () => 0.99,
     });
-    const answers = new HandlerReplies({ policy: () => policy, inbox, dispatcher, log });
+    const answers = new HandlerReplies({ inbox, dispatcher, log });
     const findKey = await pinnedKeys({ keys: [publicJwk(key)] });
     const app = createOriginApp(
       { policy, findKey, issuer: ISSUER, audience: AUDIENCE, accept: answers.accept, log },
