@@ -23,6 +23,8 @@ interface Sent extends Omit<Attempt, "body"> {
   readonly method?: string;
   readonly query?: string;
   readonly body?: string;
+  /** True if no secret of the policy is set. */
+  readonly isSecretless?: boolean;
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -42,11 +44,12 @@ class WatchedBudget extends BodyBudget {
 
 /** Sends one request to a route of these senders, which lists POST alone. By default, the request has no certificate. */
 function send(fixtures: Fixtures, senders: Readonly<Record<string, SenderParts>>, sent: Sent = {}) {
-  const { method = "POST", query = "", body, leaf = null, headers = {} } = sent;
+  const { method = "POST", query = "", body, leaf = null, headers = {}, isSecretless = false } = sent;
   const policy = compileSenders(fixtures, senders);
   const [route] = policy.routes;
   assert.ok(route !== undefined);
-  const evidence = evidenceOf(fixtures, policy, { leaf, headers });
+  const complete = evidenceOf(fixtures, policy, { leaf, headers });
+  const evidence = isSecretless ? { ...complete, secrets: new Map() } : complete;
   const trace: Trace = { context: { id: "decision-1" } };
   const url = new URL(`https://hooks.example.com/hooks${query}`);
   const request = new Request(url, { method, headers, ...(body !== undefined && { body: bytes(body) }) });
@@ -197,5 +200,26 @@ export const cases: Cases = {
     await refusedLater("challenge_malformed", wrong.outcome);
     assert.deepEqual([wrong.trace.body, wrong.bodies.open], [undefined, 0]);
     await refusedLater("challenge_malformed", send(fixtures, senders, { body, headers: signedBy("ONE") }).outcome);
+  },
+  "a wrong challenge is refused although its sender has signed it": async (fixtures) => {
+    const senders = { monday: { ...github("ONE"), handshake: { scheme: "monday" } } };
+    const body = '{"challenge":"<b>"}';
+    await refusedLater(
+      "challenge_malformed",
+      send(fixtures, senders, { body, headers: signedBy("ONE", bytes(body)) }).outcome,
+    );
+    assert.deepEqual(await answered(send(fixtures, senders, { body: '{"challenge":"a"}' })), [
+      200,
+      '{"challenge":"a"}',
+    ]);
+  },
+  "without its secret, a challenge is refused, unless its scheme needs none": async (fixtures) => {
+    const get = { method: "GET", isSecretless: true };
+    for (const token of ["", KEYS.TOKEN]) {
+      const sent = send(fixtures, { meta: META }, { ...get, query: ask(token) });
+      await refusedLater("misconfigured", sent.outcome);
+    }
+    const dropbox = send(fixtures, { dropbox: DROPBOX }, { ...get, query: "?challenge=abc" });
+    assert.deepEqual(await answered(dropbox), [200, "abc"]);
   },
 };
