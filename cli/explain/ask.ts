@@ -13,6 +13,7 @@ import { type AuthenticatedEnv, authenticate } from "../../origin/authenticate.t
 import type { AskedRequest, Question } from "../../origin/explain/question.ts";
 import type { AuthenticateOptions, ProofOptions } from "../../origin/options.ts";
 import { UsageError } from "../command.ts";
+import { explainChallenge } from "./challenge.ts";
 
 /** The answer of a program to one request. */
 export type Answer =
@@ -53,9 +54,7 @@ export async function ask(way: ProofOptions, question: Question, variant: Varian
   const [line] = lines;
   if (line === undefined) throw new Error("the origin logged no decision");
   if (line.decision === "challenge")
-    throw new UsageError(
-      `the request is the challenge of the handshake ${line["handshake"]}, and is answered for ${line["sender"] ?? line["askedFor"]}: it is no event to explain`,
-    );
+    throw new UsageError(`it is no event to explain: ${explainChallenge(line).join("; ")}`);
   return toAnswer(line, delivery);
 }
 

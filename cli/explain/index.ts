@@ -40,10 +40,17 @@ be decided here (a secret is not set, the body is not known) or if the options o
     const values = parse(args);
     const source = await readSource(values);
     const lacking = lackingOptions(values, source);
-    const explanation = lacking.length > 0 ? undefined : await explain(await readQuestion(values, source));
+    // The log has no parameters of a challenge, and without them it would be judged as an event.
+    const isChallenge = source.decision?.lines.some((line) => line.decision === "challenge") === true;
+    const isJudgedAgain = lacking.length === 0 && !isChallenge;
+    const explanation = isJudgedAgain ? await explain(await readQuestion(values, source)) : undefined;
     const recorded = describeRecorded(source, explanation, lacking);
     if (values.json) printJson({ ...(explanation ?? { verdict: null }), recorded });
-    else print([...formatRecorded(recorded), ...(explanation === undefined ? [] : formatExplanation(explanation))]);
+    else
+      print([
+        ...formatRecorded(recorded, isJudgedAgain),
+        ...(explanation === undefined ? [] : formatExplanation(explanation)),
+      ]);
     return exitCodeOf(explanation?.verdict ?? recorded?.verdict);
   },
 };

@@ -3,6 +3,7 @@
 import type { LogLine } from "../../../core/log-line.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
 import type { StoredEvent } from "../../../origin/inbox/inbox.ts";
+import { explainChallenge } from "../challenge.ts";
 import type { Explanation } from "../explanation.ts";
 import type { RecordedDecision } from "../log.ts";
 import type { Source } from "../recorded.ts";
@@ -64,7 +65,7 @@ function recordedDecision(
   const line =
     verdicts.find(({ decision }) => decision === "refused" || decision === "failed") ?? verdicts[0] ?? lines[0];
   const asked = explanation?.certificate?.leaf?.sha256;
-  const notes: string[] = [];
+  const notes: string[] = line === undefined ? [] : explainChallenge(line);
   if (sha256 !== undefined && asked !== undefined && sha256 !== asked) {
     notes.push(`the certificate asked about is another one than that of the decision, sha256 ${sha256}`);
   }
@@ -83,7 +84,7 @@ function textOf(value: unknown): string | null {
 }
 
 /** Formats the record for people. */
-export function formatRecorded(recorded: Recorded | null): string[] {
+export function formatRecorded(recorded: Recorded | null, isJudgedAgain: boolean): string[] {
   if (recorded === null) return [];
   const { event, lines, notes, lacking } = recorded;
   const needed = lacking.map(
@@ -93,7 +94,7 @@ export function formatRecorded(recorded: Recorded | null): string[] {
     ...(event === null ? [] : ["stored", ...membersOf(event)]),
     ...lines.flatMap((line) => [`logged as ${line.decision}`, ...membersOf(line)]),
     ...[...notes, ...needed].map((note) => `note: ${note}`),
-    ...(lacking.length > 0 ? [] : ["", "by the current policy:"]),
+    ...(isJudgedAgain ? ["", "by the current policy:"] : []),
   ];
 }
 
