@@ -1,4 +1,4 @@
-// Plays the registrations of Efí and Meta at the deployed edge, with the policies that `countersign policy add` writes.
+// Plays Efí, Meta and PagerDuty at the deployed edge, with the policies that `countersign policy add` writes.
 
 import "reflect-metadata";
 import { createHmac } from "node:crypto";
@@ -15,12 +15,17 @@ import { NO_CERTIFICATE, tlsClientAuth } from "../../support/tls-client-auth.ts"
 import { type DeployedEdge, startWorkerd } from "../../support/workerd.ts";
 import { createUser, issueClient } from "./world.ts";
 
-const SECRETS = { META_APP_SECRET: "app-secret-0123456789abcdef", META_VERIFY_TOKEN: "verify-token-0123456789" };
+const SECRETS = {
+  META_APP_SECRET: "app-secret-0123456789abcdef",
+  META_VERIFY_TOKEN: "verify-token-0123456789",
+  PAGERDUTY_WEBHOOK_SECRET: "pagerduty-0123456789abcdef",
+};
+const PAGERDUTY = { C: "US", O: "PagerDuty, Inc.", CN: "webhooks.pagerduty.com" };
 const CHAVE = "71cdf9ba-c695-4e3c-b010-abb521a3f1be";
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 
 const stack = new AsyncDisposableStack();
-const clients = {} as Record<"efi" | "sandbox" | "meta", Identity>;
+const clients = {} as Record<"efi" | "sandbox" | "meta" | "pagerduty" | "renamed", Identity>;
 let edge: DeployedEdge;
 let origin: TestOrigin;
 
@@ -32,12 +37,17 @@ beforeAll(async () => {
   clients.sandbox = await issue("webhook-h.efipay.com.br");
   const metaCa = await issueCertificate({ subject: [{ CN: ["Meta Outbound API CA"] }], ca: {} });
   clients.meta = await issueClient({ CN: "client.webhooks.fbclientcerts.com" }, metaCa);
+  const pagerdutyCa = await issueCertificate({ subject: [{ CN: ["CA of PagerDuty"] }], ca: {} });
+  clients.pagerduty = await issueClient(PAGERDUTY, pagerdutyCa);
+  clients.renamed = await issueClient({ ...PAGERDUTY, O: "PagerDuty LLC" }, pagerdutyCa);
   const user = await createUser(stack);
   stack.use(replaceAnchor("pix-efi", "efi-pay-root", root));
   stack.use(replacePin("pix-efi", clients.efi));
   const file = user.write("chain.crt", clients.efi, root);
   await user.add("--preset", "pix-efi", "--anchor", `efi-pay-root=${file}`, "--value", `chave=${CHAVE}`);
   await user.add("--preset", "meta", "--anchor", `meta-outbound-api-ca-2025-12=${user.write("meta.pem", metaCa)}`);
+  const next = ["--anchor", `pagerduty-next=${user.write("pagerduty.pem", pagerdutyCa)}`, "--mode", "observe"];
+  await user.add("--preset", "pagerduty", ...next);
   const policy = JSON.parse(readFileSync(join(file, "../policy.json"), "utf8"));
   const key = await newSigningKey();
   origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
@@ -95,5 +105,27 @@ test("Meta registers the URL with its verify token, and then a signed event arri
   };
   expect((await deliver("another secret")).status).toBe(401);
   expect((await deliver(SECRETS.META_APP_SECRET)).status).toBe(202);
+  expect(events()).toHaveLength(before + 1);
+});
+
+test("PagerDuty is asked to send an event with a new subject again, and a wrong signature is final", async () => {
+  const before = events().length;
+  const body = JSON.stringify({ event: { id: "one", event_type: "incident.triggered" } });
+  const deliver = async (client: Identity, key: string) => {
+    const signature = createHmac("sha256", key).update(body).digest("hex");
+    const headers = [JSON_TYPE, ["X-Webhook-Id", "one"], ["X-PagerDuty-Signature", `v1=${signature}`]] as const;
+    const answer = await edge.send({
+      target: "/hooks/pagerduty",
+      method: "POST",
+      headers,
+      body,
+      tls: tlsClientAuth(client),
+    });
+    return [answer.status, answer.headers["retry-after"] !== undefined];
+  };
+  expect(await deliver(clients.renamed, SECRETS.PAGERDUTY_WEBHOOK_SECRET)).toEqual([503, true]);
+  expect(await deliver(clients.pagerduty, "another secret of them")).toEqual([401, false]);
+  expect(events()).toHaveLength(before);
+  expect(await deliver(clients.pagerduty, SECRETS.PAGERDUTY_WEBHOOK_SECRET)).toEqual([202, false]);
   expect(events()).toHaveLength(before + 1);
 });
