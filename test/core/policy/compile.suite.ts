@@ -119,6 +119,11 @@ export const cases: Cases = {
     faultAt(fixtures, [...ROUTE, "senders"], undefined);
     faultAt(fixtures, ["senders", "sender", "certificates"], undefined);
   },
+  "compilePolicy() says that the issuer of a denied serial number is malformed": (fixtures) => {
+    const document = documentOf(fixtures);
+    put(document, ["deny"], [{ serial: "01", issuer: "no name" }]);
+    assert.match(problemsOf(() => compilePolicy(document))[0] ?? "", /^\/deny\/0: no RFC 4514 text in issuer: ./);
+  },
   "compilePolicy() lists every problem at once, each with its JSON pointer": (fixtures) => {
     const document = documentOf(fixtures);
     put(document, ["anchors", "root"], "no PEM");

@@ -123,6 +123,14 @@ export const cases: Cases = {
   "verifyTrust() refuses a leaf that the deny list names by digest, key or serial": (fixtures) => {
     for (const entry of entriesFor(fixtures, "client")) refused("certificate_denied", () => denied(fixtures, entry));
   },
+  "verifyTrust() refuses a leaf that one of several entries of the deny list names": (fixtures) => {
+    const others = [{ sha256: "00".repeat(32) }, { spkiSha256: "00".repeat(32) }, { serial: "00", issuer: "CN=x" }];
+    for (const entry of entriesFor(fixtures, "client")) {
+      refused("certificate_denied", () => denied(fixtures, ...others, entry));
+      refused("certificate_denied", () => denied(fixtures, entry, ...others));
+    }
+    assert.ok(denied(fixtures, ...others));
+  },
   "verifyTrust() refuses a leaf whose intermediate the deny list names": (fixtures) => {
     for (const entry of entriesFor(fixtures, "intermediate")) {
       refused("certificate_denied", () => denied(fixtures, entry));
