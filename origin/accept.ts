@@ -36,9 +36,9 @@ export interface AssertionId {
 }
 
 /**
- * Takes responsibility for a delivery. Records the assertion's id in one atomic step, together with the event if events are stored.
- * After `stored`, or if nothing is returned, the handler runs. A `duplicate` is answered with 200 and the id of the stored event,
- * and the handler does not run.
+ * Takes responsibility for a delivery. Records the assertion's id. If events are stored, it records the id and the event in one
+ * atomic step. After `stored`, or if nothing is returned, the handler runs. A `duplicate` is answered with 200 and the id of the
+ * stored event, and the handler does not run.
  * @throws ReplayedError if the id is already recorded. Any other error means that nothing was recorded, and the sender is told to
  * retry
  */

@@ -57,6 +57,7 @@ The front requests a client certificate and lets every handshake complete. The w
         values.json ? printLogLine({ source, ...line }) : print(formatDecision(source, line, new Date())),
     });
     print(values.json ? [readyLine(development)] : ["ready", ...describe(development)]);
+    development.handOut();
     await stopped;
     await development.close();
     return 0;

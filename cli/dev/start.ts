@@ -42,6 +42,7 @@ async function start(args: string[]): Promise<void> {
     },
   });
   try {
+    development.handOut();
     const results = await runTrials(development, decisions, forwarded);
     isTrial = false;
     print(formatResults(results));

@@ -3,30 +3,24 @@
 import { join } from "node:path";
 import type { TestHarness } from "wrangler";
 import { secretNames } from "../../core/admission/secrets.ts";
-import { parsePrivateKeySet, publicJwk } from "../../core/assertion/keys.ts";
 import type { LogLine } from "../../core/log-line.ts";
 import { hostsOf, type Policy } from "../../core/policy/policy.ts";
 import { formatPem } from "../../core/x509/certificate.ts";
-import { createOriginApp } from "../../origin/app.ts";
-import { openInbox } from "../../origin/inbox/open.ts";
 import { readSecret } from "../../origin/node/secret-files.ts";
-import { serve } from "../../origin/node/server.ts";
 import { loadSecrets } from "../../origin/secrets.ts";
 import type { ConsoleSettings } from "../../origin/service/console.ts";
-import { openCrls } from "../../origin/service/crls.ts";
 import { openLog } from "../../origin/service/observations.ts";
-import { openDispatch, requireTarget } from "../../origin/service/target.ts";
-import { pinnedKeys } from "../../origin/verification-keys.ts";
+import { requireTarget } from "../../origin/service/target.ts";
 import { compileEdgePolicy } from "../../worker/configuration.ts";
 import { readCertificatesAsPem, readPair } from "../files/certificates.ts";
 import { readPrivateKeySet } from "../files/key-sets.ts";
 import { readLogFile } from "../log/read.ts";
 import { loadTarget } from "../origin/target.ts";
-import { complain, complainLogLine, type Line } from "../output.ts";
+import { complain, type Line } from "../output.ts";
 import { loadPolicy } from "../policy/load.ts";
 import { tabulate } from "../table.ts";
-import { developmentSenders, openDevelopmentConsole } from "./console.ts";
 import { forwardEdgeLog, startLocalEdge } from "./local-edge.ts";
+import { AUDIENCE, type Stop, startDevelopmentOrigin } from "./origin.ts";
 import { DevelopmentRefusals } from "./refusals.ts";
 import { CLIENTS, DEVELOPMENT_ROUTE, type DevelopmentState, openDevelopmentState } from "./state.ts";
 import { startTlsFront } from "./tls-front.ts";
@@ -61,14 +55,14 @@ export interface Development {
   readonly jwks: string;
   readonly policyFile: string;
   readonly state: DevelopmentState;
+  /** Begins to hand stored events to the handler. Call it after the ready line, because each attempt prints a line. */
+  handOut(): void;
   close(): Promise<void>;
 }
 
-const AUDIENCE = "https://origin.localhost";
-
-/** Starts everything. If a part fails, the parts that were started before are stopped. */
+/** Starts everything, except the dispatch of stored events. If a part fails, the parts that were started before are stopped. */
 export async function startDevelopment(options: DevelopmentOptions): Promise<Development> {
-  const started: (() => void | Promise<void>)[] = [];
+  const started: Stop[] = [];
   const close = async () => {
     for (const stop of started.splice(0).reverse()) await stop();
   };
@@ -80,10 +74,7 @@ export async function startDevelopment(options: DevelopmentOptions): Promise<Dev
   }
 }
 
-async function start(
-  options: DevelopmentOptions,
-  started: (() => void | Promise<void>)[],
-): Promise<Omit<Development, "close">> {
+async function start(options: DevelopmentOptions, started: Stop[]): Promise<Omit<Development, "close">> {
   const state = await openDevelopmentState(options.directory);
   const policyFile = options.policyFile ?? state.policy;
   // The policy is compiled here before the build of the edge compiles it, because the error message of loadPolicy() is better.
@@ -111,7 +102,10 @@ async function start(
   // A URL object leaves out the port 443, as the Host header of a client does.
   const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
   const issuer = urlOf("localhost").origin;
-  const own = options.originUrl === undefined ? await startOrigin() : undefined;
+  const { console, onDecision, onOriginRequest } = options;
+  const shown = { console, onDecision, onOriginRequest };
+  const parts = { ...shown, state, policy, policyFile, secrets, target, refusals, issuer, keySet, started };
+  const own = options.originUrl === undefined ? await startDevelopmentOrigin(parts) : undefined;
   const origin = options.originUrl ?? own?.url ?? "";
   const harness = await startLocalEdge({
     policyFile,
@@ -130,41 +124,8 @@ async function start(
   started.push(forwardEdgeLog(harness, openLog(join(state.directory, "inbox.sqlite"), logEdge, readLogFile)));
   edge.resolve(harness);
   const jwks = `${issuer}/.well-known/jwks.json`;
-  return { edge: issuer, origin, console: own?.console, audience: AUDIENCE, jwks, policyFile, state };
-
-  async function startOrigin() {
-    const location = join(state.directory, "inbox.sqlite");
-    const inbox = await openInbox(location);
-    const print = (line: LogLine) => options.onDecision("origin", line);
-    const log = refusals.logging(print);
-    const crls = await openCrls(policy, { policy: policyFile, inbox: location }, complainLogLine);
-    started.push(
-      () => crls.close(),
-      () => inbox.close(),
-      refusals.keepIn(inbox, policy, print),
-    );
-    const findKey = await pinnedKeys({ keys: parsePrivateKeySet(keySet).map(publicJwk) });
-    const { accept, answers, ...dispatch } = openDispatch(target, { inbox, log });
-    const app = createOriginApp(
-      { policy, secrets, findKey, issuer, audience: AUDIENCE, accept, lists: crls.lists, log },
-      { answers },
-    );
-    const server = await serve(
-      (request) => {
-        options.onOriginRequest?.(request);
-        return app.fetch(request);
-      },
-      { hostname: "127.0.0.1", port: 0, log },
-    );
-    started.push(async () => void (await Promise.all([server.close(), dispatch.stop()])));
-    dispatch.start();
-    const shown = await openDevelopmentConsole(options.console, {
-      ...{ inbox, policy: () => policy, secrets: () => secrets, lists: crls.lists, log, location, policyFile },
-      tests: developmentSenders(state, `${issuer}${DEVELOPMENT_ROUTE}`),
-    });
-    started.push(() => shown.close());
-    return { url: server.url, console: shown.url };
-  }
+  const handOut = () => own?.handOut();
+  return { edge: issuer, origin, console: own?.console, audience: AUDIENCE, jwks, policyFile, state, handOut };
 }
 
 /** Returns the secrets that the policy names, as bindings of the worker. loadSecrets() has checked that all of them exist. */

@@ -1,4 +1,5 @@
-// Sends the first round of events over real TLS: one event that is accepted, and one event for each kind of refusal.
+// Sends a fixed series of events to the running development system: one that is accepted, then several that are refused, at the
+// edge over real TLS or at the origin.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { RefusalCode } from "../../core/refusal.ts";
@@ -138,7 +139,7 @@ function trials(development: Development, forwarded: readonly Request[]): Trial[
   ];
 }
 
-/** Returns the decision id from a problem, or the event's id from an acceptance. */
+/** Returns the id in the answer: of the decision if the event was refused, and of the event if it was accepted. */
 function idOf({ body }: BufferedResponse): string | undefined {
   try {
     const { decision, event } = JSON.parse(body) as { decision?: string; event?: string };

@@ -1,4 +1,5 @@
-// Builds the question of `countersign explain` from its options. An option overrides the value of the inbox or the log.
+// Builds the question that `countersign explain` answers: which request, with which certificates, at what time. The values come
+// from the options, and otherwise from the request that the inbox or the log has recorded.
 
 import { dirname, join } from "node:path";
 import { readAvailableSecrets } from "../../core/admission/secrets.ts";

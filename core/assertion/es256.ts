@@ -15,8 +15,8 @@ export const ES256 = { name: "ECDSA", hash: "SHA-256" };
 const known = new WeakMap<CryptoKey, Verify>();
 
 /**
- * True if `key` made `signature` over `signed`. `signature` is r and s, each with 32 octets. False if `key` is not a public key on
- * P-256.
+ * Verifies `signature` over the octets `signed` with the public key `key`. `signature` is r and s, each with 32 octets. Returns false
+ * if the signature is wrong, or if `key` is not a public key on P-256.
  */
 export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): boolean | Promise<boolean> {
   const verifyWith = known.get(key) ?? chooseFor(key);

@@ -1,4 +1,5 @@
-// Answers a refused request with a coarse problem (RFC 9457), which tells the sender nothing about the policy.
+// Answers a refused request with a problem document (RFC 9457). It names only the general kind of the refusal, so that the sender
+// learns nothing about the policy.
 
 import type { RetryStatus } from "../policy/policy.ts";
 import { PROBLEMS, type Problem, type Refusal } from "../refusal.ts";
@@ -43,7 +44,7 @@ export function formatProblem(refusal: Refusal, id: string, retryStatus?: RetryS
   return new Response(body, { status, headers });
 }
 
-/** Returns the problem that an answer of a Countersign program names. Returns undefined for all other answers. */
+/** Reads the body of an answer. Returns its problem if a program of Countersign wrote the answer, and undefined otherwise. */
 export function parseProblemType(text: string): Problem | undefined {
   try {
     const { type } = JSON.parse(text) as { type?: unknown };

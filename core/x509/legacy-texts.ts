@@ -1,6 +1,6 @@
-// Reads names whose texts are in the string types of older certificates (BMPString, UniversalString, TeletexString), as other
-// programs print them. Use the result only to refuse a name. To permit a name, compare only texts in the types that RFC 5280 allows
-// in new certificates.
+// Decodes names that use the string types of older certificates (BMPString, UniversalString, TeletexString). The result is the text
+// that other programs show for such a name. Use the result only to refuse a name. To permit a name, compare only texts in the types
+// that RFC 5280 allows in new certificates.
 
 import { cachedFor } from "../weak-cache.ts";
 import type { Certificate } from "./certificate.ts";
@@ -32,7 +32,7 @@ function readText(der: string): string | undefined {
   });
 }
 
-/** Reads big-endian characters of `size` octets. Each must be a Unicode character. */
+/** Reads big-endian code points of `size` octets each. @throws RangeError if one is greater than U+10FFFF */
 function readUnits(octets: Uint8Array, size: number): string {
   const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   const characters: string[] = [];

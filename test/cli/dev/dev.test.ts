@@ -210,4 +210,29 @@ describe("countersign dev", () => {
     ]);
     expect(twice.stdout).toMatch(/"event".*"not-found"/s);
   });
+
+  it("prints the ready line before the lines of events that waited", async () => {
+    const state = mkdtempSync(join(tmpdir(), "countersign-dev-"));
+    const file = (name: string) => join(state, name);
+    const start = (handler: string) => startCountersign(["dev", "--port", "0", "--state", state, "--handler", handler]);
+    writeFileSync(file("failing.mjs"), 'export default () => { throw new Error("not yet"); };\n');
+    writeFileSync(file("handler.mjs"), "export default () => {};\n");
+    try {
+      const first = await start(file("failing.mjs"));
+      const { certificate = "", key = "" } = first.ready.clients["good"] ?? {};
+      const client = ["--cacert", first.ready["serverCa"] ?? "", "--cert", certificate, "--key", key];
+      expect(await curl(`${first.ready["edge"]}/hooks/example`, [...client, "--json", BODY])).toMatchObject({
+        status: 202,
+      });
+      const { id } = await first.line({ decision: "retrying" });
+      await first.stop();
+      expect(await runHere(["inbox", "retry", String(id), "--inbox", file("inbox.sqlite")])).toMatchObject({ code: 0 });
+      const second = await start(file("handler.mjs"));
+      await second.line({ decision: "dispatched", id });
+      expect(Object.keys(second.lines[0] ?? {})).toContain("edge");
+      await second.stop();
+    } finally {
+      rmSync(state, { recursive: true, force: true });
+    }
+  });
 });

@@ -40,8 +40,8 @@ export async function takePages(browser: Browser, ready: Ready, state: string): 
     const page = await browser.newPage({
       viewport: { width: WIDTH, height: 900 },
       colorScheme,
-      // Without its script, the page stays as it is. With the script, an update could replace the fixed texts by the times and ids
-      // of this run.
+      // The page's script must not run. settle() replaces times and ids by constant texts, and an update by the script would undo
+      // this.
       javaScriptEnabled: false,
     });
     page.setDefaultTimeout(120_000);
@@ -67,7 +67,7 @@ async function send({ edge, serverCa, clients }: Ready, name: string, event: obj
   });
 }
 
-/** Waits until every event is handled and every refusal is kept. Returns the path of the page for each picture. */
+/** Waits until no event is waiting, one event is dead, and the last refusal is stored. Returns the path of the page for each picture. */
 async function findPaths({ console: url }: Ready): Promise<Record<string, string>> {
   const ask = async (path: string) => {
     const response = await fetch(`${url}${path}`, { headers: { accept: "application/json" } });

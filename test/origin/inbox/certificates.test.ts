@@ -63,8 +63,8 @@ describeOnStores("certificates of a sender with many", (given) => {
     await insert(MANY, 3 * DAY);
     await accept("a");
     await insert(5, 40 * DAY);
-    // The certificates were last seen 3 days ago, but the events are 4 days old. The certificates are kept, because they may still
-    // belong to these events if the clocks differ by a day.
+    // The oldest event is 4 days old. The certificates that were last seen 3 days ago may belong to an event, so they are kept. A day
+    // of tolerance is for clocks that differ. The 5 certificates that were last seen 40 days ago are erased.
     await inbox.accept(deliveryOf({ id: "b", sender: "beta" }), { issuer: "direct", jti: "b", expires: 0 });
     await changeByHand(given.location, [`UPDATE event SET accepted_at = ${now - 4 * DAY}`]);
     await prune();
