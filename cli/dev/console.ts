@@ -10,7 +10,9 @@ import { CLIENTS, type ClientName, type DevelopmentState } from "./state.ts";
 
 const USUAL_PORT = 9465;
 
-/** Opens the console at the usual port. If another program uses that port, opens the console at a free port. */
+/**
+ * Opens the console with the given settings. Without settings, opens it at the usual port or, if that port is in use, at a free one.
+ */
 export async function openDevelopmentConsole(
   given: ConsoleSettings | undefined,
   shown: Shown,

@@ -16,7 +16,8 @@ const LOOK_MILLISECONDS = 250;
  * checks.
  */
 export function watchFiles(files: () => readonly string[], onChange: () => void): () => void {
-  // The files are read before this function returns, because the caller may change a file right afterwards.
+  // The files are looked at before this function returns. Otherwise a change that the caller makes right after this call would not
+  // be noticed.
   let reported = files()
     .map((file) => versionOf(statSync(file, { bigint: true, throwIfNoEntry: false })))
     .join();

@@ -1,4 +1,4 @@
-// Tests random octets that are taken from a pool, which is filled many octets at a time.
+// Tests poolRandom(), which takes random octets from a pool. One call of the generator fills the whole pool.
 
 import assert from "node:assert/strict";
 import { poolRandom } from "../../core/random-pool.ts";

@@ -17,7 +17,7 @@ export interface Shared {
   readonly package: string;
   readonly fixtures: Fixtures;
   readonly corpus: Awaited<ReturnType<typeof makeCorpus>>;
-  /** The URL of a new database. */
+  /** The URL of a database that is made for this request. Only its server is shared. */
   readonly database: string;
 }
 
@@ -29,8 +29,8 @@ export interface SharedBundle {
 }
 
 /**
- * The text that is built into the bundle instead of a policy. Each test replaces this text in the bundle by its own policy. The
- * text is a JSON document, so it occurs unchanged in the bundle.
+ * The text that is built into the bundle instead of a policy. Each test replaces it by its own policy. The bundler copies it
+ * unchanged, because it is the string of a JSON file.
  */
 export const POLICY_PLACE = "countersign: here is the policy of a test";
 

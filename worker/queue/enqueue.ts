@@ -9,7 +9,7 @@ import type { Edge } from "../configuration.ts";
 import { bodyKey, formatQueuedEvent } from "./message.ts";
 
 /**
- * Puts a delivery into the queue. If the body is too large for a message, puts it into the bucket.
+ * Puts a delivery into the queue. If its body is too large for a message, first puts the body into the bucket.
  * @throws Refusal `queue_unavailable`
  */
 export async function enqueue(
@@ -26,7 +26,7 @@ export async function enqueue(
     await events.send(text, { contentType: "text" });
   } catch (error) {
     // The sender retries, and its retry becomes another event with its own body. So this body is not needed any more. If it cannot
-    // be removed now, it is removed later by its age.
+    // be removed now, a later clean-up removes it when it is old.
     if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
     throw new Refusal("queue_unavailable", { cause: describeCauses(error) });
   }

@@ -68,7 +68,7 @@ async function codeOf({ status, text }: RawOutcome): Promise<unknown> {
   return (await origin.line({ id: decision }))["code"];
 }
 
-/** Makes `levels` SEQUENCEs, each inside the one before it. Each has a header of four octets. */
+/** Makes an empty SEQUENCE inside `levels` other SEQUENCEs. Each of the others has a header of four octets. */
 function nested(levels: number): Uint8Array {
   const headers = Buffer.alloc(levels * 4);
   for (let level = 0; level < levels; level++) {
@@ -150,7 +150,7 @@ describe("a chain", () => {
     expect(await codeOf(outcome)).toBe("issuer_unknown");
   });
 
-  /** Certifies the CA by the signer, without key identifiers. So every CA with the signer's name may be the issuer. */
+  /** Makes a certificate of `ca`, signed by `signer`, without key identifiers. So every CA with the signer's name may be its issuer. */
   function cross(ca: Identity, signer: Identity): Uint8Array {
     return fromBase64(
       resign(ca, signer, (parts) => {

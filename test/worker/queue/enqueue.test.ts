@@ -1,5 +1,5 @@
-// Tests routes with `delivery: queue` and the queue settings of production. An event is accepted immediately, and signed and
-// delivered later.
+// Tests routes with `delivery: queue`, and the queue settings of wrangler.toml. Such a route accepts an event at once. The event is
+// signed and delivered later.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

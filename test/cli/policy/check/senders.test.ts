@@ -1,4 +1,5 @@
-// Tests the findings about a policy that compiles: entries that match nothing, anchors that prove nothing, windows and their gaps.
+// Tests the findings about a policy that compiles: entries that match no certificate, anchors that prove no
+// sender, and gaps between the windows (`from`, `until`) of entries.
 
 import assert from "node:assert/strict";
 import { parseCertificate } from "../../../../core/x509/certificate.ts";
@@ -167,8 +168,8 @@ const cases: Cases = {
     expectFindings(fixtures, [constrained, withSan({ dns: ["x.client.example"] })]);
     expectFindings(fixtures, [constrained, withSan({ dns: ["evil.example"] })], `error ${AT}`);
     expectFindings(fixtures, [[[...ENTRY, "from"], "2031-01-01"]], `warning ${AT}/from`, `warning ${AT}/from (time)`);
-    // This window ended before the anchor began. Only the end of the window is reported, because the CA certificate may have been
-    // renewed since.
+    // This window ended before the anchor's notBefore. Only the end of the window is reported. The CA certificate may have been
+    // renewed after the window, so it does not follow that no anchor could prove the sender.
     expectFindings(fixtures, [[[...ENTRY, "until"], "2025-01-01"]], "error /senders/one/certificates (time)");
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     expectFindings(fixtures, [[ENTRY, { sha256: sha256.toUpperCase() }]], `error ${AT}/sha256`);
