@@ -23,7 +23,7 @@ export const docusign: Preset = {
     afterRefusal: {
       isFinal: false,
       attempts: 10,
-      also: "if acknowledgement is on, a failure marks the configuration as down. Then Docusign tries one event each day. After one success it sends all waiting events. Newer accounts are reported to retry for 7 to 15 days",
+      also: "if acknowledgement is on, a failure marks the configuration as down. While it is down, Docusign tries one event each day; after the first success it sends all waiting events. Newer accounts are reported to retry for 7 to 15 days",
     },
     deadlineSeconds: 5,
     renewal: {
@@ -37,7 +37,7 @@ export const docusign: Preset = {
     'Docusign can send HTTP Basic credentials as well: set them in the configuration and add "basic" to the sender.',
   ],
   notes: [
-    "We do not publish the subject of Docusign's client certificate. So no certificate is accepted yet, and every event is refused until you add one. Take the certificate that the route records, and compare it with the list on Docusign's trust site, or take the file there. The subject need not look like a hostname. To require only the signature meanwhile, remove certificates and trust from the sender.",
+    "We do not publish the subject of Docusign's client certificate. So no certificate is accepted yet, and every event is refused until you add one. Either take the certificate that the route records, and compare it with the list on Docusign's trust site, or download it from that site. The subject need not look like a hostname. To require only the signature until then, delete the members certificates and trust of the sender.",
     "The root is the one that Docusign has documented since its 2019 renewal. The present chain is unconfirmed. Root, intermediate and subject may change together.",
     "Docusign uses the same certificates for every account. Only the signature proves that the event is of your account.",
     "Docusign sends no event id. We do not know whether generatedDateTime stays the same in a retry. If it changes, a retry counts as a new event. XML messages have no event key.",
