@@ -10,6 +10,7 @@ export const DECIDING: readonly string[] = [
   "assertion/assertion",
   "assertion/es256",
   "delivery/delivery",
+  "delivery/receive",
   "delivery/signed-headers",
   "handshake/question",
   "handshake/schemes",
