@@ -67,7 +67,7 @@ async function makeFixture() {
 }
 
 describe("the tarball", () => {
-  test("contains what is built, the schema, the template, and no source", async () => {
+  test("contains what is built, the unit, the schema, the template, and no source", async () => {
     const [{ files }] = JSON.parse(await npm(ROOT, "pack", "--dry-run", "--ignore-scripts", "--json"));
     const paths = (files as { path: string }[]).map(({ path }) => path);
     const others = paths.filter((path) => !/^dist\/(cli|core|origin|worker)\/.*\.(js|d\.ts)$/.test(path));
@@ -81,7 +81,7 @@ describe("the tarball", () => {
       "wrangler.jsonc",
     ];
     expect(others.sort()).toEqual([
-      ...["LICENSE", "README.md", "package.json", "policy.schema.json"],
+      ...["LICENSE", "README.md", "deploy/countersign.service", "package.json", "policy.schema.json"],
       ...template.map((name) => `template/${name}`),
     ]);
   });
