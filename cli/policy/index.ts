@@ -21,7 +21,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
 export const command: Command = {
   help: `
 countersign policy check [--policy FILE]   list every problem with its place and its remedy; without problems, list the modes
-                              (edge, origin, origin --tls, …) that start with the policy, and what each of them needs
+                              (edge, origin, origin --tls, …) that do not start with the policy, and what the policy needs
     --edge                    also report what an edge cannot do (revocation lists from files)
     --wrangler FILE           with --edge: also compare the variables, bindings and secrets.required of a wrangler.toml or
                               wrangler.jsonc with the policy, as the build does

@@ -53,9 +53,13 @@ export function showObserved(args: string[]): number {
   const now = Math.floor(Date.now() / 1000);
   const rows = observations.map((observation, index) => describe(observation, observations.slice(0, index), now));
   if (values.json) printJson({ observed: rows });
-  else print(formatRows(rows, namesFor(values.policy)));
+  else
+    print(formatRows(rows, { ...namesFor(values.policy), from: positionals.map((log) => ` ${fileOf(log)}`).join("") }));
   return 0;
 }
+
+/** Standard input cannot be read again, so the printed command has a placeholder. */
+const fileOf = (log: string) => (log === "-" ? "LOG" : shellWord(log));
 
 /** The parts of the printed commands that are taken from the policy. */
 interface PolicyNames {
@@ -180,12 +184,15 @@ function formatDay(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
-function formatRows(rows: readonly Row[], names: PolicyNames): Line[] {
+/** `from` is the list of logs that were read. Each begins with a space. */
+type Names = PolicyNames & { readonly from: string };
+
+function formatRows(rows: readonly Row[], names: Names): Line[] {
   if (rows.length === 0) return ["no certificate was observed yet"];
   return rows.flatMap((row, index) => [...(index === 0 ? [] : [""]), ...formatRow(row, names)]);
 }
 
-function formatRow(row: Row, { option, senderOf }: PolicyNames): Line[] {
+function formatRow(row: Row, { option, from, senderOf }: Names): Line[] {
   const short = row.sha256.slice(0, 16);
   const verdict = row.verdict === "accepted" ? good(row.verdict) : bad(row.verdict);
   return [
@@ -202,7 +209,7 @@ function formatRow(row: Row, { option, senderOf }: PolicyNames): Line[] {
       [
         "  accept",
         whole(
-          `countersign policy observed --pem ${short} > ${short}.pem && countersign policy add${option} --sender ${senderOf(row.route)} --route ${shellWord(row.route)} --certificate ${short}.pem`,
+          `countersign policy observed${from} --pem ${short} > ${short}.pem && countersign policy add${option} --sender ${senderOf(row.route)} --route ${shellWord(row.route)} --certificate ${short}.pem`,
         ),
       ],
     ]),

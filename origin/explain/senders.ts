@@ -119,11 +119,15 @@ function uncheckedText({ unchecked }: FactorVerdict): string {
   return `cannot be checked: ${unchecked.join("; ")}`;
 }
 
-/** Returns the verdict on a factor. If `unchecked` returns reasons why the refusal may be wrong, the factor is undecided. */
+/**
+ * Returns the verdict on a factor. If `unchecked` returns reasons why the refusal may be wrong, the factor is undecided, and the
+ * refusal is left out: it would only be about what is missing here, and not about the request.
+ */
 function conclude(result: unknown, unchecked: (refusal: Refusal) => readonly string[]): FactorVerdict {
   if (!(result instanceof Refusal)) return { verdict: "accepted", fault: null, unchecked: [] };
   const reasons = unchecked(result);
-  return { verdict: reasons.length > 0 ? "undecided" : "refused", fault: faultOf(result), unchecked: reasons };
+  if (reasons.length > 0) return { verdict: "undecided", fault: null, unchecked: reasons };
+  return { verdict: "refused", fault: faultOf(result), unchecked: [] };
 }
 
 function judgeCertificate(sender: Sender, question: Question, evidence: Evidence): CertificateFactor {

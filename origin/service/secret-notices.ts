@@ -14,7 +14,10 @@ const MODE_OF_OTHERS = 0o007;
 
 const known = new WeakMap<Policy, readonly string[]>();
 
-/** Returns the paths to watch: the files with the secrets of a policy, and the directory in which further files may appear. */
+/**
+ * Returns the paths to watch: the files with the secrets of a policy, the directory in which further files may appear, and every file
+ * that a variable `NAME_FILE` names. A policy that was refused may need one of the latter, which is written afterwards.
+ */
 export function secretFilesOf(policy: Policy): readonly string[] {
   const files = known.get(policy) ?? listFiles(policy);
   known.set(policy, files);
@@ -23,9 +26,12 @@ export function secretFilesOf(policy: Policy): readonly string[] {
 
 function listFiles(policy: Policy): string[] {
   const directory = credentialsDirectory();
-  const files = secretNames(policy).flatMap((name) => findFile(name) ?? []);
-  return directory === undefined ? files : [...files, directory];
+  const held = secretNames(policy).flatMap((name) => findFile(name) ?? []);
+  const named = Object.entries(process.env).flatMap(([name, file]) => (NAME_FILE.test(name) && file ? [file] : []));
+  return [...new Set([...held, ...named, ...(directory === undefined ? [] : [directory])])];
 }
+
+const NAME_FILE = /^[A-Z][A-Z0-9_]*_FILE$/;
 
 /**
  * Returns the file with a secret, if there is one. Errors are ignored here, because the code that reads the secret reports them.

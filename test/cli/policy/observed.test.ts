@@ -150,7 +150,8 @@ describe("observe, paste, enforce", () => {
     const args = ["policy", "observed", file("state/observed.jsonl"), "--policy", policyOf("edge")];
     const { code, stdout } = await runHere(args);
     expect(code).toBe(0);
-    const [, short = ""] = /accept +countersign policy observed --pem ([0-9a-f]{16}) > /.exec(stdout) ?? [];
+    const [, log, short = ""] = /accept +countersign policy observed (\S+) --pem ([0-9a-f]{16}) > /.exec(stdout) ?? [];
+    expect(log).toBe(file("state/observed.jsonl"));
     expect(stdout).toContain(
       `countersign policy add --policy ${policyOf("edge")} --sender docusign --route /hooks/docusign --certificate ${short}.pem`,
     );

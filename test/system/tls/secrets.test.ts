@@ -70,6 +70,26 @@ test("files and credentials are read, watched, and shown nowhere", async () => {
   for (const secret of [OLD, NEW, SHORT]) expect(JSON.stringify(origin.lines) + stderr + shown).not.toContain(secret);
 });
 
+test("a secret that is written after its policy was refused is taken up", async () => {
+  const own = await writeTlsFiles(stack, ({ senders, ...policy }) => {
+    const { [ACME]: acme, ...others } = senders;
+    return {
+      ...policy,
+      senders: { ...others, [ACME]: { ...acme, signature: { scheme: "github", secrets: ["ACME_KEY"] } } },
+    };
+  });
+  const later = join(dirname(own.policy), "later");
+  const origin = await startCountersign([...own.args], { ACME_KEY: OLD, ACME_KEY_2_FILE: later });
+  stack.defer(() => endProcess(origin));
+  replaceFile(own.policy, JSON.stringify(signing(JSON.parse(readFileSync(own.policy, "utf8")) as PolicyDocument)));
+  expect(await origin.line({ decision: "failed" })).toMatchObject({
+    code: "reload_refused",
+    problems: [expect.stringContaining("the secret ACME_KEY_2")],
+  });
+  writeFileSync(later, NEW);
+  await origin.line({ decision: "reloaded" });
+});
+
 test("every fault of a secret is reported at once, with its place, and without the secret", async () => {
   writeFileSync(file("two-lines"), `${OLD}\n${NEW}\n`);
   const { code, stderr, stdout } = await runHere(files.args, {
