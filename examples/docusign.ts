@@ -17,8 +17,8 @@ interface ConnectEvent {
 const handler: Handler = ({ body, eventKey }, { id }) => {
   const { event, data } = readEvent(body);
   if (event !== "envelope-completed" || data.envelopeId === undefined) return;
-  // Put your own code here, for a signed envelope. It must act only once for each eventKey: a retry of Docusign is an event with the
-  // same key and another id, because its body says how often it was sent.
+  // Put your own code here, for a signed envelope. It must act only once for each `eventKey ?? id`: a retry of Docusign is an
+  // event with the same key and another id, because its body says how often it was sent.
   console.log(JSON.stringify({ completed: data.envelopeId, account: data.accountId, id, eventKey }));
 };
 
