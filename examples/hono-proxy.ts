@@ -8,7 +8,7 @@ import policy from "./policy.json" with { type: "json" };
 const guard = countersign({
   policy,
   secrets: readSecret, // finds each secret that the policy names: NAME, NAME_FILE, or a credential of systemd
-  accept: () => {}, // keeps nothing; nobody else can repeat what comes over the sender's connection. With an inbox: hono-inbox.ts
+  accept: () => {}, // stores nothing: only the sender can send over its own connection, so nothing is replayed. With an inbox: hono-inbox.ts
   ...throughProxy("nginx"),
 });
 

@@ -28,7 +28,7 @@ export const docusign: Preset = {
     deadlineSeconds: 5,
     renewal: {
       days: PUBLIC_DAYS,
-      also: "in 2018 and 2019 the new certificate was first optional, and required weeks later. Demo changed first, then the EU, then North America",
+      also: "in 2018 and 2019 Docusign offered the new certificate for some weeks before it was required. Demo changed first, then the EU, then North America",
     },
   },
   steps: [

@@ -15,7 +15,7 @@ export const meta: Preset = {
     "meta-outbound-api-ca-2025-12": {
       what: "Meta's own CA, the file meta-outbound-api-ca-2025-12.pem",
       where:
-        "in a ZIP file that https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks links, by another link on each visit",
+        "in a ZIP file; https://developers.facebook.com/docs/graph-api/webhooks/getting-started#mtls-for-webhooks links to it, and the link changes with each visit",
     },
   },
   secrets: {
