@@ -56,7 +56,10 @@ export async function findKeptDecision(id: string, inbox: string): Promise<Recor
     const [latest] = (await refusals.page({ id, limit: 1 })).refusals;
     return latest && (await refusals.find(latest.sequence));
   });
-  if (found === undefined) throw new UsageError(`${describeInbox(inbox)} keeps no refusal ${JSON.stringify(id)}`);
+  if (found === undefined)
+    throw new UsageError(
+      `${describeInbox(inbox)} keeps no refusal ${JSON.stringify(id)}: one is written up to a second after the answer, and deleted when there are too many`,
+    );
   const { line, at, method, target, certificate, certificateSha256: sha256 } = found;
   return {
     lines: [line],

@@ -114,7 +114,9 @@ test("behind the edge, with the sender that its assertion names, and the certifi
   });
   expect(await explain("--decision", "nothing")).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/keeps no refusal "nothing"\n$/),
+    stderr: expect.stringMatching(
+      /keeps no refusal "nothing": one is written up to a second after the answer, and deleted when there are too many\n$/,
+    ),
   });
   expect((await command("--limit", "2")).stdout).toMatch(/^at +code +sender +route +peer +decision +why\n(?:.*\n){2}$/);
   expect(await command("nothing")).toMatchObject({ code: 2, stderr: 'countersign: there is no refusal "nothing"\n' });
