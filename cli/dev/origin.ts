@@ -23,7 +23,7 @@ export type Stop = () => void | Promise<void>;
 export const AUDIENCE = "https://origin.localhost";
 
 interface Parts {
-  readonly console: ConsoleSettings | undefined;
+  readonly console?: ConsoleSettings | undefined;
   readonly onDecision: (source: "origin", line: LogLine) => void;
   readonly onOriginRequest?: ((request: Request) => void) | undefined;
   readonly state: DevelopmentState;

@@ -102,9 +102,7 @@ async function start(options: DevelopmentOptions, started: Stop[]): Promise<Omit
   // A URL object leaves out the port 443, as the Host header of a client does.
   const urlOf = (host: string) => new URL(`https://${host}:${front.port}`);
   const issuer = urlOf("localhost").origin;
-  const { console, onDecision, onOriginRequest } = options;
-  const shown = { console, onDecision, onOriginRequest };
-  const parts = { ...shown, state, policy, policyFile, secrets, target, refusals, issuer, keySet, started };
+  const parts = { ...options, state, policy, policyFile, secrets, target, refusals, issuer, keySet, started };
   const own = options.originUrl === undefined ? await startDevelopmentOrigin(parts) : undefined;
   const origin = options.originUrl ?? own?.url ?? "";
   const harness = await startLocalEdge({

@@ -42,13 +42,13 @@ be decided here (a secret is not set, the body is not known) or if the options o
     const lacking = lackingOptions(values, source);
     // The log has no parameters of a challenge, and without them it would be judged as an event.
     const isChallenge = source.decision?.lines.some((line) => line.decision === "challenge") === true;
-    const isJudgedAgain = lacking.length === 0 && !isChallenge;
-    const explanation = isJudgedAgain ? await explain(await readQuestion(values, source)) : undefined;
+    const explanation =
+      lacking.length > 0 || isChallenge ? undefined : await explain(await readQuestion(values, source));
     const recorded = describeRecorded(source, explanation, lacking);
     if (values.json) printJson({ ...(explanation ?? { verdict: null }), recorded });
     else
       print([
-        ...formatRecorded(recorded, isJudgedAgain),
+        ...formatRecorded(recorded, explanation !== undefined),
         ...(explanation === undefined ? [] : formatExplanation(explanation)),
       ]);
     return exitCodeOf(explanation?.verdict ?? recorded?.verdict);

@@ -53,18 +53,19 @@ export function showObserved(args: string[]): number {
   const now = Math.floor(Date.now() / 1000);
   const rows = observations.map((observation, index) => describe(observation, observations.slice(0, index), now));
   if (values.json) printJson({ observed: rows });
-  else
-    print(formatRows(rows, { ...namesFor(values.policy), from: positionals.map((log) => ` ${fileOf(log)}`).join("") }));
+  else print(formatRows(rows, namesFor(values.policy, positionals)));
   return 0;
 }
 
 /** Standard input cannot be read again, so the printed command has a placeholder. */
 const fileOf = (log: string) => (log === "-" ? "LOG" : shellWord(log));
 
-/** The parts of the printed commands that are taken from the policy. */
-interface PolicyNames {
+/** The parts of the printed commands that are taken from the policy and from the logs. */
+interface Names {
   /** The option `--policy` with the file. Empty if no policy is given. */
   readonly option: string;
+  /** The logs that were read. Each begins with a space. */
+  readonly from: string;
   senderOf(route: string): string;
 }
 
@@ -73,11 +74,13 @@ interface PolicyNames {
  * placeholder for the sender.
  * @throws UsageError, ConfigurationError
  */
-function namesFor(file: string | undefined): PolicyNames {
-  if (file === undefined) return { option: "", senderOf: () => "NAME" };
+function namesFor(file: string | undefined, logs: readonly string[]): Names {
+  const from = logs.map((log) => ` ${fileOf(log)}`).join("");
+  if (file === undefined) return { option: "", from, senderOf: () => "NAME" };
   const { routes } = compilePolicyFile(file);
   return {
     option: ` --policy ${shellWord(file)}`,
+    from,
     senderOf(path) {
       const [sender, ...others] = routes.find((route) => route.path === path)?.senders ?? [];
       return sender === undefined || others.length > 0 ? "NAME" : sender.name;
@@ -183,9 +186,6 @@ function sanOf({ subjectAltNames }: Certificate): Record<string, string[]> {
 function formatDay(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
-
-/** `from` is the list of logs that were read. Each begins with a space. */
-type Names = PolicyNames & { readonly from: string };
 
 function formatRows(rows: readonly Row[], names: Names): Line[] {
   if (rows.length === 0) return ["no certificate was observed yet"];

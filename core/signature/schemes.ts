@@ -43,14 +43,12 @@ export interface SignatureScheme {
   /** A header, and the value that it must have if it is present. */
   readonly algorithm?: readonly [header: string, value: string];
   /**
-   * Set if the body of every event is a JSON object. Then a body that begins with another character is refused. So a text without
-   * a brace, which the answer to a challenge may be a signature of, is no event. Nor can a part of an id or timestamp be moved into
-   * the body.
+   * Set if the body of every event is a JSON object. Then a body that begins with another character is refused. The answer to a
+   * challenge may be a signature of a text. If this text has no brace, it is no event, so the signature cannot be sent as that of
+   * an event. Nor can a part of an id or timestamp be moved into the body.
    */
   readonly hasObject?: true;
-  /**
-   * The form of a configured key: base64 (`whsec_…`), or a public key in hex. Otherwise the key is the text itself.
-   */
+  /** The form of a configured key: base64 (`whsec_…`), or a public key in hex. Otherwise the key is the text itself. */
   readonly keys?: "base64" | "hex";
 }
 

@@ -8,7 +8,6 @@ import { importSecrets } from "../../core/admission/secrets.ts";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
-import { Refusal } from "../../core/refusal.ts";
 import { parseClientCertChainField, parseClientCertificate } from "../../core/x509/client-certificate.ts";
 import { createOriginApp } from "../../origin/app.ts";
 import type { Inbox } from "../../origin/inbox/inbox.ts";
@@ -16,7 +15,7 @@ import { serve } from "../../origin/node/server.ts";
 import { forwardedRequest } from "../support/forgery.ts";
 import { exchange, type HeaderList } from "../support/http.ts";
 import { LogLines } from "../support/log-lines.ts";
-import { openTestInbox, startTestOrigin } from "../support/origin.ts";
+import { openTestInbox, startTestOrigin, withoutCertificate } from "../support/origin.ts";
 import { createSenders } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";
 
@@ -46,9 +45,7 @@ describe("a sender without a certificate, whose signature binds the body alone",
     const app = createOriginApp({
       policy: compiled,
       secrets: importSecrets(compiled, () => SECRET),
-      readCertificate: () => {
-        throw new Refusal("no_certificate");
-      },
+      readCertificate: withoutCertificate,
       accept: inbox.accept,
       log: lines.push,
     });

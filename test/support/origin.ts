@@ -6,6 +6,7 @@ import { loadHeldSecrets } from "../../core/admission/secrets.ts";
 import type { FindVerificationKey, PublicJwk } from "../../core/assertion/keys.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { Refusal } from "../../core/refusal.ts";
 import type { RevocationLists } from "../../core/revocation/revocation.ts";
 import type { AcceptDelivery } from "../../origin/accept.ts";
 import { createOriginApp } from "../../origin/app.ts";
@@ -16,6 +17,11 @@ import { pinnedKeys } from "../../origin/verification-keys.ts";
 import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, ISSUER } from "./senders.ts";
 import { temporaryDirectory } from "./temporary.ts";
+
+/** The certificate of a request that has none. */
+export function withoutCertificate(): never {
+  throw new Refusal("no_certificate");
+}
 
 export interface OriginSetUp {
   readonly policy: PolicyDocument;

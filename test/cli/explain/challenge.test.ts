@@ -4,12 +4,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { importSecrets } from "../../../core/admission/secrets.ts";
-import { formatLogLine, type LogLine } from "../../../core/log-line.ts";
+import { formatLogLine } from "../../../core/log-line.ts";
 import { compilePolicy } from "../../../core/policy/compile.ts";
 import type { PolicyDocument } from "../../../core/policy/schema.ts";
-import { Refusal } from "../../../core/refusal.ts";
 import { createOriginApp } from "../../../origin/app.ts";
 import { runHere } from "../../support/command.ts";
+import { LogLines } from "../../support/log-lines.ts";
+import { withoutCertificate } from "../../support/origin.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 
 const stack = new AsyncDisposableStack();
@@ -18,7 +19,7 @@ const directory = temporaryDirectory(stack);
 const file = (name: string) => join(directory, name);
 
 const SECRET = "verify-token-0123456789";
-const lines: LogLine[] = [];
+const lines = new LogLines();
 const policy: PolicyDocument = {
   anchors: {},
   senders: {
@@ -41,11 +42,9 @@ beforeAll(async () => {
   const app = createOriginApp({
     policy: compiled,
     secrets: importSecrets(compiled, () => SECRET),
-    readCertificate: () => {
-      throw new Refusal("no_certificate");
-    },
+    readCertificate: withoutCertificate,
     accept: () => {},
-    log: (line) => void lines.push(line),
+    log: lines.push,
   });
   const get = (target: string, headers: Record<string, string> = {}) =>
     app.request(`https://a.example${target}`, { headers });
@@ -54,11 +53,12 @@ beforeAll(async () => {
   await get("/okta", { ...OKTA, "X-Okta": SECRET });
   await get("/okta?hub.mode=subscribe");
   writeFileSync(file("policy.json"), JSON.stringify(policy));
-  writeFileSync(file("origin.log"), lines.map((line) => `${formatLogLine(line)}\n`).join(""));
+  writeFileSync(file("origin.log"), lines.all.map((line) => `${formatLogLine(line)}\n`).join(""));
 });
 
 const explain = (...args: string[]) => runHere(["explain", "--policy", file("policy.json"), ...args], { WORD: SECRET });
-const explainLine = (index: number) => explain("--decision", String(lines[index]?.["id"]), "--log", file("origin.log"));
+const explainLine = (index: number) =>
+  explain("--decision", String(lines.all[index]?.["id"]), "--log", file("origin.log"));
 
 const META = [
   "the request is the challenge of the handshake meta (GET, with the parameter ?hub.mode): the sender asks whether the endpoint is yours",
