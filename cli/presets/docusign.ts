@@ -37,7 +37,7 @@ export const docusign: Preset = {
     'Docusign can send HTTP Basic credentials as well: set them in the configuration and add "basic" to the sender.',
   ],
   notes: [
-    "The subject of Docusign's present client certificate is not known, so the preset names none. So no certificate is accepted yet, and every event is refused until you add one. Either take the certificate that the route records, and compare it with the list on Docusign's trust site, or download it from that site. The subject need not look like a hostname. To require only the signature until then, delete two members of the sender: certificates and trust.",
+    "We do not publish the subject of Docusign's client certificate, because we do not know the present one. So no certificate is accepted yet, and every event is refused until you add one. Either take the certificate that the route records, and compare it with the list on Docusign's trust site, or download it from that site. The subject need not look like a hostname. To require only the signature until then, delete two members of the sender: certificates and trust.",
     "The root is the one that Docusign has documented since its 2019 renewal. The present chain is unconfirmed. Root, intermediate and subject may change together.",
     "Docusign uses the same certificates for every account. Only the signature proves that the event is of your account.",
     "Docusign sends no event id. We do not know whether generatedDateTime stays the same in a retry. If it changes, a retry counts as a new event. XML messages have no event key.",
