@@ -12,10 +12,11 @@ export default defineConfig({
     isolate: false,
     setupFiles: ["test/support/after-file.ts"],
     restoreMocks: true,
-    // Node itself loads the files, as it loads the programs. It also keeps them compiled.
+    // Node itself loads the test files, as it loads the program. Node also caches the compiled files.
     experimental: { viteModuleRunner: false },
     // The limits are for tests that hang, not for slow tests, because a build machine may be ten times slower than the machine on
-    // which a test was written. Output of another process arrives after its answer, so a test polls for it.
+    // which a test was written. A test that reads the output of another process polls for this output, because the output arrives
+    // after the response of that process.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },

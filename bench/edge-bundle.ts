@@ -104,7 +104,7 @@ interface Built extends Pick<WorkerSource, "bindings"> {
   readonly isolates: number;
 }
 
-/** Formats the configuration of workerd. Texts are written as JSON, because in ASCII a JSON string is valid in Cap'n Proto too. */
+/** Formats the configuration of workerd. Strings are written as JSON. A JSON string in ASCII is also a valid Cap'n Proto string. */
 function formatCapnp({ module, date, flags, bindings, isolates }: Built): string {
   const formatBinding = ([name, value]: [string, string | readonly string[]]) =>
     typeof value === "string"

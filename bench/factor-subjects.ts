@@ -67,7 +67,7 @@ const SIGN: Readonly<Record<HmacScheme, Sign>> = {
  */
 export function makeFactorSubjects(bytes: number): Record<string, () => unknown> {
   const body = new Uint8Array(bytes).fill(0x61);
-  // The events of some schemes are JSON objects.
+  // The body begins with a brace, because some schemes refuse every other body.
   body[0] = 0x7b;
   const subjects: Record<string, () => unknown> = {};
   for (const scheme of SIGNATURE_SCHEME_NAMES.filter(isHmac)) {

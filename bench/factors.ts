@@ -12,8 +12,8 @@ import { makeFolder, type RunningProcess, readCpuMicroseconds } from "./processe
 import { type Report, type Sample, summarize, type Target, type Volume } from "./report.ts";
 
 /**
- * The sizes of the body. `node` and `workerd` multiply the number of events in a round. Expensive sizes have fewer events. workerd
- * has more events than Node, because its CPU time has steps of 10 ms.
+ * The sizes of the body. `node` and `workerd` multiply the number of events in a round. Expensive sizes have fewer events. For the
+ * larger sizes, workerd gets more events than Node, because the CPU time of workerd has steps of 10 ms.
  */
 const SIZES = [
   { size: "1 KB", bytes: 1024, node: 20, workerd: 20 },
@@ -28,8 +28,9 @@ const PAYMENTS = [
 const RATIO = 1.3;
 const WARM_UP_ROUNDS = 2;
 /**
- * The share of the events that Ed25519 gets, because its events take longer. Ed25519 has a separate report. It copies the body,
- * and the garbage collection of these copies would otherwise be counted for other subjects.
+ * The share of the events that are used to measure Ed25519, because an event with Ed25519 takes longer. Ed25519 has a separate
+ * report, because its verification copies the body. Otherwise the garbage collection of these copies would be counted for other
+ * subjects.
  */
 const ED25519_SHARE = 0.2;
 

@@ -10,7 +10,7 @@ export type Subjects = Readonly<Record<string, (index: number) => unknown>>;
 
 const WARM_UP_ROUNDS = 4;
 
-/** Measures every subject in every round. Each round starts with another subject. */
+/** Measures every subject in every round. Each round starts with a different subject. */
 export async function measureInProcess(
   bench: string,
   volume: Volume,

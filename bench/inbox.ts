@@ -15,8 +15,8 @@ import { measureRounds, type Subject } from "./rounds.ts";
 import type { OriginSettings } from "./servers/settings.ts";
 
 /**
- * The header in which the sender sends its id of an event. The ids are random, so each insert changes another place of the index.
- * This is the most expensive case.
+ * The header in which the sender sends its id of an event. The ids are random, so each insert changes a different place of the
+ * index. This is the most expensive case.
  */
 const EVENT_ID_HEADER = "x-example-event";
 const STORED = "SQLite";

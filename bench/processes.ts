@@ -34,14 +34,14 @@ export interface RunningProcess {
   readonly url: string;
 }
 
-/** Starts a module of bench/servers/. The module sends its URL when it listens. Its output is discarded. */
+/** Starts a module of bench/servers/. The module sends its URL when it listens. Its standard output is discarded. */
 export function startServer(module: string, settings: unknown): Promise<RunningProcess> {
   const file = fileURLToPath(new URL(`servers/${module}.ts`, import.meta.url));
   const child = watch(fork(file, [JSON.stringify(settings)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }));
   return untilReady(child, module, (resolve) => child.once("message", (url) => resolve(String(url))));
 }
 
-/** Starts workerd with a configuration that has one socket on any free port. Its output is discarded. */
+/** Starts workerd with a configuration that has one socket on any free port. The standard output of workerd is discarded. */
 export function startWorkerd(executable: string, configFile: string): Promise<RunningProcess> {
   const child = spawnWorkerd(executable, [configFile]);
   return untilReady(child, "workerd", (resolve) => onListening(child, "listen", (host) => resolve(`http://${host}`)));
@@ -122,7 +122,7 @@ function untilReady(
 /** Linux counts CPU time in hundredths of a second on every architecture (USER_HZ). */
 const MICROSECONDS_PER_TICK = 10_000;
 
-/** Reads the user and system time so far of these processes and of all their descendants, with all threads. */
+/** Returns the CPU time that these processes and all their descendants have used until now: user and system time, all threads. */
 export function readCpuMicroseconds(pids: readonly number[]): number {
   const stats = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

@@ -81,8 +81,8 @@ export function summarize(
       const { mostMicroseconds = Number.POSITIVE_INFINITY, plusMicroseconds = 0 } = target;
       const cpuMicroseconds = held?.cpuMicroseconds ?? Number.NaN;
       const isBelow = cpuMicroseconds <= mostMicroseconds;
-      // Allows `plusMicroseconds` in addition to the ratio. To add it to the ratio, divides it by the CPU time of the other
-      // subject, which is `cpuMicroseconds / measured`.
+      // Allows `plusMicroseconds` in addition to the ratio. As a ratio, this is `plusMicroseconds` divided by the CPU time of the
+      // other subject, which is `cpuMicroseconds / measured`.
       const ratio = target.ratio + (plusMicroseconds / cpuMicroseconds) * measured;
       return {
         ...target,
@@ -111,7 +111,7 @@ function nameOf({ against, isRate = false }: Comparison): string {
   return isRate ? `rate ÷ ${against}` : `÷ ${against}`;
 }
 
-/** Compares the subjects within each round, so that a slow minute of the machine slows down both. */
+/** Compares two subjects within each round, so that a slow minute of the machine slows down both subjects. */
 function medianRatio(own: readonly Sample[], others: readonly Sample[], { isRate = false }: Comparison): number {
   const measure = isRate ? "eventsPerSecond" : "cpuMicroseconds";
   return median(own.map((sample, round) => sample[measure] / (others[round]?.[measure] ?? Number.NaN)));

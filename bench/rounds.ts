@@ -26,8 +26,8 @@ const WARM_UP_ROUNDS = 4;
 const SETTLE_MILLISECONDS = 50;
 
 /**
- * Measures every subject in every round. Each round starts with another subject. `makeEvents` is called once in a round, and every
- * subject gets the same events.
+ * Measures every subject in every round. Each round starts with a different subject. `makeEvents` is called once in a round, and
+ * every subject gets the same events.
  */
 export async function measureRounds(
   subjects: readonly Subject[],

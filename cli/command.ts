@@ -21,8 +21,8 @@ export class UsageError extends Error {
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
 /**
- * Parses options strictly. `given` has the names on the command line, without defaults. If an option is given twice, the last
- * value is used, so that a user can override the options that a script sets.
+ * Parses options strictly. In the result, `given` has the names of the options on the command line, without options that only have
+ * a default. If an option is given twice, the last value is used, so that a user can override the options that a script sets.
  * @throws UsageError for an unknown option, a missing or empty value, or an argument that belongs to no option
  */
 export function parseOptions<const T extends Options>(args: string[], options: T, allowPositionals = false) {

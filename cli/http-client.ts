@@ -1,4 +1,4 @@
-// Sends one HTTPS request as a sender does, with or without a client certificate.
+// Sends one HTTP or HTTPS request as a sender does, with or without a client certificate.
 
 import type { IncomingMessage } from "node:http";
 

@@ -1,4 +1,4 @@
-// The cryptography of the runtime. All of core imports it from here, because each import of node:crypto is a line of the bundle.
+// The cryptography of the runtime. All of core imports it from here, because each import of node:crypto adds a line to the bundle.
 
 import { createHmac, createPublicKey, hash, KeyObject, timingSafeEqual, verify, X509Certificate } from "node:crypto";
 

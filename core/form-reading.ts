@@ -26,7 +26,10 @@ interface Found extends FormProblem {
 
 interface Part {
   readonly copy: unknown;
-  /** True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true. */
+  /**
+   * True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true, except
+   * rules with `missing`.
+   */
   readonly isSound: boolean;
 }
 
@@ -52,8 +55,9 @@ function otherKind({ code = WRONG_KIND, expected }: FormNode, value: unknown): F
 }
 
 /**
- * Reads a value with the first form that fits. If no form fits, reports the problems of the form that was probably meant. If this
- * is not clear, reports that the value is of none of the expected kinds, and the inner problems that every form reports.
+ * Reads a value with the first form that fits. If no form fits, reports the problems of the form that was probably meant. If it is
+ * not clear which form was meant, reports that the value is of none of the expected kinds, and the problems inside the value that
+ * every form reports.
  */
 function readEither(form: FormNode, forms: readonly FormNode[], value: unknown, problems: Found[]): Part {
   const tried = forms.map((one) => {

@@ -25,7 +25,7 @@ export function showUrl(text: string): string {
   return `${protocol}//${host}${pathname}${search + hash === "" ? "" : LEFT_OUT}`;
 }
 
-/** Removes the query from the target of a request, because some senders ask for URLs with a token in the query. */
+/** Removes the query from the target of a request, because some senders use a URL with a token in the query. */
 export function showTarget(target: string): string {
   return showUrl(target).replace(/[?#].*$/s, LEFT_OUT);
 }

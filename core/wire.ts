@@ -1,5 +1,5 @@
-// Has the names and numbers on which edge and origin must agree, each with its reason. There are only constants here, no code that
-// decides.
+// Has the names and numbers on which edge and origin must agree, and all other limits, each with its reason. There are only
+// constants here, no code that decides.
 
 /** The header that contains the assertion, which is one JWS in compact form (RFC 7515). */
 export const ASSERTION_HEADER = "countersign-assertion";
@@ -64,8 +64,9 @@ export const MAX_RSA_BITS = 8192;
  */
 export const MAX_SIGNATURE_COST = 120;
 /**
- * The limit of the time for the signatures that do not match. It allows one on P-521, two on P-384, or twenty with other keys. In
- * an honest chain, a signature fails to match only if a CA has several keys with one name and without key identifiers.
+ * The limit of the time for the signatures that do not match, in the same unit. It allows one on P-521, two on P-384, five with RSA
+ * keys over 4096 bits, or twenty with other keys. In an honest chain, a signature fails to match only if a CA has several keys with
+ * one name and without key identifiers.
  */
 export const MAX_WRONG_SIGNATURE_COST = 20;
 /**
@@ -86,7 +87,7 @@ export const MAX_NAME_COMPARISON_OCTETS = 512 * 1024;
 
 /**
  * The largest size of all revocation lists of one source together. A list of a million serial numbers of 16 octets has 35 MB. The
- * largest public lists have a tenth of these entries.
+ * largest public lists have a tenth of this number of entries.
  */
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
 /**
@@ -196,22 +197,25 @@ export const MIN_STANDARD_SECRET_OCTETS = 24;
 export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
 /**
- * The limit of the work to find out why a signature does not match, which takes a few milliseconds. The unit is the time of SHA-256
- * for one octet. A rewritten body costs sixteen times its size, and an Ed25519 signature as much as 64 KiB.
+ * The limit of the work to find out why a signature does not match. This much work takes a few milliseconds. The unit is the time
+ * of SHA-256 for one octet. A rewritten body costs sixteen times its size, and an Ed25519 signature as much as 64 KiB.
  */
 export const DIAGNOSED_WORK = 4 * 1024 * 1024;
 /** The limit of a body's size after decompression. A compressed body is decompressed only if no key matches the signature. */
 export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
 /**
- * The limits of a challenge: the length of each value that is read, and the size of the body that may hold one. The longest known
- * value is that of Microsoft Graph, with about 120 characters.
+ * The limits of a challenge: the length of each value that is read, and the size of a body that may contain a challenge. The
+ * longest known value is that of Microsoft Graph, with about 120 characters.
  */
 export const MAX_CHALLENGE_CHARACTERS = 512;
 export const MAX_CHALLENGE_BODY_BYTES = 8 * 1024;
 /** The limit of the length of Basic credentials. A user name and a password of 255 octets each have 684 characters in base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
 
-/** The limit of secrets for one sender. Each costs one HMAC of the body. Docusign allows at most 100 keys for an account. */
+/**
+ * The limit of secrets for one sender. Each secret costs one HMAC of the body. Docusign allows up to 100 keys for an account and
+ * signs with each, but one matching secret is enough here.
+ */
 export const MAX_SIGNATURE_SECRETS = 20;
 
 /**
@@ -258,8 +262,8 @@ export const MAX_OBSERVED_UNPROVEN = 20;
  */
 export const MAX_WATCHED_CERTIFICATES = 100;
 /**
- * The number of a sender's windows (from `from` to `until`) whose end is checked. The windows that end next are chosen. A limit is
- * needed because each window is compared with all entries.
+ * The number of a sender's entries whose end (`until`) is watched. The entries that end next are chosen. A limit is needed because
+ * each of these is compared with all entries of the sender.
  */
 export const MAX_WATCHED_WINDOWS = 100;
 /**

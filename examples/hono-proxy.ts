@@ -15,7 +15,8 @@ const guard = countersign({
 const app = new Hono();
 app.post("/hooks/acme", guard, async (c) => c.json({ sender: c.var.delivery.sender, event: await c.req.json() }));
 
-// Every program that may open the socket counts as the proxy. So only this app and the proxy may have access to its folder.
+// Every program that may open the socket counts as the proxy. So only this app and the proxy may have access to the folder of the
+// socket.
 const { url } = await serveProxy(app.fetch, {
   listener: { socket: process.env["SOCKET"] ?? "/run/app/origin.sock", mode: 0o600 },
   log: (line) => console.log(JSON.stringify(line)),

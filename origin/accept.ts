@@ -8,14 +8,14 @@ export type Acceptance =
   | {
       readonly outcome: "stored";
       /**
-       * The id of a stored event with the same key, method and target, but other bytes. Both events are kept, and both are
-       * flagged.
+       * The id of an event that is already stored, with the same event key, method and target, but other bytes. Both that event and
+       * the new one are kept and flagged.
        */
       readonly conflictsWith?: string;
     }
   /**
-   * The event is already stored. Either the sender sent the same key, method, target and bytes again, or an edge delivered the
-   * event again.
+   * The event is already stored. Either the sender sent the same event key, method, target and bytes again, or an edge delivered
+   * the event again.
    */
   | { readonly outcome: "duplicate"; readonly of: string };
 

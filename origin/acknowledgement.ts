@@ -13,7 +13,10 @@ export function keepRoute(delivery: Delivery, route: Route): Delivery {
   return delivery;
 }
 
-/** Returns the route by which the event was judged. Only a delivery of this request has one, and not an event of the inbox. */
+/**
+ * Returns the route by which the event was judged. A route is kept only for a delivery that was made from a request, and not for an
+ * event that was read from the inbox.
+ */
 export function keptRoute(delivery: Delivery): Route {
   const route = judgedBy.get(delivery);
   if (route === undefined) throw new Error(`no route is kept for the event ${delivery.id}`);
@@ -27,7 +30,7 @@ export function routeOf(policy: Policy, { request }: Pick<Delivery, "request">):
   return selectRoute(policy, path, request.method, host);
 }
 
-/** Returns the fixed answer, or JSON with `status` if the route has none. */
+/** Returns the fixed answer. If the route has none, returns `members` as JSON, with the HTTP status `status`. */
 export function acknowledge(fixed: Acknowledgement | undefined, members: object, status: number): Response {
   if (fixed === undefined) return Response.json(members, { status });
   const { status: own, type, body = null } = fixed;

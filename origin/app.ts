@@ -11,8 +11,8 @@ import type { AuthenticateOptions } from "./options.ts";
 
 export interface OriginAppParts {
   /**
-   * Makes the responses to senders. It is set only if events are dispatched. In this case, the option `accept` must be its method
-   * `accept`.
+   * Makes the responses to senders. It is set only if events are dispatched. In this case, the option `accept` must be the method
+   * `accept` of this object.
    */
   readonly answers?: HandlerReplies | undefined;
   /** The current signing keys of this origin, if it signs for an upstream. The app publishes their public members. */

@@ -1,4 +1,4 @@
-// Compares what this program proved of a certificate with what another part of the program found.
+// Checks the verdict of our own code on a certificate against a second verdict, for example that of OpenSSL in the handshake.
 
 import type { Candidate } from "../core/admission/candidate.ts";
 import { Refusal } from "../core/refusal.ts";

@@ -24,7 +24,8 @@ export interface OriginOptions {
   readonly secrets?: Secrets;
   /**
    * Set this if one guard on `*` protects the handler of all events. Without this option, a guard refuses a request if its route in
-   * the policy is not the path of the guard. Otherwise a sender that may call a prefix could run the handler of a path below it.
+   * the policy is not the path of the guard. Otherwise a sender that may call a prefix could run the handler of a path below this
+   * prefix.
    */
   readonly servesEveryRoute?: boolean;
   /** The replay check. There is no default, because a check that forgets ids protects against nothing. */

@@ -1,5 +1,5 @@
-// Loads all secrets of a policy, for an origin without an edge. A handshake may reveal its secret or sign with it what anybody asks
-// for. So such a secret must not have the value of another secret.
+// Loads all secrets of a policy, for an origin without an edge. A handshake may reveal its secret, or may use it to sign a text
+// that anybody chooses. So the secret of a handshake must not have the value of another secret. `isUnsafe` knows the exceptions.
 
 import type { Secrets } from "../core/admission/candidate.ts";
 import { importSecrets, type ReadSecret, signatureSecretNames } from "../core/admission/secrets.ts";
@@ -56,8 +56,8 @@ export interface SecretUse {
 }
 
 /**
- * Returns each handshake whose secret something else uses too, with its first other use. `textOf` returns the text of a secret. An
- * empty text, or none, is that of a secret that is not set.
+ * Returns each handshake whose secret has another use that is not allowed, together with the first such use. `textOf` returns the
+ * text of a secret. A secret whose text is empty or undefined is not set, so it is not compared.
  */
 export function findShared(
   senders: readonly Sender[],
@@ -73,10 +73,10 @@ export function findShared(
   );
 }
 
-/** Returns true if the first use is that of a handshake, and the other use must not have the same secret. */
+/** Returns true if the first use is that of a handshake, and the second use must not have the same secret. */
 function isUnsafe({ sender: { handshake }, factor: asked }: SecretUse, { sender, factor }: SecretUse): boolean {
   if (asked !== "handshake" || handshake === undefined) return false;
-  // Two senders of one kind may have one secret, for example two apps of Meta.
+  // Two handshakes of the same scheme may share a secret, for example those of two apps of Meta.
   if (factor === "handshake") return sender.handshake?.scheme !== handshake.scheme;
   const isSigning = factor === "signature" && HANDSHAKE_SCHEMES[handshake.scheme].isSigned === true;
   return !isSigning || sender.signature === undefined || !isUnlikeAnswers(sender.signature.scheme);

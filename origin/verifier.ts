@@ -119,7 +119,7 @@ export function refuseLater(request: Request, fault: Refusal): Request {
   return request;
 }
 
-/** Resolves to a Response for the challenge of a handshake. @throws RefusedError */
+/** Resolves to the verified event, or to a Response for the challenge of a handshake. @throws RefusedError */
 export type Judge = (asked: Asked) => Promise<Verified | Response>;
 
 /** @throws ConfigurationError that lists what the policy needs and the options lack */

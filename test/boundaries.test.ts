@@ -50,7 +50,10 @@ const isOneOf =
   (specifier: string) =>
     names.includes(specifier);
 
-/** The folders of core in their order. The empty name is the folder core itself. */
+/**
+ * The folders of core in their order. A folder may import only from itself and from earlier folders. The empty name is the folder
+ * core itself.
+ */
 const CORE_FOLDERS = [
   "",
   "x509",

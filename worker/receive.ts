@@ -36,7 +36,7 @@ export interface Ambient {
 
 /**
  * The memory limit for bodies of unproven senders in one isolate. At the limit, the body that needs more memory is refused. The
- * oldest body must not be ended, because in workerd a request must not end another request.
+ * oldest body is not ended instead, because in workerd a request must not touch the stream of a different request.
  */
 const bodies = new BodyBudget({ endsOldest: false });
 

@@ -7,8 +7,8 @@ import { type ClientCertificate, parseClientCertFields } from "../core/x509/clie
 /**
  * Reads the platform's facts about the client certificate. Accepts every value of `certVerified`, because `verifyTrust` judges it
  * later.
- * @throws Refusal `no_client_auth` if `tlsClientAuth` is not an object, `no_certificate` if the object is a placeholder,
- * `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`
+ * @throws Refusal `no_client_auth` if `tlsClientAuth` is not an object, `no_certificate` if the object says that no certificate was
+ * presented, `certificate_too_large`, `certificate_malformed`, `too_many_intermediates`, `certificate_inconsistent`
  */
 export function readTlsClientAuth(tlsClientAuth: unknown): ClientCertificate {
   if (typeof tlsClientAuth !== "object" || tlsClientAuth === null) throw new Refusal("no_client_auth");

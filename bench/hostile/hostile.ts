@@ -1,6 +1,6 @@
-// Searches for the most expensive request that a stranger can build. The search changes random shapes step by step while they
-// become more expensive. It runs first in this process, and then at each place where requests arrive. The result is compared with
-// the cost of an accepted request with the same factor.
+// Searches for the most expensive request that a stranger can build. The search changes random shapes step by step, and keeps each
+// change that makes a shape more expensive. It runs first in this process, and then at each place where requests arrive. The result
+// is compared with the cost of an accepted request with the same factor.
 
 import { type Report, type Sample, summarize, type Volume } from "../report.ts";
 import { makeJudge } from "./judge.ts";
@@ -14,8 +14,8 @@ const MAX_CPU_MICROSECONDS = 20_000;
 const FACTORS: readonly Shape["factor"][] = ["certificate", "signature"];
 
 /**
- * Limits of the search in this process. TRIES is the number of random shapes per round. The search ends with a shape after
- * PATIENCE changes in a row did not increase the cost.
+ * Limits of the search in this process. TRIES is the number of shapes per round, random and changed ones together. If PATIENCE
+ * changes in a row do not increase the cost of a shape, the search goes on with a new random shape.
  */
 const TRIES = 15;
 const PATIENCE = 15;
@@ -69,8 +69,8 @@ function costInProcess(world: World): Cost {
 }
 
 /**
- * Starts at `tries` random shapes, one after another. Changes each shape step by step while it becomes more expensive. Returns the
- * most expensive shapes.
+ * Starts at random shapes, one after another. Changes each shape step by step, and keeps each change that makes the shape more
+ * expensive. Tries `tries` shapes in total, random and changed ones. Returns the most expensive shapes.
  */
 async function search(factor: Shape["factor"], tries: number, cost: Cost, chance: Chance): Promise<readonly Found[]> {
   const tops: Found[] = [];
@@ -85,7 +85,7 @@ async function search(factor: Shape["factor"], tries: number, cost: Cost, chance
 interface Climb {
   readonly cost: Cost;
   readonly chance: Chance;
-  /** The search ends with a shape after this number of changes in a row did not increase the cost. */
+  /** The search ends after this number of changes in a row that did not increase the cost. */
   readonly patience: number;
   readonly most: number;
 }
@@ -147,7 +147,7 @@ function sentOf(shape: Shape, world: World): SentRequest {
   return { ...request, certificates };
 }
 
-/** Returns a request of a sender that is accepted. This sender is in the middle of the route's senders. */
+/** Returns an accepted request. Its sender is near the middle of the route's list of senders. */
 function acceptedOf(factor: Shape["factor"], { sender, signed }: World): SentRequest {
   if (factor === "signature") return { path: SIGNATURE_PATH, ...signed, certificates: undefined };
   const [leaf, intermediate] = [sender.leaf.base64, sender.intermediate.base64];

@@ -5,7 +5,6 @@ const GENES = {
   /** The factor. It also selects the route. */
   factor: ["certificate", "signature"],
 
-  /** The number of intermediates. */
   intermediates: 10,
   /**
    * The issuer names in the intermediates. With `line`, each names the next intermediate. With `same`, all name the same CA. With
@@ -24,7 +23,10 @@ const GENES = {
   /** With `own`, certificates of the same name have different key identifiers. */
   keyIds: ["none", "own"],
   key: ["p256", "p384", "p521", "ed25519", "rsa2048", "rsa4096", "rsa8192", "rsa16384"],
-  /** The next four numbers are percentages. Each part takes this much of the space that is still free in the certificate. */
+  /**
+   * The next four genes are parts of a certificate. The number is a percentage. The part takes at most this percentage of the space
+   * that is still free in the certificate.
+   */
   subject: 100,
   sans: 100,
   constraints: 100,
@@ -43,7 +45,10 @@ const GENES = {
   constraintList: ["permitted", "excluded", "both"],
   extensionKind: ["unknown", "policies", "usages", "access", "points", "critical"],
 
-  /** The part of the last certificate whose encoding is malformed. */
+  /**
+   * What is malformed in the first forged intermediate, or in the leaf if there is no forged intermediate. With `field`, the field
+   * `Client-Cert-Chain` is malformed instead.
+   */
   malformed: ["no", "name", "extension", "end", "field"],
 
   scheme: ["github", "docusign", "standard-webhooks", "svix", "slack", "stripe", "pagerduty"],

@@ -1,4 +1,5 @@
-// The minimum for the listener bench: Node's HTTPS server with the same handshake. It reads the body and checks nothing.
+// The minimum for the listener bench: Node's HTTPS server. It requires a client certificate in the handshake, as our listener does.
+// The handler reads the body and checks nothing.
 
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";

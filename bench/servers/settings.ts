@@ -8,7 +8,10 @@ export interface OriginSettings {
   readonly issuer: string;
   readonly audience: string;
   readonly log?: boolean;
-  /** The location of the inbox. Without an inbox, the server only keeps ids in memory. */
+  /**
+   * The location of the inbox. Without `inbox` and `plainFile`, the server stores nothing and keeps the ids of assertions in
+   * memory.
+   */
   readonly inbox?: string;
   /** If true, the server also has a console for the inbox, and reports the console's URL after its own. */
   readonly hasConsole?: boolean;

@@ -7,8 +7,8 @@ export function askWhether(text: string, names: readonly string[]): string {
 }
 
 /**
- * Returns the name that differs from the text by the fewest typing errors. One error for every three letters is allowed. If no
- * name is so similar, returns the only name that begins with the text.
+ * Returns the name that differs from the text by the fewest typing errors. One error for every three letters of the name is
+ * allowed, and at least one. If no name is so similar, returns the only name that begins with the text.
  */
 function findNearest(text: string, names: readonly string[]): string | undefined {
   const typed = text.toLowerCase();

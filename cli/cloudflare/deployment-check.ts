@@ -1,4 +1,4 @@
-// Finds what a wrangler file lacks for an edge with this policy, so that the build fails instead of the first event.
+// Finds what a wrangler file lacks for an edge with this policy. So a mistake makes the build fail, and not the first event.
 
 import type { Unstable_Config } from "wrangler";
 import { secretNames } from "../../core/admission/secrets.ts";
@@ -32,7 +32,7 @@ export interface DeploymentProblem {
 const SIGNING_KEYS = "SIGNING_KEYS";
 
 /**
- * Makes the same checks as the worker at its start, but before the deployment. Returns what the wrangler file lacks, and what is
+ * Makes the checks that the worker makes at its start, but before the deployment. Returns what the wrangler file lacks, and what is
  * wrong in it. Settings in the dashboard and values of secrets cannot be checked here. However, Cloudflare itself refuses a
  * deployment that lacks a secret in `secrets.required`.
  */

@@ -1,4 +1,5 @@
-// Makes CA certificates, client certificates and revocation lists for local runs and tests. Edge and origin never use this file.
+// Makes CA certificates, client certificates and revocation lists for local runs, `countersign doctor` and tests. Edge and origin
+// never use this file.
 
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";

@@ -36,7 +36,7 @@ interface Parts {
   readonly issuer: string;
   /** The private JWK Set of the edge. */
   readonly keySet: unknown;
-  /** Gets a function for each part that was started here. */
+  /** Receives a function for each part that is started here. The function stops the part. */
   readonly started: Stop[];
 }
 

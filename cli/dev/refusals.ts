@@ -18,7 +18,10 @@ type Log = (line: LogLine, refused?: RefusedFacts) => void;
 
 export class DevelopmentRefusals {
   readonly #presented = new BoundedCache<string, ClientCertificate>(MAX_PRESENTED);
-  /** Keeps a refusal in the inbox. Undefined while no inbox is open. If the origin is another program, always undefined. */
+  /**
+   * Keeps a refusal in the inbox. Undefined while no inbox is open. Always undefined if the origin is a separate program, because
+   * its inbox is not open here.
+   */
   #keep: Log | undefined;
 
   /** This is an arrow property, because it is passed as a callback without its object. */

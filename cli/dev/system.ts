@@ -148,8 +148,8 @@ function clientCasOf(policy: Policy, state: DevelopmentState, files: readonly st
 }
 
 /**
- * Returns the addresses of all parts, what an origin of the user's own has to be told, and commands to copy. The development
- * certificates are for the development policy alone.
+ * Returns the addresses of all parts, the values that a separate origin of the user needs, and commands to copy. Commands with the
+ * development certificates are shown only for the development policy, because the certificates are made for this policy.
  */
 export function describe({ edge, origin, console: shown, jwks, audience, policyFile, state }: Development): Line[] {
   const curl = (client: string) => {

@@ -25,7 +25,10 @@ export interface TlsFrontOptions {
   /** The front's own certificate and key, in PEM. */
   readonly certificate: string;
   readonly key: string;
-  /** CA certificates in PEM. The front names them in the CertificateRequest, and bases the platform's verdict on them. */
+  /**
+   * CA certificates in PEM. The front names them in the CertificateRequest and verifies client certificates with them. The result
+   * is passed to the worker as Cloudflare's verdict.
+   */
   readonly clientCas: readonly string[];
   /** The edge. Requests that arrive before the edge is ready wait until it is ready. */
   readonly edge: Promise<TestHarness>;

@@ -1,5 +1,5 @@
-// Sends a fixed series of events to the running development system: one that is accepted, then several that are refused, at the
-// edge over real TLS or at the origin.
+// Sends a fixed series of events to the running development system. The first event is accepted. The others are refused: some by
+// the edge, over real TLS, and some by the origin.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { RefusalCode } from "../../core/refusal.ts";

@@ -28,7 +28,9 @@ export async function checkWithoutCertificate(subject: Subject): Promise<{ repor
   return { report: { check: "answer without a certificate", seen: [evidence], findings }, reply };
 }
 
-/** Returns what is wrong with the answer. A refusal or the end of the handshake is the expected answer, so it gives no finding. */
+/**
+ * Returns what is wrong with the answer. The server should refuse the request or break off the handshake. Neither gives a finding.
+ */
 function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   const { status, problem, error } = reply;
   if (error !== undefined) return [];

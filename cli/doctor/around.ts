@@ -18,8 +18,8 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
 }
 
 /**
- * Sends requests for other hosts: for a host that does not exist, in the header `Host` and then in the handshake, and for the host
- * of the URL with a dot at the end.
+ * Sends requests for other hosts. One has a nonexistent host in the header `Host`, one has it as the server name in the handshake,
+ * and one has the host of the URL with a dot at the end.
  */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
   const { url } = subject;
@@ -50,7 +50,7 @@ export async function checkOtherHosts(subject: Subject, own: Reply): Promise<Che
 
 /**
  * Returns true if the server refused this request at the same step as a request for the host of the URL, and not because of the
- * host. If the response has no problem of Countersign, another server sent it.
+ * host. Returns false for a response that has no problem of Countersign, because a different server sent it.
  */
 function isSameRefusal({ problem }: Reply, own: Reply): boolean {
   return problem !== undefined && problem !== "unknown-host" && problem === own.problem;

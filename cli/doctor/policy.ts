@@ -36,8 +36,8 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
 }
 
 /**
- * Checks that the secret of a handshake has the value of no other secret. Compares the secrets that are set here, as an origin reads
- * them. A secret that cannot be read counts as not set.
+ * Finds handshakes whose secret has the value of another secret, although the two must differ. Compares the secrets that are set
+ * here, as an origin reads them. A secret that cannot be read counts as not set.
  */
 export function checkSecrets({ policy }: Subject): CheckReport {
   const check = "secrets of handshakes";
@@ -69,7 +69,7 @@ function readText(name: string): string | undefined {
 
 /**
  * Checks in the origin's log whether edge and origin had different policies when they judged the last event. If the policies were
- * different, the log line of the event has the digests of both policies. A refused event has such a line too.
+ * different, the log line of the event has the digests of both policies, even if the event was refused.
  */
 export function checkDrift({ policy, options: { log } }: Subject): CheckReport {
   const check = "policy of edge and origin";

@@ -83,7 +83,10 @@ function missingNames(anchors: readonly Anchor[], named: ReadonlySet<string>): F
     .map(({ name, certificate }) => found("ca_name_missing", `anchor ${name}: ${certificate.subjectText}`));
 }
 
-/** Returns a name and a key by which it is compared. If the certificate reader refuses the name, the key matches no anchor. */
+/**
+ * Returns the text of a name, and the key by which the name is compared. If the certificate reader refuses the name, the key
+ * matches no anchor.
+ */
 function readName(der: Buffer): { readonly text: string; readonly key: string } {
   try {
     const name = parseDistinguishedNameDer(der);

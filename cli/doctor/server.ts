@@ -68,7 +68,7 @@ export async function checkConnection(
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
     const seen = await handshake;
-    // With TLS 1.2, a server that requires a client certificate ends the handshake if the client presents none.
+    // With TLS 1.2, a server that requires a client certificate breaks off the handshake if the client presents none.
     const isInsisting = seen?.has("CertificateRequest") === true;
     const evidence = `${place}: ${code === "" ? message : code}`;
     const findings = isInsisting ? [] : [found(codeOfFailure(code), evidence)];
@@ -89,8 +89,8 @@ function codeOfFailure(code: string): FindingCode {
 }
 
 /**
- * The finding for each code with which Node reports that the server's certificate was not verified. A strict client ends such a
- * handshake.
+ * The finding for each code with which Node reports that the server's certificate was not verified. A strict client would break off
+ * the handshake because of such a certificate.
  */
 const VERIFICATIONS: Readonly<Record<string, FindingCode>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "server_other_host",
@@ -129,7 +129,7 @@ export function checkServerCertificate(
     ...(own === undefined ? [] : [nameOf(own.subject), own.subjectAltName ?? "no alternative names"]),
   ].join(": ");
   if (verification !== "") findings.push(found(VERIFICATIONS[verification] ?? "server_not_verified", evidence));
-  // The verification stops at the first fault. If a check of the certificate found the same fault, the fault is reported only once.
+  // Node's verification stops at the first fault. The other checks may find the same fault, but it is reported only once.
   return {
     check,
     seen,

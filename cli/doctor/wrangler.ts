@@ -96,7 +96,10 @@ function patternOf(route: RouteEntry): string {
   return typeof route === "string" ? route : route.pattern;
 }
 
-/** Returns the host of a route pattern such as `https://hooks.example.com/hooks/*` or `*.example.com/*`. It may begin with `*`. */
+/**
+ * Returns the host of a route pattern such as `https://hooks.example.com/hooks/*` or `*.example.com/*`. The host may begin with
+ * `*`.
+ */
 function hostOfPattern(pattern: string): string {
   return pattern
     .replace(/^[a-z*]+:\/\//, "")

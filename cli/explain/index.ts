@@ -40,7 +40,8 @@ be decided here (a secret is not set, the body is not known) or if the options o
     const values = parse(args);
     const source = await readSource(values);
     const lacking = lackingOptions(values, source);
-    // The log has no parameters of a challenge, and without them it would be judged as an event.
+    // A log line does not contain the parameters of a challenge. Without them, the challenge would be judged as an event. So a
+    // challenge is not judged again.
     const isChallenge = source.decision?.lines.some((line) => line.decision === "challenge") === true;
     const explanation =
       lacking.length > 0 || isChallenge ? undefined : await explain(await readQuestion(values, source));

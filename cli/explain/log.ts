@@ -19,7 +19,7 @@ import { type LogEntry, readLogEntries } from "../log/read.ts";
 export interface RecordedDecision extends Omit<LogEntry, "line"> {
   /** Every log line of the decision, from edge and origin, in the order of the log. */
   readonly lines: readonly LogLine[];
-  /** SHA-256 of the request's certificate. Undefined if the request had no certificate. */
+  /** SHA-256 of the request's certificate. Undefined if the request had no certificate, or if its certificate could not be read. */
   readonly sha256: string | undefined;
   readonly chain: Chain | undefined;
 }

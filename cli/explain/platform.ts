@@ -13,8 +13,8 @@ export interface PlatformExplanation {
 }
 
 /**
- * Cloudflare's verdict if the hostname does not have the CA of the certificate. The anchors of the policy can still prove such a
- * certificate.
+ * Cloudflare's verdict if the CA of the certificate is not among the CAs of the hostname. The anchors of the policy can still prove
+ * such a certificate.
  */
 const NOT_KNOWN = "FAILED:unable to get local issuer certificate";
 

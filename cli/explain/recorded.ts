@@ -45,8 +45,8 @@ export function lackingOptions(values: Values, { event, decision }: Source): str
 }
 
 /**
- * Returns true if the request had a certificate. A logged decision has a fingerprint only of a certificate that could be read, so
- * the code of the refusal tells about one that could not.
+ * Returns true if the request had a certificate. A logged decision has a fingerprint only if the certificate could be read. If it
+ * could not be read, the code of the refusal shows that there was a certificate.
  */
 function needsCertificate(event: StoredEvent | undefined, decision: RecordedDecision | undefined): boolean {
   if (event !== undefined) return event.certificate !== undefined;
@@ -71,8 +71,8 @@ export function platformOf({ event, decision }: Source): string | undefined {
 }
 
 /**
- * Returns the URL of a decision. It is the URL in the platform's event or, without such an event, a URL made from the path or the
- * route in a log line.
+ * Returns the URL of a decision. It is the URL of the recorded request or, if no request was recorded, a URL made from the path or
+ * the route in a log line.
  */
 export function targetOf(decision: RecordedDecision | undefined): string | undefined {
   const path = decision?.lines.map((line) => line["path"] ?? line["route"]).find((name) => typeof name === "string");

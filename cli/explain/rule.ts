@@ -159,8 +159,8 @@ export function ruleOfRefusal(
 }
 
 /**
- * Returns the pointer to a member of the anchor, or to the anchor itself if it has no revocation lists. A certificate in the list
- * of one anchor is refused under all anchors, so an anchor without lists can be the result.
+ * Returns the pointer to a member of the anchor, or to the anchor itself if it has no revocation lists. The rule may be an anchor
+ * without lists, because a certificate in the list of one anchor is refused under all anchors.
  */
 function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];

@@ -14,8 +14,8 @@ export interface Outcome {
 }
 
 /**
- * A refusal with one of these problems may only mean that a secret, a header or the body is not available here. All other problems
- * are certain.
+ * A refusal with one of these problems is uncertain: the only reason may be that a secret, a header or the body is not available
+ * here. All other refusals are certain, except `platform_not_verified`.
  */
 const MAY_BE_UNCHECKED: ReadonlySet<Problem> = new Set(["signature-not-verified", "credentials-required"]);
 

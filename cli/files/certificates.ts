@@ -85,7 +85,7 @@ function readPassphrase(file: string): string {
   }
 }
 
-/** A certificate with its intermediates, and its key, both in PEM. */
+/** A certificate and its key, in PEM. `certificate` also contains the intermediates. `chain` has the same certificates, parsed. */
 export interface Pair {
   readonly certificate: string;
   readonly key: string;
@@ -174,12 +174,10 @@ export function faultsOfClient({ validFromDate, validToDate, keyUsage }: X509Cer
   ];
 }
 
-/** Returns the certificates as one PEM text. */
 export function formatPems(certificates: readonly Certificate[]): string {
   return certificates.map(({ base64 }) => formatPem(base64)).join("");
 }
 
-/** Turns WrongContents into a UsageError. */
 function asUsageError<T>(read: () => T): T {
   try {
     return read();

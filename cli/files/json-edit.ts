@@ -1,4 +1,4 @@
-// Changes a JSON text so that it contains another value. Everything else stays as its author wrote it: order, spaces, line breaks.
+// Edits a JSON text so that it contains a given value. Everything else stays as its author wrote it: order, spaces, line breaks.
 // The edit functions of libraries are not used, because they reformat the lines around a change. Also, the edit function of
 // `jsonc-parser` can break the text when it removes the last entry.
 
@@ -100,8 +100,8 @@ function removeChild(text: string, holder: jsonc.Node, index: number): string {
 }
 
 /**
- * Adds an entry after the last entry, with the same white space before it. If the entries are on one line and the new entry does
- * not fit there, the new entry starts a new line.
+ * Adds an entry after the last entry. The new entry begins with the same white space as the last entry. If the entries are on one
+ * line and the new entry does not fit there, the new entry starts a new line.
  */
 function insertLast(text: string, holder: jsonc.Node, name: string | number | undefined, value: unknown): string {
   const last = holder.children?.at(-1);

@@ -1,4 +1,4 @@
-// Finds the folder of the package that contains this program, in a checkout or installed.
+// Finds the folder of the package that contains this program. The package may be a checkout, or may be installed.
 
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

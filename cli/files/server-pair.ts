@@ -18,7 +18,9 @@ export function readServerPair(certificateFile: string, keyFile: string, passphr
   return pair;
 }
 
-/** Reports a gap in the chain: each certificate of the file must be issued by the next one, and the last by a public root. */
+/**
+ * Reports a gap in the chain: each certificate of the file must be issued by the next one, and the last by itself or a public root.
+ */
 function reportGap(file: string, chain: readonly X509Certificate[]): void {
   const gap = chain.find((certificate, index) => {
     const next = chain[index + 1];

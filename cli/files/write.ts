@@ -50,8 +50,9 @@ export function writeWhole(file: string, content: string, mode: 0o600 | 0o644 = 
 }
 
 /**
- * Gives the new file the owner, the group and the mode of the old one. The umask does not count, because a service of another user
- * or group may read the file. If this user may not set owner and group, the new group gets no rights.
+ * Gives the new file the owner, the group and the mode of the old one. The umask is not applied. Otherwise a service of another
+ * user or group that reads the file could lose its access. If this process may not set owner and group, the group of the new file
+ * gets no rights.
  */
 function keepAccess(descriptor: number, { uid, gid, mode: old }: Stats, mode: number): void {
   try {

@@ -11,7 +11,7 @@ import { openToChange, readFrom, type Values } from "./options.ts";
 /** `state` is no filter here, because only done events can run again. */
 export const RUN_FILTERS = FILTER_OPTIONS.filter((name) => name !== "state");
 
-/** Returns 1 if no event was handed over, or if one of the ids is not done. The other events are still handed over. */
+/** Returns 1 if no event was handed over, or if one of the named events is not done. The other events are still handed over. */
 export async function runAgain(values: Values, ids: readonly string[]): Promise<number> {
   const options = parseWhich(values, ids);
   // The inbox is opened for reading first, so that a mistyped name creates no new inbox.

@@ -70,8 +70,8 @@ function requireFree(directory: string, names: readonly string[]): void {
 }
 
 /**
- * Merges our package.json into the package.json that npm made when this package was installed. Values that npm's file already has
- * stay.
+ * Merges our package.json into the package.json that npm made when this package was installed. If both files have a value, the
+ * value in npm's file is kept.
  * @throws UsageError if it is not a JSON object
  */
 function completed(directory: string, files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {

@@ -1,4 +1,4 @@
-// Reads the certificates that senders presented at observed routes from an origin's file of observations, or from any log.
+// Reads certificates that senders presented at observed routes. The source is an origin's file of observations, or any log.
 
 import { identityOf } from "../../core/decision/observation.ts";
 import type { LogLine } from "../../core/log-line.ts";

@@ -8,7 +8,7 @@ import { MAX_LOG_FILE_BYTES, readText } from "../files/files.ts";
 /** A log line, with the request and the time from the surrounding event of `wrangler tail`. */
 export interface LogEntry {
   readonly line: LogLine;
-  /** The request of the platform's event. */
+  /** The request in the event of `wrangler tail`. */
   readonly request?: { readonly method: string; readonly url: string };
   /** Unix seconds, if the log has the time. */
   readonly at?: number;

@@ -29,7 +29,7 @@ export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<numbe
   const { host: hostname, port, inbox, policy, jwks = "" } = settings;
   const first = await load(settings);
   const { issuer, audience } = first;
-  // A reload keeps fetched keys, because the last good set must still be in use while the edge cannot be reached.
+  // A reload keeps the keys that were fetched from a URL. So the last good set stays in use if the edge cannot be reached.
   const fetched = isUrl(jwks) ? first.findKey : undefined;
   return await serveWay(
     {
@@ -63,8 +63,8 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
 }
 
 /**
- * Parses the issuer. An edge starts only if its ISSUER has this form. If the origin accepted another form, the issuer would never
- * be equal, and every event would be refused.
+ * Parses the issuer. An edge starts only if its ISSUER has this form. If the origin accepted a different form, no assertion would
+ * have this issuer, and every event would be refused.
  */
 function parseIssuer(text: string | undefined): string {
   const issuer = requireOption(text, "issuer", "the edge's ISSUER");

@@ -59,9 +59,9 @@ export function requireAdmissible(asked: AskedOfClients, served: readonly string
 }
 
 /**
- * Warns of senders whose events are lost if the handshake fails, on hosts that require certificates. A handshake that fails has no
- * answer, so it cannot ask the sender to send the event again. Also warns of senders whose challenges come without a certificate.
- * The document is read only if a host requires certificates.
+ * Warns of senders that lose events or challenges on hosts that require certificates. On such a host, a failed handshake has no
+ * answer, so nothing asks the sender to send the event again. A challenge that comes without a certificate also fails there. The
+ * document is read only if a host requires certificates.
  */
 export async function inspectRequired(
   asked: AskedOfClients,

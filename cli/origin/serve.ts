@@ -1,4 +1,4 @@
-// Runs an origin for a command. Reads the files for which the origin asks, and prints its lines.
+// Runs an origin for a command. Reads the files that the origin asks for, and prints the origin's lines.
 
 import type { Loaded, Mode, OriginMode, OriginSettings, Ready } from "../../origin/service/mode.ts";
 import { serveOrigin } from "../../origin/service/service.ts";
@@ -36,7 +36,6 @@ export async function serveWay<T extends Loaded>(way: Way<T>, first: T): Promise
   return await serveOrigin(mode, first, settings.workers);
 }
 
-/** Prints the ready line, which contains the URL. */
 function printReady<T extends Loaded>({ settings, greet }: Way<T>, { url, metrics, console: shown }: Ready): void {
   const text = shown === undefined ? greet(url) : `${greet(url)}, console at ${shown}`;
   printText(settings.json ? JSON.stringify({ origin: url, metrics, console: shown }) : text);

@@ -80,7 +80,7 @@ export async function addToPolicy(args: string[]): Promise<number> {
   return 0;
 }
 
-/** Returns the name of the route in the policy: the path, after the host if one is given. @throws UsageError */
+/** Returns the name of the route in the policy: the host if one is given, followed by the path. @throws UsageError */
 function routeOn(host: string | undefined, path: string | undefined): string | undefined {
   if (host === undefined) return path;
   if (path === undefined || !path.startsWith("/"))
@@ -151,8 +151,8 @@ export function extendPolicy(
   const notes = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
-    // A changed policy that does not compile was refused above. So these errors are about dates. They do not prevent a start of a
-    // program, and therefore do not prevent this change.
+    // editPolicy() has refused every change that would prevent the start of a program. So these errors are about dates. They are
+    // reported, but do not prevent this change.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
   return { edit, sender: senders[0], next: [...notes, ...nextSteps(edit.document, senders, preset)] };
@@ -193,7 +193,7 @@ function addSender(
   const sender = isNew ? { certificates: [], trust: {} } : (document.senders[name] ?? {});
   document.senders[name] = sender;
   const known = sender.certificates ?? [];
-  // An entry that is there already stays alone, so that its certificate can be named again together with a new anchor.
+  // An entry that the sender already has is not added again. So a user can name the same certificate again to add a new anchor.
   const matchers = files
     .flatMap((file) => readMatchers(file, match))
     .filter((matcher) => !known.some((entry) => isDeepStrictEqual(entry, matcher)));

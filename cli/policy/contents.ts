@@ -13,7 +13,7 @@ const OTHERS: readonly (readonly [member: string, what: string, taker: string])[
   ["compatibility_date", "a wrangler file", "policy check --edge --wrangler takes it"],
 ];
 
-/** Refuses a document that is another known kind of file. @throws UsageError unless the document has a member of a policy */
+/** Refuses a document of another known kind, unless it has a member of a policy. @throws UsageError */
 export function requirePolicyDocument(file: string, document: unknown): void {
   if (typeof document !== "object" || document === null || MEMBERS.some((name) => Object.hasOwn(document, name)))
     return;

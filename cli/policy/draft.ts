@@ -1,5 +1,5 @@
-// Defines the form of a policy file while a command changes it. Also reads the PEM files whose certificates are added to the
-// policy.
+// Defines the form that a policy file must have so that a command can change it. Also reads the PEM files whose certificates are
+// added to the policy.
 
 import { either, list, openObject, optional, record, string } from "../../core/form.ts";
 import { readForm } from "../../core/form-reading.ts";

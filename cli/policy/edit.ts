@@ -140,8 +140,8 @@ interface ComparedLine {
 }
 
 /**
- * Compares two lists of lines. Equal lines at the beginning and at the end are left out, because the comparison of long texts is
- * slow.
+ * Compares two lists of lines. Equal lines at the beginning and at the end are not passed to diff(), because diff() is slow for
+ * long texts.
  */
 function compareLines(before: readonly string[], after: readonly string[]): ComparedLine[] {
   let head = 0;

@@ -26,7 +26,7 @@ const OPTIONS = {
 
 const DAY_SECONDS = 86_400;
 
-/** Returns 1 if something that has expired, or will expire within the days, causes refusals. */
+/** Returns 1 if something that has expired, or will expire within the given number of days, causes refusals. */
 export async function showExpiring(args: string[]): Promise<number> {
   const { policy: file, inbox, certificate = [], within, json } = parseOptions(args, OPTIONS).values;
   const days = parseWhole("--within", within, 0, 99_999);

@@ -64,8 +64,8 @@ export async function foresee(
 
 /**
  * Returns true if the issuer of the certificate may be an intermediate CA below an anchor. A sender presents the certificate of
- * such a CA together with its own. The issuer's certificate is not available here, so only the organisation names of issuer and
- * anchor are compared.
+ * such a CA together with the sender's own certificate. The issuer's certificate is not available here, so only the organisation
+ * names of issuer and anchor are compared.
  */
 function mayBePresented({ certificate, others }: Asked, policy: Policy, name: string): boolean {
   const anchors = policy.senders.find((sender) => sender.name === name)?.certificate?.trust.anchors ?? [];

@@ -21,7 +21,7 @@ export type LocatedFinding = Finding & Position;
 export interface ExaminedFile extends Examination {
   readonly findings: readonly LocatedFinding[];
   readonly document: unknown;
-  /** Adds to findings their places in the file. */
+  /** Adds to each finding its place in the file. */
   readonly locate: (findings: readonly Finding[]) => LocatedFinding[];
 }
 

@@ -64,7 +64,7 @@ const fileOf = (log: string) => (log === "-" ? "LOG" : shellWord(log));
 interface Names {
   /** The option `--policy` with the file. Empty if no policy is given. */
   readonly option: string;
-  /** The logs that were read. Each begins with a space. */
+  /** The names of the logs that were read, each after a space. */
   readonly from: string;
   senderOf(route: string): string;
 }

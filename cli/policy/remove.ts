@@ -125,7 +125,7 @@ function removeSender(draft: PolicyDraft, name: string): void {
   }
 }
 
-/** Removes these senders from the route. @throws UsageError if the route does not name one of the senders */
+/** Removes these senders from the route. @throws UsageError if one of them is not on the route */
 function takeOff(draft: PolicyDraft, path: string, names: readonly string[]): void {
   const route = draft.routes[path];
   const strangers = names.filter((name) => !route?.senders.includes(name));

@@ -50,7 +50,7 @@ export const pix: Preset = {
 export const pixEfi: Preset = {
   title: "Pix notifications of Efí (Gerencianet), production accounts",
   sender: {
-    // Efí's certificate of production, which is a CA. The sandbox has another certificate of the same root.
+    // Efí's certificate of production, which is a CA. The sandbox has a different certificate from the same root.
     certificates: [{ sha256: "b8a4cc20e3cb06401b3273f5f08fdce523bc6a961706911c500647fcf08b3861" }],
     trust: { anchors: ["efi-pay-root"], maxChainDepth: 2 },
     refusal: "retry",

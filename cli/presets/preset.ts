@@ -13,12 +13,12 @@ export interface Preset {
   readonly suffixes?: readonly string[];
   /** The source of the certificate of each anchor in `sender.trust`. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
-  /** What only the operator knows of the body, by the name in the option `--value NAME=VALUE`. */
+  /** Values of the body that only the operator knows, by the name in the option `--value NAME=VALUE`. */
   readonly values?: Readonly<Record<string, BodyValue>>;
   /** Describes the value of each secret, in the sender's own terms. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly behaviour: Behaviour;
-  /** Steps for the operator, in the sender's settings or in the own configuration. */
+  /** Steps for the operator, in the settings of the sender or in the operator's own configuration. */
   readonly steps: readonly string[];
   /** Facts that are not certain, not proven, or likely to change. They are written into the policy. */
   readonly notes: readonly string[];
@@ -63,16 +63,17 @@ export interface Renewal {
 }
 
 /**
- * A value in the body that tells whose events they are, because the certificate proves only the vendor. Events that cannot have the
- * value are of a second sender, so that the rule does not refuse them.
+ * A value in the body that shows whose event it is. The certificate does not show this, because it proves only the vendor. Events
+ * that cannot have the value belong to a second sender, for which no value is required. Otherwise the rule would refuse these
+ * events.
  */
 export interface BodyValue {
   readonly what: string;
   /** A JSON pointer, with `*` over arrays. */
   readonly pointer: string;
-  /** The ends of the routes on which every event must have a listed value. */
+  /** The suffixes of the routes on which every event must have a listed value. */
   readonly on: readonly string[];
-  /** Says which events the second sender has, and what its name does not prove. */
+  /** Says which events belong to the second sender, and what is not proven about these events. */
   readonly others: string;
 }
 

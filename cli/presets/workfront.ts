@@ -1,6 +1,6 @@
 // Adobe Workfront's event subscriptions. The names in its certificates contain asterisks as literal text, and differ from those in
-// its documentation. The page says O=Workfront\, Inc. and DigiCert Global Root CA. The files next to the page have O=Adobe Inc.
-// and Global Root G2.
+// its documentation. The documentation page says O=Workfront\, Inc. and DigiCert Global Root CA. The files next to the page have
+// O=Adobe Inc. and Global Root G2.
 
 import type { Preset } from "./preset.ts";
 import { DIGICERT_GLOBAL_ROOT_G2, PUBLIC_DAYS } from "./public-roots.ts";

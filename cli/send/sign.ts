@@ -68,7 +68,7 @@ function readPrivateKey(pem: string): KeyObject {
     const key = createPrivateKey(pem);
     if (key.asymmetricKeyType === "ed25519") return key;
   } catch {
-    // The error says the same as the one below, in the words of OpenSSL.
+    // OpenSSL's error is dropped, because the error below says the same in plainer words.
   }
   throw new UsageError(
     "--sign: the secret of this scheme is an Ed25519 private key in PEM (openssl genpkey -algorithm ed25519)",

@@ -35,7 +35,7 @@ export interface AssertionVectors {
   readonly issuer: string;
   readonly audience: string;
   readonly jwks: typeof JWKS;
-  /** All cases are for one receiver, in this order, because the receiver remembers what it accepted. */
+  /** All cases must be given to one receiver, in this order, because the receiver remembers what it has accepted. */
   readonly cases: readonly AssertionCase[];
 }
 

@@ -1,4 +1,4 @@
-// Claims that the edge's own key signed but a receiver must refuse: malformed, for another receiver, or of another time.
+// Claims that the edge's own key signed but a receiver must refuse: malformed, for a different receiver, or not valid at this time.
 
 import type { RefusalCode } from "../../core/refusal.ts";
 import type { CaseRow } from "./case-row.ts";

@@ -1,5 +1,5 @@
-// Changes a request of the edge: another token, other headers, other bytes. Tokens are built from texts and signed by node:crypto,
-// so that they can contain what our own code never issues.
+// Changes the token, the headers or the bytes of a request of the edge. Tokens are built from texts and signed by node:crypto, so
+// that they can contain what our own code never issues.
 
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import type { PrivateJwk } from "../../core/assertion/keys.ts";
@@ -35,7 +35,7 @@ export function withToken(request: ForwardedRequest, token: string): ForwardedRe
   return withHeader(request, ASSERTION_HEADER, token);
 }
 
-/** Returns the request with another signature of its token. */
+/** Returns the request with a changed signature of its token. */
 export function withSignature(request: ForwardedRequest, change: (signature: string) => string): ForwardedRequest {
   const [header, payload, signature = ""] = tokenOf(request).split(".");
   return withToken(request, `${header}.${payload}.${change(signature)}`);

@@ -1,6 +1,6 @@
 // Makes a signed assertion about a Delivery, and verifies one. An assertion is a compact JWS (RFC 7515), and docs/assertion.md
-// describes its claims. A valid assertion proves only what the edge saw. So the origin also proves and admits the certificate by
-// itself.
+// describes its claims. A valid assertion proves only what the edge saw. Therefore the origin also verifies the certificate itself,
+// and decides itself whether its policy admits the sender.
 
 import type { FormProblem } from "../configuration-error.ts";
 import type { CertificateFacts, Delivery, RequestFacts } from "../delivery/delivery.ts";
@@ -99,8 +99,8 @@ export interface Issuance extends AssertionContext {
 }
 
 /**
- * Signs one delivery with the runtime's own ES256. The package `jose` is not used, because its work around each signature takes as
- * long as the signature.
+ * Signs one delivery with the runtime's own ES256. The package `jose` is not used, because its other work for each token takes as
+ * long as the signature itself.
  */
 export async function issueAssertion(
   delivery: Delivery,
@@ -255,8 +255,8 @@ function readKeyId(octets: Buffer): string {
 const utf8 = /* @__PURE__ */ new TextDecoder(undefined, { fatal: true, ignoreBOM: true });
 
 /**
- * Parses JSON that `JSON.stringify` could have written: without repeated members, white space or other escapes. Returns undefined
- * for any other text.
+ * Parses JSON that is spelled exactly as `JSON.stringify` writes it: without repeated members, white space or unnecessary escapes.
+ * Returns undefined for any other text.
  */
 function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {

@@ -1,5 +1,5 @@
-// Verifies ES256 signatures (RFC 7518 §3.4) with node:crypto, which is faster, or with Web Crypto if the runtime's node:crypto does
-// not accept the form of the signatures. The choice is made once for each key.
+// Verifies ES256 signatures (RFC 7518 §3.4) with node:crypto, which is faster, or with Web Crypto if the runtime's node:crypto
+// accepts signatures only in DER. The choice is made once for each key.
 
 import type { webcrypto } from "node:crypto";
 import { KeyObject, verify } from "../crypto.ts";

@@ -145,7 +145,9 @@ function parseJwkSet<Key extends PublicJwk>(subject: string, form: Form<Key>, jw
   return keys;
 }
 
-/** Uses the runtime's own import, because the import of the package `jose` would add all its algorithms to the worker's bundle. */
+/**
+ * Uses Web Crypto's `importKey`. The `importJWK` of the package `jose` would add all algorithms of `jose` to the worker's bundle.
+ */
 async function importKey(jwk: PublicJwk | PrivateJwk): Promise<CryptoKey> {
   const { kty, crv, x, y } = jwk;
   const secret = "d" in jwk && { d: jwk.d };

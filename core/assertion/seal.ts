@@ -1,5 +1,5 @@
-// Seals texts that a program stores and reads again later. The seal is made with the program's signing key, because somebody who
-// can write to the store must not be able to make up such a text. Format: one line of JSON with the seal, then the text.
+// Seals texts that a program stores and reads again later. The seal is a signature with the program's signing key. So somebody who
+// can write to the store cannot forge such a text. Format: one line of JSON with the seal, then the text.
 
 import { ES256 } from "./es256.ts";
 import { importVerificationKeys, type SigningKeys } from "./keys.ts";

@@ -1,6 +1,6 @@
 // Decides whether a refused sender is asked to send the event again. Some senders drop an event forever when they get a 4xx. Then
-// the event would be lost, although the operator could correct the fault and accept it. The verdict does not change: the request is
-// refused.
+// the event would be lost, although a later attempt could be accepted after the operator has corrected the fault. The verdict does
+// not change: the request is refused.
 
 import type { Trace } from "../admission/trace.ts";
 import { lookupKeysOf } from "../policy/matcher.ts";
@@ -21,10 +21,10 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
 ]);
 
 /**
- * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. A wrong signature, wrong
- * credentials, and a certificate that is revoked, denied or signed with its own key are final, because a stranger may have sent the
- * request and must not be asked to retry. For the refusals in `OPERATORS_TO_MEND`, the certificate may also be a stranger's,
- * because nothing has proven who sent the request.
+ * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. Refusals for a wrong
+ * signature, wrong credentials, or a certificate that is revoked, denied or self-issued are final, because a stranger may have sent
+ * the request and must not be asked to retry. For a refusal in `OPERATORS_TO_MEND`, a stranger may be asked to retry too, because
+ * nothing has proven who sent the request.
  */
 export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): RetryStatus | undefined {
   const certificate = evidence?.certificate;
@@ -39,8 +39,8 @@ export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): Ret
 }
 
 /**
- * True if the certificate shares a value with one of the sender's entries. Such a certificate may be the sender's next one, or its
- * entry may no longer be valid.
+ * True if the certificate shares a value with one of the sender's entries. Then it may be the sender's next certificate, or the
+ * window (`from`, `until`) of the entry may have ended.
  */
 function resembles(leaf: Certificate, { certificate }: Sender): boolean | undefined {
   const keys = lookupKeysOf(leaf);

@@ -1,5 +1,5 @@
 // Chooses which certificates are reported for routes in observe mode. Each certificate is reported once, up to a limit. This code
-// decides nothing, and keeps only identities of certificates.
+// does not affect the verdict, and keeps only identities of certificates.
 
 import type { Trace } from "../admission/trace.ts";
 import type { LogLine } from "../log-line.ts";
@@ -19,12 +19,13 @@ import {
 
 /** Remembers which certificates one process or isolate has reported. */
 export class Observer {
-  /** The identities of reported certificates. They are grouped by share, because each share has its own limit (see `shareOf`). */
+  /** The identities of reported certificates. They are grouped by the result of `shareOf`, because each group has its own limit. */
   readonly #told = new Map<string, Set<string>>();
 
   /**
-   * Returns the log line for a certificate that an observed route gets for the first time. The line contains the certificate in
-   * RFC 9440 fields. Returns undefined for every other request.
+   * Returns the log line for a certificate that an observed route gets for the first time. The line contains the certificate in RFC
+   * 9440 fields. When the limit is exceeded for the first time, returns a line with the code `observation_full`. Returns undefined
+   * for every other request.
    */
   observe(trace: Trace, refusal?: Refusal): LogLine | undefined {
     const { route, evidence } = trace;
@@ -74,10 +75,10 @@ function describe(
 }
 
 /**
- * The number of observed certificates is limited, for each share separately. Returns the share of a certificate. On each route,
- * every admitted sender and every proving anchor has its own share. All unproven certificates of a route have one share together.
- * Otherwise certificates of strangers could use up the limit: anybody can make unproven certificates, and many people can get a
- * certificate of a public CA.
+ * Observed certificates are divided into groups, called shares, and each share has its own limit. Returns the key of the share to
+ * which the certificate of a log line belongs. On each route, every admitted sender and every proving anchor has its own share. All
+ * unproven certificates of a route have one share together. With a single limit for all, certificates of strangers could use up the
+ * limit: anybody can make unproven certificates, and many people can get a certificate of a public CA.
  */
 export function shareOf(line: LogLine): string {
   const { route, isProven, sender, anchor, factors } = line;

@@ -15,15 +15,15 @@ export interface CertificateFacts {
   readonly spkiSha256: string;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** The name of the anchor that proved the certificate. Undefined if only the platform's verdict was used. */
+  /** The name of the anchor that proved the certificate. Undefined if only the verdict of the platform (Cloudflare) was used. */
   readonly anchor: string | undefined;
   readonly platform: PlatformVerdict | undefined;
   /** Base64 DER of the certificate. */
   readonly der: string;
   /**
    * Base64 DER of the intermediates, from the leaf's issuer upwards. At an origin, these are the intermediates that an anchor of
-   * the sender certified. At an edge, or if only the platform's verdict is used, they are all that were presented, in the sender's
-   * order.
+   * the sender certified. At an edge, or if only the platform's verdict is used, they are all intermediates that the sender
+   * presented, in the sender's order.
    */
   readonly intermediates: readonly string[];
 }

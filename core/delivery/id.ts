@@ -1,5 +1,6 @@
-// Makes ids that begin with their time, so that ids made at about the same time are adjacent in an index. With random ids, an inbox
-// with a million events would write to a different page of each index for every event. Clock and randomness are passed in.
+// Makes ids that begin with the time at which they are made, so that ids of about the same time are adjacent in an index. With
+// random ids, an inbox with a million events would write to a different page of each index for every event. Clock and randomness
+// are passed in.
 
 const TIME_OCTETS = 6;
 const OCTETS = 16;

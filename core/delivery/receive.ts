@@ -25,7 +25,10 @@ export interface SentRequest {
   readonly evidence: Evidence;
   readonly bodies: BodyBudget;
   readonly policyDigest: string;
-  /** Returns the candidates that no other fact contradicts. @throws Refusal if there is none */
+  /**
+   * An additional check of the program, for example a comparison with OpenSSL's verdict on the certificate. Returns the candidates
+   * that pass. @throws Refusal if no candidate passes
+   */
   readonly crossCheck?: (candidates: readonly Candidate[]) => readonly Candidate[];
   readonly bind: (admitted: AdmittedSender, event: ReceivedEvent) => Delivery;
 }
@@ -33,8 +36,8 @@ export interface SentRequest {
 /**
  * Admits the sender of a request and binds the sender to the request and its bytes. Certificate and credentials are checked before
  * any octet of the body is read. Records in `trace` what the steps find.
- * @returns a Response if the request is the challenge of a handshake. It is no event: the program sends this answer and does nothing
- * else.
+ * @returns a Response if the request is the challenge of a handshake. A challenge is no event: the program sends this Response and
+ * does nothing else.
  * @throws Refusal of the first step that no sender passes
  */
 export async function receiveFromSender(sent: SentRequest, trace: Trace): Promise<Delivery | Response> {
@@ -77,8 +80,8 @@ function noteLikely(trace: Trace, candidates: readonly Candidate[]): void {
 }
 
 /**
- * Reads the body, answers a challenge, and admits the candidate whose signature matches. If no candidate has passed another factor
- * yet, the body counts against the memory limit for bodies of unproven senders, until its signature is verified.
+ * Reads the body, answers a challenge, and admits the candidate whose signature matches. If no candidate has passed any factor yet,
+ * the body counts against the memory limit for bodies of unproven senders, until the signature is verified.
  * @throws Refusal of readBody, answerChallenge or admitBySignature
  */
 async function admitByBody(

@@ -25,8 +25,8 @@ export function forwardableHeaders(headers: Fields): Fields {
 }
 
 /**
- * Makes the claim over the forwarded headers. Returns undefined if there is no header besides Content-Type, which `req.type`
- * covers.
+ * Makes the claim over the forwarded headers. Returns undefined if there is no header besides Content-Type, which the claim
+ * `req.type` covers.
  */
 export function claimHeaders(headers: Fields): HeadersClaim | undefined {
   const fields = forwardableHeaders(headers).filter(([name]) => name !== "content-type");

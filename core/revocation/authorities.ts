@@ -1,7 +1,7 @@
-// Authorities are CA certificates that were on a path to an anchor and whose keys signed a revocation list. They are stored, so
-// that even after a restart a forged list cannot replace a genuine list that an authority signed. An authority does not prove a
-// sender's certificate. Nor does it decide that a request uses a list: a request uses a list only if the path of the sender's own
-// certificate proves the list.
+// Authorities are CA certificates that were on a validated path to an anchor and whose keys signed a revocation list. They are
+// stored, so that a genuine list is still recognised after a restart, and a forged list cannot replace it. An authority does not
+// prove a sender's certificate. An authority also has no influence on which lists a request uses. A request uses a list only if a
+// CA on the path of the sender's own certificate, or an anchor, signed the list.
 
 import type { Policy } from "../policy/policy.ts";
 import { MAX_CRL_AUTHORITIES } from "../wire.ts";

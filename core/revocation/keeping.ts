@@ -23,7 +23,10 @@ export interface CrlJudges {
 export interface KeptCrls {
   /** If nothing changed, this is the same array object that was passed to `keepCrls`. */
   readonly lists: readonly Crl[];
-  /** Lists that are new and not in doubt. A list is in doubt if it names a known authority whose key did not sign it. */
+  /**
+   * Lists that are new and not in doubt. A list is in doubt if it names a known authority as its issuer, but no known key of this
+   * authority signed it.
+   */
   readonly added: readonly Crl[];
   /** The reasons why lists were not kept, or are in doubt. */
   readonly faults: readonly string[];
@@ -71,7 +74,8 @@ export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: Cr
     }
   }
   const isProven = faults.length + unproven.length === 0;
-  // If the answer has faults, an issuer may be missing by mistake. So kept lists stay if the answer has no list of their issuer.
+  // If the answer has faults, it may lack the lists of an issuer by mistake. So a kept list stays if the answer has no list of the
+  // same issuer.
   const given = [...proven, ...unproven];
   const isGiven = ({ foldedIssuer }: Crl) => given.some((list) => list.foldedIssuer === foldedIssuer);
   if (faults.length > 0) unproven.push(...kept.filter((list) => !isGiven(list)));

@@ -21,10 +21,16 @@ export function indexLists(lists: Iterable<Crl>): RevocationLists {
   return index;
 }
 
-/** For each list, the certificate whose key signed the list. This certificate was an issuer on a path to an anchor. */
+/**
+ * For each list that `checkRevocation` has used, the certificate whose key signed the list. This certificate is an anchor, or was
+ * on a path to an anchor.
+ */
 const signers = new WeakMap<Crl, Certificate>();
 
-/** Returns the signer of the list, if it was seen on the path of a certificate that was looked up in the list. */
+/**
+ * Returns the certificate whose key signed the list. Undefined if `checkRevocation` has not found this certificate on a path or
+ * among the anchors yet.
+ */
 export function signerOnPath(list: Crl): Certificate | undefined {
   return signers.get(list);
 }
@@ -75,7 +81,7 @@ export function checkRevocation(
 
 /**
  * Refuses a certificate that is in the newest list signed by its issuer's own key. A missing list is accepted. Does not record the
- * signer of the list as an authority, because nobody may have validated a path with the certificate and its issuer.
+ * signer of the list as an authority, because this function is also called for issuers that are on no validated path.
  * @throws Refusal `certificate_revoked`
  */
 export function refuseListed(

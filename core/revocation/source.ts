@@ -42,7 +42,8 @@ export function failureCode(hasKept: boolean): OperationalCode {
 export type Condition = Readonly<Record<string, string>>;
 
 /**
- * An ETag or Last-Modified value that is longer is not kept, because the metadata of a value in Workers KV holds only 1024 bytes.
+ * The limit of an ETag or Last-Modified value. A longer value is not kept, because the metadata of a value in Workers KV holds only
+ * 1024 bytes.
  */
 const MAX_VALIDATOR_CHARACTERS = 256;
 
@@ -67,8 +68,8 @@ function isForgeable(source: string): boolean {
 
 /**
  * Returns the condition to keep with an answer. For plain HTTP, keeps the condition only if the answer is proven. Otherwise a
- * forger could send a forged list with the ETag or Last-Modified of the genuine list. The source would then answer each request
- * with this condition that nothing changed, and the forged list would stay.
+ * forger could send a forged list with the ETag or Last-Modified of the genuine list. Then the source would answer every
+ * conditional request with 304 (not modified), and the forged list would stay.
  */
 export function conditionToKeep(source: string, condition: Condition, isProven: boolean): Condition {
   return isProven || !isForgeable(source) ? condition : {};
@@ -81,8 +82,8 @@ export function conditionToKeep(source: string, condition: Condition, isProven: 
 const ASKED_WHOLE_SECONDS = 86_400;
 
 /**
- * Returns true if the next request must have no condition, because the source last sent its lists more than a day ago. `answeredAt`
- * and `now` are Unix seconds.
+ * Returns true if the next request must have no condition, because the source uses plain HTTP and last sent its lists at least a
+ * day ago. `answeredAt` and `now` are Unix seconds.
  */
 export function isAskedWhole(source: string, answeredAt: number, now: number): boolean {
   return isForgeable(source) && now - answeredAt >= ASKED_WHOLE_SECONDS;

@@ -1,4 +1,4 @@
-// A key that verifies signatures. Its value is only in closures, so that JSON and a console do not show it.
+// A key that verifies signatures. Its value is only in closures, so that `JSON.stringify` and `console.log` do not show it.
 
 import { createHmac, createPublicKey, timingSafeEqual, verify } from "../crypto.ts";
 import { isPublicPoint } from "../x509/ed25519-point.ts";
@@ -6,7 +6,7 @@ import type { PresentedSignatures, SignatureMethod } from "./read.ts";
 
 declare const imported: unique symbol;
 
-/** A key whose value only verification and diagnosis use. Only `importSignatureKey` makes one. */
+/** A key that verifies signatures. `importSignatureKey` makes it from a configured text. */
 export interface SignatureKey {
   readonly [imported]: true;
   readonly method: SignatureMethod;
@@ -20,9 +20,9 @@ export interface SignatureKey {
 }
 
 /**
- * The buffers for the expected signature as text. Signatures are compared as text, because each has exactly one spelling. All
- * comparisons may share the buffers, because no comparison begins before the previous one ends. Decoding the signatures, or new
- * buffers for each comparison, would add a quarter to the time of the HMAC over a small body.
+ * The buffers for the expected signature and for a presented signature, both as text. Signatures are compared as text, because each
+ * has exactly one spelling. All comparisons may share the buffers, because no comparison begins before the previous one ends.
+ * Decoding the signatures, or new buffers for each comparison, would add a quarter to the time of the HMAC over a small body.
  */
 const EXPECTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };
 const PRESENTED = { hex: Buffer.alloc(64), base64: Buffer.alloc(44) };

@@ -20,7 +20,7 @@ export interface PresentedSignatures {
   readonly ed25519: readonly Buffer[];
   /** The encoding of the texts in `hmac`, which are compared without decoding them. */
   readonly encoding: "hex" | "base64";
-  /** ASCII text that is signed before the body. */
+  /** The ASCII text that comes before the body in the signed bytes. */
   readonly prefix: string;
 }
 
@@ -34,9 +34,15 @@ const CANONICAL = {
 };
 const OTHER_VERSION = /^\w{1,16}[=,][\w+/=-]{1,512}$/;
 const SECONDS = /^(?:0|[1-9][0-9]{0,11})$/;
-/** The fraction is required. Its dot, which no id contains, is where an id and a date that follows it are told apart. */
+/**
+ * The fraction of a second is required. In the signed text of Twitch, the date follows the id without a separator, and no id
+ * contains a dot. So the dot of the fraction shows where the date begins.
+ */
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z$/;
-/** Visible ASCII without the dot, because in the signed text a dot ends the id, or is a part of the date behind it. */
+/**
+ * Visible ASCII without the dot, because the first dot in the signed text shows where the id ends: it follows the id, or belongs to
+ * the date after the id.
+ */
 const EVENT_ID = /^[!-\-/-~]+$/;
 
 /** The parts of a request that a signature is about. `now` is in Unix seconds. */

@@ -13,7 +13,10 @@ import { checkSignature } from "./issuer.ts";
 import { recall, remember } from "./presented-again.ts";
 
 export interface Authorities {
-  /** CA certificates that an anchor or another certificate of this list signed. Only their signatures are checked, nothing else. */
+  /**
+   * CA certificates that an anchor or another certificate of this list signed. Only the signatures on these certificates are
+   * checked, nothing else.
+   */
   readonly certified: readonly Certificate[];
   /**
    * The refusal for the first certificate that names an issuer whose key did not sign the certificate. Undefined if there is none.
@@ -48,8 +51,8 @@ export function findAuthorities(
 
 /**
  * Returns the presented intermediates that an anchor certified, from the leaf's issuer upwards. Intermediates on the same level are
- * sorted by digest. Otherwise a sender could present five certificates in more than a hundred orders, and each order would give
- * another list.
+ * sorted by digest. Otherwise a sender could present five certificates in more than a hundred orders, and each order would be
+ * stored as a separate chain.
  */
 export function vouchedIntermediates(client: ClientCertificate, anchors: readonly Anchor[]): readonly Certificate[] {
   const known = recall(client, anchors)?.vouched;

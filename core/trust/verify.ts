@@ -95,10 +95,11 @@ const keyOf = cachedFor(({ anchors, platform, maxChainDepth }: Trust) =>
   JSON.stringify([platform, maxChainDepth, ...anchors.map(({ name }) => name)]),
 );
 
-/** True unless the certificate is a CA certificate that no entry of the sender pins by its digest alone. */
+/** False for a CA certificate, unless an entry of the sender pins it by a digest alone. */
 function mayPresent({ certificate }: Sender, leaf: Certificate): boolean {
   const entries = leaf.isCa ? (certificate?.allowlist.entriesFor(leaf) ?? []) : [];
-  // Dates are not compared here, so that the reason of an entry that has ended is its date.
+  // The dates of the entry are not compared here. So if the entry has ended, the refusal names the date, and not
+  // `certificate_is_ca`.
   return !leaf.isCa || entries.some(([, entry]) => entry.isPin && entry.failures(leaf, entry.from).length === 0);
 }
 
@@ -134,8 +135,8 @@ function prove(certificate: ClientCertificate, trust: Trust, limits: SearchExpla
 }
 
 /**
- * Cloudflare does not say which of the presented CAs its path used. So the request is refused if any of them is denied. It is also
- * refused if the revocation list of any of them contains a certificate that this CA signed.
+ * Cloudflare does not say which of the presented CAs its path used. So the request is refused if one of the presented CAs is
+ * denied. It is also refused if a presented certificate is on the revocation list of the presented CA that signed it.
  * @throws Refusal
  */
 function checkPresented(

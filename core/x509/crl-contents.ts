@@ -15,7 +15,7 @@ const LABEL = "X509 CRL";
 
 /**
  * Splits an answer into its lists. Skips text around PEM, a byte order mark, line ends, and PEM blocks of other kinds. If there is
- * no list at all, reports no fault, because the caller describes what the answer contains instead.
+ * no list at all, reports no fault. The caller reports that there is no list, and may also say what the answer contains instead.
  */
 export function readCrlContents(bytes: Uint8Array): CrlContents {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

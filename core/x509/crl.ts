@@ -44,8 +44,8 @@ const V2 = "01";
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {
   const der = new Uint8Array(buffer, byteOffset, byteLength);
   const { signatureAlgorithm, signed, signature, serials, ...facts } = readDer(der, readSigned, { hasOddTimes: true });
-  // The keys of this map are digests of issuers' public keys. A certificate would be a bad key, because the same certificate may be
-  // parsed again as another object.
+  // The keys of this map are digests of issuers' public keys. The certificate object is not the key of the map, because the same
+  // certificate may be parsed again as a different object.
   const signedBy = new Map<string, boolean>();
   return {
     ...facts,

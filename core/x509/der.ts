@@ -71,7 +71,7 @@ export class DerReader {
   readonly bytes: Buffer;
   readonly hasOddTimes: boolean;
   /**
-   * The value that was read last: its identifier octet, and the positions where the value begins, its content starts, and it ends.
+   * The value that was read last: its identifier octet, the position of its first octet, the position of its content, and its end.
    */
   tag = 0;
   begin = 0;

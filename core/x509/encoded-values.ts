@@ -46,8 +46,8 @@ export interface Block {
 }
 
 /**
- * Yields the PEM blocks of a text. Uses `indexOf` to find the BEGIN and END lines, because a list of a million entries is too large
- * for a regular expression.
+ * Yields the PEM blocks of a text. Uses `indexOf` to find the BEGIN and END lines, because a revocation list of a million entries
+ * is too large for a regular expression.
  */
 export function* readBlocks(text: string): Generator<Block> {
   for (let at = text.indexOf(BEGIN); at >= 0; ) {

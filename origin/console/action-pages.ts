@@ -17,7 +17,7 @@ const USUAL_REASON = "dropped by the operator";
 interface Words {
   readonly title: string;
   readonly button: string;
-  /** What happens to the events, for one event and for many. */
+  /** What happens to the events. The text fits one event and several events. */
   readonly effect: string;
   readonly done: string;
 }

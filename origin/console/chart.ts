@@ -1,4 +1,4 @@
-// Draws charts as SVG on the server. The charts contain only numbers. Each chart also has its numbers in a table.
+// Draws charts as SVG on the server. Each chart also has its numbers in a table.
 
 import { html } from "hono/html";
 import { formatNumber, type Html, isoOf } from "./show.ts";

@@ -27,15 +27,15 @@ import { STYLE } from "./style.ts";
 
 /**
  * Makes the console as a Hono app, to be mounted in one of your apps: `app.route("/console", createConsole({ path: "/console", …
- * }))`. Only one process may serve a console, because other processes refuse its forms. The console shows what senders sent, so
- * mount it where only operators have access.
+ * }))`. Serve it from one process only. Each process makes its own form token, so it refuses a form on a page that another process
+ * made. The console shows what senders sent, so mount it where only operators have access.
  * @throws ConfigurationError that lists every problem of the options
  */
 export function createConsole(options: ConsoleOptions): Hono {
   return createConsoleOf(options, {});
 }
 
-/** Makes the console of `createConsole`, with the parts that only our own programs have. */
+/** Like `createConsole`, but also takes the `parts` that only our own programs have. */
 export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): Hono {
   const setting = settingOf(options, parts);
   const changes = new Changes(() => setting.inbox.pulse());
@@ -111,8 +111,8 @@ function isHostName(host: string): boolean {
 }
 
 async function notFound(c: ConsoleContext, view: View) {
-  // An app that mounts the console treats the path with a slash at its end as another path, which has no page. So this path is
-  // redirected to the path without the slash.
+  // For an app that mounts the console, the path with a slash at its end is a different path, at which there is no page. So a
+  // request for it is redirected to the path without the slash.
   const { base } = view.setting;
   if (base !== "" && view.url.pathname === `${base}/`) return c.redirect(base, 308);
   const main = html`<h1>No such page</h1><p><a href="${link(view, "/")}">Overview</a></p>`;

@@ -49,8 +49,8 @@ export interface ConsoleOptions {
   /** Receives a line for each action and each refused visitor. By default, the line is printed as JSON. */
   readonly log?: (line: LogLine) => void;
   /**
-   * The inbox and the policy file, as they are named on a command line. The console shows them in commands to paste. The default is
-   * the names that commands assume without options.
+   * The inbox and the policy file, as an operator writes them on a command line. The console shows commands that contain them. By
+   * default, they are `inbox.sqlite` and `policy.json`, which the commands use if no option names others.
    */
   readonly places?: { readonly inbox: string; readonly policy: string };
 }

@@ -63,8 +63,8 @@ export function readContents(bytes: Uint8Array): readonly Item[] {
 export function binaryContents(bytes: Uint8Array): readonly Item[] | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const items = buffer[0] === SEQUENCE ? readDerItems(buffer) : undefined;
-  // The first octet of a SEQUENCE is 0x30, which is also the digit 0. So the file may be text that begins with 0. It is
-  // DER only if all its items are known and complete.
+  // The first octet of a SEQUENCE is 0x30, which is also the digit 0. So the file may be text that begins with 0. The file counts
+  // as DER only if all its items are known and complete.
   if (items !== undefined && !items.some(({ kind }) => kind === "other" || kind === "cutOff")) return items;
   const kind = buffer.length === 0 ? undefined : binaryKind(buffer);
   return kind && [only(kind, buffer)];

@@ -19,7 +19,10 @@ export class WrongContents extends Error {
   override readonly name = "WrongContents";
 }
 
-/** Returns the wanted items of a file. @throws WrongContents if there are none, or if a certificate in the file cannot be read */
+/**
+ * Returns the wanted items of a file.
+ * @throws WrongContents if there are none, or if certificates are wanted and an item of the file is broken
+ */
 export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): readonly Item[] {
   const items = readContents(bytes);
   const found = items.filter(({ kind }) => kind === wanted);

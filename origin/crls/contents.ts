@@ -1,4 +1,4 @@
-// Describes an answer of a source that is not a revocation list, and says how to get the list from it.
+// If a source sends something that is not a revocation list, says what was sent and what to do about it.
 
 import { describeContents, type Item, type Kind, nameUtf16, readContents } from "../contents/file.ts";
 import { shellWord } from "../shell-word.ts";

@@ -60,7 +60,7 @@ export interface CrlStore {
   readonly lists: () => RevocationLists;
   /** Returns the sources that have no current list now. */
   lacking(): readonly string[];
-  /** Returns the time at which the newest list of each source ends, in Unix seconds. It is 0 for a source without a list. */
+  /** Returns for each source the latest `nextUpdate` of its lists, in Unix seconds. It is 0 for a source without a list. */
   ends(): ReadonlyMap<string, number>;
   /** Requests every source now. */
   refresh(): Promise<void>;
@@ -70,8 +70,8 @@ export interface CrlStore {
 /** The time for which the start waits for sources. A list that arrives later is used as soon as it arrives. */
 const START_DEADLINE_MILLISECONDS = 10_000;
 /**
- * The time between two requests to a URL. Authorities publish a revocation within hours or within a day, so one hour more adds
- * little.
+ * The time between two requests to a URL. Authorities publish a revocation within hours or within a day, so one more hour adds
+ * little delay.
  */
 const FETCH_INTERVAL_SECONDS = 3_600;
 /** The time between two checks of a file. A file is local, so it costs nothing to check whether it changed. */
@@ -238,8 +238,9 @@ class CrlSource {
   }
 
   /**
-   * Returns the seconds until the next request: half of the time until `nextUpdate`, but at most one interval. After failures, the
-   * time is shorter.
+   * Returns the seconds until the next request: half of the time until a list expires, but at least `FIRST_RETRY_SECONDS`. After a
+   * failure, it is `FIRST_RETRY_SECONDS`, and each further failure doubles it. It is never longer than the interval of the source,
+   * which differs for URLs and files. A random part is subtracted.
    */
   #secondsToWait(): number {
     const { clock, random } = this.#options;

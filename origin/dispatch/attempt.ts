@@ -36,8 +36,8 @@ export interface AttemptOptions {
 }
 
 /**
- * The limit of started attempts, as a multiple of `maxAttempts`. If the process ends during an attempt, the attempt has no outcome
- * that could make the event dead. Without this limit, an event that crashes the process would be attempted for ever.
+ * The limit of started attempts, as a multiple of `maxAttempts`. `maxAttempts` is checked only when an attempt has an outcome, and
+ * an attempt that crashes the process has none. Without this limit, an event that crashes the process would be attempted for ever.
  */
 const MAX_BEGUN = 2;
 

@@ -26,7 +26,8 @@ const MIN_WAIT_MILLISECONDS = 50;
 
 /**
  * While attempts run, the dispatcher waits before it claims further events. The wait is this fraction of the time that the last
- * claim took. Several attempts may end during the wait. One claim, which costs one commit, then gets new events for all of them.
+ * claim took. Several attempts may end during the wait. Then one claim, which costs one commit, replaces all of them by new
+ * attempts.
  */
 const GATHERING_SHARE = 1 / 4;
 const MAX_GATHERING_MILLISECONDS = 20;
@@ -65,7 +66,10 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** Looks for events to attempt. Call it after an `accept`; the dispatcher itself looks after each attempt and every second. */
+  /**
+   * Looks for due events. Call this after each `accept`. Without a call, the dispatcher looks again when an attempt ends, and every
+   * `pollMilliseconds`.
+   */
   wake(): void {
     if (!this.#isStarted || this.#isStopping) return;
     this.#isWanted = true;
@@ -86,7 +90,7 @@ export class Dispatcher {
 
   /**
    * Attempts an event that was leased when it was accepted. The attempt does not count against the limit of concurrent attempts.
-   * Resolves when the outcome is stored. `since` is the time at which the lease was requested, by `performance.now()`.
+   * Resolves when the outcome is stored. `since` is the value of `performance.now()` when the lease was requested.
    */
   answer(lease: Lease, since: number): Promise<FinishedAttempt> {
     return this.#attempts.begin(lease, since, { isReplyWanted: true });
@@ -167,8 +171,8 @@ export class Dispatcher {
   }
 
   /**
-   * Returns the milliseconds until the next event is due, but at most `pollMilliseconds`. After that time, the dispatcher looks for
-   * events that other processes accepted.
+   * Returns the milliseconds to wait before the next search: until the next event is due, but at most `pollMilliseconds`, because
+   * another process may accept an event in the meantime.
    */
   async #untilDue(): Promise<number> {
     const { pollMilliseconds } = this.#limits;

@@ -6,8 +6,9 @@ import type { Delivery } from "../../core/delivery/delivery.ts";
 /** The facts about one attempt to handle an event. */
 export interface HandlerContext {
   /**
-   * The event's id, which is the same on every attempt. An event may be attempted again after it was handled, so remember
-   * `delivery.eventKey ?? id`. If the policy names an event key, a sender's retry with another body has the same key, but another id.
+   * The event's id, which is the same on every attempt. An event may be attempted again after it was handled. To recognise the
+   * repetition, remember `delivery.eventKey ?? id`. If the policy names an event key, a sender's retry with a different body has
+   * the same key, but a different id.
    */
   readonly id: string;
   /** The number of the attempt. The first attempt has the number 1. */

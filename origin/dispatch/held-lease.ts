@@ -15,7 +15,7 @@ export class HeldLease {
   readonly #interval: ReturnType<typeof setInterval>;
   #end: ReturnType<typeof setTimeout>;
 
-  /** `since` is the time at which the lease was requested, by `performance.now()`. */
+  /** `since` is the value of `performance.now()` when the lease was requested. */
   constructor(work: WorkQueue, lease: Lease, milliseconds: number, since: number) {
     this.lease = lease;
     this.#work = work;
@@ -29,7 +29,7 @@ export class HeldLease {
     return this.#lost.signal;
   }
 
-  /** Must be called when another process has the lease. */
+  /** Marks the lease as lost. Must be called when the event was leased again, by another process or by this one. */
   lose(): void {
     this.letGo();
     this.#lost.abort();

@@ -1,4 +1,4 @@
-// The limits of dispatch, each with its reason. All of them can be configured.
+// The limits of dispatch, each with its reason. The members of `DispatchLimits` can be configured.
 
 /** The limits of dispatch. All times are in milliseconds. */
 export interface DispatchLimits {

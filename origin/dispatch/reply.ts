@@ -1,5 +1,6 @@
-// Answers the sender of an accepted event with 202, or with the fixed answer of its route. On routes with `"answer": "handler"`, answers with the handler's response
-// instead. On such a route, the event is leased as soon as it is stored, and the response is sent after the outcome is stored.
+// Answers the sender of an accepted event with 202, or with the fixed answer of its route. On routes with `"answer": "handler"`,
+// answers with the handler's response instead. On such a route, the event is leased as soon as it is stored, and the response is
+// sent after the outcome is stored.
 
 import { parseProblemType } from "../../core/decision/problem.ts";
 import type { Delivery } from "../../core/delivery/delivery.ts";
@@ -107,7 +108,7 @@ function findFault({ outcome, isLate, answer }: FinishedAttempt): ReplyFault | u
 /**
  * Returns true if a response may be passed on. Returns false for a redirect. Also returns false for a status of 520 or above,
  * because an edge would take it for an error of Cloudflare. Also returns false for a problem document of Countersign itself,
- * because an upstream that uses `authenticate` may send one.
+ * because an edge would take it for a refusal by this origin. An upstream that uses `authenticate` may send such a document.
  */
 function isPassable({ status, headers, body }: Reply): boolean {
   if (body === undefined || status < 200 || (status >= 300 && status < 400) || status >= 520) return false;
@@ -116,8 +117,8 @@ function isPassable({ status, headers, body }: Reply): boolean {
 }
 
 /**
- * Passes on the status, the body, and the headers that describe the body. An edge also passes on only these headers of the origin's
- * response.
+ * Passes on the status, the body, and the headers `content-type` and `retry-after`. All other headers are left out. An edge treats
+ * the origin's response in the same way.
  */
 function relay({ status, headers, body }: Reply): Response {
   const relayed = new Headers({ "cache-control": "no-store" });

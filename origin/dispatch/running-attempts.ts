@@ -42,12 +42,12 @@ export class RunningAttempts {
     this.#stop.abort(new Error("the origin stops"));
   }
 
-  /** Begins an attempt. `since` is the time at which the lease was requested, by `performance.now()`. */
+  /** Begins an attempt. `since` is the value of `performance.now()` when the lease was requested. */
   begin(lease: Lease, since: number, options: RunOptions): Promise<FinishedAttempt> {
     const { id } = lease.event;
     const held = new HeldLease(this.#options.work, lease, this.#options.limits.leaseMilliseconds, since);
-    // This process may still run an attempt of the same event, whose lease has expired. That attempt must end before the new one
-    // starts.
+    // This process may still run an earlier attempt of the same event, under a lease that has expired. The earlier attempt must end
+    // before the new one starts.
     const earlier = this.#attempts.get(id);
     earlier?.held.lose();
     const run = () => this.#run(held, options);

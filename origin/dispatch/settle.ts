@@ -1,5 +1,5 @@
-// Stores the outcomes of attempts and logs them. If the lease of an attempt is lost, its outcome is not stored. Another process may
-// attempt the event now, and the outcome of that process counts.
+// Stores the outcomes of attempts and logs them. If the lease of an attempt is lost, the outcome of this attempt is not stored.
+// Another process may attempt the event now, and the outcome of that process counts.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Lease, WorkQueue } from "../inbox/inbox.ts";

@@ -62,7 +62,7 @@ export function forwardTo(options: UpstreamOptions): Handler {
       return await send(options.origin + target, {
         method,
         headers,
-        // A redirect is not followed, because the next request would carry the assertion to another host.
+        // A redirect is not followed, because the redirected request could carry the assertion to a different host.
         redirect: "manual",
         signal: context.signal,
         ...(!isBodiless && { body: delivery.body }),

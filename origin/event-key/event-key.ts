@@ -1,5 +1,6 @@
-// Reads the key that identifies an event in all retries of its sender, from a header or from members of a JSON body. The sender
-// chooses this key, so the key is as trustworthy as the sender, and two senders may use the same key.
+// Reads the event key and the order key of an event, from a header or from members of a JSON body. The event key stays the same
+// when the sender sends the event again. The sender chooses the keys, so they are as trustworthy as the sender, and two senders may
+// use the same key.
 
 import { hash } from "node:crypto";
 import { parsePointer } from "../../core/configuration-error.ts";
@@ -14,7 +15,7 @@ export type EventKeyReading =
   | { readonly key: string; readonly problem?: undefined }
   | { readonly key?: undefined; readonly problem: string };
 
-/** The reason for each kind of key that the sender's policy names and that the event does not have. */
+/** For each kind of key that the sender's policy names but the event lacks, the reason why the event lacks it. */
 export type UnreadKeys = { readonly [key in keyof EventKeys]?: string };
 
 export function readEventKeys(

@@ -115,7 +115,7 @@ class Scanner {
     return wanted.filter((index) => this.#paths[index]?.[depth] === name);
   }
 
-  /** Returns the wanted paths whose member name at this depth is the name that was read last. */
+  /** Returns the indexes of the wanted paths whose member name at this depth is the name that was read last. */
   #called(wanted: readonly number[], depth: number, start: number): readonly number[] {
     if (this.#json.at - start > this.#longestName) return NONE;
     if (!this.#json.isEscaped) return wanted.filter((index) => this.#isWritten(this.#names[index]?.[depth], start + 1));

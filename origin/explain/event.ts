@@ -12,7 +12,7 @@ import { evidenceOf, type Question, readChain, type UnknownParts } from "./quest
 import { chainOf, platformOf, requestOf, withoutCheckedCredentials, withSender } from "./recalled.ts";
 import { explainSender, type SenderExplanation, type Verdict } from "./senders.ts";
 
-/** The policy, secrets and lists by which stored events are judged. */
+/** The policy, secrets and revocation lists by which stored events are judged. */
 export interface JudgedBy {
   readonly policy: Policy;
   /** The secrets that this process has loaded. */
@@ -101,7 +101,10 @@ function questionOf(event: StoredEvent, sender: Sender, by: JudgedBy): [Question
   return [question, asked];
 }
 
-/** Removes revocation lists from the sender's rules, because lists change and only an origin has them. */
+/**
+ * Removes the revocation lists from the sender's rules, for a judgement that uses no lists. This process may have no lists, or they
+ * may have changed since the event arrived.
+ */
 export function withoutLists(sender: Sender): Sender {
   if (sender.certificate === undefined) return sender;
   const { trust, allowlist } = sender.certificate;

@@ -180,8 +180,8 @@ function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetail
 }
 
 /**
- * Describes what core says about one certificate. Calls `checkRevocation` on a path of only this certificate and its issuer. The
- * other certificates of the path and the anchors are passed too, because they may prove a list.
+ * Describes what core says about the revocation of one certificate. The path that `checkRevocation` gets has only this certificate
+ * and its issuer. `anchors` also contains all certificates of the whole path, because any of them may have signed a list.
  */
 function describeCrls(
   { certificate }: Step,

@@ -28,8 +28,8 @@ export function platformOf({ certificate }: StoredEvent): string | undefined {
 }
 
 /**
- * Returns the policy for a stored event, without the credentials of its sender. These credentials were checked before the event was
- * stored, but they are not stored with the event.
+ * Returns the policy for a stored event. Removes the sender's rules for credentials that passed before the event was stored. These
+ * credentials are not stored with the event, so they cannot be checked again.
  */
 export function withoutCheckedCredentials(
   policy: Policy,

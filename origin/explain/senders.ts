@@ -230,8 +230,8 @@ async function judgeSignature(sender: Sender, { available, request, at, unknown 
 }
 
 /**
- * Returns the names of the secrets that verify a request. If the policy has secrets for the account that the request names, returns
- * the names of those secrets.
+ * Returns the names of the secrets that may verify the signature of a request. A request may name an account in a header. If the
+ * policy has secrets for this account, returns only the names of those secrets.
  */
 function signingNames({ scheme, secrets, accounts }: SignatureRule, headers: Headers): readonly string[] {
   const { account } = SIGNATURE_SCHEMES[scheme];

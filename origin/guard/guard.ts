@@ -16,9 +16,9 @@ export type CountersignOptions = GuardOptions &
      */
     readonly servesEveryRoute?: boolean;
     /**
-     * Answers a refused request, after its line is logged. An edge passes your response on to the sender. The edge recognises the
-     * refusal of its own assertion only by the problem, so do not replace the response if `refused.refusal.problem` is
-     * `assertion-refused`.
+     * Answers a refused request, after its line is logged. An edge passes your response on to the sender. The edge learns only from
+     * the problem in the response that the origin refused the edge's assertion. So do not replace the response if
+     * `refused.refusal.problem` is `assertion-refused`.
      */
     readonly onRefusal?: AnswerRefusal;
   };

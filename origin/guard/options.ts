@@ -46,7 +46,7 @@ export interface BehindEdge {
   readonly audience: string;
 }
 
-/** Options of a guard without an edge. They are `throughTls` or `throughProxy` of `countersign/node`. */
+/** Options of a guard without an edge: `throughTls`, or the result of `throughProxy`, both from `countersign/node`. */
 export type WithoutEdge = Pick<CertificateOptions, "readCertificate" | "crossCheck">;
 
 /**

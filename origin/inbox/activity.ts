@@ -10,7 +10,10 @@ import type { Activity, ActivitySpan } from "./inbox.ts";
 
 /** If the spans have fewer rows than this, every row is read. Otherwise a sample is read. */
 const MAX_READ_ROWS = 10_000;
-/** The largest number of rows in a sample. A bar of the chart that shows a tenth of all events is then counted from 200 rows. */
+/**
+ * The largest number of rows in a sample. With this number, a bar of the console's chart that stands for a tenth of all events is
+ * counted from 200 rows.
+ */
 const MAX_SAMPLES = 2_000;
 
 export interface Spans {
@@ -50,15 +53,15 @@ async function countByTime(ask: Ask, { since, seconds, count }: Spans, { first, 
   );
 }
 
-/** The states that an index finds, with the condition of the index. */
+/** The states for which the table `work` has an index, with the condition of that index. */
 const INDEXED = [
   { condition: "due_at IS NOT NULL", states: ["waiting", "leased"] },
   { condition: "state = 'dead'", states: ["dead"] },
 ] as const;
 
 /**
- * Counts without reading every row. Unfinished events and dead events are counted exactly if an index finds them and they are few.
- * All other events are counted in a sample.
+ * Counts without reading every row. If the unfinished events are few, they are counted exactly, with an index. The same holds for
+ * the dead events. All other events are counted in a sample.
  */
 async function countSome(ask: Ask, spans: Spans, range: SequenceRange): Promise<Row[]> {
   const exact: Row[] = [];
@@ -112,8 +115,8 @@ function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): Activi
 }
 
 /**
- * Selects values that change when the inbox changes: the numbers of the newest event and the newest refusal, the time at which an
- * event last became done or dead, and the earliest and the latest due time.
+ * Selects values that change when the inbox changes: the sequence numbers of the newest event and the newest refusal, the time at
+ * which an event last became done or dead, and the earliest and the latest due time.
  */
 const SELECT_PULSE = `
   SELECT (SELECT max(sequence) FROM event) AS accepted,

@@ -1,6 +1,6 @@
-// The records of attempts, for both stores. The event's row of the table `work` holds a running attempt, or the attempt that made
-// the event done. Most events have only this attempt, so they need no row in the table `attempt`. Every other attempt that ended
-// has a row there.
+// The records of attempts, for SQLite and PostgreSQL. The event's row of the table `work` holds a running attempt, or the attempt
+// that made the event done. Most events have only this attempt, so they need no row in the table `attempt`. Every other attempt
+// that ended has a row there.
 
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
 import { formatReason } from "../dispatch/judge.ts";
@@ -35,8 +35,8 @@ export function isLong(recorded: number): boolean {
 }
 
 /**
- * Returns an SQL condition that is true for the records to delete: those whose `place` is after the first and before the latest
- * ones. `recorded` is SQL for the number of all records of the event.
+ * Returns an SQL condition that is true for the records to delete. These are the records between the first `MAX_FIRST_ATTEMPTS` and
+ * the latest `MAX_LATEST_ATTEMPTS` records of the event. `recorded` is SQL for the number of all records of the event.
  */
 export function isBetween(recorded: string): string {
   return `place > ${MAX_FIRST_ATTEMPTS} AND place <= ${recorded} - ${MAX_LATEST_ATTEMPTS}`;

@@ -1,4 +1,5 @@
-// The types for the history of an event, which has its attempts and the actions of operators, and for the durations of attempts.
+// The types for the history of an event and for the durations of attempts. The history has the attempts of the event and the
+// actions of operators on the event.
 
 /**
  * The way in which an attempt ended. `done`, `retry` and `dead` are the outcomes that dispatch stores. `released`: the origin

@@ -1,12 +1,9 @@
-// Counts how much of an inbox is not done, for programs and people that watch it. Both stores run the same statement.
+// Counts how much of an inbox is not done, for programs and people that watch it. SQLite and PostgreSQL run the same statement.
 
 import type { Row } from "./events/row.ts";
 import type { Backlog } from "./inbox.ts";
 
-/**
- * The largest number of events that are counted. A larger number would be no more useful, and to count it would delay other
- * statements.
- */
+/** Counting stops at this number. A larger number would be no more useful, and counting further would delay other statements. */
 const MAX_COUNTED_EVENTS = 100_000;
 
 export const SELECT_BACKLOG = `

@@ -1,5 +1,5 @@
-// Counts how long attempts took, and how long it took from acceptance until events were done, by the time of acceptance. If there
-// are many events, only a sample is read, so that the count takes a limited time.
+// Counts how long attempts took, and how long it took from acceptance until events were done. The counts are grouped by the time of
+// acceptance. If there are many events, only a sample is read, so that the count takes a limited time.
 
 import { findRange, type Spans } from "./activity.ts";
 import { DURATION_LIMITS, type DurationSpan, type Durations } from "./attempts.ts";
@@ -8,8 +8,8 @@ import type { Ask } from "./events/pages.ts";
 import type { Row } from "./events/row.ts";
 
 /**
- * The largest number of events in a sample. It also limits the attempts that are read, because each event has only a few records of
- * attempts.
+ * The largest number of events in a sample. This number also limits the attempts that are read, because only a few records of
+ * attempts are kept for each event.
  */
 const MAX_SAMPLES = 2_000;
 

@@ -1,5 +1,5 @@
 // Finds what is new in a sender's certificate, compared with what the sender presented before. Remembers which certificates this
-// process has written. No request is refused because of this.
+// process has written. No request is refused because something in its certificate is new.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import type { CertificateFacts } from "../../core/delivery/delivery.ts";

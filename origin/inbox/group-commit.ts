@@ -1,5 +1,5 @@
-// Lets writes that arrive at the same time share one commit. Otherwise each write would wait for the disk after the write before
-// it. Limits the writes that wait. Works with any database.
+// Lets writes that arrive at the same time share one commit. Otherwise the writes would wait for the disk one after the other.
+// Limits the writes that wait. Works with any database.
 
 import { Refusal } from "../../core/refusal.ts";
 
@@ -8,7 +8,10 @@ type Settled<Result> = { readonly value: Result } | { readonly error: unknown };
 export interface GroupCommitOptions<Item, Result> {
   /** Commits all items and returns one result for each, in order. If it throws, nothing was changed. */
   readonly commit: (items: readonly Item[]) => readonly Result[] | Promise<readonly Result[]>;
-  /** Returns true if an error is a fault of the database and not of one item. After such an error, no item is tried again alone. */
+  /**
+   * Returns true if an error is a fault of the database and not of one item. After such an error, the items are not tried again one
+   * by one.
+   */
   readonly isOfTheDatabase: (error: unknown) => boolean;
   /** The number of commits that may run at the same time. Items that arrive meanwhile share the next commit. The default is 1. */
   readonly parallel?: number;

@@ -27,7 +27,7 @@ export interface SeenSender {
   readonly sender: string;
   /** The time of the sender's latest event. It may be up to an hour too early if 10,000 or more newer events are stored. */
   readonly lastSeen: number;
-  /** The number of the sender's certificates. The same certificate with other intermediates counts again. */
+  /** The number of the sender's certificates. The same certificate with different intermediates counts as one more. */
   readonly certificates: number;
   /** The earliest time at which one of the stored certificates was first presented. Undefined if none is stored. */
   readonly firstCertificate: number | undefined;
@@ -66,7 +66,10 @@ export interface FirstSight {
   readonly sender: string;
   /** The id of the event. */
   readonly id: string;
-  /** The key, issuer or intermediates that the sender presented before, and the Unix seconds at which `old` was first presented. */
+  /**
+   * `old` is the key, issuer or intermediates that the sender presented before. `since` is the time in Unix seconds at which `old`
+   * was first presented.
+   */
   readonly old: string;
   readonly since: number;
   readonly new: string;
@@ -83,7 +86,10 @@ export interface EventWork {
   readonly state: EventState;
   /** The number of attempts that were started. */
   readonly attempts: number;
-  /** Unix milliseconds at which the next attempt may start. */
+  /**
+   * Unix milliseconds at which the next attempt may start. For a leased event, this is the end of the lease. For a done or dead
+   * event, it is the time of the last change.
+   */
   readonly dueAt: number;
   /** The reason why the last attempt failed, why the event is dead, or why an operator dropped it. */
   readonly reason: string | undefined;
@@ -121,7 +127,7 @@ export interface WorkQueue {
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
-  /** Makes the event done. `status` is the HTTP status of the response. `retry` and `bury` also record it with the attempt. */
+  /** Makes the event done. `complete`, `retry` and `bury` record `status`, the HTTP status of the response, with the attempt. */
   complete(lease: Lease, status?: number): Promise<boolean>;
   retry(lease: Lease, waitMilliseconds: number, reason: string, status?: number): Promise<boolean>;
   /** Makes the event dead. */
@@ -147,7 +153,10 @@ export interface Rerun {
   readonly events: number;
   /** The number of done events that are left out because their bodies are deleted. */
   readonly erased: number;
-  /** The number of done events left out because an operator dropped them. Zero if `ids` are given, which select them too. */
+  /**
+   * The number of done events that are left out because an operator dropped them. Zero if `ids` are given, because `ids` also
+   * select dropped events.
+   */
   readonly dropped: number;
 }
 
@@ -205,7 +214,10 @@ export interface EventPage {
 
 /** Selects the newest events for a list. Unlike `events`, the search has a time limit, and its result says where to continue. */
 export interface NewestQuery extends EventFilter {
-  /** A whole event id or event key. If no event has it, the search finds ids and keys that contain it, in upper or lower case. */
+  /**
+   * An event id or an event key. If no event has exactly this id or key, the search finds the events whose id or key contains this
+   * text, in upper or lower case.
+   */
   readonly text?: string | undefined;
   /** The value of `next` from the previous page. */
   readonly before?: number | undefined;
@@ -250,7 +262,10 @@ export interface InboxReader {
    * certificates with this digest.
    */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
-  /** Returns the certificates of each of these senders, the last used first, at most `MAX_WATCHED_CERTIFICATES` for one sender. */
+  /**
+   * Returns the certificates of each of these senders, the most recently used first, at most `MAX_WATCHED_CERTIFICATES` for one
+   * sender.
+   */
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
   /** Returns the event with this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
@@ -268,11 +283,14 @@ export interface InboxReader {
    * Returns the number of events in each of `count` spans of `seconds` seconds. The first span begins at `since` (Unix seconds).
    */
   activity(since: number, seconds: number, count: number): Promise<Activity>;
-  /** Returns how long attempts took, and how long it took until events were done, for the same spans. Takes a limited time. */
+  /**
+   * Returns how long attempts took, and how long it took until events were done, for the same spans as `activity`. Takes a limited
+   * time.
+   */
   durations(since: number, seconds: number, count: number): Promise<Durations>;
   /**
-   * Returns a text that changes when an event is accepted, the work on an event changes, or a request is refused. Costs only a few
-   * look-ups in indexes.
+   * Returns a text that changes when an event is accepted, an event becomes done or dead, or a request is refused. It also changes
+   * when the earliest or the latest due time changes. Costs only a few look-ups in indexes.
    */
   pulse(): Promise<string>;
   /** Returns the senders that were accepted: the senders with a certificate, and the senders of the latest 10,000 events. */

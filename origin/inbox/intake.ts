@@ -1,5 +1,6 @@
-// The steps of an acceptance that are the same for both stores. The step before the write notes the time of arrival. The steps
-// after the commit refuse a replay, remember the certificate, report what is new about the certificate, and return the result.
+// The steps of an acceptance that are the same for SQLite and PostgreSQL. The step before the write notes the time of arrival. The
+// steps after the commit refuse a replay, remember the certificate, report what is new about the certificate, and return the
+// result.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";

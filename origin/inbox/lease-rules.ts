@@ -1,4 +1,4 @@
-// The constants for leasing work, for both stores.
+// The constants for leasing work, for SQLite and PostgreSQL.
 
 import { messageOf } from "../../core/failure-chain.ts";
 
@@ -13,8 +13,8 @@ export const BLOCKED_MILLISECONDS = 60_000;
  */
 export const BLOCKED_TOKEN = "blocked";
 /**
- * The delay between the starts of events whose attempts ended twice without an outcome. They are started one by one, because one
- * of them may have ended the process that handled all of them.
+ * The delay between the starts of events that were attempted at least twice and whose last attempt left no outcome. These events
+ * are started one by one, because one of them may have ended the process that handled all of them.
  */
 export const UNFINISHED_APART_MILLISECONDS = 1_000;
 /** After this number of examined events, a claim examines no more. */

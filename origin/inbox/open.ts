@@ -10,7 +10,7 @@ import type { InboxOptions } from "./options.ts";
 /**
  * Opens or creates the inbox at `location`. The location is the path of a SQLite file, or
  * `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which needs the package `pg`. An inbox of an older version is upgraded. The inbox
- * is not encrypted, and nothing is deleted from it except by `prune`.
+ * is not encrypted, and only `prune` deletes events from it.
  * @throws ConfigurationError if the location holds something that is not an inbox, if the inbox is of a newer version or from
  * before the first release, or if the inbox cannot be opened; the message holds no password
  */

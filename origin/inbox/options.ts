@@ -1,4 +1,4 @@
-// The options for opening an inbox in either store, and the approximate size of an event in memory.
+// The options for opening an inbox in SQLite or PostgreSQL, and the approximate size of an event in memory.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import type { FirstSight } from "./inbox.ts";

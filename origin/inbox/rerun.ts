@@ -1,6 +1,6 @@
-// The SQL that makes done events due again, for both stores, in one transaction. Events with the same order key are handled in
-// order, so the latest of them must also be handled last in a rerun. Therefore an event runs again only together with all later
-// done events of its order key.
+// The SQL that makes done events due again, in one transaction, for SQLite and PostgreSQL. Events with the same order key are
+// handled in order, so the latest of them must also be handled last in a rerun. Therefore an event runs again only together with
+// all later done events of its order key.
 
 import { isBetween } from "./attempt-rows.ts";
 import { conditionsOf, type ParameterSign, type SequenceRange, type Statement } from "./events/filter.ts";
@@ -94,8 +94,8 @@ function leaveOut({ byId }: { readonly byId: boolean }): string {
 }
 
 /**
- * Returns SQL that finds an event that prevents the rerun. It comes after a chosen event with the same order key, and it is being
- * handled, or it was handled and is not chosen. `now` is in Unix milliseconds.
+ * Returns SQL that finds an event that prevents the rerun. Such an event comes after a chosen event with the same order key. It is
+ * being handled, or it was handled and is not chosen. `now` is in Unix milliseconds.
  */
 function selectOvertaken(now: number): string {
   return `
@@ -113,7 +113,7 @@ const CHOSEN = "work.state = 'done' AND work.sequence IN (SELECT sequence FROM c
 /** The number of records that `RECORD_ENDS` makes for an event: 1 if its row of the table `work` holds an attempt, otherwise 0. */
 const ITS_ATTEMPT = "CASE WHEN work.began_at IS NULL THEN 0 ELSE 1 END";
 
-/** Copies the record of the attempt that made the event done from the table `work` to the table `attempt`. */
+/** Copies a record from the table `work` to the table `attempt`: the record of the attempt that made the event done. */
 const RECORD_ENDS = `
   INSERT INTO attempt (sequence, place, outcome, number, began_at, ended_at, status)
   SELECT work.sequence, work.recorded + 1, 'done', work.attempts, work.began_at, work.changed_at, work.status

@@ -1,4 +1,4 @@
-// Defines how long an inbox keeps finished events, and starts the timer that deletes them.
+// The constants and the SQL for deleting old entries, for SQLite and PostgreSQL, and the timer that deletes them.
 
 import { MAX_DELIVERY_AGE_SECONDS, MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
 import { LATEST_FIRST } from "./events/row.ts";
@@ -11,10 +11,11 @@ export const MAX_ERASED_BYTES = 8 * 1024 * 1024;
 const DAY_SECONDS = 86_400;
 
 /**
- * Returns SQL that selects old certificates of senders with more than `MAX_WATCHED_CERTIFICATES` certificates. A certificate is old
- * if it was last seen more than a day before the oldest event, because no stored event can have it. The events are not searched for
- * the certificate, because an index for this search would cost every event a write. The day is needed because `last_seen` may be an
- * hour too early, and the clocks of origins may differ.
+ * Returns SQL that selects old certificates of senders with more than `MAX_WATCHED_CERTIFICATES` certificates. The latest
+ * `MAX_WATCHED_CERTIFICATES` of a sender are never selected. Any other certificate is old if it was last seen more than a day
+ * before the oldest event, because no stored event can have it. The events are not searched for the certificate, because an index
+ * for this search would cost every event a write. The day is needed because `last_seen` may be an hour too early, and the clocks of
+ * origins may differ.
  * @param before SQL for the time of the oldest event
  */
 export function oldCertificates(before: string): string {
@@ -32,7 +33,7 @@ export function oldCertificates(before: string): string {
  */
 export const REPEATED_SECONDS = DAY_SECONDS;
 /**
- * An edge's queue may deliver an event again for this time after the event was accepted. So the id of the event is kept for this
+ * For this time after an event was accepted, an edge's queue may deliver the event again. So the id of the event is kept for this
  * time.
  */
 export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;

@@ -1,4 +1,4 @@
-// The version of an inbox's tables, for both stores. Each store has a list of SQL steps that are run in order. The version says
+// The version of an inbox's tables. SQLite and PostgreSQL each have a list of SQL steps that are run in order. The version says
 // which of the steps an inbox has.
 
 /** The version after the first step. Lower versions belong to programs that were never released and had other tables. */

@@ -1,4 +1,4 @@
-// Finds which senders were accepted, and when, with one statement that both stores run.
+// Finds which senders were accepted, and when, with one statement that runs in SQLite and in PostgreSQL.
 
 import type { Row } from "./events/row.ts";
 import type { SeenSender } from "./inbox.ts";

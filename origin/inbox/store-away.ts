@@ -1,4 +1,4 @@
-// Recognises that a database cannot be reached now, but perhaps later, for example because it or its network is starting.
+// Recognises errors after which a database may be reached later, for example because the database or its network is still starting.
 
 import { ConfigurationError } from "../../core/configuration-error.ts";
 

@@ -1,4 +1,4 @@
-// The tables of an inbox. A backup holds exactly these tables, and a restore copies them from one store to the other.
+// The tables of an inbox. A backup holds exactly these tables, and a restore copies them into SQLite or PostgreSQL.
 
 /** The values of a row by column, as SQLite stores them: numbers, texts, bytes or null. */
 export type TableRow = Readonly<Record<string, string | number | Uint8Array | null>>;

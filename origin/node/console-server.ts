@@ -24,9 +24,10 @@ export type ConsoleListener = Address | (Address & ConsolePair) | { readonly soc
 const OPTIONS = { ...FOR_CONSOLE, ...REFUSES_HOST_ITSELF };
 
 /**
- * Returns a function that says whether a host is one of the console's hosts. `host` has no port, because a tunnel may end at
- * another port. Over TLS, the names in the certificate are the hosts. Another site can make its own name resolve to the console
- * (DNS rebinding), but that name is not one of the hosts. `more` has the hosts of a proxy in front of the console.
+ * Returns a function that says whether a host is one of the console's hosts. `host` has no port, because a browser that comes
+ * through a tunnel uses the tunnel's port. Over TLS, the names in the certificate are the hosts. Another site can make its own name
+ * resolve to the console (DNS rebinding), but that name is not one of the hosts. `more` has the hosts of a proxy in front of the
+ * console.
  */
 export function hostsOf(listener: ConsoleListener, more: readonly string[] = []): (host: string) => boolean {
   const names = new Set(more.map((name) => name.toLowerCase()));
@@ -45,7 +46,7 @@ export function hostsOf(listener: ConsoleListener, more: readonly string[] = [])
 export interface ConsoleServer extends RunningServer {
   /** Returns the listener with the current certificate. */
   readonly listener: () => ConsoleListener;
-  /** Uses another certificate for new connections. */
+  /** Replaces the certificate and the key for new connections. */
   replace(pair: ConsolePair): void;
 }
 

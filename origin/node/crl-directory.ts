@@ -71,8 +71,8 @@ function makeDirectory(directory: string): void {
 }
 
 /**
- * Returns the file for a source. The file's name is a digest of the source, because a URL cannot be a file name, and file systems
- * allow different names.
+ * Returns the file for a source. The file's name is a digest of the source, because a URL cannot be a file name, and because not
+ * every file system allows every name.
  */
 function fileOf(directory: string, source: string): string {
   return join(directory, `${createHash("sha256").update(source).digest("hex").slice(0, 32)}.crl`);

@@ -1,5 +1,5 @@
-// Closes an HTTP server after every request in progress is answered. Node's own `close()` would also wait for idle connections, and
-// for connections on which requests follow one another without a pause.
+// Closes an HTTP server after every request in progress is answered. Node's own `close()` would also wait for connections on which
+// requests follow one another without a pause. In older versions, it would also wait for connections that have sent no request yet.
 
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -12,8 +12,8 @@ import { Server as TlsServer } from "node:tls";
 const DEADLINE_MILLISECONDS = 20_000;
 
 /**
- * Tracks the requests of a server from now on. The function that it returns stops listening, answers the requests in progress,
- * sends `Connection: close` with each response, and then resolves.
+ * Tracks the requests of a server from now on. Returns a function that stops listening, waits until the requests in progress are
+ * answered, and then resolves. After it is called, new responses carry `Connection: close`.
  */
 export function closesGracefully(server: Server): () => Promise<void> {
   /**

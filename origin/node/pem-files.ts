@@ -1,5 +1,5 @@
-// Reads the operator's own certificates and keys from files in any form, as PEM or as objects of the runtime. The rules for
-// senders' certificates do not apply to these certificates.
+// Reads the operator's own certificates and keys from files in any form. Returns certificates in PEM, and keys as objects of Node.
+// The rules for senders' certificates do not apply to these certificates.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf } from "../../core/failure-chain.ts";

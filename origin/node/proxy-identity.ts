@@ -52,7 +52,7 @@ export interface ProxyExamination {
 
 /**
  * Compiles the identity to a policy with one sender. The subject is needed because a CA alone would admit every certificate that it
- * ever issued. Does not check dates. If a CA has expired, each connection is refused.
+ * ever issued. Does not check dates. If the CA that certified the proxy has expired, each connection is refused.
  * @throws ConfigurationError that lists every problem of the CA and of the subject
  */
 export function compileProxyIdentity(identity: ProxyIdentity): ProveProxy {

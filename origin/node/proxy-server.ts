@@ -26,7 +26,7 @@ export interface SocketListener {
   readonly mode: SocketMode;
 }
 
-/** The options of a TLS listener that can be replaced while it runs. */
+/** Those options of a TLS listener that can be replaced while the listener runs. */
 export interface ProxyTls {
   /** The origin's own certificate and key, in PEM. */
   readonly certificate: string;
@@ -192,7 +192,7 @@ function contextOptions({ certificate, key, proxy }: ProxyTls): SecureContextOpt
 
 /**
  * Checks that the peer is the proxy now.
- * @throws Refusal about the proxy's certificate. Its detail `presentedBy` says that it is not about a sender's certificate
+ * @throws Refusal about the proxy's certificate. The detail `presentedBy` says that the refusal is not about a sender's certificate
  */
 function provePeer(socket: unknown, proveProxy: ProveProxy, now: number): void {
   try {

@@ -11,8 +11,8 @@ const NODE_FOR_INTERMEDIATES: Version = [26, 10];
 
 /**
  * Must be called for code that judges the certificates of a TLS socket. Node 24.21, 26.8 and 26.9 do not report intermediates
- * (nodejs/node#65579), so every sender with an intermediate would be refused. Older versions report intermediates only to the code
- * that asks first.
+ * (nodejs/node#65579), so every sender with an intermediate would be refused. Older versions report the intermediates of a socket
+ * only to the first code that asks for them.
  * @throws ConfigurationError
  */
 export function requireIntermediates(what: string): void {

@@ -15,8 +15,8 @@ const UNDEFINED_TABLE = "42P01";
 
 /**
  * Makes an `accept` that records each assertion's id in the table `countersign_accepted`, in the first schema of the search path.
- * The first event creates the table. Events are not stored: if your handler fails, or the process ends in it, the sender gets no
- * 2xx and sends again. Pass the pool, not a client within a transaction. Ids are deleted a day after they expired.
+ * The first event creates the table. Events are not stored: if your handler fails, or the process ends while the handler runs, the
+ * sender gets no 2xx and sends again. Pass the pool, not a client within a transaction. Ids are deleted a day after they expired.
  * @throws ConfigurationError if `pool` is not a pool
  */
 export function onceInPostgres(pool: PostgresPool): AcceptDelivery {

@@ -1,5 +1,5 @@
-// Runs the console of `countersign origin` and `countersign dev`: opens the listener, identifies the users, and passes the data to
-// show to the console.
+// Runs the console of `countersign origin` and `countersign dev`: opens the listener, identifies the users, and gives the console
+// the data that it shows.
 
 import { verifyBasic } from "../../core/admission/basic.ts";
 import type { Secrets } from "../../core/admission/candidate.ts";

@@ -15,7 +15,7 @@ export class CurrentFiles<T extends Loaded> {
   #loaded: T;
   #crls: CrlStore;
   #stopWatching = () => {};
-  /** Reloads run one after the other, because each reload closes the lists of the reload before. */
+  /** Reloads run one after the other, because each reload closes the revocation lists that the previous reload opened. */
   #reloads = Promise.resolve();
 
   private constructor(mode: OriginMode<T>, loaded: T, crls: CrlStore, log: (line: LogLine) => void) {

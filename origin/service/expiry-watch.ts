@@ -1,5 +1,5 @@
-// Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals of its inbox, and
-// tells when revocation lists end.
+// Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals in the inbox, and
+// reports when the revocation lists expire.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -17,7 +17,7 @@ export interface Watched {
   readonly policy: Policy;
   /** The certificates of the listener, in PEM. Empty if another program terminates TLS. */
   readonly certificates: readonly string[];
-  /** The time at which the revocation list of each source ends, as in CrlStore. */
+  /** For each source, the latest `nextUpdate` of its revocation lists, as `ends()` of CrlStore returns it. */
   readonly listEnds: ReadonlyMap<string, number>;
 }
 

@@ -75,8 +75,8 @@ export function describeRefused(head: Head, line: LogLine, facts: RefusedFacts |
 }
 
 /**
- * Returns true if the line is about a refused request. A line `failed` is about a request if the line has a problem, because the
- * problem is the response to the sender.
+ * Returns true if the line is about a refused request. A line with the decision `failed` is about a request only if it has a
+ * problem, because the problem is the response to the sender.
  */
 function isRefused({ decision, problem }: LogLine): boolean {
   return decision === "refused" || decision === "handshake" || (decision === "failed" && typeof problem === "string");

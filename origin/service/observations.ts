@@ -8,8 +8,9 @@ import { folderOfInbox } from "../inbox/location.ts";
 
 export const OBSERVATIONS = "observed.jsonl";
 /**
- * The maximum number of certificates in each share of the file. Each route has several shares, so that unproven certificates cannot
- * use up the limit for proven ones. Certificates that earlier runs wrote are counted too.
+ * The maximum number of certificates in each share of the file. `shareOf()` divides the certificates of each route into shares, for
+ * example one for all unproven certificates. So unproven certificates cannot use up the limit for proven ones. Certificates that
+ * earlier runs wrote are counted too.
  */
 const MAX_KEPT = 100;
 
@@ -36,7 +37,7 @@ export function openLog(
   };
 }
 
-/** The certificates in the file, by share. */
+/** The identities of the certificates in the file, grouped by share. */
 class Kept {
   readonly #shares = new Map<string, Set<string>>();
 

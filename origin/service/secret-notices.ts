@@ -15,8 +15,9 @@ const MODE_OF_OTHERS = 0o007;
 const known = new WeakMap<Policy, readonly string[]>();
 
 /**
- * Returns the paths to watch: the files with the secrets of a policy, the directory in which further files may appear, and every file
- * that a variable `NAME_FILE` names. A policy that was refused may need one of the latter, which is written afterwards.
+ * Returns the paths to watch: the files with the secrets of a policy, the directory in which further files may appear, and every
+ * file that a variable `NAME_FILE` names. If a new policy was refused because such a file did not exist, the origin must notice
+ * when the file is written.
  */
 export function secretFilesOf(policy: Policy): readonly string[] {
   const files = known.get(policy) ?? listFiles(policy);

@@ -13,13 +13,16 @@ import type { Count, Duration } from "./metrics/labels.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { serveMetrics } from "./metrics/server.ts";
 
-/** The current numbers of events and refusals in the inbox, and the times at which senders presented certificates and lists end. */
+/**
+ * The current numbers of events and refusals in the inbox. Also the time at which each sender was last accepted with a certificate,
+ * and the time at which the revocation list of each source expires.
+ */
 export interface Stock {
   readonly backlog: Backlog;
   readonly refusals: RefusalStock;
   /** The time at which each sender was last accepted with a certificate, in Unix seconds. */
   readonly presented: readonly (readonly [sender: string, seconds: number])[];
-  /** The time at which the revocation list of each source ends, in Unix seconds. It is 0 for a source without a list. */
+  /** For each source, the latest `nextUpdate` of its revocation lists, in Unix seconds. It is 0 for a source without a list. */
   readonly listEnds: readonly (readonly [source: string, seconds: number])[];
 }
 

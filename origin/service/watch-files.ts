@@ -51,7 +51,7 @@ export function watchFiles(files: () => readonly string[], onChange: () => void)
 
 /**
  * Returns the version of a file. The version contains `ctime`, which only the operating system sets. So a file that is replaced by
- * a copy has another version, even if the copy keeps the size and the other times.
+ * a copy has a different version, even if the copy keeps the size and the other times.
  */
 function versionOf(stats: BigIntStats | undefined): string | undefined {
   return stats && `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;

@@ -169,6 +169,6 @@ test("Second digest of a certificate: a certificate denied by digest stays denie
   expect(await verdict("cn", belowDeniedCa, deniedCa)).toBe("certificate_denied");
   expect(await verdict("cn", belowDeniedCa, other(deniedCa))).toBe("certificate_denied");
   expect(await verdict("cn", other(world.plain))).toBe("accepted");
-  // An entry with a digest matches only a certificate with exactly the same bytes.
+  // In a sender's entry, unlike in `deny`, a digest matches only a certificate with exactly the same bytes.
   expect(await verdict("pin", other(world.plain))).toBe("sender_not_allowed");
 });

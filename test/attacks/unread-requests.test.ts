@@ -41,7 +41,7 @@ let metrics: { readonly lines: LogLines; readonly port: number };
 beforeAll(async () => {
   senders = await createSenders();
   key = await newSigningKey();
-  // The path `/acme` is also the end of the path of another route.
+  // A request for `/acme` with `Host: 1/hooks` must not reach the route `/hooks/acme`.
   const routes = { "/acme": { senders: [BETA], methods: ["POST"] }, ...senders.policy.routes };
   policy = { ...senders.policy, routes };
   origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
@@ -229,7 +229,7 @@ describe("Host that moves a path: at the edge", () => {
     const fields = [...(hostFields(EDGE)[kind] ?? []), ...(EDGE.proof?.() ?? [])];
     const before = await origin.inbox.count();
     const { statuses, lines } = await converse(EDGE, post("/acme", fields));
-    // The runtime itself refuses some of these requests with 400.
+    // workerd itself refuses some of these requests with 400.
     for (const status of statuses) expect(status === 421 || status === 400, `${status}`).toBe(true);
     // The test sends another request. When the log line of that request arrives, all log lines of the first request have arrived.
     const { body } = await edge.send({ target: "/unknown" });

@@ -48,8 +48,8 @@ export async function startReference(
 const nameOf = (route: string) => `${route.replaceAll("/", "-").slice(1)}.example.com`;
 
 /**
- * Returns the virtual host for a route. The virtual host trusts the anchors of all senders of the route. If the policy has no
- * depth, its depth is the one in Docusign's guides.
+ * Returns the virtual host for a route. The virtual host trusts the anchors of all senders of the route. Its depth is that of the
+ * route's first sender, or the depth in Docusign's guides if this sender has none.
  */
 function siteOf({ anchors, senders, routes }: PolicyDocument, route: string, directory: string): Site {
   const trusts = (routes[route]?.senders ?? []).map((sender) => senders[sender]?.trust);

@@ -1,5 +1,5 @@
-// Compares our reader with OpenSSL and @peculiar/asn1-x509. Our reader must refuse what either of them refuses. If all of them
-// accept an input, they must read the same facts.
+// Compares our reader with OpenSSL and @peculiar/asn1-x509. Our reader must refuse every input that OpenSSL or the library refuses.
+// If all three accept an input, they must read the same facts.
 
 import { createHash, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
@@ -128,7 +128,7 @@ function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, ori
 }
 
 /**
- * Sorts the attributes of each RDN, because our reader returns the issuer of a list as canonical text, in which they are sorted.
+ * Sorts the attributes of each RDN. Our reader returns the issuer of a list as canonical text, in which the attributes are sorted.
  */
 const inOneOrder = (name: NameConditions) =>
   name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
@@ -144,8 +144,8 @@ function crlFacts(crl: Crl, serials: readonly string[]) {
 const pem = (der: Uint8Array) => `-----BEGIN X509 CRL-----\n${toBase64(der)}\n-----END X509 CRL-----\n`;
 
 /**
- * Replaces the dates of entries by correct dates. OpenSSL and the library refuse a list with a malformed date, but our reader
- * accepts an entry whatever its date is.
+ * Replaces the dates of entries by correct dates. OpenSSL and the library refuse a list with a malformed date. Our reader accepts
+ * an entry with any date.
  */
 function withWholeDates(der: Uint8Array): Uint8Array {
   const list = decode(der);

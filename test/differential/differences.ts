@@ -69,8 +69,8 @@ export const LIBRARY_STRICTER: readonly Difference[] = [
 ];
 
 /**
- * Patterns of serial numbers, in hex with a sign. If an entry of a list has such a number, our reader accepts the list, but
- * never finds this entry.
+ * Patterns of serial numbers in hex. A negative number has a minus sign. If the serial number of an entry matches such a pattern,
+ * our reader accepts the list, but never finds this entry.
  */
 export const MATCHES_NONE: readonly Difference[] = [
   [

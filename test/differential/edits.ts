@@ -55,7 +55,7 @@ const setLength = fc.constantFrom(...LENGTHS).map(
       (siblings[at] as Node).length = length;
     },
 );
-/** Writes the correct length with one octet more than necessary. */
+/** Writes the correct length with more octets than necessary. */
 const padLength = fc.constant<Change>((siblings, at) => {
   const node = siblings[at] as Node;
   const size = contentOf(node).length;

@@ -205,8 +205,8 @@ describe("behind the edge", () => {
     const headers: HeaderList = [["Content-Type", "application/json"]];
     const open = await exchange({ url: `${url}/open`, method: "POST", headers, body: '{"n":1}' });
     expect(JSON.parse(open.body.toString())).toEqual({ said: { n: 1 } });
-    // Express runs this handler also for a path in other letter case, but the policy may have another route for that path. So the
-    // request must be refused.
+    // Express runs this handler also for a path in other letter case, but the policy may have a different route for that path. So
+    // the request must be refused.
     const spelt = await exchange({ url, ...forwardedRequest({ ...event, target: "/hooks/ACME" }) });
     expect([spelt.status, JSON.parse(spelt.body.toString())]).toMatchObject([404, { code: "not-found" }]);
   });
@@ -249,7 +249,7 @@ describe("without the edge", () => {
     const name = "hooks.example.com";
     const { ca: serverCa } = await writeServer(name, "tls");
     const KEY = "as Docusign shows it";
-    // The CA and the certificate of this test are used instead of DigiCert and Docusign's certificate.
+    // The test uses its own CA instead of DigiCert's CA, and its own certificate instead of Docusign's certificate.
     const ca = await issueCertificate({ subject: [{ CN: ["Docusign's CA"] }], ca: {} });
     const docusign = await issueCertificate({ subject: [{ O: ["Docusign, Inc."] }, { CN: ["Connect"] }] }, ca);
     const stranger = await issueCertificate({ subject: [{ O: ["Somebody"] }, { CN: ["Connect"] }] }, ca);

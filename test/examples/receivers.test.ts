@@ -1,5 +1,5 @@
-// Runs each receiver of examples/receivers in its own language, with the cases of vectors/assertion.json. Each verdict and each
-// code must be that of the file.
+// Runs each receiver of examples/receivers in its own language, with the cases of vectors/assertion.json. For each case, the
+// receiver must give the verdict and the code that the file states.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

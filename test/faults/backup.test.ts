@@ -55,8 +55,8 @@ describe.each(PAIRS)("%s", (fromName, toName, from, to) => {
       const load = world.send([port], () => isOver);
       await sleep(500);
       await takeBackup(world, source);
-      // This assertion is made just before the backup that is restored later. It is made so late because the test sends it again
-      // after the restore, and an assertion is valid for only a minute.
+      // The test sends this assertion again after the restore. An assertion is valid for only a minute, so the test makes it just
+      // before the backup that is restored.
       const name = world.ledger.newEvent();
       const early = world.request(name);
       expect(world.ledger.answered(name, await world.attempt(port, early))).toBe(true);

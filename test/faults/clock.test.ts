@@ -34,8 +34,8 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 /**
- * A module that shifts the wall clock of a process by the milliseconds in a file. All processes of a host have one clock, so the
- * file is read each time. Monotonic clocks are not changed.
+ * A module that shifts the wall clock of a process by the milliseconds in a file. The module reads the file each time the process
+ * asks for the time, because all processes of a host have one clock. Monotonic clocks are not changed.
  */
 const SHIFT = `
 import { openSync, readSync } from "node:fs";

@@ -1,5 +1,5 @@
 // Tests what senders and networks do to deliveries. The same event is sent several times, at once and in any order. The same
-// assertion is sent again. Another body is sent with the event key of a stored event.
+// assertion is sent again. A different body is sent with the event key of a stored event.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ForwardedRequest } from "../support/forgery.ts";

@@ -41,8 +41,8 @@ export function mountPowerDisk(stack: AsyncDisposableStack): PowerDisk | undefin
   writeFileSync(image, "");
   truncateSync(image, POWER_DISK_BYTES);
   mkdirSync(path);
-  // With the long commit interval, the file system does not write data only because time has passed. After the power cut, data that
-  // the inbox did not sync must be missing.
+  // With this long commit interval, ext4 does not write data just because some seconds have passed. So after the power cut, data
+  // that the inbox did not sync must be missing.
   const mount = () => runs("mount", "-o", "loop,commit=900", image, path);
   const shutDown = ["python3", "-c", SHUT_DOWN, path] as const;
   const unmount = () => runs("umount", path);

@@ -55,7 +55,7 @@ test(`a log that is cut at any length, ${POWER_CUTS} times under load, holds all
     (name) => marks.push({ name, length: statSync(log, { throwIfNoEntry: false })?.size ?? 0 }),
   );
   for (let cut = 0; cut < POWER_CUTS; cut += 1) {
-    // This origin reads the inbox that is left after the last cut. The origin stops normally, so it leaves no log file.
+    // This origin reads the inbox that the previous cut left. The origin stops normally, so it leaves no log file.
     const before = await world.start(port);
     await vi.waitUntil(() => world.ledger.acknowledged.size > cut * EVENTS_BETWEEN, WAIT);
     expect(await before.stop()).toBe(0);
@@ -143,7 +143,9 @@ function soundness(file: string): unknown {
   }
 }
 
-/** Damages the part of the log after the last acknowledgement: this part is cut off, or replaced by random bytes. */
+/**
+ * Damages the part of the log after the last acknowledgement: cuts off half of this part, or replaces all of it by random bytes.
+ */
 function damage(log: string, length: number, cut: number): void {
   const bytes = readFileSync(log);
   const rest = bytes.byteLength - length;

@@ -22,9 +22,12 @@ const MAX_ATTEMPTS = 1_000;
 export const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export interface FaultSettings {
-  /** Options of the command line to use instead of `--handler` with the module that records handled events. */
+  /**
+   * Options that replace `--handler FILE` on the origin's command line. By default, FILE is a module that records the handled
+   * events.
+   */
   readonly handling?: readonly string[];
-  /** Returns the names of the handled events, instead of the names that the module recorded. */
+  /** Returns the names of the handled events. Default: the names that the module of `--handler` recorded. */
   readonly handled?: () => ReadonlySet<string>;
   readonly environment?: Readonly<Record<string, string>>;
   /** The clock of the edge that the senders use, in Unix seconds. */

@@ -1,6 +1,6 @@
 // `npm run mutate -- [FILE…] [--since REVISION] [--minutes N]` makes single changes in core, and checks that a test notices each
-// change. Without files, it tries every file that decides. With `--since`, it tries the files of core that have changed since this
-// revision. It stops after N minutes. A file that was not finished by then does not count, and its name is printed.
+// change. Without files, it tries the files of DECIDING (files.ts). With `--since`, it tries the files of core that have changed
+// since this revision. It stops after N minutes. A file that was not finished by then does not count, and its name is printed.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   options: {
     since: { type: "string" },
     minutes: { type: "string", default: "0" },
-    /** Prints the changes that no test notices as JSON, so that they can be copied into equivalent.json and get a reason there. */
+    /** Prints, as JSON, the changes that no test notices. They can then be copied into equivalent.json and get a reason there. */
     json: { type: "boolean", default: false },
   },
 });

@@ -71,7 +71,7 @@ function textBetween(lines: readonly string[], start: Position, end: Position): 
 }
 
 export interface Judgement {
-  /** One text `file: noticed of all` for each file. */
+  /** One line for each file, for example `core/wire.ts: 8 of 10 noticed, 1 listed as equivalent`. The numbers count mutants. */
   readonly summary: readonly string[];
   readonly problems: readonly string[];
 }

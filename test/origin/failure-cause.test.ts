@@ -1,5 +1,5 @@
-// Tests that every sender of requests to another host says why it got no response. The hosts are real, and each host fails in a
-// different way.
+// Tests every place in the program that sends a request to another host: if no response arrives, the message must say why. The
+// hosts are real, and each host fails in a different way.
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";

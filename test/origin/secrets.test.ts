@@ -20,7 +20,10 @@ function problemsOf(policy: Policy, read: (name: string) => unknown): readonly s
   }
 }
 
-/** Loads a policy with a handshake and another sender. The secrets A and B have one value, and every other secret has its own. */
+/**
+ * Loads a policy with two senders: `asking`, which has a handshake, and `other`. The secrets A and B have the same value, and every
+ * other secret has its own value.
+ */
 function load(handshake: Parts, other: Parts, own: Parts = {}, values: Parts = { A: SAME, B: SAME }) {
   const asking = { signature: { scheme: "github", secrets: ["OWN"] }, ...own, handshake };
   const senders = { asking, other: { signature: { scheme: "github", secrets: ["OTHER"] }, ...other } };

@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 /**
- * Makes the requests with which an edge forwards an event, a replay of the event, and the same event with another body. Also
+ * Makes the requests with which an edge forwards an event, a replay of the event, and the same event with a different body. Also
  * returns the policy, keys, issuer and audience that an origin needs to judge these requests.
  */
 async function makeFixture() {

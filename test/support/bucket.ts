@@ -17,8 +17,9 @@ export interface TestBucket extends BodyBucket {
   /** Puts an object at each key, in one request. The content of an object is its key. */
   fill(keys: readonly string[]): Promise<void>;
   /**
-   * Runs the maintenance of the queue inside the worker that has the bucket. A test process would need three requests for each of a
-   * thousand dead letters. The queue rejects the texts in `refused`. Resolves to all texts that were sent to the queue.
+   * Runs the maintenance of the queue inside the worker that has the bucket. From a test process, each of a thousand dead letters
+   * would need three requests. The queue rejects the texts in `refused`. Resolves to all texts that the maintenance tried to send,
+   * including the rejected ones.
    */
   maintain(now: number, refused: readonly string[]): Promise<string[]>;
 }

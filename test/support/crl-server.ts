@@ -11,7 +11,7 @@ export interface CrlServer {
   url(name: string): string;
   /** The response for each name from now on. A name that is not in this map gets a 404. */
   readonly lists: Map<string, Served>;
-  /** Wrong entity tags, to send instead of the correct ones. */
+  /** For some names, a wrong entity tag to send instead of the correct one. */
   readonly tags: Map<string, string>;
   /** The name in each request so far, with the status of the response. */
   readonly answers: { readonly name: string; readonly status: number }[];

@@ -18,7 +18,7 @@ import { LogLines } from "./log-lines.ts";
 import { AUDIENCE, ISSUER } from "./senders.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
-/** The certificate of a request that has none. */
+/** Reads the certificate of a request that has none. So it always throws `no_certificate`. */
 export function withoutCertificate(): never {
   throw new Refusal("no_certificate");
 }

@@ -16,9 +16,9 @@ import { newSigningKey } from "./signing-key.ts";
 import { tlsClientAuth } from "./tls-client-auth.ts";
 
 /**
- * The behaviour of the origin, as the edge sees it. With a number, the origin responds with this status. `reset` gives no
- * response. `late` gives no response although the origin stored the event. `garbage` is a response that is not HTTP. With `held`,
- * the attempt waits until the test calls `release`.
+ * The behaviour of the origin, as the edge sees it. `pass` forwards the attempt to the origin. With a number, the response has this
+ * status. `reset` gives no response. `late` gives no response although the origin stored the event. `garbage` is a response that is
+ * not HTTP. With `held`, the attempt waits until the test calls `release`, and is then forwarded.
  */
 export type Behaviour = "pass" | "held" | "late" | "reset" | "garbage" | number;
 
@@ -58,7 +58,7 @@ export interface QueueSetUp {
   readonly originClock?: () => number;
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
-  /** The number of seconds for which a batch waits for further messages. Default: 1. */
+  /** The number of seconds for which a batch waits for further messages. Default: 1. Has no effect without `maxRetries`. */
   readonly batchSeconds?: number;
   /** One of the faults that faulty-edge.js can cause. */
   readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";
@@ -137,7 +137,10 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
   return world;
 }
 
-/** Returns the settings of production, except for the number of retries and the time that a batch waits for messages. */
+/**
+ * Returns the settings that replace those of production: `main` for a fault and, with `maxRetries`, the retries and waiting times
+ * of the queues.
+ */
 function configOf({ maxRetries, batchSeconds = 1, fault }: QueueSetUp) {
   const { producers, consumers } = QUEUE_CONFIG.queues;
   const [events, deadLetters] = consumers;

@@ -29,8 +29,8 @@ export interface SharedBundle {
 }
 
 /**
- * The text that is built into the bundle instead of a policy. Each test replaces it by its own policy. The bundler copies it
- * unchanged, because it is the string of a JSON file.
+ * The text that is built into the bundle instead of a policy. Each test replaces this text by its own policy. The bundler copies
+ * the text unchanged, because the text is the string of a JSON file.
  */
 export const POLICY_PLACE = "countersign: here is the policy of a test";
 

@@ -9,7 +9,7 @@ import { ACME } from "./senders.ts";
 const ed25519 = generateKeyPairSync("ed25519");
 const rawPublicKey = (key: KeyObject) => Buffer.from(String(key.export({ format: "jwk" }).x), "base64url");
 
-/** The secrets of the senders. The policy contains only their names. */
+/** The secrets of the senders. The policy contains only the names of these secrets. */
 export const SECRETS = {
   DOCUSIGN_HMAC_KEY: "yoxTD6V6QLlPnVH2ugjh8shUDpPNS+Zkyl5UVzHmVBQ=",
   DOCUSIGN_OLD_KEY: "8shUDpPNS+Zkyl5UVzHmVBQyoxTD6V6QLlPnVH2ugjh=",
@@ -71,7 +71,7 @@ const versionZero =
     ];
   };
 
-/** A sender for every scheme. The key of each is the last segment of its route. */
+/** A sender for every scheme. The name of each sender is also the last segment of the sender's route. */
 export const SIGNED_SENDERS: Readonly<Record<string, SignedSender>> = {
   docusign: {
     scheme: "docusign",

@@ -158,8 +158,8 @@ export async function opensslClient(
 }
 
 /**
- * Sends a request as Docusign does: the client sends its certificate only if the listener names `root` (RFC 2253) among its
- * acceptable CAs.
+ * Sends a request as Docusign does: the client sends its certificate only if `root` is in the listener's list of acceptable CAs.
+ * `root` is a name in the form of RFC 2253.
  */
 export async function sendStrictly(server: TlsServer, client: ClientPem, root: string, version: "TLSv1.2" | "TLSv1.3") {
   const { caNames } = await opensslClient(server, [version === "TLSv1.2" ? "-tls1_2" : "-tls1_3"]);

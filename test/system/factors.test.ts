@@ -18,7 +18,7 @@ let senders: Senders;
 let key: PrivateJwk;
 const origins = {} as Record<"holding" | "relying", TestOrigin>;
 let edges: Record<"holding" | "relying" | "tampering" | "secretless", DeployedEdge>;
-/** The headers of each request that the edge forwarded, as received. */
+/** The headers of each request that the edge `tampering` forwarded, as received. */
 const wire: (readonly [name: string, value: string])[][] = [];
 
 beforeAll(async () => {

@@ -138,7 +138,7 @@ describe("the certificate of an event", () => {
     now += 1;
     await accept(inbox, "acme", first);
     expect(await lastSeen()).toBe(start + HOUR);
-    // The clock of another process may be behind this one.
+    // The clock of another process may be behind the clock of this process.
     now = start;
     await accept(open(), "acme", first);
     expect(await lastSeen()).toBe(start + HOUR);

@@ -19,7 +19,7 @@ let keys: Record<"old" | "new", PrivateJwk>;
 let origin: TestOrigin;
 let pinned: TestOrigin;
 let edges: Record<Step | "pinnedOld" | "pinnedNew", DeployedEdge>;
-/** The deployment of the edge that serves the published keys. */
+/** The step whose edge serves the published keys. */
 let current: Step = "before";
 let milliseconds = 0;
 let jwksUrl: string;

@@ -1,4 +1,5 @@
-// Sends requests to the origin without the edge, but with the edge's real key. Exactly one part of each request is wrong.
+// Sends requests directly to the origin, without the edge. The edge's real key signed the assertions. Exactly one part of each
+// request is wrong.
 
 import { createHmac, createPublicKey } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

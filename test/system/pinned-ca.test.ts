@@ -1,5 +1,6 @@
-// Sends with a CA certificate, as Efí does, to the deployed edge and to an origin with its own TLS listener. A digest admits the CA
-// certificate itself. It admits nothing that this CA issued, and a name admits neither.
+// Presents a CA certificate as a client certificate, as Efí does, to the deployed edge and to an origin with its own TLS listener.
+// An entry with only a digest admits the CA certificate, but no certificate that the CA issued. An entry with a name does not admit
+// the CA certificate, but admits a certificate with this name that the CA issued.
 
 import "reflect-metadata";
 import { KeyUsageFlags } from "@peculiar/x509";
@@ -20,7 +21,10 @@ import { startWorkerd } from "../support/workerd.ts";
 
 const NAME = "webhook.psp.example";
 const subject = [{ CN: [NAME] }];
-/** The key of a sender signs handshakes, so it needs this usage beside that of a CA. */
+/**
+ * The sender signs handshakes with the key of its CA certificate. So this certificate needs digitalSignature in addition to
+ * keyCertSign.
+ */
 const CA = { ca: { pathLength: 0 }, keyUsage: KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature };
 
 interface Client extends Identity {

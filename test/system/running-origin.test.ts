@@ -1,4 +1,4 @@
-// Tests an origin that runs as under a process supervisor: through npm, and on IPv6 addresses.
+// Tests an origin that was started through npm, as a process supervisor does, and origins on IPv6 addresses.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
-// Sends events of two customers of one vendor, whose certificate is the same: through the deployed bundle, and to an origin without
-// an edge. An origin behind the edge judges the body by itself.
+// Sends events of two customers of one vendor, through the deployed bundle and to an origin without an edge. The vendor presents
+// the same certificate for both customers. An origin behind the edge judges the body by itself.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publicJwk } from "../../core/assertion/keys.ts";
@@ -21,7 +21,10 @@ let direct: TestTlsOrigin;
 let edges: Record<"strict", DeployedEdge>;
 let lax: Record<"lax", DeployedEdge>;
 
-/** Two tenants of the vendor `acme`. Without `values`, the first one is every event of the vendor. */
+/**
+ * Returns a policy whose senders are tenants of the vendor `acme`. Without `hasValues`, no tenant requires values in the body, so
+ * the first tenant of a route gets every event.
+ */
 function tenantPolicy({ anchors, senders: known }: PolicyDocument, hasValues: boolean): PolicyDocument {
   const tenant = (...keys: string[]) => ({
     ...known[ACME],

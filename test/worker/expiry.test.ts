@@ -1,4 +1,4 @@
-// Tests that the edge's cron trigger reports which parts of its policy end soon.
+// Tests that the edge's cron trigger reports which anchors and which entries of its policy end soon.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { issueCertificate } from "../../cli/dev/authority.ts";

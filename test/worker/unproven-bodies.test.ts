@@ -60,7 +60,10 @@ const BEGUN_BYTES = UPLOAD_BYTES - MIB;
  */
 const TOO_MANY_BYTES = MAX_UNPROVEN_BODY_BYTES - FIT * BEGUN_BYTES + MIB;
 
-/** Sends this number of octets of a body. Resolves when the edge has read these octets, or has responded. */
+/**
+ * Sends this number of octets of a body, or fewer if the edge responds earlier. Resolves when the octets are written to the socket,
+ * or the edge has responded.
+ */
 async function beginUpload(bytes = BEGUN_BYTES): Promise<Upload> {
   const socket = connect({ port: edge.port, host: "127.0.0.1", servername: HOST, ca: edge.ca });
   socket.on("error", () => {});

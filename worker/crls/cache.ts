@@ -39,7 +39,9 @@ export class CrlCache {
   #authorities: readonly Certificate[];
   #lists: RevocationLists = NO_LISTS;
   #readAt = -Infinity;
-  /** An unfinished reading of the lists for which one request has waited until its deadline. This reading is not cancelled. */
+  /**
+   * An unfinished reading of the lists for which one request has waited `READ_DEADLINE_MILLISECONDS`. The reading is not cancelled.
+   */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
 
@@ -51,7 +53,7 @@ export class CrlCache {
 
   /**
    * Returns the lists as they were in KV at most `MAX_AGE_SECONDS` ago. If KV does not answer, returns the lists that were read
-   * last. If one request has waited for a reading until its deadline, the next requests do not wait for this reading.
+   * last. After one request has waited `READ_DEADLINE_MILLISECONDS` for a reading, later requests do not wait for the same reading.
    */
   async lists(scope: RequestScope): Promise<RevocationLists> {
     const age = scope.now - this.#readAt;

@@ -31,8 +31,8 @@ export type Failure = Readonly<Record<string, unknown>> & { readonly code: LogCo
 
 /**
  * Stores a message in the bucket and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` if the event cannot be read
- * from the message. If the message is sent again and fails again, it has another id, so `redrive()` removes only the letter that it
- * sent.
+ * from the message. If a letter is sent again and fails again, the new message has a new id, so it gets a different key. So
+ * `redrive()` removes only the letter that it sent.
  */
 export async function bury(
   letter: { readonly message: QueueMessage; readonly event: QueuedEvent | undefined; readonly failure: Failure },
@@ -117,7 +117,7 @@ async function removeOrphans({ bodies }: EventQueue, log: Log, now: number): Pro
   await remove(await listOlder(bodies, "delivered/", now - DAY_SECONDS), bodies);
   const needed = new Set<string | undefined>();
   for await (const { key } of listAll(bodies, "dead/")) needed.add(key.split("/")[1]);
-  // While there is a letter that cannot be read, no body is removed, because nobody knows which body the letter needs.
+  // As long as there is a letter that cannot be read, no body is removed, because nobody knows which body the letter needs.
   if (needed.has("unread")) return;
   const old = await listOlder(bodies, "body/", now - MAX_DELIVERY_AGE_SECONDS - DAY_SECONDS);
   const orphans = old.filter((key) => !needed.has(key.split("/")[1]));

@@ -25,8 +25,8 @@ export async function enqueue(
     if (!isWhole) await bodies.put(bodyKey(delivery), delivery.body, { sha256: readDigest(delivery) });
     await events.send(text, { contentType: "text" });
   } catch (error) {
-    // The sender retries, and its retry becomes another event with its own body. So this body is not needed any more. If it cannot
-    // be removed now, a later clean-up removes it when it is old.
+    // The sender retries, and the retry becomes a new event with a body of its own. So the body of this event is not needed any
+    // more. If it cannot be removed now, a later clean-up removes it when it is old.
     if (!isWhole) await bodies.delete(bodyKey(delivery)).catch(() => undefined);
     throw new Refusal("queue_unavailable", { cause: describeCauses(error) });
   }

@@ -1,4 +1,5 @@
-// The message of one queued event. It contains everything for the delivery, in one text that only this edge can write.
+// The message of one queued event. It contains everything for the delivery, except a large body, in one text that only this edge
+// can write.
 
 import type { SigningKeys } from "../../core/assertion/keys.ts";
 import { openSealedText, sealText } from "../../core/assertion/seal.ts";

@@ -1,4 +1,4 @@
-// Formats what an inbox or a log stores about the request, with the verdict at that time next to the current verdict.
+// Formats what an inbox or a log stores about the request, with the recorded verdict next to the current verdict.
 
 import type { LogLine } from "../../../core/log-line.ts";
 import { formatTime } from "../../../core/x509/crl.ts";

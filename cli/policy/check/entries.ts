@@ -50,8 +50,8 @@ function inspectPatterns(
 type Name = CertificateMatcherDocument["subject"];
 
 /**
- * Returns the values of a name, with their places. Of a name that is written as one text, only each `*` is returned, because the
- * escapes in such a text look like patterns.
+ * Returns the values of a name, with their places. If the name is written as one text, returns only the asterisks in it, because
+ * the escapes in such a text look like patterns.
  */
 function valuesOf(name: Name | readonly string[], at: Place): (readonly [Place, string])[] {
   if (name === undefined) return [];
@@ -143,7 +143,10 @@ function inspectSan(kind: SanKind, value: string, at: Place): Finding[] {
   return remedy === undefined ? [] : [warningAt(at, `is not in the form of a ${kind} name in certificates`, remedy)];
 }
 
-/** Returns the form that certificates have for a value in Unicode (RFC 5280 §7.2 to §7.5). Undefined if there is no such form. */
+/**
+ * Returns the ASCII form in which a certificate contains a Unicode value (RFC 5280 §7.2 to §7.5). Undefined if there is no such
+ * form.
+ */
 const asciiForms: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
   dns: (value) => asciiOrNothing(hostOf(value)),
   email: (value) => {

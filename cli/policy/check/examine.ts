@@ -86,7 +86,8 @@ function leaveOutMalformed(document: unknown): { output?: PolicyDocument; left: 
 
 /**
  * Placeholders replace the parts that are left out, so that the places and names of all other parts stay the same. No certificate
- * matches NO_CERTIFICATE. Its window is later than all other windows, so that it closes no gap between them.
+ * matches the entry NO_CERTIFICATE. The window of this entry is later than all other windows, so that it closes no gap between
+ * them.
  */
 const NO_CERTIFICATE = { sha256: "0".repeat(64), from: "9999-12-30", until: "9999-12-31" };
 const NO_SENDER = { signature: { scheme: "github", secrets: ["LEFT_OUT"] } };

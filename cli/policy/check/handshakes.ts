@@ -1,5 +1,5 @@
-// Finds what is wrong with the handshakes of a policy: challenges that this sender never sends, challenges that nobody answers, a
-// secret that must not be shared with another factor, and a secret that must also be a secret of the signature.
+// Finds what is wrong with the handshakes of a policy: a handshake that does not fit the sender's signature, challenges that nobody
+// answers, a secret that must not be shared with another factor, and a secret that must also be a secret of the signature.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import { HANDSHAKE_SCHEMES, type HandshakeRule, type HandshakeSchemeName } from "../../../core/handshake/schemes.ts";
@@ -10,8 +10,8 @@ import { errorAt, type Finding, unusedAt, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
 /**
- * The signature scheme of each sender that has a handshake scheme too. Senders whose challenges must be signed are not here, because
- * the compiler checks them.
+ * For each handshake scheme, the signature scheme of the same vendor. Handshakes whose challenges must be signed are not here,
+ * because the compiler checks them.
  */
 const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureSchemeName>>> = {
   meta: "meta",
@@ -60,7 +60,7 @@ function conflictOf({ signature }: Sender, { scheme, secret }: HandshakeRule): [
 
 function sharingOf(sender: Sender, { scheme }: HandshakeRule, { senders }: Policy): [string, string] | undefined {
   const [, other] = findShared(senders).find(([asked]) => asked.sender === sender) ?? [];
-  // The compiler reports a key that signs events and what anybody asks for.
+  // The compiler already reports a handshake that signs a text of the asker with a key that also signs events.
   if (other === undefined || (HANDSHAKE_SCHEMES[scheme].isSigned && other.factor === "signature")) return undefined;
   const place = formatPointer(["senders", other.sender.name, other.factor]);
   return [

@@ -159,14 +159,14 @@ function signsAll(one: SignatureRule, other: SignatureRule): boolean {
   return one.scheme === other.scheme && isSameAccounts && other.secrets.every((secret) => one.secrets.includes(secret));
 }
 
-/** Returns true if no body has the values that both senders require, because their lists at one pointer have no common value. */
+/** Returns true if no body satisfies both senders, because their lists at one pointer have no common value. */
 function excludesAll({ body: one }: Sender, { body: other }: Sender): boolean {
   return one.some(({ pointer, values }) =>
     other.some((rule) => rule.pointer === pointer && values.isDisjointFrom(rule.values)),
   );
 }
 
-/** Returns true if each body with the values that `other` requires has those that `one` requires. */
+/** Returns true if every body that satisfies `other` also satisfies `one`. */
 function holdsAll({ body: one }: Sender, { body: other }: Sender): boolean {
   return one.every(({ pointer, values }) =>
     other.some((rule) => rule.pointer === pointer && rule.values.isSubsetOf(values)),

@@ -34,7 +34,7 @@ export async function inspectPresets(document: PolicyDocument): Promise<Finding[
  * this choice, a fault in the policy is answered with a 4xx, and the event is lost.
  */
 function inspectRefusal(name: string, { refusal, certificates }: SenderDocument, { behaviour }: Preset): Finding[] {
-  // Only faults of certificates can be answered with another status than 4xx.
+  // A policy can choose the status of a refusal only for faults of certificates.
   if (certificates === undefined || refusal !== undefined || behaviour.afterRefusal?.isFinal !== true) return [];
   const problem = "drops an event for good at a 4xx, also if the fault is in this policy";
   return [warningAt(["senders", name], problem, 'write "refusal": "retry", or "final" if that is what you want')];

@@ -27,8 +27,8 @@ export function inspectTrust({ sender, facts, hasWholeTrust }: InspectedSender, 
 }
 
 /**
- * Judges the digest of a certificate that the policy knows as a CA. The author may have meant the sender's own certificate. If the
- * sender presents the CA certificate itself, the entry accepts it, and nothing that the CA issued.
+ * Judges an entry with the digest of a CA certificate that the policy knows. Such an entry accepts a sender that presents the CA
+ * certificate itself, but no certificate that the CA issued. The author may have meant the digest of the sender's own certificate.
  */
 function inspectDigests({ entry, at }: EntryConditions, trust: Trust | undefined, policy: Policy): Finding[] {
   const authorities = [...policy.anchors, ...policy.intermediates].map(({ certificate }) => certificate);
@@ -58,7 +58,10 @@ function judgePin(entry: CertificateMatcherDocument, at: Place, found: Certifica
   return warningAt(at, problem, `if the sender presents a certificate that this CA issued, ${WRITE_OWN}`);
 }
 
-/** True if a path from the CA may end at the anchor. The policy need not have the CAs between them, so only a root has no path. */
+/**
+ * Returns true if a path from the CA may end at the anchor. The policy need not have the CAs between the two. A path is impossible
+ * only if the CA has the anchor's key, or if the CA is a root that does not name the anchor as its issuer.
+ */
 function mayCertify({ certificate }: Anchor, authority: Certificate): boolean {
   const isRoot = authority.foldedIssuer === authority.foldedSubject;
   return certificate.spkiSha256 !== authority.spkiSha256 && (!isRoot || namesIssuer(authority, certificate));

@@ -1,5 +1,6 @@
 // Writes a whole preset into a policy document. Afterwards, the policy does not depend on the preset. Existing parts of the policy
-// are never replaced. If such a part differs from the preset, it is an error.
+// are never replaced. If an existing anchor or sender differs from the preset, it is an error. An existing route keeps its
+// settings.
 
 import { isDeepStrictEqual } from "node:util";
 import { type Certificate, formatPem } from "../../../core/x509/certificate.ts";
@@ -26,7 +27,7 @@ export interface PresetAddition {
   readonly route: string | undefined;
   /** The options `NAME=FILE` for anchors that the preset does not have, or whose certificate is in no public store. */
   readonly anchors: readonly string[];
-  /** The options `NAME=VALUE` for what only the operator knows of the body. */
+  /** The options `NAME=VALUE` for values of the body that only the operator knows. */
   readonly values: readonly string[];
   /**
    * PEM files of certificates that are accepted in addition to the certificates of the preset. `match` is the compared part: name,
@@ -80,7 +81,8 @@ function addAnchors(document: PolicyDraft, preset: Preset, addition: PresetAddit
       `the preset ${addition.preset} has no anchor: give the CA of the sender's certificate as --anchor NAME=FILE`,
     );
   for (const [anchor, { base64 }] of anchors) {
-    // An existing anchor has the same certificate. It is not replaced, because it may have revocation lists.
+    // resolveAnchors() has checked that an existing anchor has the same certificate. The existing anchor is not replaced, because
+    // it may have revocation lists.
     if (!Object.hasOwn(document.anchors, anchor)) document.anchors[anchor] = formatPem(base64);
   }
   return anchors;

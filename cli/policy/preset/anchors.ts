@@ -1,5 +1,5 @@
-// Finds the certificate of each anchor of a preset: in a file, in the policy, or in Node's public roots. If the fingerprint of an
-// anchor is known, only the certificate with this fingerprint is accepted, from any of these places.
+// Finds the certificate of each anchor of a preset: in a file, in the policy, in the preset, or in Node's public roots. If the
+// fingerprint of an anchor is known, only the certificate with this fingerprint is accepted, from any of these places.
 
 import type { Certificate } from "../../../core/x509/certificate.ts";
 import { UsageError } from "../../command.ts";
@@ -37,8 +37,8 @@ export function resolveAnchors(
 }
 
 /**
- * Returns the anchors of `NAME=FILE`. The file may contain a whole chain. If the preset knows the fingerprint of NAME, returns
- * only the certificate with this fingerprint. Another certificate of the chain, such as the root, would admit more senders.
+ * Returns the anchors of `NAME=FILE`. The file may contain a whole chain. If the preset knows the fingerprint of NAME, returns only
+ * the certificate with this fingerprint. A different certificate of the chain, such as the root, would admit more senders.
  */
 function chooseAnchors(option: string, sources: Preset["anchors"]): readonly GivenAnchor[] {
   const given = readAnchorOption(option);
@@ -56,8 +56,8 @@ function knownAnchor({ anchors }: PolicyDraft, name: string): Certificate | unde
 }
 
 /**
- * Returns the certificate from Node's public roots. @throws UsageError that says how to get the file, if Node does not have the
- * certificate
+ * Returns the certificate that the preset or Node's public roots contain.
+ * @throws UsageError that says how to get the file, if neither has the certificate
  */
 function obtain(name: string, source: AnchorSource): Certificate {
   const root =

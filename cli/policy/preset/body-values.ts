@@ -1,4 +1,4 @@
-// Reads the options `--value NAME=VALUE`: what a preset asks of the body, and only the operator knows.
+// Reads the options `--value NAME=VALUE`. They give the values of the body that a preset needs, and that only the operator knows.
 
 import { UsageError } from "../../command.ts";
 import type { Preset } from "../../presets/preset.ts";
@@ -6,9 +6,9 @@ import type { Preset } from "../../presets/preset.ts";
 export interface BodyValues {
   /** The rules of the body, as in a policy. Empty if the preset asks for no value. */
   readonly body: { pointer: string; in: string[] }[];
-  /** Describes the second sender, which has the events without the value. Undefined if there is no second sender. */
+  /** Describes the second sender, to which the events without the value belong. Undefined if there is no second sender. */
   readonly others: string | undefined;
-  /** Returns true if the events on the route that ends in `suffix` are of the second sender. */
+  /** Returns true if the events on the route that ends in `suffix` belong to the second sender. */
   isOther(suffix: string): boolean;
 }
 

@@ -60,8 +60,8 @@ function observedSteps([path, ...others]: readonly string[], sender: string, isK
 }
 
 /**
- * Returns a note if an existing route has another limit of the body than the preset. The route keeps its settings, and its limit
- * may be too low for the preset.
+ * Returns a note if the limit of the body differs between an existing route and the preset. The route keeps its own limit, which
+ * may be too low for the events of the preset.
  */
 function keptSettings(path: string, route: RouteDraft, preset: Preset): string[] {
   const { maxBodyBytes } = preset.route;

@@ -56,7 +56,7 @@ const REFUSALS = {
   "retry-429": "what you have to mend is answered with 429, so that the sender sends the event again",
 } as const;
 
-/** Describes what the sender does. Says of each part whether it is published. */
+/** Describes what the sender does. A fact that the preset does not contain is shown as not published. */
 export function describeBehaviour({ behaviour, anchors }: Preset): Fact[] {
   const { handshake, afterRefusal, deadlineSeconds, largestBytes, renewal, tls } = behaviour;
   const lastClient = Object.values(anchors).flatMap((source) => ("lastClient" in source ? source.lastClient : []))[0];
@@ -108,7 +108,10 @@ function describeAnchor(name: string, source: AnchorSource): string {
   return `${describeSource(source)}, ${from}${"where" in source ? `, ${source.where}` : ""}`;
 }
 
-/** Returns the place from which `policy add` gets the certificate. `node` is Node's own root store. `file` is an option. */
+/**
+ * Returns the place from which `policy add` gets the certificate: Node's own root store, the preset, or a file that the user gives
+ * with the option `--anchor`.
+ */
 export function originOf(source: AnchorSource): "node" | "preset" | "file" {
   if ("pem" in source) return "preset";
   return "subject" in source && findPublicRoot(source.sha256) !== undefined ? "node" : "file";

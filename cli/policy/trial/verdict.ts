@@ -1,6 +1,6 @@
-// Judges one stored request by one policy, with the code of `explain`, which uses the origin's own middleware. If a check needs
-// something that was not stored, there is usually no verdict. But if the rule of the check is the same in both policies, the check
-// counts as passed, because it passed when the event arrived.
+// Judges one stored request by one of two policies that are compared. The code of `explain` makes the verdict, with the origin's
+// own middleware. If a check needs something that was not stored, there is usually no verdict. But if the rule of the check is the
+// same in the two policies, the check counts as passed, because it passed when the event arrived.
 
 import { isDeepStrictEqual } from "node:util";
 import { type AvailableSecrets, readAvailableSecrets } from "../../../core/admission/secrets.ts";

@@ -16,7 +16,7 @@ export interface Explained {
   readonly checks: readonly Check[];
 }
 
-/** Explains an event by the policy, the secrets and the lists that are current now. */
+/** Explains an event by the current policy, secrets and revocation lists. */
 export async function explainNow({ setting, now }: View, event: StoredEvent): Promise<Explained> {
   // Policy and secrets are read together, because a reload replaces both, and secrets belong to the senders of their policy.
   const by = { policy: setting.policy(), secrets: setting.secrets?.() ?? NO_SECRETS, lists: setting.lists?.() };

@@ -19,7 +19,7 @@ import { formatBytes } from "../show.ts";
 import type { Check } from "./judgement.ts";
 
 const MAX_EVIDENCE_CHARACTERS = 2_000;
-/** The number of the sender's entries that are shown if none matches. The nearest entry comes first. */
+/** If no entry of the sender matches, this number of entries is shown. The nearest entry comes first. */
 const SHOWN_ENTRIES = 3;
 
 const VERDICTS: Readonly<Record<Verdict, Check["verdict"]>> = {
@@ -167,7 +167,8 @@ function certificateNow({ certificateNow: refusal }: EventExplanation, asksLists
 }
 
 /**
- * Returns the text of a fault. If something could not be checked, returns what could not be checked, because this is not a fault.
+ * Returns the text of a fault. If something could not be checked, returns a text that says what, because a missing check is not a
+ * fault.
  */
 function textOf(fault: Fault | null, unchecked: readonly string[]): string {
   if (unchecked.length > 0) return `cannot be checked: ${unchecked.join("; ")}`;

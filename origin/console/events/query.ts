@@ -67,7 +67,10 @@ function findProblems(given: EventQuery["given"]): string[] {
 
 type Times<T> = { readonly [name in "since" | "until"]?: T | undefined };
 
-/** Finds the problems of two times. `given` has the times as they are written. `read` has the results of `parseMoment()`. */
+/**
+ * Finds the problems of the times `since` and `until`. `given` has the times as they are written in the URL. `read` has the results
+ * of `parseMoment()`.
+ */
 export function findTimeProblems(given: Times<string>, read: Times<number>): string[] {
   const wrong = (["since", "until"] as const).filter((name) => given[name] !== undefined && read[name] === undefined);
   const { since, until } = read;

@@ -73,14 +73,14 @@ ${certificate === undefined ? "" : certificateSection(certificate, code)}
 <section aria-labelledby="line"><h2 id="line">Line of the log</h2>${showBody(new TextEncoder().encode(JSON.stringify(refusal.line)), "pretty", "The line as JSON")}</section>`;
 }
 
-/** Shows the expected and the received values, if the line has them. */
+/** Shows the details in the log line, for example the expected and the received values. */
 function details(refusal: KeptRefusal): Html {
   const facts = detailsOf(refusal);
   if (facts.length === 0) return html``;
   return factList(facts.map(([name, value]) => [name, folded(value)]));
 }
 
-/** Shows what Cloudflare found, if Cloudflare's verdict decided. */
+/** Shows Cloudflare's verdict on the certificate, if this verdict is the reason for the refusal. */
 function verdict({ code, line }: KeptRefusal): Html {
   const found = line["verdict"];
   return code.startsWith("platform_") && typeof found === "string"
@@ -91,8 +91,8 @@ function verdict({ code, line }: KeptRefusal): Html {
 const WHOLE = "Every step of the decision, by the current policy:";
 
 /**
- * The text before the command `countersign explain`, for each problem. The command does not have the assertion or the body of the
- * request, so it cannot repeat a refusal that they caused. The problems of such refusals are not in this table.
+ * For each problem, the text before the command `countersign explain`. The command never has the assertion, and has headers and a
+ * body only if the operator adds them. A problem for which the command cannot find the reason is not in this table.
  */
 const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "not-found": WHOLE,
@@ -134,8 +134,8 @@ ${command(`countersign policy add --policy ${policy} --sender ${name === "" ? `S
 }
 
 /**
- * Returns the options of the command that name a route. They are needed, because a new sender may not be allowed to call any route
- * yet.
+ * Returns the options `--host` and `--route` of the command. They are needed, because a new sender may not be allowed to call any
+ * route yet.
  */
 function routeOptions(route: string): string {
   if (route === "") return "";

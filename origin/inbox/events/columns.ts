@@ -1,4 +1,4 @@
-// Converts an event to the values of its row, for both stores. Also has the type for the result of an insert.
+// Converts an event to the values of its row, for SQLite and PostgreSQL. Also has the type for the result of an insert.
 
 import type { Delivery } from "../../../core/delivery/delivery.ts";
 import type { Acceptance, AssertionId } from "../../accept.ts";
@@ -8,7 +8,7 @@ export type Insertion =
   | Extract<Acceptance, { outcome: "duplicate" }>
   | (Extract<Acceptance, { outcome: "stored" }> & { readonly sequence: number });
 
-/** The columns that both stores set when they insert an event. */
+/** The columns that the insert of an event sets, in SQLite and in PostgreSQL. */
 export const EVENT_ROW_COLUMNS = `id, issuer, jti, accepted_at, sender, method, target, content_type, headers, body,
   content_digest, event_key, certificate, certificate_id, factors, relied_on_edge, policy_digest, order_key, assertion_expires`;
 

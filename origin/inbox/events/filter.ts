@@ -1,5 +1,5 @@
-// Builds the SQL of an event filter, for both stores. There is no index on the time, but events are stored in the order of time. So
-// a few sample rows show in which part of the table a time lies.
+// Builds the SQL of an event filter, for SQLite and PostgreSQL. There is no index on the time, but events are stored in the order
+// of time. So a few sample rows show in which part of the table a time lies.
 
 import type { EventFilter } from "../inbox.ts";
 import { EVENT_COLUMNS } from "./row.ts";
@@ -17,7 +17,10 @@ export interface SequenceRange {
   readonly last: number;
 }
 
-/** The prefix of a store's parameters: `$` or `?`. A number follows it, beginning with 1. */
+/**
+ * The prefix of parameters in SQL: `$` for PostgreSQL, `?` for SQLite. A number follows the prefix. The first parameter has the
+ * number 1.
+ */
 export type ParameterSign = "$" | "?";
 
 export const SELECT_ENDS =
@@ -43,9 +46,9 @@ export function selectSamples({ first, last }: SequenceRange): string {
 }
 
 /**
- * Returns the range of rows to search for events from `since` to `until`. If somebody set the clock, the rows are not in the order
- * of their times. Therefore the range begins at the row with the latest time before `since`, and ends at the row with the earliest
- * time after `until`. Only the samples are compared.
+ * Returns the range of rows to search for events from `since` to `until`. Only the samples are compared. If somebody set the clock,
+ * the samples are not in the order of their times. Therefore the range begins at the sample with the latest time before `since`,
+ * and ends at the sample with the earliest time after `until`.
  */
 export function narrow({ since, until }: EventFilter, samples: readonly Sample[], ends: SequenceRange): SequenceRange {
   const late = since === undefined ? 0 : samples.findIndex(({ acceptedAt }) => acceptedAt >= since);
@@ -158,7 +161,10 @@ export function hasText(
     SELECT sequence FROM event WHERE event.id = ${parameter(text)} UNION SELECT sequence FROM event WHERE ${keyed})`;
 }
 
-/** Returns SQL for the events whose event key is stored as this text, or has this text as its only part. */
+/**
+ * Returns SQL conditions for the events with this event key. `eventKey` has one of the two forms of `EventFilter.eventKey`: the
+ * stored JSON list of texts, or the only text of this list.
+ */
 function hasKey(
   eventKey: string,
   sender: string | undefined,

@@ -1,4 +1,5 @@
-// Converts rows of an inbox to values. Both stores use the same column names, and both store lists and objects as JSON texts.
+// Converts rows of an inbox to values. SQLite and PostgreSQL use the same column names. In both, lists and objects are stored as
+// JSON texts.
 
 import { MAX_WATCHED_CERTIFICATES } from "../../../core/wire.ts";
 import type { EventState, EventWork, ListedEvent, SeenCertificate, StoredCertificate, StoredEvent } from "../inbox.ts";
@@ -45,8 +46,8 @@ export function toShownEvent(row: Row): ListedEvent {
 }
 
 /**
- * Returns the facts of an event. If its row is damaged, the facts that cannot be read are empty, so that a list shows this event
- * and the others.
+ * Returns the facts of an event. If its row is damaged, all facts that are stored as JSON are empty, so that a list shows this
+ * event and the others.
  */
 function toReadableFacts(row: Row): Omit<StoredEvent, "body"> {
   try {

@@ -18,8 +18,9 @@ export const RECORDED = "token = NULL, began_at = NULL, recorded = recorded + 1"
 const TYPES = ["text", "integer", "bigint", "bigint", "integer", "text", "bigint"];
 
 /**
- * Returns SQL that changes rows of the table `work` and adds one record for each changed row. `update` must set `RECORDED`. Its
- * parameters from number `first` on are the values of the record. The result has one row for each changed row.
+ * Returns SQL that changes rows of the table `work` and adds one record for each changed row. `update` must set `RECORDED`. In the
+ * returned SQL, the parameters from number `first` on are the values of the record. The statement returns one row for each changed
+ * row.
  */
 export function recording(update: string, first: number): string {
   const values = TYPES.map((type, index) => `$${first + index}::${type}`);

@@ -15,8 +15,8 @@ import type { Client } from "./pool.ts";
 import { toPostgresEvent } from "./reader.ts";
 
 /**
- * The largest number of rows that one query reads. If the first events have to wait, each further query reads twice as many rows,
- * up to this number. The rows that a query reads are locked, and other origins skip them.
+ * The first query of a claim reads `limit` rows. If events among them have to wait, each further query reads twice as many rows as
+ * the query before it, up to this number. The rows that a query reads are locked, and other origins skip them.
  */
 const MAX_ROWS_PER_QUERY = 128;
 
@@ -70,9 +70,9 @@ async function selectDue(client: Client, now: number, rows: number, without: rea
 }
 
 /**
- * Returns the candidates that may be leased. Postpones events that wait for another event of their order key. If several events
- * were attempted twice without an outcome, postpones all of them except the first, because one of them may have ended the process.
- * Skips events whose order key another origin has locked.
+ * Returns the candidates that may be leased. Postpones events that wait for another event of their order key. Some events were
+ * attempted at least twice, and their last attempt left no outcome. Of these events, postpones all except the first, because one of
+ * them may have ended the process. Skips events whose order key another origin has locked.
  */
 async function selectLeasable(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
   const ordered = candidates.filter(({ order_key: key }) => key !== null);
@@ -102,8 +102,8 @@ async function postponeUnfinished(client: Client, unfinished: readonly Due[], no
 }
 
 /**
- * Leases events in the given order. If an event is missing from the result, its row is damaged. The event is now dead, so that it
- * does not block the others.
+ * Leases events in the given order. An event whose row is damaged becomes dead, so that it does not block the others. Such an event
+ * is missing from the result.
  */
 export async function leaseAll(
   client: Client,

@@ -18,8 +18,8 @@ export interface End {
 const STATEMENTS = 2;
 
 /**
- * Writes the ends of events together. The result is false if the lease was lost. Pass only events without an order key, because no
- * waiting event is woken.
+ * Writes the ends of events together. The result is false if the lease was lost. Pass only events without an order key, because
+ * this write does not wake the next event of an order key.
  */
 export function groupEnds(pool: PostgresPool): GroupCommit<End, boolean> {
   return new GroupCommit<End, boolean>({

@@ -12,7 +12,7 @@ interface Other {
   readonly sequence: number;
 }
 
-/** The condition for two events with the same event key. It uses the unique index. */
+/** The condition for two events with the same event key, method and target. The condition uses the unique index. */
 const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.event_key AND event.method = asked.method
   AND ${digestOf("event.target")} = ${digestOf("asked.target")}`;
 
@@ -60,8 +60,9 @@ async function lockKeys(client: Client, arrivals: readonly Arrival[]): Promise<v
     const { sender, eventKey, orderKey } = delivery;
     if (eventKey !== undefined) locks.add(lockNumber("event", sender, eventKey));
     if (orderKey === undefined) continue;
-    // Claims use another lock (`orderLock`), for which they do not wait. If acceptances held `orderLock` one after the other,
-    // claims would never get it. So an acceptance takes `orderLock` only for an event that is also leased.
+    // Claims use a different lock (`orderLock`), and do not wait if it is taken. If every acceptance took `orderLock`, acceptances
+    // could hold it without a break, and claims would never get it. So an acceptance takes `orderLock` only for an event that is
+    // also leased.
     locks.add(lockNumber("accept", sender, orderKey));
     if (leaseMilliseconds !== undefined) locks.add(orderLock(sender, orderKey));
   }

@@ -47,7 +47,8 @@ export async function insertAll(
   return arrivals.map(({ delivery, assertion }) => {
     const key = JSON.stringify([delivery.id, assertion.issuer, assertion.jti]);
     const sequence = stored.get(key);
-    // If a batch has the same event twice, the first one counts as stored and the second one as a duplicate.
+    // If a batch has an event with the same assertion twice, the first one counts as stored. For the second one, the result is
+    // undefined.
     stored.delete(key);
     return sequence;
   });

@@ -13,8 +13,8 @@ export interface OrderedRow {
 }
 
 /**
- * Locks the order keys until the transaction ends. If `isPatient` is false, locks only the keys that are free. Returns the
- * candidates whose key is locked.
+ * Locks the order keys of the candidates until the transaction ends. If another transaction has locked a key, waits for it, or
+ * skips the key if `isPatient` is false. Returns the candidates whose key this call has locked.
  */
 export async function lockOrders(
   client: Client,
@@ -35,9 +35,9 @@ export async function lockOrders(
 }
 
 /**
- * Postpones the events that must wait for another event of their order key, and returns their sequences. This is a separate
- * statement, so that it sees what was committed before the locks were held. An event does not wait for a later event whose lease
- * has expired.
+ * Postpones the events that must wait for another event of their order key, and returns the sequences of the postponed events. This
+ * is a separate statement, so that it sees what was committed before the locks were held. An event waits for every earlier event
+ * that is not finished. It waits for a later event only while a lease of the later event lasts.
  */
 export async function postponeBlocked(
   client: Client,

@@ -1,6 +1,6 @@
 // Opens connections to PostgreSQL, and recognises errors that mean that the database cannot be reached or cannot store. Session
 // settings and prepared statements are used only without a connection pooler (PgBouncer), because a pooler may give every
-// transaction another session.
+// transaction a different session.
 
 import { hash } from "node:crypto";
 import pg from "pg";
@@ -82,7 +82,7 @@ export function openPool(address: PostgresAddress, options: PoolOptions): Postgr
     ...onConnect(options),
   });
   pool.on("connect", (client) => client.on("error", () => {}));
-  // The error is ignored: the server closed an idle connection, and the next query opens another one.
+  // The error is ignored: the server closed an idle connection, and the next query opens a new one.
   pool.on("error", () => {});
   const begin = options.isPooled ? `BEGIN; ${rulesOf(options, "SET LOCAL")}` : "BEGIN";
   const isNamed = !options.isPooled;
@@ -225,8 +225,8 @@ async function useClientOnce<T>(pool: pg.Pool, work: (client: pg.PoolClient) => 
     client.release();
     return result;
   } catch (error) {
-    // After such an error, it is unknown which responses the connection still waits for. So it is closed at once and not used
-    // again.
+    // After a fault of the database, it is unknown which responses the connection still waits for. So the connection is closed at
+    // once and not used again.
     if (isOfTheDatabase(error)) client.release(true);
     else {
       await client.query("ROLLBACK").then(
@@ -254,7 +254,10 @@ export function lockNumber(...texts: readonly string[]): string {
     .toString();
 }
 
-/** Returns the place, the error and a remedy. The password is removed, because the driver's message or object may repeat it. */
+/**
+ * Returns a text with the location of the inbox, the error and a remedy. Passwords are removed, because the driver's error may
+ * contain them.
+ */
 export function describeError(error: unknown, url: string): string {
   const { message, code } = error as { message?: string; code?: string };
   // The text after the semicolon is for programmers who use the driver.

@@ -49,7 +49,7 @@ const DELETE_CERTIFICATES = `
   DELETE FROM certificate WHERE id IN (
     ${oldCertificates("least($1::bigint, (SELECT accepted_at FROM event ORDER BY sequence LIMIT 1))")})`;
 
-/** Runs one step. `now` is in Unix milliseconds. Returns the number of changed rows. */
+/** Runs one step of the deletion. `now` is in Unix milliseconds. Returns the number of changed rows. */
 export async function prunePostgres(
   pool: PostgresPool,
   { bodySeconds, eventSeconds }: Retention,

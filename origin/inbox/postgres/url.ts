@@ -1,5 +1,5 @@
 // Reads what the URL of a PostgreSQL inbox says about TLS, in libpq's parameters. A connection that leaves this machine uses TLS,
-// unless the URL switches TLS off.
+// unless the URL or `PGSSLMODE` switches TLS off.
 
 import { X509Certificate } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
@@ -28,8 +28,8 @@ export interface PostgresAddress {
 }
 
 /**
- * The values of `sslmode`. In libpq, `prefer`, `require` and `verify-ca` verify less than `verify-full`. Here, every mode except
- * `disable` verifies the certificate fully.
+ * The values of `sslmode`, without `no-verify`, which is handled apart. In libpq, `prefer`, `require` and `verify-ca` verify less
+ * than `verify-full`. Here, every mode of this list except `disable` verifies the certificate fully.
  */
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
 /** The largest size of a file that the URL names. It is four times the size of a bundle of all public CAs. */
@@ -100,7 +100,9 @@ function isThisMachine(host: string): boolean {
 
 type Files = Readonly<Record<"ca" | "cert" | "key", string | undefined>>;
 
-/** Reads the files that the parameters name. `system` is libpq's word for the CAs of the system, which are used anyway. */
+/**
+ * Reads the files that the parameters name. `system` is libpq's word for the CAs of the system, which are used if no file is named.
+ */
 function readFiles({ ca, cert, key }: Files): ConnectionOptions {
   if ((cert === undefined) !== (key === undefined)) refuse("sslcert and sslkey go together");
   if (cert !== undefined && key !== undefined) requirePair(cert, key);

@@ -50,7 +50,7 @@ export class PostgresWork implements WorkQueue {
   readonly #ends: GroupCommit<End, boolean>;
   readonly #clock: () => number;
   #latest = Number.POSITIVE_INFINITY;
-  /** The times at which the clock was last seen to go back, and at which rows were last corrected, by `performance.now()`. */
+  /** The values of `performance.now()` when the clock was last seen to have gone back, and when rows were last corrected. */
   #setBackAt = Number.NEGATIVE_INFINITY;
   #followedAt = Number.NEGATIVE_INFINITY;
 
@@ -169,8 +169,8 @@ export class PostgresWork implements WorkQueue {
   }
 
   /**
-   * Corrects due times after the clock went back. Otherwise events that were postponed by the old time would wait too long. The due
-   * times are corrected at the first claim, and after each step back.
+   * Corrects due times after the clock went back. Otherwise events whose due times were computed before the step back would wait
+   * too long. The due times are corrected at the first claim, and after each step back.
    */
   async #followClock(client: Client, now: number): Promise<void> {
     const passed = performance.now();
@@ -192,7 +192,10 @@ function recordOf({ attempt, beganAt }: Lease, end: Omit<AttemptRow, "number" | 
   return recordValues({ number: attempt, beganAt, ...end });
 }
 
-/** Returns the events with this id. Until the transaction ends, no later event of their order keys can be leased or postponed. */
+/**
+ * Returns the events with this id. Until the transaction ends, no other transaction can lease, finish or postpone an event of their
+ * order keys.
+ */
 async function lockEvents(client: Client, id: string): Promise<readonly OrderedRow[]> {
   const { rows } = await client.query(
     "SELECT sequence, sender, order_key FROM work WHERE sequence IN (SELECT sequence FROM event WHERE id = $1)",

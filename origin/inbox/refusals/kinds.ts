@@ -19,16 +19,21 @@ export interface Kind {
   bytes: number;
 }
 
-/** Returns the name of a share of the storage. Refusals with the same code and the same sender have one share. */
+/**
+ * Returns the name of the share to which a refusal belongs. The stored refusals are divided into shares: refusals with the same
+ * code and the same sender are one share. When the storage is full, the largest share loses refusals first.
+ */
 export function shareOf({ code, sender }: Pick<RefusedRequest, "code" | "sender">): string {
   // No code contains a space, so two shares never have the same name.
   return `${code} ${sender}`;
 }
 
 /**
- * Returns the name of a part of a share. If a sender is known, each certificate is a part, because somebody else with a certificate
- * of the same CA may be taken for this sender. Refusals without a known sender are one part, because anybody can make any number of
- * certificates.
+ * Returns the name of the part to which a refusal belongs. Each share is divided into parts, and the largest part of a share loses
+ * refusals first. If the sender is known, the refusals of each certificate are one part. Somebody else with a certificate of the
+ * same CA may be taken for this sender, but a flood from that certificate then displaces only refusals of its own part. If no
+ * sender is known, all refusals of the share are one part. Otherwise a stranger could make any number of certificates, and so any
+ * number of parts.
  */
 export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certificate: string): string {
   return `${shareOf(refused)} ${refused.sender === "" ? "" : certificate}`;
@@ -40,8 +45,8 @@ export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certifi
  */
 const MAX_PARTS = 50;
 /**
- * In one share, which is a code and a sender, this many routes get a kind of their own. Without the limit, a stranger could make a
- * kind for each of the thousands of routes that a policy may have.
+ * In one share, this many routes get a kind of their own. Without the limit, a stranger could make a kind for each of the thousands
+ * of routes that a policy may have.
  */
 const MAX_ROUTES = 100;
 

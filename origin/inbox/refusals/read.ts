@@ -1,4 +1,4 @@
-// Reads refusals, for both stores. Each store passes the function that runs a statement.
+// Reads refusals, for SQLite and PostgreSQL. The caller passes the function that runs a statement on the store.
 
 import type { ParameterSign } from "../events/filter.ts";
 import type { Ask } from "../events/pages.ts";

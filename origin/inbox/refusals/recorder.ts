@@ -28,8 +28,8 @@ export interface RefusalHead extends Pick<RefusedRequest, "at" | "code" | "sende
 export class RefusalRecorder {
   readonly #options: RecorderOptions;
   /**
-   * The waiting refusals, by part of a share. Each part has its own list, so that a flood does not displace the refusals of other
-   * parts.
+   * The waiting refusals. A key of the map is the name that `partOf` returns. Each part has its own list, so that a flood in one
+   * part does not displace the refusals of other parts.
    */
   readonly #waiting = new Map<string, RefusedRequest[]>();
   #waitingCount = 0;
@@ -81,7 +81,10 @@ export class RefusalRecorder {
     this.#counts.set(key, { hour, code, refusals: (this.#counts.get(key)?.refusals ?? 0) + refusals });
   }
 
-  /** Drops the newest refusal of the largest part. Returns false if no part has at least two refusals more than `own`. */
+  /**
+   * Drops the newest refusal of the largest part, to make room for one more refusal in `own`. Returns false and drops nothing if no
+   * part has at least two refusals more than `own`.
+   */
   #makeRoom(own: readonly RefusedRequest[]): boolean {
     let largest: RefusedRequest[] = [];
     for (const part of this.#waiting.values()) if (part.length > largest.length) largest = part;

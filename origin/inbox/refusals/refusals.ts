@@ -32,8 +32,8 @@ export interface RefusedRequest {
   /** The route of the policy. Empty if none is known. */
   readonly route: string;
   /**
-   * The likely sender: a factor passed for this sender, or the edge's assertion names it, or its entries are nearest to a proven
-   * certificate. Empty if no sender is known.
+   * The likely sender: a factor passed for this sender, or the edge's assertion names it, or a policy entry of this sender comes
+   * nearest to the proven certificate. Empty if no sender is known.
    */
   readonly sender: string;
   readonly peer: string | undefined;

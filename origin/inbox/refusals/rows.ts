@@ -1,6 +1,6 @@
-// The rows of refusals, for both stores, and the statements that read them. A kind is a combination of code, sender and route, and
-// also of the certificate if the sender is known. There are few kinds, because codes, routes and senders come from this program
-// and from the policy, and the certificates of one sender are limited.
+// The rows of refusals, for SQLite and PostgreSQL, and the statements that read these rows. A kind is a combination of code, sender
+// and route, and also of the certificate if the sender is known. There are few kinds, because codes, routes and senders come from
+// this program and from the policy, and the certificates of one sender are limited.
 
 import { hash } from "node:crypto";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -19,8 +19,8 @@ import type {
 /** The approximate size in octets of a row and its index entries, without the log line. Every row counts at least this much. */
 export const ROW_BYTES = 256;
 /**
- * Up to this number of kinds, the statement joins one SELECT for each kind. For more kinds, it has one SELECT that reads refusals
- * in the order of time, because SQLite joins at most 500 SELECTs.
+ * Up to this number of kinds, `selectOfKinds` joins one SELECT for each kind. For more kinds, it uses one SELECT that reads
+ * refusals in the order of time, because SQLite joins at most 500 SELECTs.
  */
 const MAX_KINDS_JOINED = 200;
 
@@ -77,8 +77,9 @@ export const SELECT_STOCK = `
     coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0) FROM refused_certificate) AS bytes FROM refusal_kind`;
 
 /**
- * Selects the first refusals of the given kinds in the order of time. It needs one look-up in the index for each kind, however many
- * refusals there are. `conditions` are on the columns `at` and `sequence`.
+ * Selects the first refusals of the given kinds in the order of time, or of all kinds if `kinds` is empty. Up to `MAX_KINDS_JOINED`
+ * kinds, the statement needs one look-up in the index for each kind, however many refusals there are. `conditions` are on columns
+ * of the table `refusal`.
  */
 export function selectOfKinds(
   kinds: readonly number[],

@@ -1,6 +1,6 @@
-// Decides which rows are deleted when the refusals reach a limit. They are chosen one by one, each from the largest part of the
-// share that is the largest at this moment. So a flood in one share takes no room from smaller shares. No more rows are deleted
-// than necessary.
+// Decides which rows are deleted when the refusals or their certificates exceed a limit. The rows are divided into shares, and each
+// share into parts. Rows are chosen one by one. Each is the oldest row of the largest part of the share that is the largest at this
+// moment. So a flood in one share takes no room from smaller shares. No more rows are deleted than necessary.
 
 import type { Statement } from "../events/filter.ts";
 import type { Row } from "../events/row.ts";

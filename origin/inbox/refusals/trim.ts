@@ -47,8 +47,8 @@ interface KindPart extends Part<KindRows> {
 }
 
 /**
- * Groups the kinds of refusals into parts. Each part has a share of the store. `column` says whether refusals or bytes are counted.
- * `rows` are the rows of `SELECT_OLDEST`.
+ * Groups the kinds of refusals into parts (see `partOf`). `column` says whether the amount of a part is its number of refusals or
+ * of bytes. `rows` are the rows of `SELECT_OLDEST`.
  */
 function partsOf(kinds: readonly Kind[], rows: readonly Row[], column: "refusals" | "bytes"): readonly KindPart[] {
   const times = new Map(rows.map((row) => [Number(row["id"]), row["oldest"]]));
@@ -81,7 +81,8 @@ export function* deleteRefusals(kinds: readonly Kind[], rows: readonly Row[]): S
 
 /**
  * Selects the parts of the stored certificates. All certificates without a known sender are one part. For a known sender, each leaf
- * is one part, because anybody can send any number of different intermediates with a leaf.
+ * is one part with all the intermediates that were presented with it, because anybody can send any number of different
+ * intermediates with a leaf.
  */
 const SELECT_SUMS = `
   SELECT sender, '' AS sha256, sum(bytes) AS bytes, min(last_seen) AS oldest
@@ -90,8 +91,9 @@ const SELECT_SUMS = `
   SELECT sender, sha256, sum(bytes), min(last_seen) FROM refused_certificate WHERE sender > '' GROUP BY sender, sha256`;
 
 /**
- * Deletes certificates if all of them together have more than `limit` octets. Of the largest part, the certificates that were not
- * presented for the longest time are deleted first. Returns how many were deleted.
+ * Deletes certificates if all stored certificates together have more than `limit` octets. The certificates of each sender are one
+ * share, and `SELECT_SUMS` selects its parts. Certificates are deleted one by one: each is the certificate of the largest part of
+ * the largest share that was not presented for the longest time. Returns how many were deleted.
  */
 export function* trimChains(limit: number, sign: ParameterSign): Steps<number> {
   const parts = (yield plain(SELECT_SUMS)).map((row) => {

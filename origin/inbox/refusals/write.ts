@@ -1,4 +1,4 @@
-// Writes and deletes refusals. The statements of one transaction are the same for both stores.
+// Writes and deletes refusals. The statements of one transaction are the same for SQLite and PostgreSQL.
 
 import type { ParameterSign, Statement } from "../events/filter.ts";
 import { count, insert, plain, readKinds, type Steps } from "./kinds.ts";

@@ -20,7 +20,8 @@ import { describeFileError, makeFile, makePrivate, requireFile } from "./file.ts
 import { BUSY_MILLISECONDS, prepareSchema, readVersion, STEPS } from "./schema.ts";
 
 /**
- * The size of the page cache while many rows are written. Event keys have no order, so each row needs another page of their index.
+ * The size of the page cache while many rows are written. Event keys have no order, so each row needs a different page of the index
+ * of event keys.
  */
 const RESTORE_CACHE_KIB = 65_536;
 
@@ -63,7 +64,7 @@ export interface Backup {
 
 /**
  * In the restored inbox, a leased event is due at once and does not wait for the end of its lease, because the holder of the lease
- * works on another inbox.
+ * works on the original inbox.
  */
 const RESTORED_WORK: Readonly<Record<string, string>> = {
   due_at: "CASE state WHEN 'leased' THEN changed_at ELSE due_at END AS due_at",
@@ -159,7 +160,8 @@ function writerOf(database: DatabaseSync): RowWriter {
   );
   let isWorkEmpty = false;
   return ({ name, columns }, rows) => {
-    // Deletes the rows that the trigger has made in the table `work`, because the backup has its own rows for this table.
+    // Deletes the rows that the trigger `event_is_work` has made in the table `work`, because the backup has its own rows for this
+    // table.
     if (name === "work" && !isWorkEmpty) database.exec("DELETE FROM work");
     isWorkEmpty ||= name === "work";
     const statement = statements.get(name);

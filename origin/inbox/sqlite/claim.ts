@@ -101,8 +101,8 @@ export class SqliteClaim {
 
   /**
    * Yields events that may be leased. The caller must lease each yielded event before it asks for the next event. Postpones events
-   * that wait for another event of their order key. If several events were attempted twice without an outcome, postpones all of
-   * them except the first, because one of them may have ended the process.
+   * that wait for another event of their order key. Some events were attempted at least twice, and their last attempt left no
+   * outcome. Of these events, postpones all except the first, because one of them may have ended the process.
    */
   *#findDue(now: number, limit: number): Generator<Due> {
     let unfinished = 0;
@@ -115,8 +115,8 @@ export class SqliteClaim {
           this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
           continue;
         }
-        // Events that were attempted twice without an outcome are attempted one by one: the first now, each further one a second
-        // later.
+        // Events that were attempted at least twice and whose last attempt left no outcome are attempted one by one: the first now,
+        // and each further event a second after the one before it.
         const place = isUnfinished(due) ? unfinished++ : 0;
         if (place === 0) yield due;
         else this.#statements.putOff.run(now + place * UNFINISHED_APART_MILLISECONDS, null, due.sequence);

@@ -154,8 +154,9 @@ export const STEPS: readonly string[] = [
 ];
 
 /**
- * The settings of a connection that writes. The log is copied into the file every 16 MiB. The cache holds 16 MiB of index pages.
- * Event keys have no order, so the next event needs another page of their index, but most pages are soon needed again.
+ * The settings of a connection that writes. The log is copied into the file every 16 MiB. The cache has 16 MiB for pages of
+ * indexes. Event keys have no order, so nearly every event needs a different page of their index. With the cache, most of these
+ * pages are still in memory when a later event needs them.
  */
 const CONNECTION = `
   PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;

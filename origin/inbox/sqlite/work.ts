@@ -28,7 +28,7 @@ export class SqliteWork implements WorkQueue {
   readonly #writer: SqliteWriter;
   readonly #clock: () => number;
   readonly #monotonic: () => number;
-  /** The values of both clocks at the last claim. */
+  /** The values of `clock` and `monotonic` at the last claim. */
   #latest: { readonly now: number; readonly monotonic: number } | undefined;
 
   constructor(database: DatabaseSync, writer: SqliteWriter, { clock, monotonic }: Clocks) {
@@ -144,9 +144,9 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * Corrects due times after somebody set the clock. If it was set back, events that were postponed by the old time would wait too
-   * long. Their due times are corrected at the first claim, and whenever the clock was set back. If the clock was set forward,
-   * leases would seem to have expired, so they are extended.
+   * Corrects due times after somebody set the clock. If the clock was set back, events whose due times were computed before that
+   * would wait too long. Their due times are corrected at the first claim, and whenever the clock was set back. If the clock was
+   * set forward, leases would seem to have expired, so they are extended.
    */
   #followClock({ now, monotonic }: { readonly now: number; readonly monotonic: number }): void {
     const latest = this.#latest;
@@ -155,8 +155,8 @@ export class SqliteWork implements WorkQueue {
     }
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
-    // Only rows that were last changed before the step are corrected. So no row is corrected twice: the correction by another
-    // process has set `changed_at` to a time after the step.
+    // Only rows that were last changed before the step are corrected. If another process has already corrected a row, it has set
+    // `changed_at` to a time after the step. So no row is corrected twice.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
     // The two clocks are not read at exactly the same time, so the time of the step is not exact. Therefore leases that were
     // changed shortly after the step are extended too. This may delay an event, but never runs an event twice.

@@ -8,7 +8,10 @@ import { BUSY_MILLISECONDS } from "./schema.ts";
 /** A write that runs within the transaction. If the transaction is rolled back, the write may run a second time. */
 type Job = () => unknown;
 
-/** SQLite result codes that are faults of the database, not of one write. After such a fault, no write is tried again alone. */
+/**
+ * SQLite result codes that are faults of the database, not of one write. After such a fault, the writes are not tried again one by
+ * one.
+ */
 const DATABASE_FAULTS: ReadonlySet<number> = new Set([
   5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 11 /* CORRUPT */, 13 /* FULL */,
   14 /* CANTOPEN */, 26 /* NOTADB */,

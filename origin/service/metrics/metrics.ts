@@ -49,13 +49,13 @@ export class Metrics {
     this.#series.dropped.inc(refusals);
   }
 
-  /** Sets the time at which each sender last presented a certificate, in Unix seconds. */
+  /** Sets the time at which each sender was last accepted with a certificate, in Unix seconds. */
   setPresented(senders: readonly (readonly [sender: string, seconds: number])[]): void {
     this.#series.presented.reset();
     for (const [sender, seconds] of senders) this.#series.presented.set({ sender }, seconds);
   }
 
-  /** Sets the time at which the revocation list of each source ends, in Unix seconds. It is 0 for a source without a list. */
+  /** Sets the latest `nextUpdate` of the revocation lists of each source, in Unix seconds. It is 0 for a source without a list. */
   setListEnds(ends: readonly (readonly [source: string, seconds: number])[]): void {
     this.#series.listEnds.reset();
     for (const [source, seconds] of ends) this.#series.listEnds.set({ source }, seconds);

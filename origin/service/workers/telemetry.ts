@@ -9,7 +9,7 @@ import type { Stock, Telemetry } from "../telemetry.ts";
 /** Counts are sent in batches, because a message for each count would cost more than the log line of the decision. */
 const FLUSH_MILLISECONDS = 500;
 
-/** The content of a message to the primary, apart from the ready line and the signs of life. */
+/** The content of a message to the primary, except the ready message and the signs of life. */
 export interface Report {
   readonly counts?: readonly (readonly [count: Count, times: number])[];
   readonly expiries?: readonly [expiries: readonly Expiry[], now: number];

@@ -17,7 +17,7 @@ const directory = temporaryDirectory(stack);
 const file = (name: string) => join(directory, name);
 
 const TOML = readFileSync(WRANGLER_TOML, "utf8");
-/** wrangler.toml, in which all settings that are comments are active. */
+/** The text of wrangler.toml with every commented-out setting made active. */
 const WHOLE = TOML.replace(/^# (?=\[\[|[A-Za-z_]+ = )/gm, "");
 
 const { policy: plain, root } = await createSenders();

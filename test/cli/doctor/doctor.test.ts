@@ -429,7 +429,7 @@ test("a handshake whose secret has the value of another secret is found, among t
     /^\/senders\/one\/handshake: the secret DOCTOR_TOKEN has the value of DOCTOR_KEY/,
   );
   expect(JSON.stringify(findings)).not.toContain("0123456789abcdef");
-  // A secret that is given twice cannot be read, so it is not compared.
+  // DOCTOR_KEY is now given twice: as a value and as a file. Such a secret cannot be read, so it is not compared.
   vi.stubEnv("DOCTOR_KEY_FILE", "/nowhere");
   expect(check(github, meta).seen).toEqual(["these have different values: DOCTOR_TOKEN"]);
   vi.unstubAllEnvs();

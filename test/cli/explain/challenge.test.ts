@@ -1,4 +1,4 @@
-// Tests what `countersign explain` says of the challenge of a handshake: of a decision in a log, and of a request.
+// Tests what `countersign explain` says about the challenge of a handshake, for a decision in a log and for a request.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

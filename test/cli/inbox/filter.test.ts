@@ -1,5 +1,5 @@
-// Tests which events `countersign inbox list` and `countersign inbox export` select, and what an export contains. Runs the program
-// with both stores.
+// Tests which events `countersign inbox list` and `countersign inbox export` select, and what an export contains. Runs with every
+// store.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -109,7 +109,7 @@ describeOnStores("countersign inbox", (given) => {
         await accept(`e${n}`);
       }
     };
-    // Stores more than 1,000 events, because the search compares up to 1,000 of them, at equal distances.
+    // Stores more than 1,000 events, so that the search compares only a sample of them, at equal distances.
     await many(0, 500);
     const wrong = now;
     for (let n = 0; n < 150; n += 1) {

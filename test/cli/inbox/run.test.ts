@@ -1,5 +1,5 @@
-// Tests `countersign inbox run` as an operator runs it while a dispatcher runs, with both stores. Done events are handled again,
-// in order, and each rerun is recorded.
+// Tests `countersign inbox run` as an operator runs it while a dispatcher runs. Done events are handled again, in order, and each
+// rerun is recorded. Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";

@@ -18,7 +18,7 @@ const file = (name: string) => join(folder, name);
 const policyFile = file("policy.json");
 beforeEach(() => rmSync(policyFile, { force: true }));
 
-/** The key usage of a CA that presents its certificate itself. */
+/** The key usage of a CA that uses its own CA certificate as its client certificate. */
 const OF_SENDING_CA = KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature;
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const day = (offset: number) => new Date(Date.now() + offset * 86_400_000);

@@ -18,7 +18,9 @@ const SUBJECT = "CN=connect@sender.test,O=Sender\\, Inc.,C=US";
 const running: Running[] = [];
 let issuing: Identity;
 
-/** Writes a client certificate that the CA issued, together with its intermediate. */
+/**
+ * Issues a client certificate, and writes the certificate and its key. If `issuing` is the issuer, its certificate is written too.
+ */
 async function writeClient(name: string, request: Parameters<typeof issueCertificate>[0], issuer?: Identity) {
   const client = await issueCertificate(request, issuer);
   writeFileSync(file(`${name}.pem`), issuer === issuing ? `${client.pem}\n${issuing.pem}\n` : `${client.pem}\n`);

@@ -19,7 +19,7 @@ import {
   WINDOW,
 } from "./world.ts";
 
-/** The key usage of a CA that presents its certificate itself. */
+/** The key usage of a CA that uses its own CA certificate as its client certificate. */
 const OF_SENDING_CA = KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature;
 
 type Subject = Record<string, string>;

@@ -78,7 +78,9 @@ export function replacePin(preset: string, { base64 }: Identity): Disposable {
   };
 }
 
-/** Returns what the preset adds to an empty policy. The values that it asks of the body are `NAME-of-mine`. */
+/**
+ * Returns what the preset adds to an empty policy. If the preset asks for a value with the name NAME, the value is `NAME-of-mine`.
+ */
 export function presetDocument(preset: string, addition: Partial<PresetAddition> = {}): PolicyDraft {
   const document: PolicyDraft = { anchors: {}, senders: {}, routes: {} };
   const nothing = {
@@ -94,7 +96,10 @@ export function presetDocument(preset: string, addition: Partial<PresetAddition>
   return document;
 }
 
-/** Returns the preset's policy, in which a test root replaces each anchor whose name starts with a key of `authorities`. */
+/**
+ * Returns the preset's policy with test roots. `authorities` maps the beginning of an anchor name to an authority. Each anchor
+ * whose name begins in this way is replaced by the root of the authority.
+ */
 export function policyBelow(document: PolicyDraft, authorities: Readonly<Record<string, Authority>>): Policy {
   const anchors = Object.keys(document.anchors).flatMap((name) => {
     const [, authority] = Object.entries(authorities).find(([start]) => name.startsWith(start)) ?? [];

@@ -1,5 +1,5 @@
-// Tests the values of the body that a policy requires: pointers with and without `*`, what is not a string, and the headers that say
-// what the body is.
+// Tests the values that a policy requires in the body: pointers with and without `*`, values that are not strings, and the headers
+// that describe the type and encoding of the body.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

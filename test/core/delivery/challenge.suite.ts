@@ -1,4 +1,4 @@
-// Tests at which step the challenge of a handshake is answered or refused, and that an event beside it is still admitted.
+// Tests at which step the challenge of a handshake is answered or refused. Events that resemble a challenge must still be admitted.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -42,7 +42,7 @@ class WatchedBudget extends BodyBudget {
   }
 }
 
-/** Sends one request to a route of these senders, which lists POST alone. By default, the request has no certificate. */
+/** Sends one request to a route that has these senders and allows only POST. By default, the request has no certificate. */
 function send(fixtures: Fixtures, senders: Readonly<Record<string, SenderParts>>, sent: Sent = {}) {
   const { method = "POST", query = "", body, leaf = null, headers = {}, isSecretless = false } = sent;
   const policy = compileSenders(fixtures, senders);

@@ -35,7 +35,7 @@ function begin(budget: BodyBudget) {
   return state;
 }
 
-/** Takes the octets that are not counted, and then this number of octets. */
+/** Takes UNCOUNTED_BODY_BYTES, which do not count towards the limit, and then this number of octets, which count. */
 const takeCounted = (reading: BodyReading, bytes: number) => reading.take(UNCOUNTED_BODY_BYTES + bytes);
 const isFull = (run: () => unknown) => refused("bodies_full", run).details;
 

@@ -39,12 +39,12 @@ const headers = (values: Readonly<Record<string, string>>) => ({ headers: values
 const hmac = (value: string, encoding: "hex" | "base64") => createHmac("sha256", SECRET).update(value).digest(encoding);
 
 interface Row {
-  /** The method, the mark, the proof, and whether the scheme has a secret and signs. */
+  /** The expected `method`, `mark`, `proof`, `hasSecret` and `isSigned` of the scheme. */
   readonly facts: readonly [method: string, mark: string | undefined, proof: string, secret?: true, signed?: true];
   readonly right: readonly (readonly [sent: Sent, answer: Answer])[];
-  /** Returns the same challenge with another value. Undefined if the scheme repeats nothing. */
+  /** Returns the same challenge with this value. Undefined if the answer of the scheme does not depend on such a value. */
   readonly withValue?: (value: string) => Sent;
-  /** The code for a value that must not be repeated or signed. */
+  /** Requests that resemble a challenge, but are events. They must not be answered. */
   readonly events: readonly Sent[];
   readonly malformed?: readonly Sent[];
   readonly mismatch?: readonly Sent[];

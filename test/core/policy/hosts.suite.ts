@@ -1,4 +1,5 @@
-// Tests routes that name a host: which requests these routes match, and how a policy contains them.
+// Tests routes that name a host: which requests they match, in which form a policy may name a host, and what is reported about such
+// routes.
 
 import assert from "node:assert/strict";
 import { inspectPolicy } from "../../../cli/policy/check/senders.ts";

@@ -27,7 +27,7 @@ function oracle(text: string): "repeated" | "distinct" {
   return "distinct";
 }
 
-/** Returns how often `run` calls this function of the runtime, which still does its work. */
+/** Returns how often `run` calls the function `name` of `owner`. The function still does its work. */
 function countCalls(owner: object, name: string, run: () => void): number {
   const original: unknown = Reflect.get(owner, name);
   assert.ok(typeof original === "function");
@@ -97,7 +97,7 @@ export const cases: Cases = {
     refused("json_repeated_name", () => read(`{${many},"name7":1}`));
   },
   "parseStrictJson() reads the names a second time only if there are more quotes than strings need": () => {
-    // The second reading parses each name by itself.
+    // JSON.parse is called once for the whole text. If the names are read a second time, it is also called once for each name.
     const parsed = (text: string) => countCalls(JSON, "parse", () => read(text));
     for (const text of ['{"a":"b"}', '{"a":["b","c",["d"]]}', '{"a":{"b":[1,null,true]},"c":{}}', '[{"a":1},{"a":2}]'])
       assert.equal(parsed(text), 1, text);

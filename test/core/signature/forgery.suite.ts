@@ -11,7 +11,7 @@ import { attempt, BODY, ED25519, EVENTS, type HmacScheme, NOW, SCHEMES } from ".
 
 const signatureHeader = (scheme: HmacScheme, value: string) => ({ [EVENTS[scheme].header]: value });
 
-/** The code for another body. Some schemes only take a body that begins with a brace. */
+/** The code of the refusal if `body` is not the signed body. Some schemes accept only a body that begins with a brace. */
 const codeOf = (scheme: HmacScheme, body: Uint8Array) =>
   SIGNATURE_SCHEMES[scheme].hasObject && body[0] !== 0x7b ? "signature_malformed" : "signature_mismatch";
 

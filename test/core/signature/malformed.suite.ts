@@ -21,7 +21,10 @@ async function malformed(scheme: HmacScheme, ...values: readonly string[]): Prom
   }
 }
 
-/** Returns texts that are similar to a signature: cut, too long, in another case, with other bits or other padding. */
+/**
+ * Returns texts that are similar to a signature: cut, too long, or with a different letter case, different bits or different
+ * padding.
+ */
 function respellings(signature: string): string[] {
   const isHex = signature.length === 64;
   const middle = signature.length / 2;

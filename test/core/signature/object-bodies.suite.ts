@@ -1,5 +1,5 @@
-// Tests the schemes whose events are JSON objects: Discord, Twitch and X. The first byte of the body decides where the signed text of an
-// event begins, and whether a text is an event at all.
+// Tests the schemes whose events are JSON objects: Discord, Twitch and X. The body of an event must begin with a brace. So no part
+// of an id or timestamp can be moved into the body, and a text without a brace is no event.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -151,7 +151,8 @@ export const cases: Cases = {
       const signed = signWith(signable(text));
       const headers = { [EVENTS.x.header]: `sha256=${signed.digest("base64")}` };
       await refusedLater("signature_malformed", attempt("x", { headers, body: text }));
-      // A scheme without this rule accepts the text. So a policy must not use one secret for both.
+      // GitHub's scheme accepts this text, because it does not require a brace. So a policy must not use one secret for such a
+      // scheme and for the answers to challenges.
       const hub = { [EVENTS.github.header]: `sha256=${signWith(text).digest("hex")}` };
       assert.equal(await attempt("github", { headers: hub, body: text }), "hmac");
     }

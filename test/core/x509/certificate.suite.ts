@@ -69,8 +69,9 @@ export const cases: Cases = {
       assert.ok(digestsOf(a).includes(b.sha256) && digestsOf(b).includes(a.sha256));
       assert.equal(digestsOf(a), digestsOf(a));
     }
-    // The first digest is that of the certificate itself. Each other digest is for one curve that the issuer's key may be on. If
-    // the s of the signature is too large for a curve, the key is not on that curve, so the digest is left out.
+    // The first digest is that of the certificate itself. The other digests are those that the certificate has with the other valid
+    // signature (r, n − s). There is one for each curve, because n depends on the curve of the issuer's key. If s is too large for
+    // a curve, the key is not on that curve, so this digest is left out.
     assert.equal(digestsOf(parseCertificate(client)).length, 4);
     assert.equal(digestsOf(parseCertificate(p521RootClient)).length, 2);
   },

@@ -29,7 +29,7 @@ export async function openPage(
     void dialog.dismiss();
   });
   page.on("console", (message) => {
-    // The status of a response is not an error of the page.
+    // Chromium also prints an error for a response with an error status. That is not an error of the page.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
       faults.push(message.text());
   });

@@ -84,7 +84,8 @@ describe("an origin", () => {
   }
 
   /**
-   * Sends one event with each of the two certificates. Returns the code of each log line, or the decision if the line has no code.
+   * Sends one event with the certificate `below`, and one with the certificate `revoked`. Returns the code of each log line, or the
+   * decision if the line has no code.
    */
   async function decide({ lists }: CrlStore): Promise<readonly unknown[]> {
     const origin = await startTestOrigin(own, { policy, keys: [publicJwk(key)], lists });
@@ -238,7 +239,7 @@ describe("an edge", () => {
     return lists;
   };
 
-  /** Returns what the lists say about each of the two certificates. */
+  /** Returns what the lists say about the certificates `below` and `revoked`. */
   function judge(lists: RevocationLists): readonly string[] {
     const rule = { sources: [], freshness: "require" } as const;
     return [below, revoked].map((leaf) => {

@@ -124,8 +124,8 @@ describe("an isolate", () => {
       const first = listsAt(NOW);
       await vi.advanceTimersByTimeAsync(10_000);
       expect(await first).toBeUndefined();
-      // The first request waited for this read until its deadline. The read is still running, but the second request does not wait
-      // for it.
+      // The first request waited for a read until the deadline of the request. This read is still running, but the second request
+      // does not wait for it.
       expect(await listsAt(NOW + 11)).toBeUndefined();
       current = namespace;
       stored = await issue(1);

@@ -63,7 +63,7 @@ test("an event is handled once if the database is down when its outcome is store
   const limits = { leaseMilliseconds: 60_000, deadlineMilliseconds: 30_000 };
   const { lines } = dispatchFrom(stack, own, handler, limits);
   await lines.with({ code: "outcome_not_stored", id: "outage" });
-  // Waits while the dispatcher tries again to store the outcome. Only the first failure is logged.
+  // Gives the dispatcher time to try again to store the outcome. Only the first failure is logged.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   await server.start();
   expect(await lines.with({ decision: "dispatched", id: "outage" })).toMatchObject({ attempt: 1 });

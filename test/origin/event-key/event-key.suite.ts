@@ -16,7 +16,7 @@ export const cases: Cases = {
     assert.match(first ?? "", /^"sha-256 [0-9a-f]{64}"$/);
     assert.notEqual(first, second);
     assert.equal(first, keyOf(`${longest}a`));
-    // An id with the same text as this digest must have another key. The key of an id is a JSON list, but a digest is a JSON
+    // An id with the same text as this digest must have a different key. The key of an id is a JSON list, but a digest is a JSON
     // string.
     assert.notEqual(keyOf(JSON.parse(first as string)), first);
   },

@@ -73,7 +73,7 @@ describe.skipIf(library === undefined)("an inbox file", () => {
     const missing = join(temporaryDirectory(stack), "inbox.sqlite");
     const file = await makeInbox(folder);
     const backup = join(folder, "a.backup");
-    // The command succeeds, because reading the file is safe.
+    // These two commands succeed, because they only read the file.
     expect(await runOn("6969", ["inbox", "list", "--inbox", file])).toMatchObject({ code: 0, stderr: "" });
     expect(await runOn("6969", ["inbox", "backup", backup, "--inbox", file])).toMatchObject({ code: 0 });
     for (const args of [

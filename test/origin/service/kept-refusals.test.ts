@@ -1,5 +1,5 @@
-// Tests what an origin keeps about refused requests in each mode. The origin keeps the presented certificate, and nothing that
-// could be a secret. `countersign inbox refusals` reads what is kept.
+// Tests what an origin keeps about refused requests: behind the edge, at its own listener, and behind a proxy. The origin keeps the
+// presented certificate, and nothing that could be a secret. `countersign inbox refusals` reads what is kept.
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";

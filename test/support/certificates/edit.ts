@@ -1,4 +1,5 @@
-// Changes one part of a certificate. The result can still be parsed. But the signature stays the same, so it does not verify.
+// Changes one part of a certificate. The result can still be parsed. The certificate keeps its old signature, which no longer
+// verifies. Only withOtherSignature() changes the signature, to one that verifies.
 
 import {
   concat,
@@ -17,8 +18,8 @@ import {
 } from "./der-edit.ts";
 
 /**
- * The parts of a v3 certificate that a test can change: the members of the TBSCertificate, and the members of the whole
- * certificate.
+ * The parts of a v3 certificate that a test can change: the members of the whole certificate, the members of its TBSCertificate,
+ * and its extensions.
  */
 export interface CertificateParts {
   readonly certificate: Tlv[];

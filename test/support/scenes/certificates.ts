@@ -128,7 +128,7 @@ export function present(fixtures: Fixtures, presented: Presented, policy: Policy
   });
 }
 
-/** Returns the first sender of the route that admits this certificate. The certificate is the only factor. */
+/** Returns the first sender that this certificate alone admits on the route. Other factors are not judged. */
 export function admit(proven: ProvenCertificate, route: Route, now: number) {
   const [candidate] = admitByCertificate(proven, route.senders, now);
   assert.ok(candidate?.certified !== undefined, "no certificate");

@@ -112,7 +112,7 @@ export const EVENTS: Readonly<Record<HmacScheme, SignedEvent>> = {
   },
 };
 
-/** The event with `webhook-id: msg_1`. The private keys that belong to these public keys signed it. */
+/** Two public keys, each with a signature of the event by the matching private key. The event has `webhook-id: msg_1`. */
 export const ED25519 = {
   key: "whpk_AnRHq4LoxNPk3ONM7j1w4HxsmEF0UT06Ik9VLnDq3K4=",
   signature: "CW2zQQF+nAluN3o5qOFkJBS7jiZo4y3QhwTu1cMhCula6WVHKO/CsFAu+oNGg/RLlYGut0Scx6ZT8B3uOSzSAQ==",
@@ -122,7 +122,10 @@ export const ED25519 = {
 
 export const SCHEMES = Object.keys(EVENTS) as HmacScheme[];
 
-/** The event in Discord's scheme, signed by two keys. `openssl pkeyutl -sign -rawin` made the signatures. */
+/**
+ * Two public keys, each with a signature of the event by the matching private key, in Discord's scheme. The command
+ * `openssl pkeyutl -sign -rawin` made the signatures.
+ */
 export const DISCORD = {
   key: "1a4ae1db473b78db42f57ceda8c5360fbeb0e84cf3c44e7adc850aa0cabd412d",
   signature:
@@ -149,7 +152,7 @@ export function headersOf(scheme: HmacScheme, changes: Attempt["headers"] = {}):
   return new Headers(all.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
-/** Applies these changes to the scheme's event. Then verifies the signature with KEY. */
+/** Applies these changes to the scheme's event. Then verifies the signature, by default with KEY. */
 export async function attempt(scheme: HmacScheme, changes: Attempt = {}): Promise<SignatureMethod> {
   const importAll = (secrets: readonly string[]): SignatureKey[] =>
     secrets.map((secret) => importSignatureKey(scheme, secret));

@@ -29,7 +29,7 @@ interface AnsweredCase {
   readonly type?: string;
   readonly body?: string;
   readonly status?: number;
-  /** The headers of the answer that only this handshake has. */
+  /** Headers that only the answer of this handshake has. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly factors?: readonly string[];
 }
@@ -269,7 +269,7 @@ describe.each(["edge", "listener"] as const)("%s", (name) => {
         ...headers,
       });
       expect(line).toMatchObject({ decision: "challenge", handshake: scheme, status, factors });
-      // A sender without a passed factor is named only as the one that was asked for.
+      // If the request passed no factor, the log line names the sender as `askedFor`, not as `sender`.
       const asked = /^\/(\w+)/.exec(sent.target)?.[1];
       const named = factors.length > 0 ? { sender: asked } : { askedFor: asked };
       expect({ sender: line["sender"], askedFor: line["askedFor"] }).toEqual({

@@ -187,7 +187,10 @@ const REFUSED: readonly RefusedCase[] = [
   ],
 ];
 
-/** Texts whose signature would be that of an event, or that look like one. */
+/**
+ * Texts that look like an event, or like the text that a sender signs for an event. If a handshake signed such a text, a stranger
+ * would get the signature of a forged event.
+ */
 const FORGED = [
   `v0:${NOW}:${EVENT}`,
   `v0:${NOW}:`,

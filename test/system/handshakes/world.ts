@@ -39,7 +39,7 @@ export interface Place {
   stored(): number;
 }
 
-/** A sender with a handshake on a route of its own, `/NAME`. Every route lists only POST. */
+/** Returns a policy with a sender for each handshake. Each sender has its own route, `/NAME`. Every route lists only POST. */
 function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
   const acme = senders[ACME] as PolicyDocument["senders"][string];
   const github = { signature: { scheme: "github" as const, secrets: ["HUB_SECRET"] } };
@@ -91,7 +91,6 @@ function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
   };
 }
 
-/** Removes the handshakes of a policy. */
 function withoutHandshakes(policy: PolicyDocument): PolicyDocument {
   const senders = Object.entries(policy.senders).map(([name, { handshake: _, ...sender }]) => [name, sender]);
   return { ...policy, senders: Object.fromEntries(senders) };

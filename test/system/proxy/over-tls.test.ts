@@ -1,4 +1,5 @@
-// Tests the configuration for nginx on another machine. There, nginx proves its identity to the origin with a certificate.
+// Tests the configuration for an nginx that runs on a different machine than the origin. This nginx proves its identity to the
+// origin with a certificate.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -20,7 +20,7 @@ interface Case {
   readonly program: Program;
   readonly format: "nginx" | "apache" | "haproxy";
   readonly snippet: string;
-  /** The paths of the certificate files in the configuration. HAProxy has certificate and key in one file. */
+  /** The paths of the key files in the configuration. HAProxy has certificate and key in one file, so it has no such path. */
   readonly paths: readonly string[];
   /** True if the proxy forwards intermediates to the origin. */
   readonly forwardsChain: boolean;
@@ -31,7 +31,9 @@ interface Case {
   readonly guard: readonly [line: string, careless: string];
   /** Makes the value of the certificate header as this proxy would write it. */
   readonly forge: (pem: string, base64: string) => string;
-  /** The program that refuses an expired certificate, or the handshake in which it is refused. */
+  /**
+   * Where an expired certificate is refused: at the origin, at the proxy with the status 400, or in the handshake with the proxy.
+   */
   readonly expired: "origin" | "proxy answers 400" | "handshake";
 }
 
@@ -186,7 +188,8 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
 
       test("is not accepted under a similar name", async () => {
         const answer = await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] });
-        // nginx drops a header with this name. In contrast, Apache writes into the real header that there was no certificate.
+        // nginx drops a header whose name contains an underscore. Apache writes into the real header that there was no certificate.
+        // HAProxy passes on the similar header, so the origin finds a certificate in a header that it does not read.
         const code = program === "haproxy" ? "certificate_elsewhere" : "no_certificate";
         expect(await refused(answer)).toEqual({ status: 403, code });
       });

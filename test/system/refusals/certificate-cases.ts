@@ -49,7 +49,10 @@ const leaf = (world: World, request: Partial<CertificateRequest> = {}, issuer?: 
 const intermediate = ({ root }: World, request: Partial<CertificateRequest> = {}, issuer?: Identity) =>
   issueCertificate({ subject: subjectOf(`${MARKER} Issuing`), ca: {}, ...request }, issuer ?? root);
 
-/** Makes an intermediate with these faults and a leaf below it. The request presents both. */
+/**
+ * Makes an intermediate from this certificate request, which contains a fault, and a leaf below the intermediate. The client
+ * presents both certificates.
+ */
 async function below(world: World, request: Partial<CertificateRequest>, issuer?: Identity): Promise<TlsClientAuth> {
   const ca = await intermediate(world, request, issuer);
   return tlsClientAuth(await leaf(world, {}, ca), [ca]);

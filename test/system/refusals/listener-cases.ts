@@ -21,8 +21,8 @@ import { A, startTlsOrigin } from "../../support/tls-origin.ts";
 import type { RefusalCase, World } from "./world.ts";
 
 /**
- * Starts an origin behind a proxy, on a socket. Its only sender signs and has no certificate. The returned function `send` writes
- * pieces of a body without an end, and waits for the response.
+ * Starts an origin behind a proxy, on a Unix socket. The only sender of its policy signs and has no certificate. The returned
+ * function `send` writes pieces of a body, does not end the body, and waits for the response.
  */
 async function startProxied({ policy }: World) {
   const stack = new AsyncDisposableStack();

@@ -1,5 +1,5 @@
-// Plays Meta, which sends the events of WhatsApp. It registers a callback URL only after an unsigned GET got the right answer, and
-// then sends signed events with its certificate.
+// Plays Meta, which sends the events of WhatsApp. Meta registers a callback URL only after an unsigned GET got the right answer.
+// Then Meta sends signed events with its certificate.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,5 +1,5 @@
-// Plays Efí, which sends Pix notifications. When the user registers the URL, it asks whether strangers are refused. Payments go to
-// the registered URL with an appended text.
+// Plays Efí, which sends Pix notifications. When the user registers the URL, Efí checks that a request without its certificate is
+// refused. Efí sends payments to the registered URL with a text appended, for example `/pix`.
 
 import "reflect-metadata";
 import { KeyUsageFlags } from "@peculiar/x509";
@@ -16,7 +16,7 @@ const stack = new AsyncDisposableStack();
 let listening: Listening;
 let client: Identity;
 let ofSandbox: Identity;
-/** A client of the CA that the policy pins. */
+/** A client certificate that `client` issued. The policy pins `client`, which is a CA certificate. */
 let issued: Identity;
 
 beforeAll(async () => {
@@ -29,14 +29,17 @@ beforeAll(async () => {
   const user = await createUser(stack);
   stack.use(replaceAnchor("pix-efi", "efi-pay-root", root));
   stack.use(replacePin("pix-efi", client));
-  // The file of Efí has the chain. Its certificate in it must not become an anchor.
+  // Efí's file contains its client certificate and the root. The client certificate must not become an anchor.
   const anchor = `efi-pay-root=${user.write("chain.crt", client, root)}`;
   await user.add("--preset", "pix-efi", "--anchor", anchor, "--value", `chave=${CHAVE}`);
   listening = await user.start();
 });
 afterAll(() => stack.disposeAsync());
 
-/** Registers the URL as Efí does: once without a certificate, and once with it. True if Efí accepts the URL. */
+/**
+ * Registers the URL as Efí does: with one request without a certificate, and one with Efí's certificate. Resolves to true if Efí
+ * would accept the URL.
+ */
 async function register(): Promise<boolean> {
   const stranger = await listening.send(undefined, { target: ROUTE });
   const own = await listening.send(client, { target: ROUTE });
@@ -47,7 +50,7 @@ const send = (target: string, body: object, identity = client) =>
   listening.send(identity, { target, headers: [["Content-Type", "application/json"]], body: JSON.stringify(body) });
 const payTo = (chave: string) => ({ pix: [{ endToEndId: "E1", txid: "T1", chave, valor: "10.00" }] });
 
-/** Sends an event that must be stored. Returns the sender as which it was stored. */
+/** Sends an event that must be stored. Returns the name of the sender with which the event was stored. */
 async function senderOf(target: string, body: object): Promise<string> {
   const before = listening.events().length;
   expect((await send(target, body)).status).toBe(200);

@@ -1,4 +1,5 @@
-// A user who receives events of a sender: adds its preset with the program, starts an origin with it, and accepts what was observed.
+// A user who receives events of a sender. The user adds the preset of this sender with the program, starts an origin with the
+// policy, and accepts the certificates that the origin observed.
 
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +12,7 @@ import { A } from "../../support/tls-origin.ts";
 import { endProcess, writeTlsFiles } from "../../support/tls-process.ts";
 
 export interface User {
-  /** Writes a file of certificates and returns its name. */
+  /** Writes a file of certificates and returns the path of the file. */
   write(name: string, ...certificates: readonly Identity[]): string;
   /** Runs `countersign policy add` on the policy. Returns what it printed. */
   add(...args: readonly string[]): Promise<string>;
@@ -22,7 +23,10 @@ export interface User {
 export interface Listening {
   /** Sends a request of the sender over TLS 1.2, which every sender supports. */
   send(client: ClientPem | undefined, request: TlsRequest): Promise<Answer>;
-  /** Adds the certificate that the origin recorded at this route to the policy. Then the route refuses other certificates. */
+  /**
+   * Adds to the policy the recorded certificate that has this digest, and sets the route to `enforce`. Then the route refuses
+   * certificates that the policy does not admit.
+   */
   accept(sender: string, route: string, sha256: string): Promise<void>;
   stored(): number;
   events(): ReturnType<typeof readEvents>;

@@ -150,7 +150,10 @@ describe("a chain", () => {
     expect(await codeOf(outcome)).toBe("issuer_unknown");
   });
 
-  /** Makes a certificate of `ca`, signed by `signer`, without key identifiers. So every CA with the signer's name may be its issuer. */
+  /**
+   * Makes a certificate of `ca`, signed by `signer`, without key identifiers. So every CA with the signer's name may be the issuer
+   * of this certificate.
+   */
   function cross(ca: Identity, signer: Identity): Uint8Array {
     return fromBase64(
       resign(ca, signer, (parts) => {

@@ -52,7 +52,10 @@ interface Upload {
   answer: string;
 }
 
-/** Sends a body without its last octets. Resolves when the server has read these octets, or has closed the connection. */
+/**
+ * Sends a body without its last octets. Resolves when the other octets are written to the socket, or the server has closed the
+ * connection.
+ */
 async function beginUpload(framing: string, pieces: readonly Buffer[]): Promise<Upload> {
   const { port, ca } = origin.server;
   const socket = connect({ port, host: "127.0.0.1", servername: A, ca });

@@ -102,7 +102,8 @@ describe("an event in the queue", () => {
       const [before, after] = attempts.slice(index, index + 2);
       expect((after?.at ?? 0) - (before?.at ?? 0)).toBeGreaterThanOrEqual(Number(retryInSeconds) * 1000 - 50);
     }
-    // All attempts have the time at which the edge received the event. Each token was issued at the time of its own attempt.
+    // The token of every attempt contains the time at which the edge received the event. Each token was issued at the time of its
+    // own attempt.
     const [first, ...later] = attempts.map(({ claims }) => claims);
     for (const claims of later) expect(claims["rcv"]).toBe(first?.["rcv"] ?? first?.["iat"]);
     expect(Number(later.at(-1)?.["iat"])).toBeGreaterThan(Number(first?.["iat"]) + 4);
@@ -120,7 +121,7 @@ test("a consumer that dies in the middle of a batch loses nothing", async () => 
   for (const [index, id] of ids.entries()) {
     expect(world.stored(id).map((stored) => Buffer.compare(stored, bodies[index] as Buffer))).toEqual([0]);
   }
-  // An event that was delivered but not acknowledged is delivered again. The second delivery has the same event id and another
+  // An event that was delivered but not acknowledged is delivered again. The second delivery has the same event id and a different
   // token.
   const repeated = ids.map((id) => world.attemptsOf(id)).filter((attempts) => attempts.length > 1);
   expect(repeated.length).toBeGreaterThan(0);
@@ -158,9 +159,10 @@ describe("a sender is told to retry", () => {
 
 describe("the signature of an event that waited", () => {
   /**
-   * The number of seconds by which the origin's clock is ahead. Because of this, the signature is 280 seconds old at the edge, but
-   * more than 300 seconds old at the origin. The assertion is newer, so the origin does not refuse it as too old. The edge must
-   * receive the event within 20 seconds. Otherwise the edge would refuse the signature as too old.
+   * The number of seconds by which the origin's clock is ahead of the edge's clock. The signature is 280 seconds old when the test
+   * sends the event. By the origin's clock, the signature is then 320 seconds old, and the limit is 300 seconds. The assertion is
+   * newer, so the origin does not refuse it as too old. The edge must receive the event within 20 seconds. Otherwise the edge would
+   * refuse the signature as too old.
    */
   const AHEAD_SECONDS = 40;
 

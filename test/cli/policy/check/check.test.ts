@@ -261,7 +261,8 @@ describe("every command that reads a policy", () => {
     expect(contradiction.stderr).toMatch(
       /- \S+\.json: \/senders\/one\/certificates\/1: repeats .* → remove one of them/,
     );
-    // Without `--jwks`, this origin does not start either. The error names only `--jwks`, so the dates did not prevent the start.
+    // This start fails in any case, because `--jwks` is missing. The error names only `--jwks`, so the dates did not prevent the
+    // start.
     const overdue = await start(
       policyText({ certificates: [{ ...now, until: date(-2) }] }, { anchors: { root: expired } }),
     );
@@ -273,7 +274,7 @@ describe("every command that reads a policy", () => {
 });
 
 describe("wrangler's build", () => {
-  /** Makes a copy of this project with another policy. */
+  /** Makes a copy of this project with this policy instead of its own. */
   function projectWith(policy: string): string {
     const project = join(directory, `project-${readdirSync(directory).length}`);
     mkdirSync(project);

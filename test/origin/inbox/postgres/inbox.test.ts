@@ -12,8 +12,8 @@ import { missingPostgres, openTestInbox } from "../../../support/inbox-stores.ts
 import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../../support/postgres.ts";
 
 /**
- * A trigger that delays each transaction which makes an event done. The transaction is not committed while another session holds
- * the advisory lock 42.
+ * A trigger that delays each transaction which makes an event done. As long as another session holds the advisory lock 42, the
+ * transaction is not committed.
  */
 const HOLD_COMMITS = `
   CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';

@@ -37,7 +37,10 @@ function refused(parts: Partial<RefusedRequest> & { readonly at: number }): Refu
 
 const record = (recorder: RefusalRecorder, one: RefusedRequest) => recorder.add(one, () => one);
 
-/** The rows from the oldest to the newest. Each row has the number of its share, and the number of its part of this share. */
+/**
+ * Rows for giveWay(), from the oldest to the newest. The storage is divided into shares, and each share is divided into parts.
+ * `share` and `part` are numbers: the share of the row, and its part within that share.
+ */
 type Shape = readonly { readonly share: number; readonly part: number; readonly size: number }[];
 
 const shape: fc.Arbitrary<Shape> = fc.array(
@@ -286,7 +289,8 @@ describeOnStores("refused requests", (given) => {
     );
     for (let first = 0; first < all.length; first += 40) await add(all.slice(first, first + 40));
     await add(all.map((one) => ({ ...one, at: one.at + 500 })));
-    // This insert fails unless there are 51 kinds: one for each of 50 certificates, and one for all other certificates together.
+    // This insert fails unless there are 51 kinds of refusals: one for each of 50 certificates, and one for all other certificates
+    // together.
     await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 51))", COUNT_KINDS]);
     expect(await timesOf({ sender: "acme", limit: 999 })).toEqual(
       [...all, ...all.map((one) => ({ at: one.at + 500 }))].map(({ at }) => at - START).reverse(),
@@ -297,12 +301,12 @@ describeOnStores("refused requests", (given) => {
   test("have few kinds, however many routes a stranger reaches, and all are found", async () => {
     const all = Array.from({ length: 300 }, (_, n) => refused({ at: START + n, route: `/hooks/${n}` }));
     for (let first = 0; first < all.length; first += 60) await add(all.slice(first, first + 60));
-    // This insert fails unless there are 101 kinds: one for each of 100 routes, and one for all other routes together.
+    // This insert fails unless there are 101 kinds of refusals: one for each of 100 routes, and one for all other routes together.
     await changeByHand(given.location, ["CREATE TABLE kinds (n bigint CHECK (n = 101))", COUNT_KINDS]);
     expect(await timesOf({ limit: 999 })).toEqual(all.map(({ at }) => at - START).reverse());
     expect(await timesOf({ route: "/hooks/99" })).toEqual([99]);
     expect(await timesOf({ route: "", limit: 999 })).toHaveLength(200);
-    // A kind is deleted with its last refusal, so that a new kind can replace it.
+    // A kind of refusals is deleted with its last refusal, so that a new kind can replace it.
     while ((await add([], { ...WIDE, refusals: 10 })) > 0);
     await add([refused({ at: START + 999, route: "/hooks/new" })]);
     expect(await timesOf({ route: "/hooks/new" })).toEqual([999]);

@@ -254,8 +254,8 @@ test("what a peer chose is escaped, in its subject and in its server name (CVE-2
   expect(status).toBe(403);
   expect(await origin.lines.of(problem.decision)).toMatchObject({ code: "certificate_malformed" });
 
-  // OpenSSL accepts the malformed name. So the issuer of this certificate is a CA that OpenSSL does not know. Otherwise there would
-  // be no handshake line.
+  // OpenSSL accepts the malformed name, so the name alone would cause no handshake line. For this reason, this certificate is
+  // issued by a CA that OpenSSL does not know.
   await sendOnce(origin.at(A), await presentedBy(await ca("Stranger")));
   await opensslClient({ ...origin.at(A), name: "\u001b[31m\u202e" }, []);
   const handshakes = () => origin.lines.all.slice(start).filter(({ decision }) => decision === "handshake");

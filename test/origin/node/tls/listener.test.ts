@@ -1,5 +1,5 @@
-// Tests the origin's own TLS listener, in both modes and with both TLS versions: which clients are served, as which sender, and
-// under which host name.
+// Tests the origin's own TLS listener, in both modes (`request` and `require`) and with both TLS versions (1.2 and 1.3): which
+// clients are served, as which sender, and under which host name.
 
 import { X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
