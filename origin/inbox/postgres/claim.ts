@@ -10,7 +10,7 @@ import {
   UNFINISHED_APART_MILLISECONDS,
 } from "../lease-rules.ts";
 import { abandon, RECORDED, recording, recordValues } from "./attempts.ts";
-import { lockOrders, type OrderedRow, postponeBlocked } from "./order.ts";
+import { lockOrders, type OrderedRow, postponeBlocked, wakeNext } from "./order.ts";
 import type { Client } from "./pool.ts";
 import { toPostgresEvent } from "./reader.ts";
 
@@ -70,9 +70,10 @@ async function selectDue(client: Client, now: number, rows: number, without: rea
 }
 
 /**
- * Returns the candidates that may be leased. Postpones events that wait for another event of their order key. Some events were
- * attempted at least twice, and their last attempt left no outcome. Of these events, postpones all except the first, because one of
- * them may have ended the process. Skips events whose order key another origin has locked.
+ * Returns the candidates that may be leased. Postpones events that wait for another event of their order key. If the lease of such
+ * an event has expired, an earlier event may have waited for this lease, and is woken. Some events were attempted at least twice,
+ * and their last attempt left no outcome. Of these events, postpones all except the first, because one of them may have ended the
+ * process. Skips events whose order key another origin has locked.
  */
 async function selectLeasable(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
   const ordered = candidates.filter(({ order_key: key }) => key !== null);
@@ -84,6 +85,8 @@ async function selectLeasable(client: Client, candidates: readonly Due[], now: n
       now,
     ),
   );
+  const expired = candidates.filter(({ sequence, state }) => state === "leased" && blocked.has(sequence));
+  for (const candidate of expired) await wakeNext(client, candidate, now);
   const free = candidates.filter(
     (candidate) => (candidate.order_key === null || locked.has(candidate)) && !blocked.has(candidate.sequence),
   );
@@ -153,5 +156,6 @@ const BURY = recording(
 async function buryDamaged(client: Client, sequence: string, now: number, { why, attempt = 0 }: Damage): Promise<void> {
   const reason = describeDamage(why);
   const record = recordValues({ outcome: "dead", number: attempt, beganAt: now, endedAt: now, reason });
-  await client.query(BURY, [sequence, now, reason, ...record]);
+  const { rows } = await client.query(BURY, [sequence, now, reason, ...record]);
+  for (const row of rows) await wakeNext(client, row, now);
 }

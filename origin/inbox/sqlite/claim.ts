@@ -111,10 +111,7 @@ export class SqliteClaim {
       lookedAt += found.length;
       this.#attempts.abandon(found.filter(({ state }) => state === "leased"));
       for (const due of found) {
-        if (this.#isBlocked(due, now)) {
-          this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
-          continue;
-        }
+        if (this.#postponeBlocked(due, now)) continue;
         // Events that were attempted at least twice and whose last attempt left no outcome are attempted one by one: the first now,
         // and each further event a second after the one before it.
         const place = isUnfinished(due) ? unfinished++ : 0;
@@ -123,6 +120,17 @@ export class SqliteClaim {
       }
       if (found.length === 0 || found.length < limit) return;
     }
+  }
+
+  /**
+   * Postpones an event that must wait for another event of its order key. Returns false if the event need not wait. If the lease of
+   * the event has expired, an earlier event may have waited for this lease, so the earlier event is woken.
+   */
+  #postponeBlocked(due: Due, now: number): boolean {
+    if (!this.#isBlocked(due, now)) return false;
+    this.#statements.putOff.run(now + BLOCKED_MILLISECONDS, BLOCKED_TOKEN, due.sequence);
+    if (due.state === "leased") this.wakeNext(due, now);
+    return true;
   }
 
   #isBlocked({ sequence, sender, order_key: orderKey }: Ordered, now: number): boolean {

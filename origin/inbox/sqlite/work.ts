@@ -70,13 +70,13 @@ export class SqliteWork implements WorkQueue {
 
   /** Makes the event done. The record of the attempt stays in the row of the table `work`. */
   complete({ event, token }: Lease, status?: number): Promise<boolean> {
-    return this.#end((now) => this.#statements.complete.get(now, status ?? null, event.sequence, token));
+    return this.#end((now) => this.#statements.complete.all(now, status ?? null, event.sequence, token));
   }
 
   bury(lease: Lease, reason: string, status?: number): Promise<boolean> {
     const { event, token } = lease;
     return this.#end(
-      (now) => this.#statements.bury.get(now, reason, event.sequence, token),
+      (now) => this.#statements.bury.all(now, reason, event.sequence, token),
       (endedAt) => ({ outcome: "dead", ...factsOf(lease), endedAt, reason, status }),
     );
   }
@@ -85,7 +85,7 @@ export class SqliteWork implements WorkQueue {
     const { event, token } = lease;
     const dueAt = (now: number) => Math.floor(now + waitMilliseconds);
     return this.#end(
-      (now) => this.#statements.retry.get(dueAt(now), now, reason, event.sequence, token),
+      (now) => this.#statements.retry.all(dueAt(now), now, reason, event.sequence, token),
       (endedAt) => ({ outcome: "retry", ...factsOf(lease), endedAt, reason, status, dueAt: dueAt(endedAt) }),
     );
   }
@@ -94,7 +94,7 @@ export class SqliteWork implements WorkQueue {
     const release = (lease: Lease) => {
       const { event, token } = lease;
       return this.#end(
-        (now) => this.#statements.release.get(now, now, Number(wasBegun), event.sequence, token),
+        (now) => this.#statements.release.all(now, now, Number(wasBegun), event.sequence, token),
         wasBegun ? (endedAt) => ({ outcome: "released", ...factsOf(lease), endedAt }) : undefined,
       );
     };
@@ -116,22 +116,23 @@ export class SqliteWork implements WorkQueue {
 
   drop(id: string, reason: string): Promise<boolean> {
     return this.#end(
-      (now) => this.#statements.drop.get(now, reason, id),
+      (now) => this.#statements.drop.all(now, reason, id),
       (endedAt) => ({ outcome: "operator drop", endedAt, reason }),
     );
   }
 
   /**
-   * Runs a change that ends an event or an attempt. Records what `describe` returns, and wakes the next event of the order key.
-   * Returns false if no row was changed.
+   * Runs a change that ends events or attempts. `run` returns every changed row. For each row, records what `describe` returns, and
+   * wakes the next event of the order key. Returns false if no row was changed.
    */
-  #end(run: (now: number) => unknown, describe?: (now: number) => AttemptRow): Promise<boolean> {
+  #end(run: (now: number) => readonly unknown[], describe?: (now: number) => AttemptRow): Promise<boolean> {
     return this.#change((now) => {
-      const row = run(now) as Changed | undefined;
-      if (row === undefined) return false;
-      if (describe !== undefined) this.#record(row, describe(now));
-      this.#claim.wakeNext(row, now);
-      return true;
+      const rows = run(now) as Changed[];
+      for (const row of rows) {
+        if (describe !== undefined) this.#record(row, describe(now));
+        this.#claim.wakeNext(row, now);
+      }
+      return rows.length > 0;
     });
   }
 

@@ -258,6 +258,29 @@ describeOnStores("the work queue", (given) => {
       expect(idsOf(await claim())).toEqual(["a"]);
     });
 
+    test("continues with an event that was retried by hand as soon as the lease of the later one expires", async () => {
+      await accept("a", { orderKey });
+      await inbox.work.bury(await claimOne(), "broken");
+      await accept("b", { orderKey });
+      await claimOne();
+      now += 20 * SECOND;
+      await inbox.retryNow("a");
+      expect(await claim()).toEqual([]);
+      now += 11 * SECOND;
+      // The first claim finds the expired lease. The event that waited for this lease is due in the second claim.
+      expect(idsOf([...(await claim()), ...(await claim())])).toEqual(["a"]);
+    });
+
+    test.each([
+      ["is unreadable", "UPDATE event SET headers = '{' WHERE id = 'a'"],
+      ["is gone", "DELETE FROM event WHERE id = 'a'"],
+    ])("continues at once after an event whose row %s", async (_, damage) => {
+      for (const id of ["a", "b"]) await accept(id, { orderKey });
+      await changeByHand(given.location, [damage]);
+      // The first claim buries the damaged event. SQLite already leases the next event in this claim, PostgreSQL in the second.
+      expect(idsOf([...(await claim()), ...(await claim())])).toEqual(["b"]);
+    });
+
     test("does not change the wait of a retry when a later event is dropped", async () => {
       await accept("a", { orderKey });
       await accept("b", { orderKey });
@@ -360,6 +383,26 @@ describeOnStores("the work queue", (given) => {
       await inbox.work.bury(lease, "no");
       expect([await inbox.drop("a", "mine"), await inbox.drop("a", "again")]).toEqual([true, false]);
     });
+  });
+
+  test("drop() drops the events of two issuers with the same id, and each order continues", async () => {
+    const acceptFrom = (issuer: string, id: string) =>
+      inbox.accept(deliveryOf({ id, sender: "acme", eventKey: `${issuer} ${id}`, orderKey: issuer }), {
+        ...{ issuer, jti: id, expires: 0 },
+      });
+    for (const issuer of ["one", "two"]) await acceptFrom(issuer, "a");
+    for (const lease of await claim()) await inbox.work.retry(lease, HOUR, "503");
+    await acceptFrom("one", "b");
+    await acceptFrom("two", "c");
+    expect(await claim()).toEqual([]);
+    expect(await inbox.drop("a", "mine")).toBe(true);
+    expect(idsOf(await claim())).toEqual(["b", "c"]);
+    // The inbox shows only the first of the events with one id. So the second event gets another id here.
+    await changeByHand(given.location, ["UPDATE event SET id = 'a of two' WHERE id = 'a' AND issuer = 'two'"]);
+    for (const id of ["a", "a of two"]) {
+      expect(await inbox.event(id)).toMatchObject({ state: "done", reason: "mine" });
+      expect((await inbox.attempts(id))?.records).toMatchObject([{ outcome: "retry" }, { action: "drop", at: now }]);
+    }
   });
 
   describe("when the clock is set", () => {
