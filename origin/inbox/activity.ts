@@ -114,14 +114,19 @@ function toSpans(rows: readonly Row[], { since, seconds, count }: Spans): Activi
   });
 }
 
+/** The number of due times that the pulse reads. They are read from an index. */
+const MAX_PULSE_TIMES = 1_000;
+
 /**
  * Selects values that change when the inbox changes: the sequence numbers of the newest event and the newest refusal, the time at
- * which an event last became done or dead, and the earliest and the latest due time.
+ * which an event last became done or dead, the sum of the earliest due times, and the latest due time.
  */
 const SELECT_PULSE = `
   SELECT (SELECT max(sequence) FROM event) AS accepted,
     (SELECT max(changed_at) FROM work WHERE due_at IS NULL) AS finished,
-    (SELECT min(due_at) FROM work WHERE due_at IS NOT NULL) AS due,
+    (SELECT sum(due_at) FROM (
+       SELECT due_at FROM work WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ${MAX_PULSE_TIMES}
+     ) AS earliest) AS due,
     (SELECT max(due_at) FROM work WHERE due_at IS NOT NULL) AS latest,
     (SELECT max(sequence) FROM refusal) AS refused`;
 

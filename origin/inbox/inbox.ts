@@ -290,7 +290,7 @@ export interface InboxReader {
   durations(since: number, seconds: number, count: number): Promise<Durations>;
   /**
    * Returns a text that changes when an event is accepted, an event becomes done or dead, or a request is refused. It also changes
-   * when the earliest or the latest due time changes. Costs only a few look-ups in indexes.
+   * when one of the 1,000 earliest due times or the latest due time changes. Reads only indexes, and at most 1,000 entries of one.
    */
   pulse(): Promise<string>;
   /** Returns the senders that were accepted: the senders with a certificate, and the senders of the latest 10,000 events. */

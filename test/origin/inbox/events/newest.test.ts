@@ -2,7 +2,7 @@
 // anything changed. Runs with every store.
 
 import { beforeEach, expect, test } from "vitest";
-import type { Inbox, NewestQuery } from "../../../../origin/inbox/inbox.ts";
+import type { Inbox, Lease, NewestQuery } from "../../../../origin/inbox/inbox.ts";
 import { isPostgresUrl } from "../../../../origin/inbox/location.ts";
 import { type DeliveryParts, deliveryOf } from "../../../support/inbox.ts";
 import { changeByHand, describeOnStores, openTestInbox } from "../../../support/inbox-stores.ts";
@@ -126,5 +126,15 @@ describeOnStores("newest", (given) => {
     await beat();
     expect(new Set(pulses).size).toBe(6);
     expect(await inbox.pulse()).toBe(pulses.at(-1));
+  });
+
+  test("the pulse changes when an event is tried again that is due neither first nor last", async () => {
+    for (const id of ["a", "b", "c"]) await accept(id);
+    const [a, b, c] = (await inbox.work.claim(3, 60_000)) as [Lease, Lease, Lease];
+    await inbox.work.retry(a, 10_000, "503");
+    await inbox.work.retry(c, HOUR * 1000, "503");
+    const before = await inbox.pulse();
+    await inbox.work.retry(b, 20_000, "503");
+    expect(await inbox.pulse()).not.toBe(before);
   });
 });
