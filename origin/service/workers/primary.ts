@@ -3,6 +3,7 @@
 import cluster, { type Worker } from "node:cluster";
 import type { LogLine } from "../../../core/log-line.ts";
 import { onFirstSignal } from "../signals.ts";
+import { reporterEnvironment } from "./worker.ts";
 
 const RESTART_DELAY_MILLISECONDS = 1_000;
 
@@ -40,6 +41,8 @@ class Primary {
   readonly #count: number;
   readonly #options: PrimaryOptions;
   readonly #onEnd: (code: number) => void;
+  /** The only worker that logs the lines that would be the same in all workers. If it dies, the next worker that starts reports. */
+  #reporter: Worker | undefined;
   #isAnnounced = false;
   #isStopping = false;
   #exitCode = 0;
@@ -57,7 +60,8 @@ class Primary {
     if (this.#isStopping) return;
     const { mask, onReady, onMessage } = this.#options;
     const own = mask === undefined ? undefined : process.umask(mask);
-    const worker = cluster.fork();
+    const worker = cluster.fork(reporterEnvironment(this.#reporter === undefined));
+    this.#reporter ??= worker;
     if (own !== undefined) process.umask(own);
     this.#workers.set(worker, performance.now());
     worker.on("message", (message: { ready?: string; alive?: true }) => {
@@ -94,6 +98,7 @@ class Primary {
 
   #replace(worker: Worker, code: number | null, signal: string | null): void {
     this.#workers.delete(worker);
+    if (this.#reporter === worker) this.#reporter = undefined;
     const wasReady = this.#ready.delete(worker);
     // If a worker cannot listen at the first start, a new worker could not listen either, so all workers are stopped. After the
     // first start, a worker is replaced, because its fault may be temporary, for example if the database cannot be reached for a

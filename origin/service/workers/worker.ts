@@ -2,11 +2,20 @@
 
 import cluster from "node:cluster";
 
+/** The environment variable with which the primary chooses the worker that reports. */
+const REPORTER = "COUNTERSIGN_REPORTER";
+
+/** Returns the environment of a worker that reports, or of one that does not. The variable is always set, so it is not inherited. */
+export function reporterEnvironment(reports: boolean): Readonly<Record<string, string>> {
+  return { [REPORTER]: reports ? "1" : "" };
+}
+
 /**
- * Returns true if this process logs the lines that would be the same in all workers. This is the first worker, or the only process.
+ * Returns true if this process logs the lines that would be the same in all workers. This is the worker that the primary chose, or
+ * the only process.
  */
 export function isReporter(): boolean {
-  return cluster.worker === undefined || cluster.worker.id === 1;
+  return cluster.worker === undefined || process.env[REPORTER] === "1";
 }
 
 /**

@@ -1,8 +1,9 @@
 // Tests several processes on one port. For an operator, they are one program, whatever happens to one of them. On Linux, /proc
 // shows which process does what.
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { listen } from "../../../support/http.ts";
@@ -197,6 +198,51 @@ describe("two workers, when one dies or both stop,", () => {
     origin.process.kill("SIGKILL");
     await expect.poll(() => workers.some(isRunning), { interval: 50 }).toBe(false);
   });
+});
+
+test("a reload warns of a readable secret once, also after a worker was replaced", async () => {
+  await using own = new AsyncDisposableStack();
+  const given = await writeTlsFiles(own, (policy) => ({
+    ...policy,
+    senders: { ...policy.senders, signer: { signature: { scheme: "github", secrets: ["SIGNER_KEY"] } } },
+    routes: { ...policy.routes, "/signed": { senders: ["signer"], methods: ["POST"] } },
+  }));
+  const secret = join(dirname(given.policy), "secret");
+  writeFileSync(secret, "sesame-0123456789abcdef", { mode: 0o600 });
+  process.env["SIGNER_KEY_FILE"] = secret;
+  own.defer(() => void delete process.env["SIGNER_KEY_FILE"]);
+  const running = await startTlsProcess(own, given, "--workers", "2", "--metrics", "0");
+  let stderr = "";
+  running.process.stderr?.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const warnings = () => stderr.match(/"secret_readable"/g)?.length ?? 0;
+  const reloading = async (change: () => void) => {
+    const reloads = () => running.lines.filter(({ decision }) => decision === "reloaded").length;
+    const before = reloads();
+    change();
+    await expect.poll(reloads, { interval: 20 }).toBe(before + 2);
+  };
+  const replaceWorker = async (pid: number) => {
+    process.kill(pid, "SIGKILL");
+    await running.line({ code: "worker_died", pid });
+    const isReady = async () => (await fetch(new URL("/readyz", running.ready["metrics"]))).status;
+    await expect.poll(isReady, { interval: 50 }).toBe(200);
+  };
+  const [reporter = 0, other = 0] = workersOf(running);
+
+  await reloading(() => chmodSync(secret, 0o644));
+  await expect.poll(warnings).toBe(1);
+  await replaceWorker(other);
+  await reloading(() => running.process.kill("SIGHUP"));
+  await expect.poll(warnings).toBe(2);
+  // The successor of the worker that reports warns when it starts, and at the reload.
+  await replaceWorker(reporter);
+  await reloading(() => running.process.kill("SIGHUP"));
+  await expect.poll(warnings).toBe(4);
+  // If a second worker reported too, its warnings of the first reload would have arrived by now.
+  await reloading(() => running.process.kill("SIGHUP"));
+  await expect.poll(warnings).toBe(5);
 });
 
 test("an error that only occurs in the workers ends the program, without endless retries", async () => {
