@@ -32,36 +32,35 @@ export function checkExpiry({ policy, identity }: Subject, now: number): CheckRe
   const findings = soon.map(({ what, notAfter }) =>
     found(notAfter <= now ? "ended" : "ends_soon", `${what}: ${new Date(notAfter * 1000).toISOString()}`),
   );
-  return { check, seen: soon.length === 0 ? [`nothing expires within ${WITHIN_DAYS} days`] : [], findings };
+  const checked = [policy && "the policy", identity && "the given certificates"].filter(Boolean).join(" and ");
+  const none = `${checked}: nothing without a replacement expires within ${WITHIN_DAYS} days`;
+  return { check, seen: soon.length === 0 ? [none] : [], findings };
 }
 
 /**
  * Finds handshakes whose secret has the value of another secret, although the two must differ. Compares the secrets that are set
- * here, as an origin reads them. A secret that cannot be read counts as not set.
+ * here, as an origin reads them. A secret that is empty or cannot be read counts as not set.
  */
 export function checkSecrets({ policy }: Subject): CheckReport {
   const check = "secrets of handshakes";
-  const none = { check, seen: [], findings: [] };
-  if (policy === undefined) return { ...none, notChecked: "give --policy" };
+  const empty = { check, seen: [], findings: [] };
+  if (policy === undefined) return { ...empty, notChecked: "give --policy" };
   const names = policy.senders.flatMap(({ handshake }) => handshake?.secret ?? []);
-  if (names.length === 0) return { ...none, seen: ["no handshake of the policy has a secret"] };
+  if (names.length === 0) return { ...empty, seen: ["no handshake of the policy has a secret"] };
   const texts = new Map(secretNames(policy).map((name) => [name, readText(name)]));
   if (names.every((name) => texts.get(name) === undefined))
-    return { ...none, notChecked: `set ${names.join(", ")} and the other secrets of the policy here` };
+    return { ...empty, notChecked: `set ${names.join(", ")} and the other secrets of the policy here` };
   const findings = describeShared(policy, (name) => texts.get(name)).map((text) =>
     found("handshake_secret_shared", text),
   );
   const compared = [...texts].flatMap(([name, text]) => (text === undefined ? [] : [name]));
-  return {
-    check,
-    seen: findings.length === 0 ? [`these have different values: ${compared.join(", ")}`] : [],
-    findings,
-  };
+  const none = `no handshake shares a secret that it must not share; compared here: ${compared.join(", ")}`;
+  return { check, seen: findings.length === 0 ? [none] : [], findings };
 }
 
 function readText(name: string): string | undefined {
   try {
-    return readSecret(name);
+    return readSecret(name) || undefined;
   } catch {
     return undefined;
   }

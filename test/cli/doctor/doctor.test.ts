@@ -6,14 +6,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { RequestListener, ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { type CertificateRequest, CLIENT_AUTH, type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import { checkAlso, checkOrigin, checkPlainHttp } from "../../../cli/doctor/around.ts";
 import { examineEndpoint } from "../../../cli/doctor/examine.ts";
 import { type CheckReport, FINDINGS } from "../../../cli/doctor/findings.ts";
 import { observeHandshake } from "../../../cli/doctor/handshake.ts";
 import { checkKeys } from "../../../cli/doctor/keys.ts";
-import { checkDrift, checkSecrets } from "../../../cli/doctor/policy.ts";
+import { checkDrift, checkExpiry, checkSecrets } from "../../../cli/doctor/policy.ts";
 import type { Subject } from "../../../cli/doctor/subject.ts";
 import { readLogFile } from "../../../cli/log/read.ts";
 import { publicJwk } from "../../../core/assertion/keys.ts";
@@ -87,7 +87,7 @@ test("a correct endpoint has no fault, and accepts the sender's event", async ()
     "answer without a certificate": ["POST without a certificate: 403 no-client-certificate"],
     "answer to a stranger": ["POST with a certificate that no known CA signed: 403 certificate-not-proven"],
     "answer to the given certificate": ["POST with the given certificate: 202"],
-    expiry: ["nothing expires within 30 days"],
+    expiry: ["the policy and the given certificates: nothing without a replacement expires within 30 days"],
   });
   expect(reports.filter(({ notChecked }) => notChecked !== undefined).map(({ check }) => check)).toEqual([
     "other addresses",
@@ -394,6 +394,20 @@ test("an anchor or the given certificate ends soon, or has ended", async () => {
   expect(await expiryOf({ identity: { ...long, chain: [...long.chain, ...short.chain] } })).toEqual(["ends_soon"]);
 });
 
+test("an anchor that ends soon but has a replacement is no finding, and the line does not deny that it ends", async () => {
+  const issueRoot = async (notAfter: Date) =>
+    (await issueCertificate({ subject: [{ CN: ["Root"] }], ca: {}, notAfter })).pem;
+  const certificates = [{ subject: { CN: "x" } }];
+  const policy = compilePolicy({
+    anchors: { old: await issueRoot(inDays(10)), new: await issueRoot(inDays(100)) },
+    senders: { one: { certificates, trust: { anchors: ["old", "new"] } } },
+    routes: { "/hooks": { senders: ["one"], methods: ["POST"] } },
+  });
+  const { seen, findings } = checkExpiry({ ...subjectAt(CLOSED_PORT, world), policy }, Date.now() / 1000);
+  expect(findings).toEqual([]);
+  expect(seen).toEqual(["the policy: nothing without a replacement expires within 30 days"]);
+});
+
 test("edge and origin have different policies, according to the origin's last event", () => {
   const file = join(temporaryDirectory(stack), "log.jsonl");
   const codes = (...lines: object[]) => {
@@ -406,6 +420,8 @@ test("edge and origin have different policies, according to the origin's last ev
   // If the policies of edge and origin differ, every event may be refused.
   expect(codes({ ...drifted, decision: "refused" }, { decision: "refused", id: "3" })).toEqual(["policy_drift"]);
 });
+
+const NONE_SHARED = "no handshake shares a secret that it must not share; compared here: ";
 
 test("a handshake whose secret has the value of another secret is found, among the secrets that are set here", () => {
   const check = (signature: object, handshake?: object) => {
@@ -421,7 +437,7 @@ test("a handshake whose secret has the value of another secret is found, among t
   expect(check(github).seen).toEqual(["no handshake of the policy has a secret"]);
   expect(check(github, meta).notChecked).toContain("set DOCTOR_TOKEN");
   vi.stubEnv("DOCTOR_TOKEN", "0123456789abcdef");
-  expect(check(github, meta).seen).toEqual(["these have different values: DOCTOR_TOKEN"]);
+  expect(check(github, meta).seen).toEqual([`${NONE_SHARED}DOCTOR_TOKEN`]);
   vi.stubEnv("DOCTOR_KEY", "0123456789abcdef");
   const { findings } = check(github, meta);
   expect(findings.map(({ code }) => code)).toEqual(["handshake_secret_shared"]);
@@ -431,8 +447,31 @@ test("a handshake whose secret has the value of another secret is found, among t
   expect(JSON.stringify(findings)).not.toContain("0123456789abcdef");
   // DOCTOR_KEY is now given twice: as a value and as a file. Such a secret cannot be read, so it is not compared.
   vi.stubEnv("DOCTOR_KEY_FILE", "/nowhere");
-  expect(check(github, meta).seen).toEqual(["these have different values: DOCTOR_TOKEN"]);
+  expect(check(github, meta).seen).toEqual([`${NONE_SHARED}DOCTOR_TOKEN`]);
   vi.unstubAllEnvs();
+});
+
+test("secrets of signatures that have the same value are not said to differ", () => {
+  const signature = { scheme: "github", secrets: ["DOCTOR_KEY", "DOCTOR_KEY_2"] };
+  const meta = { signature, handshake: { scheme: "meta", secret: "DOCTOR_TOKEN" } };
+  const subject = {
+    ...subjectAt(CLOSED_PORT, world),
+    policy: compilePolicy({
+      anchors: {},
+      senders: { one: meta },
+      routes: { "/hooks": { senders: ["one"], methods: ["POST"] } },
+    }),
+  };
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const name of ["DOCTOR_KEY", "DOCTOR_KEY_2"]) vi.stubEnv(name, "0123456789abcdef");
+  vi.stubEnv("DOCTOR_TOKEN", "fedcba9876543210");
+  const all = `${NONE_SHARED}DOCTOR_KEY, DOCTOR_KEY_2, DOCTOR_TOKEN`;
+  expect(checkSecrets(subject)).toMatchObject({ findings: [], seen: [all] });
+  // An empty secret is not compared.
+  vi.stubEnv("DOCTOR_KEY", "");
+  expect(checkSecrets(subject).seen).toEqual([`${NONE_SHARED}DOCTOR_KEY_2, DOCTOR_TOKEN`]);
+  vi.stubEnv("DOCTOR_TOKEN", "");
+  expect(checkSecrets(subject).notChecked).toContain("set DOCTOR_TOKEN");
 });
 
 test("the command prints each check, its finding and the remedy, and its exit code tells the worst one", async () => {
