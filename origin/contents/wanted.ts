@@ -12,8 +12,8 @@ const WANTED: Readonly<Record<Wanted, string>> = {
 };
 
 /**
- * The error for a file that does not hold what is wanted. The message says what the file holds and what to do. The message can be
- * shown to a user unchanged.
+ * The error for a file that does not hold what is wanted, or that also holds something broken. The message says what the file holds
+ * and what to do. The message can be shown to a user unchanged.
  */
 export class WrongContents extends Error {
   override readonly name = "WrongContents";
@@ -31,7 +31,8 @@ export function pickContents(wanted: Wanted, bytes: Uint8Array, from: string): r
   if (found.length > 0 && (broken === undefined || wanted === "key")) return found;
   const [first] = broken === undefined ? items : [broken];
   const what = broken === undefined ? describeContents(items) : describeContents([broken]);
-  throw new WrongContents(`${from} holds no ${WANTED[wanted]}, but ${what}: ${mend(first as Item, wanted, from)}`);
+  const held = found.length > 0 ? `${describeContents(found)}, but also` : `no ${WANTED[wanted]}, but`;
+  throw new WrongContents(`${from} holds ${held} ${what}: ${mend(first as Item, wanted, from)}`);
 }
 
 /** Returns true if the item may be a certificate or a key, but cannot be read as one. */
@@ -48,7 +49,7 @@ function mend({ kind, isPem, der }: Item, wanted: Wanted, from: string): string 
     pkcs7: `openssl pkcs7 -in ${file}${form} -print_certs -out certificates.pem`,
     lockedKey: isKey ? `openssl pkey -in ${file}${form} -out key.pem` : COUNTERPART.certificate,
     opensshKey: `ssh-keygen -p -N "" -m PKCS8 -f ${file} (which changes the file)`,
-    trustedCertificate: `openssl x509 -in ${file} -out certificate.pem`,
+    trustedCertificate: `openssl crl2pkcs7 -nocrl -certfile ${file} | openssl pkcs7 -print_certs -out certificates.pem`,
     request: "send it to the authority, and give the certificate that it answers with",
     publicKey: isKey ? COUNTERPART.key : "give the certificate that was issued for this key",
     key: COUNTERPART.certificate,
