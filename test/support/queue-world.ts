@@ -58,7 +58,7 @@ export interface QueueSetUp {
   readonly originClock?: () => number;
   readonly retrySeconds?: [number, number];
   readonly maxRetries?: number;
-  /** The number of seconds for which a batch waits for further messages. Default: 1. Has no effect without `maxRetries`. */
+  /** The number of seconds for which a batch waits for further messages. Default: 1. */
   readonly batchSeconds?: number;
   /** One of the faults that faulty-edge.js can cause. */
   readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";
@@ -138,23 +138,25 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
 }
 
 /**
- * Returns the settings that replace those of production: `main` for a fault and, with `maxRetries`, the retries and waiting times
- * of the queues.
+ * Returns the settings that replace those of production: `main` for a fault, the waiting time of the batches and, with
+ * `maxRetries`, the retries of the queue of events.
  */
 function configOf({ maxRetries, batchSeconds = 1, fault }: QueueSetUp) {
   const { producers, consumers } = QUEUE_CONFIG.queues;
   const [events, deadLetters] = consumers;
   return {
     ...(fault && { main: FAULTY_EDGE }),
-    ...(maxRetries !== undefined && {
-      queues: {
-        producers,
-        consumers: [
-          { ...events, max_retries: maxRetries, retry_delay: 1, max_batch_timeout: batchSeconds },
-          { ...deadLetters, max_batch_timeout: batchSeconds },
-        ],
-      },
-    }),
+    queues: {
+      producers,
+      consumers: [
+        {
+          ...events,
+          ...(maxRetries !== undefined && { max_retries: maxRetries, retry_delay: 1 }),
+          max_batch_timeout: batchSeconds,
+        },
+        { ...deadLetters, max_batch_timeout: batchSeconds },
+      ],
+    },
   } as Parameters<typeof startTestEdge>[1]["config"];
 }
 
