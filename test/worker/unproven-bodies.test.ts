@@ -9,6 +9,7 @@ import { type HeaderList, listen } from "../support/http.ts";
 import { createSenders, HOST, type Senders } from "../support/senders.ts";
 import { newSigningKey } from "../support/signing-key.ts";
 import { tlsClientAuth } from "../support/tls-client-auth.ts";
+import { unreadOctets } from "../support/unread-octets.ts";
 import { type DeployedEdge, startWorkerd } from "../support/workerd.ts";
 
 const SECRET = "a-secret-of-github-for-tests";
@@ -61,8 +62,8 @@ const BEGUN_BYTES = UPLOAD_BYTES - MIB;
 const TOO_MANY_BYTES = MAX_UNPROVEN_BODY_BYTES - FIT * BEGUN_BYTES + MIB;
 
 /**
- * Sends this number of octets of a body, or fewer if the edge responds earlier. Resolves when the octets are written to the socket,
- * or the edge has responded.
+ * Sends this number of octets of a body, or fewer if the edge responds earlier. Resolves when the edge has read the octets, or has
+ * responded.
  */
 async function beginUpload(bytes = BEGUN_BYTES): Promise<Upload> {
   const socket = connect({ port: edge.port, host: "127.0.0.1", servername: HOST, ca: edge.ca });
@@ -79,6 +80,8 @@ async function beginUpload(bytes = BEGUN_BYTES): Promise<Upload> {
   const mib = Buffer.alloc(MIB, "a");
   for (let sent = 0; sent < bytes && upload.answer === ""; sent += MIB)
     await Promise.race([answered, new Promise((resolve) => socket.write(mib, resolve))]);
+  const unread = () => (upload.answer === "" ? unreadOctets(socket) : 0);
+  await expect.poll(unread, { interval: 10 }).toBe(0);
   return upload;
 }
 
@@ -101,6 +104,9 @@ test("unfinished uploads are held up to a limit, and who asks for more gets 503 
 
   // The memory of an upload is free again when its sender disconnects, and when its body is complete.
   for (const { socket } of uploads.slice(1)) socket.destroy();
+  // The first upload is completed only after the edge has noticed the ends of the others, because it needs their memory.
+  const ended = () => edge.lines.all.filter(({ code }) => code === "body_incomplete");
+  await expect.poll(ended).toHaveLength(FIT - 1);
   uploads[0]?.socket.write(Buffer.alloc(MIB, "a"));
   await expect.poll(() => uploads[0]?.answer).toMatch(/^HTTP\/1\.1 401 /);
   // When the edge joins the pieces of a body, it needs the memory for the body twice. So these bodies have half the size.

@@ -12,6 +12,7 @@ import type { HeaderList } from "../../support/http.ts";
 import { sendOnce } from "../../support/tls-client.ts";
 import { A } from "../../support/tls-origin.ts";
 import { startTlsProcess, type TlsFiles, type TlsProcess, writeTlsFiles } from "../../support/tls-process.ts";
+import { unreadOctets } from "../../support/unread-octets.ts";
 
 const SECRET = "a-secret-of-github-for-tests";
 const MIB = 1024 * 1024;
@@ -52,10 +53,7 @@ interface Upload {
   answer: string;
 }
 
-/**
- * Sends a body without its last octets. Resolves when the other octets are written to the socket, or the server has closed the
- * connection.
- */
+/** Sends a body without its last octets. Resolves when the server has read the other octets, or has closed the connection. */
 async function beginUpload(framing: string, pieces: readonly Buffer[]): Promise<Upload> {
   const { port, ca } = origin.server;
   const socket = connect({ port, host: "127.0.0.1", servername: A, ca });
@@ -76,6 +74,7 @@ async function beginUpload(framing: string, pieces: readonly Buffer[]): Promise<
     if (socket.destroyed) break;
     await Promise.race([closed, new Promise((resolve) => socket.write(piece, resolve))]);
   }
+  await expect.poll(() => unreadOctets(socket), { interval: 10 }).toBe(0);
   return upload;
 }
 
@@ -117,6 +116,7 @@ test.each([
     expect(large.status).toBe(202);
     // This large body took the memory of another upload, so that other upload is refused. The test waits for the log line of the
     // large body, so that this line does not arrive during the next test.
+    await expect.poll(refused).toHaveLength(UPLOADS - FIT + 1);
     await origin.line({ decision: "accepted", id: JSON.parse(large.body.toString()).event });
     for (const { socket } of uploads) socket.destroy();
   },
