@@ -2,7 +2,7 @@
 // that checks requests.
 
 import type { DecisionWord, LogCode } from "./log-words.ts";
-import { bound, escapeControls, isBounded } from "./shown-text.ts";
+import { bound, escapeControls } from "./shown-text.ts";
 import { MAX_CERTIFICATE_FIELD_CHARACTERS, MAX_CHAIN_FIELD_CHARACTERS, MAX_LOG_LINE_BYTES } from "./wire.ts";
 
 /**
@@ -61,7 +61,6 @@ const MOST_OCTETS = 3;
 
 /** Cuts long values and lists of a line. Lines that are read from a log are cut too, because a stranger may have written them. */
 export function boundLine(line: LogLine): LogLine {
-  if (Object.keys(line).every((name) => isBoundedMember(name, line[name]))) return line;
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, boundMember(name, value)])) as LogLine;
 }
 
@@ -71,12 +70,8 @@ function formatMembers(members: readonly Member[]): string {
   return escapeControls(JSON.stringify(Object.fromEntries(members)));
 }
 
-function isBoundedMember(name: string, value: unknown): boolean {
-  return isBounded(value) || (typeof value === "string" && value.length <= (WHOLE.get(name) ?? 0));
-}
-
 function boundMember(name: string, value: unknown): unknown {
-  return isBoundedMember(name, value) ? value : bound(value);
+  return typeof value === "string" && value.length <= (WHOLE.get(name) ?? 0) ? value : bound(value);
 }
 
 /**

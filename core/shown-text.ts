@@ -52,21 +52,7 @@ export function bound(value: unknown, depth = MAX_LOGGED_DEPTH): unknown {
   return Object.fromEntries(left === 0 ? shown : [...shown, ["…", `and ${left} more`]]);
 }
 
-/** True if `bound()` would change nothing, which is so for most values. This check is faster than a copy. */
-export function isBounded(value: unknown, depth = MAX_LOGGED_DEPTH): boolean {
-  if (typeof value === "string") return value.length <= MAX_LOGGED_CHARACTERS;
-  if (typeof value !== "object" || value === null) return typeof value !== "bigint";
-  if (depth === 0 || "toJSON" in value) return false;
-  const names = Object.keys(value);
-  return (
-    names.length <= MAX_LOGGED_MEMBERS &&
-    names.every(
-      (name) => name.length <= MAX_LOGGED_CHARACTERS && isBounded((value as Record<string, unknown>)[name], depth - 1),
-    )
-  );
-}
-
-/** Does the same as `bound()` for the details of a refusal that is shown outside the log. */
+/** Does the same as `bound()` for the details of a refusal. They are shown in the log and in explanations of a verdict. */
 export function boundDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return bound(details) as Readonly<Record<string, unknown>>;
 }

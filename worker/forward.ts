@@ -11,7 +11,7 @@ import { showTarget } from "../core/url.ts";
 import { MAX_ORIGIN_PROBLEM_BYTES, ORIGIN_DEADLINE_MILLISECONDS } from "../core/wire.ts";
 import type { Edge } from "./configuration.ts";
 
-/** A class of Workers that the web's types lack. It pipes without copying. */
+/** A class of the Workers runtime that the standard web types do not declare. It pipes without copying. */
 declare const IdentityTransformStream: typeof TransformStream<Uint8Array, Uint8Array>;
 
 /**
@@ -47,13 +47,13 @@ export async function forward(delivery: Delivery, assertion: string, edge: Edge)
 
 /** The causes of the statuses with which Cloudflare answers instead of the origin. */
 const PLATFORM_CAUSES: Readonly<Record<number, string>> = {
-  520: "the origin closed the connection, or sent no HTTP",
-  521: "the origin refused the connection",
-  522: "no connection within the deadline: a slow host, or a firewall",
-  523: "no route leads to the origin's address",
+  520: "the origin hung up, or sent no HTTP",
+  521: "the origin refuses connections",
+  522: "no connection in time: a slow host, or a firewall",
+  523: "no route to the origin's address",
   524: "no answer in time",
   525: "the TLS handshake with the origin failed: is it http?",
-  526: "the origin's certificate is expired, for another host, or of a CA that is not trusted",
+  526: "the origin's certificate is expired, for another host, or of an untrusted CA",
   530: "ORIGIN_URL's host name does not resolve",
 };
 

@@ -1,6 +1,6 @@
 // Finds the parts of a policy that expire, and whether events will be refused afterwards. These parts are CA certificates, and the
-// windows of accepted certificates. An origin passes an Outlook, a function that knows which certificates senders present. An edge
-// does not know these certificates, so it passes none.
+// windows (`from` to `until`) of entries in `certificates`. An origin passes an Outlook, a function that knows which certificates
+// senders present. An edge does not know these certificates, so it passes none.
 
 import { formatPointer } from "../configuration-error.ts";
 import type { LogLine } from "../log-line.ts";
@@ -36,8 +36,8 @@ export interface Expiry {
 }
 
 /**
- * Compares the times `before` and `after` for the certificates that the sender was seen to present and that the current policy
- * admits at `before`. Returns true if all of them are still admitted at `after`. Returns undefined if there are none.
+ * Looks at the certificates that the sender was seen to present and that the current policy admits at the time `before`. Returns
+ * true if the policy still admits all of them at the time `after`. Returns undefined if there are no such certificates.
  */
 export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
 
@@ -61,9 +61,10 @@ export function sendersInUse({ routes }: Policy): Sender[] {
 }
 
 /**
- * Describes the expiry of a CA certificate of the policy. Returns undefined if no sender uses the certificate. Events are refused
- * afterwards if nothing replaces the certificate. An anchor is replaced by any other anchor of the sender. An intermediate is
- * replaced only by another intermediate of the same CA.
+ * Describes the expiry of a CA certificate of the policy. Returns undefined if no sender uses the certificate. `outlook` says
+ * whether events will be refused afterwards. If it returns undefined, events are refused unless another CA certificate replaces
+ * this one. An anchor is replaced by any other anchor of the sender. An intermediate is replaced only by another intermediate of
+ * the same CA.
  */
 function endAuthority(
   kind: "anchor" | "intermediate",
@@ -82,14 +83,14 @@ function endAuthority(
     const hasOther = authoritiesOf(sender).some(
       (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
     );
-    // If the certificate has already expired, the outlook is not asked, because certificates that senders presented since then were
-    // refused. These refusals are in the log.
+    // If the certificate has already expired, `outlook` is not called. It knows only certificates with which senders were admitted.
+    // Certificates that the expiry made invalid were refused since then, and these refusals are in the log.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");
   const remedy =
     losers.length > 0
-      ? `nothing that ${names} presents below it will be proven afterwards: add the CA certificate that follows it`
+      ? `nothing that ${names} presents below it will be proven: add the CA certificate that follows it`
       : `its senders have another ${kind}: remove it when it has expired`;
   const pointer = formatPointer([`${kind}s`, name]);
   const lifetimeSeconds = notAfter - notBefore;
@@ -133,7 +134,7 @@ function windowExpiries(sender: Sender, now: number, outlook: Outlook): Expiry[]
 
 function closeGap(after: number, next: number | undefined): string {
   if (next === undefined) return "no other entry accepts the sender: add one, or move `until`";
-  return `nothing is accepted from ${formatTime(after)} until the next entry begins at ${formatTime(next)}: let the two overlap`;
+  return `nothing is accepted from ${formatTime(after)} until ${formatTime(next)}: let the two entries overlap`;
 }
 
 /** Returns the expiry in the form of log lines and reports. */

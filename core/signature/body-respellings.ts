@@ -35,18 +35,16 @@ function* respellLines(text: string): Generator<Spelling> {
   if (text.trim() !== bare) yield ["without the white space around it", text.trim()];
 }
 
-interface Style {
-  /** `""` writes no white space at all. `","` writes a space after each comma and colon, and no line feed. */
-  readonly indent: "" | "," | "  " | "    " | "\t";
-  readonly isSorted?: boolean;
-  /**
-   * `letters` writes a character beyond ASCII as `\u00e9`. `slashes` writes `/` as `\/`. `html` writes `<`, `>` and `&` as `\u003c`
-   * and so on.
-   */
-  readonly escapes?: readonly Escape[];
-}
+/**
+ * A way to write JSON: its white space, and the changes to its members and characters. `""` writes no white space at all. `","`
+ * writes a space after each comma and colon, and no line feed. `sorted` sorts members by name. `letters` writes a character beyond
+ * ASCII as `\u00e9`. `slashes` writes `/` as `\/`. `html` writes `<`, `>` and `&` as `\u003c` and so on.
+ */
+type Style = readonly [indent: Indent, ...changes: ("sorted" | Escape)[]];
 
-const INDENTS: Readonly<Record<Style["indent"], string>> = {
+type Indent = "" | "," | "  " | "    " | "\t";
+
+const INDENTS: Readonly<Record<Indent, string>> = {
   "": "without spaces",
   ",": "with a space after each comma and colon",
   "  ": "indented by two spaces",
@@ -66,29 +64,29 @@ const ESCAPES: Readonly<Record<Escape, { pattern: RegExp; write: (found: string)
 
 /** The styles in which JavaScript, Python, PHP, Go and others write JSON, by default and with their usual options. */
 const STYLES: readonly Style[] = [
-  { indent: "" },
-  { indent: "  " },
-  { indent: ",", escapes: ["letters"] },
-  { indent: ",", escapes: [] },
-  { indent: "", escapes: ["letters", "slashes"] },
-  { indent: "", escapes: ["slashes"] },
-  { indent: "", escapes: ["letters"] },
-  { indent: "", escapes: ["html"] },
-  { indent: "    " },
-  { indent: "", isSorted: true },
-  { indent: ",", isSorted: true, escapes: ["letters"] },
-  { indent: "", isSorted: true, escapes: ["letters"] },
-  { indent: "", isSorted: true, escapes: ["html"] },
-  { indent: ",", isSorted: true },
-  { indent: "  ", isSorted: true },
-  { indent: "    ", isSorted: true },
-  { indent: "    ", escapes: ["letters", "slashes"] },
-  { indent: "    ", escapes: ["slashes"] },
-  { indent: "  ", escapes: ["letters"] },
-  { indent: "    ", escapes: ["letters"] },
-  { indent: "  ", isSorted: true, escapes: ["letters"] },
-  { indent: "    ", isSorted: true, escapes: ["letters"] },
-  { indent: "\t" },
+  [""],
+  ["  "],
+  [",", "letters"],
+  [","],
+  ["", "letters", "slashes"],
+  ["", "slashes"],
+  ["", "letters"],
+  ["", "html"],
+  ["    "],
+  ["", "sorted"],
+  [",", "sorted", "letters"],
+  ["", "sorted", "letters"],
+  ["", "sorted", "html"],
+  [",", "sorted"],
+  ["  ", "sorted"],
+  ["    ", "sorted"],
+  ["    ", "letters", "slashes"],
+  ["    ", "slashes"],
+  ["  ", "letters"],
+  ["    ", "letters"],
+  ["  ", "sorted", "letters"],
+  ["    ", "sorted", "letters"],
+  ["\t"],
 ];
 
 function* respellJson(text: string): Generator<Spelling> {
@@ -97,17 +95,23 @@ function* respellJson(text: string): Generator<Spelling> {
   const compact = JSON.stringify(value);
   const sorted = sortMembers(value);
   const isSorted = JSON.stringify(sorted) === compact;
-  for (const { indent, isSorted: sorts = false, escapes = [] } of STYLES) {
+  for (const [indent, ...changes] of STYLES) {
     // If there is nothing to sort or to escape, another style gives the same result, so this style is skipped.
-    if ((sorts && isSorted) || escapes.some((name) => compact.search(ESCAPES[name].pattern) < 0)) continue;
-    let written = writeJson(sorts ? sorted : value, indent);
-    for (const name of escapes) written = written.replace(ESCAPES[name].pattern, ESCAPES[name].write);
-    const notes = [...(sorts ? ["members sorted"] : []), ...escapes.map((name) => ESCAPES[name].how)];
-    yield [[`as JSON ${INDENTS[indent]}`, ...notes].join(", "), written];
+    if (changes.some((name) => (name === "sorted" ? isSorted : compact.search(ESCAPES[name].pattern) < 0))) continue;
+    let written = writeJson(changes[0] === "sorted" ? sorted : value, indent);
+    const notes = [`as JSON ${INDENTS[indent]}`];
+    for (const name of changes) {
+      if (name === "sorted") notes.push("members sorted");
+      else {
+        written = written.replace(ESCAPES[name].pattern, ESCAPES[name].write);
+        notes.push(ESCAPES[name].how);
+      }
+    }
+    yield [notes.join(", "), written];
   }
 }
 
-function writeJson(value: unknown, indent: Style["indent"]): string {
+function writeJson(value: unknown, indent: Indent): string {
   if (indent !== ",") return JSON.stringify(value, null, indent);
   // JSON escapes line feeds inside strings, so every raw line feed is between values.
   return JSON.stringify(value, null, 1).replace(/,\n */g, ", ").replace(/\n */g, "");

@@ -135,12 +135,12 @@ function readValueText(source: string, start: number): ValueText {
   }
   if (raw.startsWith("#")) return { raw, end };
   if (raw.startsWith(" ") || /(?:^|[^\\])(?:\\\\)* $/.test(raw)) {
-    throw new SyntaxError(`a space at the start or end of a value must be escaped, at ${start}`);
+    throw new SyntaxError(`an unescaped space at ${start}`);
   }
   const octets = Array.from(raw.matchAll(/\\([0-9A-Fa-f]{2})|\\(.)|([^\\]+)/gsu), ([, hex, escaped, plain]) =>
     hex === undefined ? Buffer.from(escaped ?? plain ?? "", "utf8") : Buffer.from(hex, "hex"),
   );
-  const text = decodeUtf8(Buffer.concat(octets), `escaped bytes are not UTF-8 at ${start}`);
+  const text = decodeUtf8(Buffer.concat(octets), `escapes are not UTF-8 at ${start}`);
   if (CONTROL_CHARACTER.test(text)) throw new SyntaxError(`a control character in the value at ${start}`);
   return { raw, text, end };
 }
