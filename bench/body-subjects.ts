@@ -1,13 +1,14 @@
-// The functions of the bench of body matchers: the whole check of a Pix event, and JSON.parse of the same octets beside it.
+// The functions that the bench of body matchers compares: the whole check of a Pix event, the same check without a rule, and
+// JSON.parse of the same body.
 
-import { MatchedBody } from "../core/admission/body.ts";
+import { listRule, MatchedBody } from "../core/admission/body.ts";
 
 export const PARSE = "JSON.parse";
 export const MATCH = "body matcher";
 export const NO_RULE = "no matcher configured";
 
 const KEY = "7c084cd4-54af-4172-a516-a7d1a12b75cc";
-const RULES = [{ pointer: "/pix/*/chave", path: ["pix", "*", "chave"], values: new Set([KEY]) }];
+const RULES = [listRule({ pointer: "/pix/*/chave", path: ["pix", "*", "chave"], values: new Set([KEY]) })];
 const HEADERS = new Headers({ "content-type": "application/json" });
 
 /** Returns functions that do the work for one event with this number of payments. */

@@ -59,6 +59,7 @@ const SIGN: Readonly<Record<HmacScheme, Sign>> = {
     "twitch-eventsub-message-signature": `sha256=${mac(`befa7b53-d79d-478f-86b9-120f112b044e${TWITCH_DATE}`, "hex")}`,
   }),
   x: (mac) => ({ "x-twitter-webhooks-signature": `sha256=${mac("", "base64")}` }),
+  asana: (mac) => ({ "x-hook-signature": mac("", "hex") }),
 };
 
 /**

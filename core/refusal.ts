@@ -31,7 +31,7 @@ type Row = readonly [Problem, string];
 type Groups = Readonly<Partial<Record<Problem, Readonly<Record<string, string>>>>>;
 type CodeOf<G extends Groups> = { [P in keyof G]: keyof G[P] }[keyof G] & string;
 
-/** The refusals that an edge can make, and those that an `accept` function throws. */
+/** The refusals that an edge can make, and those that the option `accept` of an origin (a function of the user) may throw. */
 const SHARED_GROUPS = {
   "https-required": {
     plain_http: "the request came over plain HTTP",
@@ -51,18 +51,18 @@ const SHARED_GROUPS = {
     malformed_host: "Host is missing, repeated, or not a host in its usual spelling",
     malformed_headers: "Content-Type is not ASCII, or the headers to forward exceed 16 KiB",
     body_in_pieces: "the body comes in too many tiny chunks",
-    body_incomplete: "the connection broke before the body was complete",
+    body_incomplete: "the connection broke within the body",
   },
   "body-too-large": {
     body_too_large: "the body exceeds maxBodyBytes of the route",
   },
   unavailable: {
     bodies_full: "unfinished bodies of unproven senders are too large together",
-    revocation_unknown: "the policy requires a current revocation list, and there is none: see list",
+    revocation_unknown: "a revocation list that the policy requires is missing or old: see list",
     store_unavailable: "the event could not be stored",
-    queue_unavailable: "the queue did not accept the event, or the bucket did not accept its body",
+    queue_unavailable: "the queue did not accept the event, or the bucket its body",
     origin_unreachable: "the origin could not be reached",
-    origin_unavailable: "the origin has no verification keys yet, or cannot store events",
+    origin_unavailable: "the origin has no keys yet, or cannot store events",
   },
   "no-client-certificate": {
     no_client_auth: "the platform reports no client certificates",
@@ -74,35 +74,35 @@ const SHARED_GROUPS = {
     certificate_inconsistent: "the platform's fingerprint is of another certificate",
     certificate_not_yet_valid: "the certificate's validity has not begun",
     certificate_expired: "the certificate has expired",
-    certificate_is_ca: "the client certificate is a CA certificate, and no entry pins it by a digest alone",
-    wrong_key_usage: "the key usage lacks digitalSignature (of a client) or keyCertSign (of a CA)",
-    wrong_extended_key_usage: "the extended key usage does not hold clientAuth",
+    certificate_is_ca: "it is a CA certificate, and no entry pins it by a digest alone",
+    wrong_key_usage: "the key usage lacks digitalSignature (client) or keyCertSign (CA)",
+    wrong_extended_key_usage: "the extended key usage lacks clientAuth",
     unknown_critical_extension: "a critical extension is not understood",
     algorithm_not_accepted: "a key or signature algorithm is weak or not supported",
     platform_not_verified: "the sender's trust requires the platform's verdict SUCCESS",
-    platform_disagrees: "the platform reports a fault other than an unknown issuer",
+    platform_disagrees: "the platform reports another fault than an unknown issuer",
     platform_revoked: "the platform says that the certificate is revoked",
     certificate_revoked: "a revocation list holds a certificate of the path",
     issuer_unknown: "there is no path to an anchor of the policy",
-    too_many_intermediates: "more intermediates were sent than a path may need",
+    too_many_intermediates: "more intermediates came than a path may need",
     chain_too_deep: "the path holds more CA certificates than maxChainDepth",
     signature_invalid: "a certificate names an issuer whose key did not sign it",
     issuer_not_ca: "an issuer on the path is not a CA certificate",
     path_length_exceeded: "an issuer's path length constraint is exceeded",
     issuer_not_in_date: "an intermediate or the anchor is expired or not yet valid",
-    name_not_permitted: "a name constraint of an issuer excludes the certificate's name, or is not understood",
+    name_not_permitted: "an issuer's name constraint excludes the name, or is not understood",
   },
   "sender-not-allowed": {
     certificate_denied: "the deny list names this certificate or one of its issuers",
     sender_not_allowed: "the certificate is proven, but no sender of this route matches it",
-    content_not_json: "the policy matches values in JSON, and Content-Type is not JSON in UTF-8",
-    content_encoded: "the policy matches values in JSON, and the body has a Content-Encoding",
+    content_not_json: "the policy matches JSON, and Content-Type is not JSON in UTF-8",
+    content_encoded: "the policy matches JSON, and the body has a Content-Encoding",
     json_too_large: "the JSON is larger than 1 MiB",
     json_not_utf8: "the JSON is not UTF-8",
     json_with_bom: "the JSON begins with a byte order mark",
     json_malformed: "the body is not JSON",
-    json_repeated_name: "an object of the JSON has two members of one name",
-    json_lone_surrogate: "a string of the JSON has a surrogate that is alone",
+    json_repeated_name: "an object of the JSON repeats a name",
+    json_lone_surrogate: "a string of the JSON has a lone surrogate",
     json_too_deep: "the JSON is nested deeper than 64",
     json_too_many_matches: "the pointer matches more than 10,000 values",
     json_value_missing: "the pointer leads to no value, in one element or in all",
@@ -110,24 +110,25 @@ const SHARED_GROUPS = {
     json_value_not_listed: "the value at the pointer is not in the sender's list",
   },
   "signature-not-verified": {
-    signature_missing: "a header of the sender's signature is missing: see header",
+    signature_missing: "a header of the signature is missing: see header",
     signature_malformed: "a signature header is not in the form of the scheme: see cause",
     signature_stale: "the signed time differs from ours by over five minutes",
-    signature_key_unknown: "no key is configured for this account, or for this kind of signature",
+    signature_key_unknown: "no key is configured for this account or kind of signature",
     signature_mismatch: "no configured key made a signature over this body",
   },
   "credentials-required": {
     basic_missing: "there is no Authorization header",
     basic_malformed: "Authorization is not exactly one Basic credential",
-    basic_mismatch: "no configured pair of user name and password was sent",
-    token_missing: "the header of the sender's token is missing: see header",
+    basic_mismatch: "no configured user name and password were sent",
+    token_missing: "the header of the token is missing: see header",
     token_malformed: "the header is not exactly one token: see header",
-    token_mismatch: "no configured token was sent: see header",
+    token_mismatch: "no configured token was sent",
   },
   "challenge-refused": {
     challenge_malformed: "a value is missing, repeated, or not plain ASCII",
     challenge_too_long: "a value has over 512 characters",
     challenge_is_event: "the text to sign could be that of an event",
+    challenge_closed: "the handshake's `until` is past",
     challenge_token_mismatch: "the token is not the secret of the handshake",
   },
   "assertion-refused": {
@@ -138,8 +139,8 @@ const SHARED_GROUPS = {
   },
   "bad-gateway": {
     origin_refused: "the origin refused the edge's request",
-    origin_malformed: "the origin's answer breaks off or has a status that cannot be passed on",
-    origin_redirected: "the origin answered with a redirect, which is never followed",
+    origin_malformed: "the origin's answer breaks off, or its status cannot be passed on",
+    origin_redirected: "the origin redirects, which is not followed",
   },
   "gateway-timeout": {
     origin_timeout: "the origin did not answer within the deadline",
@@ -236,7 +237,7 @@ export class Refusal extends Error {
   }
 }
 
-/** A refusal at an origin. Its code can be any code of the table. */
+/** A refusal at an origin. Its code can be any code of `REFUSALS`. */
 export class OriginRefusal extends Refusal {
   constructor(code: RefusalCode, details: RefusalDetails = {}) {
     super(code, details, REFUSALS[code]);

@@ -64,9 +64,8 @@ export const MAX_RSA_BITS = 8192;
  */
 export const MAX_SIGNATURE_COST = 120;
 /**
- * The limit of the time for the signatures that do not match, in the same unit. It allows one on P-521, two on P-384, five with RSA
- * keys over 4096 bits, or twenty with other keys. In an honest chain, a signature fails to match only if a CA has several keys with
- * one name and without key identifiers.
+ * The limit of the time for signatures that do not match, in the same unit: one on P-521, two on P-384, five with RSA keys over 4096
+ * bits, or twenty others. In an honest chain, they occur only if a CA has several keys with one name and without key identifiers.
  */
 export const MAX_WRONG_SIGNATURE_COST = 20;
 /**
@@ -212,10 +211,7 @@ export const MAX_CHALLENGE_BODY_BYTES = 8 * 1024;
 /** The limit of the length of Basic credentials. A user name and a password of 255 octets each have 684 characters in base64. */
 export const MAX_BASIC_CHARACTERS = 1024;
 
-/**
- * The limit of secrets for one sender. Each secret costs one HMAC of the body. Docusign allows up to 100 keys for an account and
- * signs with each, but one matching secret is enough here.
- */
+/** The limit of secrets for one sender. Each secret costs one HMAC of the body. One matching secret is enough. */
 export const MAX_SIGNATURE_SECRETS = 20;
 
 /**

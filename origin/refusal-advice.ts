@@ -163,6 +163,10 @@ export const REFUSAL_ADVICE: Readonly<Record<RefusalCode, Advice>> = {
     "nobody",
     "Somebody tried to get the signature of an event that they made up. They got no answer.",
   ],
+  challenge_closed: [
+    "operator",
+    "If you register the endpoint with the sender now, set `until` of the handshake to a later time. Otherwise do nothing.",
+  ],
   challenge_token_mismatch: [
     "operator",
     "Compare the token that you gave to the sender with the secret that `handshake` names.",

@@ -45,6 +45,7 @@ const PLACES: Readonly<Record<RefusalCode, Place>> = {
   challenge_malformed: HANDSHAKE,
   challenge_too_long: HANDSHAKE,
   challenge_is_event: HANDSHAKE,
+  challenge_closed: ["sender", ["handshake", "until"], ["time"]],
   challenge_token_mismatch: HANDSHAKE,
   body_too_large: ["route", ["maxBodyBytes"], ["body"]],
   malformed_target: REQUIRED("target"),

@@ -74,10 +74,14 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   ["/senders/*/basic/*/secret", "Name of the secret that is the password."],
   [
     "/senders/*/token",
-    "A static secret in a header that every request of this sender must carry. It is not forwarded. Present means required.",
+    "A static secret that every request of this sender must carry: in a header, which is not forwarded, or in the JSON body. Present means required.",
   ],
   ["/senders/*/token/header", "The header with the token. In Authorization, the token stands after `Bearer`."],
-  ["/senders/*/token/secrets", "Names of the secrets, one of which the header must hold: several during rotation."],
+  [
+    "/senders/*/token/pointer",
+    "A JSON pointer to the token in the body. `*` stands for every element of an array. There must be a token in each of them.",
+  ],
+  ["/senders/*/token/secrets", "Names of the secrets, one of which the token must be: several during rotation."],
   [
     "/senders/*/handshake",
     "How this sender asks whether the endpoint is yours. The edge, or an origin without an edge, answers and stores nothing.",
@@ -85,6 +89,10 @@ const DESCRIPTIONS: ReadonlyMap<string, string> = new Map([
   [
     "/senders/*/handshake/secret",
     "Name of the secret of the handshake: the token that meta, ebay and acrobat-sign compare, or the key with which zoom and x sign. The others have none.",
+  ],
+  [
+    "/senders/*/handshake/until",
+    "Only for asana: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ. From this time, challenges are refused.",
   ],
   [
     "/senders/*/body",

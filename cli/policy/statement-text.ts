@@ -2,6 +2,7 @@
 // mistakes such a text for our own words.
 
 import type { PolicyDocument } from "../../core/policy/schema.ts";
+import { placeOfToken } from "../../origin/token-place.ts";
 import type { Line } from "../output.ts";
 import { tabulate } from "../table.ts";
 import type { AcceptedEntry, Currency, Statement } from "./statement.ts";
@@ -88,7 +89,7 @@ function formatSender(sender: Senders[number]): Line[] {
     ...(token === null
       ? []
       : [
-          `  - a token in ${token.header}, one of the secrets named ${token.secrets.join(" or ")}: it proves nothing of the body`,
+          `  - a token ${placeOfToken(token)}, one of the secrets named ${token.secrets.join(" or ")}: it does not sign the body`,
         ]),
     ...body.map(
       ({ pointer, in: values }) => `  - in a JSON body at ${quote(pointer)} one of ${values.map(quote).join(", ")}`,

@@ -1,6 +1,7 @@
 // The presets by the names that `countersign policy add --preset` accepts.
 
 import { alertmanager, grafana } from "./alertmanager.ts";
+import { asana } from "./asana.ts";
 import { dialogflow } from "./dialogflow.ts";
 import { discord } from "./discord.ts";
 import { docusign, docusignDemo } from "./docusign.ts";
@@ -9,6 +10,7 @@ import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 import { kubernetesAdmission } from "./kubernetes-admission.ts";
 import { meta } from "./meta.ts";
+import { microsoftGraph } from "./microsoft-graph.ts";
 import { okta } from "./okta.ts";
 import { pagerduty } from "./pagerduty.ts";
 import { pix, pixEfi } from "./pix.ts";
@@ -38,7 +40,9 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   twitch,
   discord,
   x,
+  asana,
   okta,
+  "microsoft-graph": microsoftGraph,
   "event-grid": eventGrid,
   telegram,
   "pix-efi": pixEfi,

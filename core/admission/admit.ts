@@ -1,6 +1,6 @@
 // Decides which sender of the route sent a request. No other file decides this. Each step removes senders from the list of possible
-// senders: first by certificate, then by the credentials in the headers, then by the signature of the body. A sender is admitted
-// only if every factor that its policy names has passed.
+// senders: first by certificate, then by the credentials in the headers, then by the body: its signature, its token and its values.
+// A sender is admitted only if every factor that its policy names has passed.
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { CertificateMatcher } from "../policy/matcher.ts";
@@ -12,9 +12,9 @@ import { DIAGNOSED_ENTRIES } from "../wire.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import type { ClientCertificate } from "../x509/client-certificate.ts";
 import { verifyBasic } from "./basic.ts";
-import { MatchedBody } from "./body.ts";
+import { listRule, MatchedBody } from "./body.ts";
 import type { AdmittedSender, Candidate, Evidence, Factor, Secrets, SenderSecrets } from "./candidate.ts";
-import { verifyToken } from "./token.ts";
+import { tokenInBody, verifyToken } from "./token.ts";
 
 const needsCertificate = ({ certificate }: Sender): boolean => certificate !== undefined;
 
@@ -52,8 +52,8 @@ export function findCandidates(
   if (certificate === undefined) return senders.flatMap(withoutCertificate);
   const candidates = resultOf(() => {
     const proven = verifyTrust(certificate, senders, facts);
-    // Without a proof, no sender of the route needs a certificate. Then nobody checked who signed the certificate, so it is not
-    // recorded as proven.
+    // `proofs` is empty only if no sender of the route needs a certificate. Then nobody checked who signed the certificate, so it
+    // is not recorded as proven.
     if (proven.proofs.size > 0) trace.proven = proven;
     return admitByCertificate(proven, senders, facts.now);
   });
@@ -62,7 +62,7 @@ export function findCandidates(
 
 /**
  * Keeps the senders for which the certificate is proven and an entry matches, and the senders that need no certificate.
- * @throws Refusal `sender_not_allowed`, which names the entry that matches best, and those of its members that do not match
+ * @throws Refusal `sender_not_allowed`, which names the entry that matches best, and the members of that entry that do not match
  */
 export function admitByCertificate(proven: ProvenCertificate, senders: readonly Sender[], now: number): Candidate[] {
   const { certificate, proofs } = proven;
@@ -80,7 +80,7 @@ export function admitByCertificate(proven: ProvenCertificate, senders: readonly 
   throw new Refusal("sender_not_allowed", { nearMiss, anchors: [...proofs.values()].map(({ anchor }) => anchor) });
 }
 
-/** True unless the certificate is a CA certificate and the entry has a name. */
+/** False if the certificate is a CA certificate and the entry has a subject, an issuer or a SAN. */
 function mayAccept({ isPin }: CertificateMatcher, { isCa }: Certificate): boolean {
   return isPin || !isCa;
 }
@@ -102,8 +102,8 @@ export function withoutFactors(sender: Sender): Candidate {
 }
 
 /**
- * Keeps the candidates that need no credentials, and those whose Basic credentials and token the request carries. Does not need the
- * body.
+ * Keeps the candidates that need no credentials, and those whose Basic credentials and token are in the headers of the request. A
+ * token in the body is checked later, by admitBySignature.
  * @throws Refusal `basic_*` or `token_*` of the first candidate that fails, if no candidate is left
  */
 export function admitByCredentials(
@@ -119,7 +119,7 @@ export function admitByCredentials(
         verifyBasic(secretsOf(sender, secrets, "basic"), headers.get("authorization"));
         passed.push("basic");
       }
-      if (sender.token !== undefined && !factors.includes("token")) {
+      if (sender.token?.header !== undefined && !factors.includes("token")) {
         verifyToken(secretsOf(sender, secrets, "token"), sender.token.header, headers);
         passed.push("token");
       }
@@ -133,9 +133,11 @@ export function admitByCredentials(
 }
 
 /**
- * Returns the first candidate that needs no signature or whose key signed the body, and whose rules for the body are satisfied. If
- * no signature matches, verifies the signature of the first candidate again, to find out why.
- * @throws Refusal `content_*` or `json_*` of the first candidate whose signature passes, otherwise `signature_*` of the first one
+ * Returns the first candidate for which two conditions hold: the candidate needs no signature or its key signed the body, and the
+ * body satisfies the candidate's rules. If no signature matches, verifies the signature of the first candidate again, to find out
+ * why.
+ * @throws Refusal `content_*`, `json_*` or `token_mismatch` of the first candidate for which only the second condition fails. If
+ * there is none, `signature_*` of the first candidate
  */
 export async function admitBySignature(
   candidates: readonly Candidate[],
@@ -145,13 +147,9 @@ export async function admitBySignature(
   const request = new SignedRequest(headers, body, receivedAt);
   const matched = new MatchedBody(headers, body);
   for (const candidate of candidates) {
-    const { sender, factors } = candidate;
-    const isSigned = factors.includes("hmac") || factors.includes("ed25519");
-    const keys = secrets.get(sender)?.signature;
-    const isSignedBefore = sender.signature === undefined || isSigned;
-    const method = isSignedBefore ? undefined : keys && methodOf(keys, request);
-    if ((!isSignedBefore && method === undefined) || !matched.satisfies(sender.body)) continue;
-    const admitted = method === undefined ? candidate : { ...candidate, factors: [...factors, method] };
+    const passed = factorsOfBody(candidate, request, matched, secrets);
+    if (passed === undefined) continue;
+    const admitted = passed.length === 0 ? candidate : { ...candidate, factors: [...candidate.factors, ...passed] };
     return admitted as AdmittedSender;
   }
   if (matched.failure !== undefined) throw matched.failure;
@@ -160,10 +158,33 @@ export async function admitBySignature(
   throw new Refusal("sender_not_allowed");
 }
 
+/** Returns the factors of the candidate that the body proves, or undefined if the body lacks something that the policy requires. */
+function factorsOfBody(
+  { sender, factors }: Candidate,
+  request: SignedRequest,
+  matched: MatchedBody,
+  secrets: Secrets,
+): readonly Factor[] | undefined {
+  const passed: Factor[] = [];
+  if (sender.signature !== undefined && !factors.includes("hmac") && !factors.includes("ed25519")) {
+    const keys = secrets.get(sender)?.signature;
+    const method = keys && methodOf(keys, request);
+    if (method === undefined) return undefined;
+    passed.push(method);
+  }
+  const rules = sender.body.map(listRule);
+  if (sender.token?.pointer !== undefined && !factors.includes("token")) {
+    rules.unshift(tokenInBody(secretsOf(sender, secrets, "token"), sender.token.pointer));
+    passed.push("token");
+  }
+  return matched.satisfies(rules) ? passed : undefined;
+}
+
 /**
  * Returns the candidate that the edge's assertion names. If this program does not hold the secret of a factor, it relies on the
- * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. Basic credentials and
- * a token are always among them, because the edge does not forward credentials.
+ * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. Basic credentials
+ * and a token are always among them: the edge does not forward headers with credentials, and a token in the body is not checked
+ * again.
  * @throws Refusal `sender_mismatch`, `factor_missing`
  */
 export function relyOnEdge(

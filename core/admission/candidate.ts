@@ -9,7 +9,7 @@ import type { Credential } from "./credential.ts";
 
 /**
  * A factor that passed (names in the style of RFC 8176): certificate, HMAC or Ed25519 signature of the body, Basic credentials, a
- * token in a header.
+ * token in a header or in the body.
  */
 export type Factor = "mtls" | "hmac" | "ed25519" | "basic" | "token";
 

@@ -1,5 +1,6 @@
-// Loads the secrets that a policy names: keys of signatures, Basic credentials and tokens. No message quotes a secret. An origin with a
-// missing or malformed secret does not start. An edge refuses only the routes that need this secret.
+// Loads the secrets that a policy names: keys of signatures, Basic credentials, tokens, and the secrets of handshakes. No message
+// quotes a secret. An origin does not start if a secret that it needs is missing or malformed. An edge starts, and refuses only the
+// routes that need the missing secret.
 
 import { ConfigurationError, formatPointer } from "../configuration-error.ts";
 import { messageOf } from "../failure-chain.ts";
@@ -29,11 +30,12 @@ export interface AvailableSecrets {
   readonly missing: ReadonlyMap<Sender, SendersMissingSecrets>;
 }
 
-/** Returns the rules of a sender that need secrets now. A secret that only other rules of the sender need is not read. */
+/** Returns the rules of a sender whose secrets are read. The secrets of the sender's other rules are not read. */
 type WantedFactors = (sender: Sender) => Pick<Sender, keyof SenderSecrets>;
 
 /**
- * Reads and imports every secret of the policy. Does not compare them. Cannot check that the sender has the same secret.
+ * Reads and imports every secret of the policy. Does not check whether two secrets are equal. Cannot check that the sender has the
+ * same secret.
  * @throws ConfigurationError that lists each secret that is missing or malformed
  */
 export function importSecrets(policy: Policy, read: ReadSecret): Secrets {
@@ -121,12 +123,15 @@ function readCredentials(rules: readonly BasicRule[], read: ReadInto): Credentia
   return rules.flatMap(({ username, secret }) => read(secret, (text) => importBasicCredential(username, text)));
 }
 
-/** Returns the token or key of a handshake. In every scheme, it is the text itself, as in the signatures of Meta. */
+/**
+ * Returns the token or key of a handshake. In every handshake scheme, the octets of the text are the secret: nothing is decoded.
+ * The signature scheme `meta` reads its keys in this way, so its import is used.
+ */
 function readHandshakeSecret(rule: HandshakeRule | undefined, read: ReadInto): SignatureKey | undefined {
   return rule?.secret === undefined
     ? undefined
     : read(rule.secret, (text) => {
-        // eBay registers no other token.
+        // eBay accepts only a token of this form when an endpoint is registered.
         if (rule.scheme === "ebay" && !/^[\w-]{32,80}$/.test(text))
           throw new SyntaxError("it is not 32 to 80 letters, digits, _ or -");
         return importSignatureKey("meta", text);

@@ -44,7 +44,7 @@ export interface DecisionContext {
   conflictsWith?: string;
 }
 
-/** The results of the steps of one request, for code that logs the verdict or compares it with another one. */
+/** The results of the steps of one request, for code that logs the verdict or compares it with another verdict. */
 export interface Trace extends ProofTrace {
   readonly context: DecisionContext;
   route?: Route;
@@ -73,7 +73,8 @@ export function noteAdmitted(trace: Trace, admitted: AdmittedSender): AdmittedSe
   trace.context.sender = sender.name;
   trace.context.factors = factors;
   if (reliedOnEdge.length > 0) trace.context.reliedOnEdge = reliedOnEdge;
-  // A certificate that no sender asked for proves nothing. The log line leaves it out, because it would look like a proof.
+  // The admitted sender needs no certificate, so the certificate of the request proves nothing about this sender. The log line
+  // leaves it out, because it would look like a proof.
   if (certified === undefined) delete trace.context.certificate;
   if (certified?.proof.revocation !== undefined) trace.context.revocation = certified.proof.revocation;
   return admitted;

@@ -1,5 +1,5 @@
-// Answers the challenge of a handshake, if a sender that the request may be from names it. An answered challenge is no event, so
-// nothing is stored.
+// Answers the challenge of a handshake, if the policy names this handshake for a sender from which the request may be. An answered
+// challenge is no event, so nothing is stored.
 
 import type { Candidate, Evidence } from "../admission/candidate.ts";
 import type { Trace } from "../admission/trace.ts";
@@ -8,11 +8,17 @@ import { type ChallengeProof, HANDSHAKE_SCHEMES, type HandshakeRule, isAsked } f
 import { Refusal, resultOf } from "../refusal.ts";
 import { SIGNATURE_SCHEMES } from "../signature/schemes.ts";
 
-/** The challenges that are answered at each step: before any factor, before the signature, and after it. */
+/**
+ * The kinds of challenges that are answered at each step. `BY_TOKEN` comes before any factor is checked, `UNSIGNED` before the
+ * signature is checked, and `SIGNED` after it is verified.
+ */
 type Step = readonly ChallengeProof[];
 export const BY_TOKEN: Step = ["token"];
 export const UNSIGNED: Step = ["connection", "signature-if-sent"];
-/** `connection` again: a challenge that was wrong at UNSIGNED is refused if no other sender was admitted. */
+/**
+ * Contains `connection` again, because a wrong challenge is not refused at `UNSIGNED` if the request may be the event of a
+ * different sender. At `SIGNED`, the wrong challenge is refused if it is meant for the admitted sender.
+ */
 export const SIGNED: Step = ["connection", "signature-if-sent", "signature"];
 
 interface Asked {
@@ -21,9 +27,10 @@ interface Asked {
 }
 
 /**
- * Returns the answer for the first candidate whose handshake the request is a challenge of, or undefined if the request is an event.
- * `candidates` have passed the factors that the step requires.
- * @throws Refusal `challenge_*` of the first candidate, if the challenge is wrong for every candidate
+ * Returns the answer for the first candidate for whose handshake the request is a correct challenge. Returns undefined if the
+ * request is no challenge that this step answers. `candidates` have passed the factors that the step requires.
+ * @throws Refusal `challenge_*` of the first candidate whose handshake refuses the challenge, if no candidate's handshake answers
+ * it
  */
 export function answerChallenge(
   step: Step,
@@ -37,10 +44,15 @@ export function answerChallenge(
     const { handshake } = sender;
     if (handshake === undefined || !isDue(step, candidate, handshake, question)) continue;
     const secret = readSecret(candidate, evidence);
-    const answer = resultOf(() => HANDSHAKE_SCHEMES[handshake.scheme].answer(question, secret));
+    const answer = resultOf(() => {
+      const found = HANDSHAKE_SCHEMES[handshake.scheme].answer(question, secret);
+      if (found && evidence.receivedAt >= (handshake.until ?? Infinity)) throw new Refusal("challenge_closed");
+      return found;
+    });
     if (answer instanceof Refusal) failure ??= answer;
     else if (answer !== undefined) {
-      // Anybody can ask for any sender. So the sender is named as the sender of the request only if a factor has passed.
+      // Anybody can send a challenge for any sender. So the log names the sender as `sender` only if a factor has passed, and
+      // otherwise as `askedFor`.
       const named = factors.length > 0 ? "sender" : "askedFor";
       Object.assign(trace.context, { [named]: sender.name, factors, handshake: handshake.scheme });
       if (candidate.certified === undefined) delete trace.context.certificate;
@@ -59,12 +71,16 @@ function isDue(
 ): boolean {
   const { proof = "connection" } = HANDSHAKE_SCHEMES[scheme];
   if (!step.includes(proof) || !isAsked(scheme, question)) return false;
-  // A timestamp without a signature proves nothing, so it does not count as a signature.
+  // Looks only for the signature itself. A request that has only the scheme's other headers, such as a timestamp, is not signed.
   const isSigned = signature && question.has(SIGNATURE_SCHEMES[signature.scheme].headers[0]);
   return step !== UNSIGNED || proof === "connection" || !isSigned;
 }
 
-/** The key that the table gets for a scheme without a secret is empty, and is not used. */
+/**
+ * Returns the secret of the sender's handshake. For a handshake scheme without a secret, returns an empty buffer, which is not
+ * used.
+ * @throws Refusal `misconfigured` if the policy names a secret that is not set
+ */
 function readSecret({ sender }: Candidate, { secrets }: Evidence): Buffer {
   const secret = secrets.get(sender)?.handshake?.secret();
   if (secret === undefined && sender.handshake?.secret !== undefined) throw new Refusal("misconfigured");

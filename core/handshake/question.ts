@@ -1,5 +1,5 @@
-// Reads what a challenge asks, and limits what is repeated to the asker. Anybody can send a challenge, so each value occurs once, has
-// a limited length, and contains no character that means something in HTML or JSON.
+// Reads the values of a challenge, and limits what an answer repeats. Anybody can send a challenge. So each value that an answer
+// repeats must occur only once, have a limited length, and contain no character that means something in HTML or JSON.
 
 import { sha256, timingSafeEqual } from "../crypto.ts";
 import { Refusal } from "../refusal.ts";
@@ -12,14 +12,16 @@ export interface Answer {
   readonly body: string | null;
 }
 
-/** One request, as the table of handshakes reads it. A name that begins with `?` is that of a query parameter, otherwise of a header. */
+/**
+ * One request, as the table of handshakes reads it. `?name` is the query parameter `name`. A name without `?` is that of a header.
+ */
 export class Question {
   readonly method: string;
   readonly url: URL;
   readonly headers: Headers;
   /** Empty until the body is read. */
   readonly body: Uint8Array;
-  // A route may have many senders, and each asks for the same values.
+  // Values that were read before. A route may have many senders, and their handshakes may read the same values.
   readonly #values = new Map<string, readonly string[]>();
   #json: Readonly<Record<string, unknown>> | undefined;
 
@@ -59,7 +61,7 @@ export class Question {
   }
 
   #valuesOf(name: string): readonly string[] {
-    // Headers joins the values of a repeated header with a comma, which is not echoed.
+    // `Headers` joins the values of a repeated header with a comma. `echoable` refuses a text with a comma.
     const read = () =>
       name.startsWith("?") ? this.url.searchParams.getAll(name.slice(1)) : [this.headers.get(name) ?? []].flat();
     const values = this.#values.get(name) ?? read();
@@ -90,9 +92,9 @@ export function echoable(value: unknown): string {
 }
 
 /**
- * Returns a text that may be signed with the key that also signs events. An asker chooses this text. If it could be what is signed
- * of an event, the answer would be the signature of an event that the asker made up. So it must not have a character of JSON, of a
- * form, or of the text that Zoom puts before a body, and it must not be JSON by itself, as numbers are.
+ * Returns a text that may be signed with the key that also signs events. The asker chooses this text. If it were also the signed
+ * text of an event, the answer would be a valid signature of an event that the asker made up. So the text must not have a character
+ * of JSON, of a form, or of the text that Zoom puts before a body. It must not be JSON by itself either, as a number is.
  * @throws Refusal `challenge_is_event`
  */
 export function signable(value: unknown): string {

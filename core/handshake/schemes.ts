@@ -1,19 +1,23 @@
-// Describes how each sender asks whether an endpoint is ours, and what it wants to read. This is a table with one small function for
-// each sender. Nothing here decides which factors a request has passed; delivery/receive.ts does.
+// Describes how each sender asks whether an endpoint is ours, and which answer the sender expects. This is a table with one small
+// function for each sender. Nothing here decides which factors a request has passed; delivery/receive.ts does.
 
 import { createHmac, sha256 } from "../crypto.ts";
 import { type Answer, answerHeaders, answerJson, answerText, echoable, type Question, signable } from "./question.ts";
 
-/** The handshake of a sender. `secret` is the name of the secret, for the schemes that need one. */
+/** The handshake of a sender. */
 export interface HandshakeRule {
   readonly scheme: HandshakeSchemeName;
+  /** The name of the secret, for the schemes that need one. */
   readonly secret?: string | undefined;
+  /** The time in Unix seconds from which challenges are no longer answered, for the schemes that need it. */
+  readonly until?: number | undefined;
 }
 
 /**
  * The factors that must pass before a challenge is answered. `token`: only the token of the challenge, because the sender promises
- * no other factor. `connection`: all factors of the sender but its signature. `signature`: all factors. `signature-if-sent`: as
- * `signature` if the request has a header of a signature, otherwise as `connection`.
+ * no other factor with a challenge. `connection`: certificate, Basic credentials and a token in a header, as far as the policy
+ * requires them. `signature`: all factors of the sender. `signature-if-sent`: as `signature` if the request has a header of a
+ * signature, otherwise as `connection`.
  */
 export type ChallengeProof = "token" | "connection" | "signature" | "signature-if-sent";
 
@@ -23,17 +27,21 @@ export interface HandshakeScheme {
   readonly mark?: string;
   /** `connection` if it is undefined. */
   readonly proof?: ChallengeProof;
-  /** Set if the policy names a secret: a token to compare with, or a key that makes the answer. */
+  /** Set if the policy must name a secret: a token to compare with, or a value from which the answer is computed. */
   readonly hasSecret?: true;
-  /** Set if the answer is an HMAC of a text that the asker chooses. compile.ts checks what else this key signs. */
+  /** Set if the policy must say until when challenges are answered. */
+  readonly hasEnd?: true;
+  /**
+   * Set if the answer is an HMAC of a text that the asker chooses. compile.ts refuses a policy in which this key also signs events,
+   * unless the signed text of an event can never be such a text.
+   */
   readonly isSigned?: true;
   /** Returns undefined if the request is an event and no challenge. @throws Refusal `challenge_*` */
   readonly answer: (question: Question, secret: Uint8Array) => Answer | undefined;
 }
 
-const ACROBAT_ID = "x-adobesign-clientid";
-const OKTA_CHALLENGE = "x-okta-verification-challenge";
 const SMARTSHEET_CHALLENGE = "smartsheet-hook-challenge";
+const ACROBAT_ID = "x-adobesign-clientid";
 
 const ECHO: HandshakeScheme = {
   method: "GET",
@@ -68,7 +76,8 @@ const SCHEMES = {
     method: "POST",
     proof: "signature",
     answer(question) {
-      // The header that says what a message is for is not signed, but the body is. Every notification has an event.
+      // The header with the type of the message is not signed, but the body is, so the body decides. Every notification has an
+      // `event`.
       const { challenge, event } = question.json();
       return challenge === undefined || event !== undefined ? undefined : answerText(echoable(challenge));
     },
@@ -79,7 +88,7 @@ const SCHEMES = {
     answer(question) {
       const { type, event } = question.json();
       if (event !== undefined) return undefined;
-      // Webhook events ask with type 0, interactions with type 1.
+      // Discord checks the endpoint of webhook events with type 0, and the endpoint of interactions with type 1.
       if (type === 0) return { status: 204, headers: {}, body: null };
       return type === 1 ? answerJson({ type }) : undefined;
     },
@@ -124,8 +133,8 @@ const SCHEMES = {
   },
   okta: {
     method: "GET",
-    mark: OKTA_CHALLENGE,
-    answer: (question) => answerJson({ verification: question.echo(OKTA_CHALLENGE) }),
+    mark: "x-okta-verification-challenge",
+    answer: (question) => answerJson({ verification: question.echo("x-okta-verification-challenge") }),
   },
   dropbox: ECHO,
   "adobe-io": ECHO,
@@ -172,6 +181,15 @@ const SCHEMES = {
       question.json()["challenge"] === question.read(SMARTSHEET_CHALLENGE)
         ? answerHeaders({ "smartsheet-hook-response": question.echo(SMARTSHEET_CHALLENGE) })
         : undefined,
+  },
+  asana: {
+    method: "POST",
+    mark: "x-hook-secret",
+    hasEnd: true,
+    // The value is the key of later events, but anybody may have sent it. So the answer repeats the value, and Countersign does not
+    // keep it: the operator reads the key in Asana's answer to the registration.
+    answer: (question) =>
+      question.has("x-hook-signature") ? undefined : answerHeaders({ "x-hook-secret": question.echo("x-hook-secret") }),
   },
 } as const satisfies Readonly<Record<string, HandshakeScheme>>;
 

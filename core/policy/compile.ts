@@ -12,7 +12,7 @@ import { compileDenyList } from "./deny-list.ts";
 import { readPolicyForm } from "./form.ts";
 import { FORWARDED_HEADERS, isForwardableHeader } from "./forwardable.ts";
 import { findSignedForAskers } from "./handshake-keys.ts";
-import { compileCertificateMatcher } from "./matcher.ts";
+import { compileCertificateMatcher, parseInstant } from "./matcher.ts";
 import type {
   Anchor,
   CertificateRule,
@@ -78,15 +78,15 @@ class PolicyCompiler {
       certificate: this.#compileCertificate(sender, at, anchorByName),
       signature: sender.signature && compileSignature(sender.signature),
       basic: [sender.basic ?? []].flat(),
-      token: this.#compileToken([...at, "token", "header"], sender),
-      handshake: sender.handshake,
+      token: this.#attempt([...at, "token", "header"], () => compileToken(sender)),
+      handshake: sender.handshake && { ...sender.handshake, until: parseInstant("until", sender.handshake.until) },
       body: (sender.body ?? []).map(({ pointer, in: values }) => ({
         pointer,
         path: parsePointer(pointer),
         values: new Set(values),
       })),
-      eventKey: this.#compileKey([...at, "eventKey"], sender.eventKey),
-      orderKey: this.#compileKey([...at, "orderKey"], sender.orderKey),
+      eventKey: this.#attempt([...at, "eventKey"], () => compileEventKey(sender.eventKey)),
+      orderKey: this.#attempt([...at, "orderKey"], () => compileEventKey(sender.orderKey)),
       retryStatus: RETRY_STATUS[sender.refusal ?? "final"],
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
@@ -149,14 +149,6 @@ class PolicyCompiler {
         maxChainDepth: trust.maxChainDepth ?? DEFAULT_MAX_CHAIN_DEPTH,
       },
     };
-  }
-
-  #compileToken(at: Place, { token, basic }: SenderDocument): TokenRule | undefined {
-    return token && this.#attempt(at, () => compileToken(token, basic));
-  }
-
-  #compileKey(at: Place, rule: EventKeyRule | undefined): EventKeyRule | undefined {
-    return rule && this.#attempt(at, () => compileEventKey(rule));
   }
 
   /** Reports a sender with an empty list of certificates, which admits nobody. Routes in observe mode may have such senders. */
@@ -258,11 +250,12 @@ function compileSignature({ scheme, secrets = [], accounts = {}, retired = [] }:
   return { scheme, secrets, accounts: new Map(byAccount), retired };
 }
 
-function compileEventKey(rule: EventKeyRule): EventKeyRule {
-  return "header" in rule ? { header: compileHeader(rule.header) } : rule;
+function compileEventKey(rule: EventKeyRule | undefined): EventKeyRule | undefined {
+  return rule && "header" in rule ? { header: compileHeader(rule.header) } : rule;
 }
 
-function compileToken(token: TokenRule, basic: unknown): TokenRule {
+function compileToken({ token, basic }: SenderDocument): TokenRule | undefined {
+  if (token?.header === undefined) return token;
   const name = token.header.toLowerCase();
   const isFree =
     name === "authorization" ? basic === undefined : isForwardableHeader(name) && !FORWARDED_HEADERS.includes(name);
@@ -270,7 +263,10 @@ function compileToken(token: TokenRule, basic: unknown): TokenRule {
   return { ...token, header: name };
 }
 
-/** Returns the header in lower case. `secret` has the headers in which senders of the route have tokens. */
+/**
+ * Returns the header in lower case. Refuses a header that is never forwarded, and a header in `secret`, which lists the headers
+ * that hold tokens of the route's senders.
+ */
 function compileHeader(header: string, secret: readonly (string | undefined)[] = []): string {
   const name = header.toLowerCase();
   if (!isForwardableHeader(name) || secret.includes(name)) throw new PolicyFault("not_forwarded", header);

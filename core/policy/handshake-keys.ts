@@ -5,8 +5,8 @@ import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "../signature/scheme
 import type { PolicyDocument } from "./schema.ts";
 
 /**
- * Returns the sender and the secret of each handshake that signs a text of the asker with a key of events, unless
- * the two kinds of text differ.
+ * Finds each handshake whose answer is signed with a key that also signs events. Returns the names of its sender and of its secret.
+ * Ignores signature schemes in which the signed text of an event can never be the text of an answer (isUnlikeAnswers).
  */
 export function findSignedForAskers(senders: PolicyDocument["senders"]): (readonly [name: string, secret: string])[] {
   const signing = new Set(
@@ -24,8 +24,8 @@ export function findSignedForAskers(senders: PolicyDocument["senders"]): (readon
 }
 
 /**
- * Returns true if the signed text of an event always contains what signable() refuses: a colon before the body, as of Slack and
- * Zoom, or a brace at the start of the body. The key of such events may sign texts of askers too.
+ * Returns true if the signed text of every event contains something that signable() refuses: a colon before the body, as in the
+ * schemes of Slack and Zoom, or a brace at the start of the body. Then the key of the events may sign the texts of askers too.
  */
 export function isUnlikeAnswers(scheme: SignatureSchemeName): boolean | undefined {
   const { prefix, hasObject } = SIGNATURE_SCHEMES[scheme];

@@ -22,8 +22,8 @@ export interface CertificateMatcher {
   readonly from: number;
   readonly until: number;
   /**
-   * True if the entry has a digest and no name. Such an entry alone accepts a CA certificate, because a digest is of this
-   * certificate or key and of none that the CA issued.
+   * True if the entry has a digest and no subject, issuer or SAN. Only such an entry accepts a CA certificate. Its digest is that
+   * of one certificate or key, so the entry does not accept the certificates that the CA issued.
    */
   readonly isPin: boolean;
   /** Returns the members of the entry that do not match the certificate, for example `subject.CN`. Empty if the entry matches. */
@@ -156,7 +156,8 @@ function sanText(name: GeneralName): string | undefined {
   return "value" in name ? name.value : undefined;
 }
 
-function parseInstant(member: string, text: string | undefined): number | undefined {
+/** Returns the Unix seconds of a text of the policy. @throws PolicyFault `no_date` */
+export function parseInstant(member: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const date = new Date(text);
   // Some engines read 2027-02-30 as a day in March. So the result is formatted again and compared with the text.

@@ -44,7 +44,7 @@ export interface Trust {
 
 /**
  * A sender. A request of this sender must pass every factor that is defined here: certificate, signature, Basic credentials and
- * token. At least a certificate, a signature or a token is defined.
+ * token. At least one of certificate, signature and token is defined.
  */
 export interface Sender {
   readonly name: string;
@@ -55,14 +55,14 @@ export interface Sender {
   readonly token: TokenRule | undefined;
   /** The way in which the sender asks whether the endpoint is ours. Undefined if its challenges are not answered. */
   readonly handshake: HandshakeRule | undefined;
-  /** The values that the body must have. Empty if the body is not looked at. */
+  /** The rules for values in the body. Empty if the policy has none. */
   readonly body: readonly BodyRule[];
   readonly eventKey: EventKeyRule | undefined;
   /** The place from which the order key of an event is read. Events with the same order key are handled in order. */
   readonly orderKey: EventKeyRule | undefined;
   /**
-   * If the operator has to correct the fault of a refused event, the answer has this status, so that the sender sends the event
-   * again. Undefined if each refusal is final.
+   * The status of the answer if an event is refused for a fault that the operator has to correct. The status makes the sender send
+   * the event again. Undefined if every refusal of this sender is final.
    */
   readonly retryStatus: RetryStatus | undefined;
 }
@@ -91,15 +91,17 @@ export interface BasicRule {
   readonly secret: string;
 }
 
-/** A token that a header must hold. */
+/** A token that a header or the JSON body must hold. Exactly one of `header` and `pointer` is defined. */
 export interface TokenRule {
   /** In lower case. */
-  readonly header: string;
-  /** The names of the secrets. The header must hold one of them. */
+  readonly header?: string | undefined;
+  /** A JSON pointer into the body. Every value that the pointer leads to must be one of the tokens. */
+  readonly pointer?: string | undefined;
+  /** The names of the secrets. The token of a request must be the value of one of these secrets. */
   readonly secrets: readonly string[];
 }
 
-/** A value of the body that must be in a list. */
+/** A place in a JSON body, and the texts that may stand there. */
 export interface BodyRule {
   /** As written in the policy. */
   readonly pointer: string;
@@ -253,7 +255,7 @@ export function hostsOf({ routes }: Policy): string[] {
 
 /**
  * Returns the host under which the routes of a request are looked up. The port is kept only if a route names the host with this
- * port. The final dot is removed, because otherwise a request could bypass the routes of a host with another spelling of the host.
+ * port. The final dot is removed. Otherwise a request for `example.com.` could bypass the routes of `example.com`.
  */
 export function namedHost(named: { has(host: string): boolean }, host: string): string {
   const plain = host.replace(/\.(?=:|$)/, "");

@@ -4,10 +4,10 @@
 import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 
 /**
- * Returns a function that finds the rival of a route. For some paths, a loose router would run the handler of another route. This
- * other route is a rival if it does not admit every sender of `route`. A route of another host can be a rival too, because some
- * routers ignore the host. But a route of another host is no rival if its path also belongs to a route of the request's host, or to
- * a route without a host. If all routes have the same senders, there are no rivals.
+ * Returns a function that finds a rival of `route`, which is the route of the request. A rival is a different route whose handler a
+ * loose router would run for the path of the request, and that does not admit every sender of `route`. Some routers ignore the
+ * host, so a route for a host that the request does not name can be a rival too. But it is no rival if a route for the request's
+ * host, or a route without a host, has the same path. If all routes have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   // Compares senders by name and routes by path, because the caller may pass a copy of a route with other senders.
@@ -30,8 +30,8 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
     const everywhere = ownRoutes.get("");
     for (const loose of looseFormsOf(path)) {
       for (const [otherPath, others] of routesOf(loose)) {
-        // If there is a route with `otherPath` for `host` or without a host, the policy gives this path to several hosts on
-        // purpose. In this case, only that route can be a rival.
+        // A route for the request's host, or else a route without a host, may have exactly the path `otherPath`. Then the policy
+        // uses this path for several hosts on purpose, so only that route can be a rival.
         const ofHost = own?.get(otherPath) ?? everywhere?.get(otherPath);
         const rival = (ofHost === undefined ? others : [ofHost]).find(
           (other) => other.path !== route.path && !admitsAllOf(other, route),
@@ -43,14 +43,14 @@ export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   };
 
   function routesOf(loose: string): readonly (readonly [path: string, Route[]])[] {
-    // `loose` has no slash at its end. For a router that ignores a slash at the end, the path matches the prefix that is equal to
-    // `loose`. For other routers, the path matches a shorter prefix. So both prefixes are looked up.
+    // For example, `/a/` and `/a` have the loose form `/a`. A router that ignores a slash at the end applies the prefix `/a/*` to
+    // both. For other routers, `/a` matches only a shorter prefix, such as `/*`. So both prefixes are looked up.
     return exact.get(loose) ?? [...(prefixes.get(loose) ?? []), ...longestPrefix(loose)];
   }
 
   /**
-   * Returns the routes of the longest prefix that contains the path. The search starts at the length of the longest prefix, so that
-   * a path of thousands of segments costs no more than a short path.
+   * Returns the routes of the longest prefix that the path begins with. The search starts at the length of the longest prefix of
+   * all routes, so that a path of thousands of segments costs no more than a short path.
    */
   function longestPrefix(loose: string): readonly (readonly [path: string, Route[]])[] {
     let end = longest + 1;

@@ -140,20 +140,27 @@ const BasicSchema = object({
 });
 
 const HandshakeSchema = object(
-  { scheme: oneOf(HANDSHAKE_SCHEME_NAMES), secret: optional(secretName) },
+  { scheme: oneOf(HANDSHAKE_SCHEME_NAMES), secret: optional(secretName), until: optional(instant) },
   check(
     ({ scheme, secret }) => (secret !== undefined) === (HANDSHAKE_SCHEMES[scheme].hasSecret === true),
     problem("handshake_secret"),
+  ),
+  check(
+    ({ scheme, until }) => (until !== undefined) === (HANDSHAKE_SCHEMES[scheme].hasEnd === true),
+    problem("handshake_end"),
   ),
 );
 
 const headerName = string(regex(/^[A-Za-z0-9-]{1,64}$/, problem("malformed_header")));
 
-const TokenSchema = object({ header: headerName, secrets: secretNames });
-
 const pointer = string(regex(/^(\/([^~/]|~[01])*)+$/, problem("malformed_pointer")));
 
 const KeySchema = either(object({ header: headerName }), object({ pointers: list(pointer, notEmpty()) }));
+
+const TokenSchema = object(
+  { header: optional(headerName), pointer: optional(pointer), secrets: secretNames },
+  check(({ header, pointer }) => (header !== undefined) === (pointer === undefined), problem("token_place")),
+);
 
 const BodySchema = object({ pointer, in: list(text, notEmpty()) });
 

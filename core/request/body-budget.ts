@@ -12,9 +12,9 @@ export class BodyBudget {
   readonly #readings = new Set<BodyReading>();
 
   /**
-   * If `endsOldest` is true and the limit is reached, the body that began first is ended. So a sender that stops sending does not
-   * block others. If `endsOldest` is false, the body that needs more memory is ended. In workerd, `endsOldest` must be false,
-   * because a request in workerd must not touch the stream of another request.
+   * If `endsOldest` is true and the limit is reached, the budget ends the reading that began first. So a sender that stops sending
+   * does not block others. If `endsOldest` is false, the budget ends the reading that needs more memory. In workerd, `endsOldest`
+   * must be false, because a request in workerd must not touch the stream of another request.
    */
   constructor({ endsOldest }: { readonly endsOldest: boolean }) {
     this.#endsOldest = endsOldest;
@@ -26,7 +26,7 @@ export class BodyBudget {
     return reading;
   }
 
-  /** Releases the octets of a body. Call it when the body is no longer needed, or when its sender is proven. */
+  /** Stops counting a body. Call this when the body is no longer needed, or when its sender is proven. */
   finish(reading: BodyReading): void {
     if (this.#readings.delete(reading)) this.#held -= reading.held;
   }
@@ -55,7 +55,7 @@ export class BodyReading {
     this.#add = add;
   }
 
-  /** Adds this body to the budget. The budget calls `stop` if the wait for the next chunk must end. */
+  /** Sets `stop`, which the budget calls to end this reading. `stop` must end the wait for the next chunk. */
   start(stop: () => void): void {
     this.#stop = stop;
   }

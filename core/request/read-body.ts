@@ -8,7 +8,7 @@ import type { BodyReading } from "./body-budget.ts";
 /**
  * Reads the whole body. If the declared length is over the limit, refuses the body before reading anything. Without a declared
  * length, stops at the first chunk that exceeds the limit. GET and HEAD must not have a body, because `fetch()` cannot forward one.
- * @throws Refusal `body_too_large`, `body_incomplete`, `body_in_pieces`, and `bodies_full` if `reading` counts the body
+ * @throws Refusal `body_too_large`, `body_incomplete`, `body_in_pieces`, and `bodies_full` if the budget of `reading` is used up
  */
 export function readBody(
   request: Request,

@@ -16,8 +16,8 @@ export function parseStrictJson(body: Uint8Array): unknown {
   const value: unknown = attempt("json_malformed", () => JSON.parse(text));
   const mayBeAlone = text.includes("\\ud") || text.includes("\\uD");
   const strings = countStrings(value, 0, mayBeAlone);
-  // Each string has two quotes. JSON.parse drops a repeated name, so then there are more quotes than strings need. An escaped quote
-  // is one more too, so the text decides.
+  // Each name and each string has two quotes. JSON.parse keeps a repeated name only once, so then the text has more quotes than
+  // `value` needs. An escaped quote also raises the count. So if the count differs, hasRepeatedName reads the text.
   if (countQuotes(body) !== 2 * strings && hasRepeatedName(text)) throw new Refusal("json_repeated_name");
   return value;
 }
@@ -30,7 +30,7 @@ function attempt<T>(code: "json_not_utf8" | "json_malformed", read: () => T): T 
   }
 }
 
-/** Returns the number of names and of strings in the value. */
+/** Returns the number of strings in the value. The names of members count too. @throws Refusal */
 function countStrings(value: unknown, depth: number, mayBeAlone: boolean): number {
   if (typeof value === "string") return checkedString(value, mayBeAlone);
   return typeof value === "object" && value !== null ? countInside(value, depth, mayBeAlone) : 0;
@@ -55,7 +55,7 @@ function checkedString(text: string, mayBeAlone: boolean): 1 {
 
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g;
 
-/** Reads a text that JSON.parse accepts. */
+/** Expects a text that JSON.parse accepts. */
 function hasRepeatedName(text: string): boolean {
   const objects: Set<unknown>[] = [];
   for (const [token, quoted, colon] of text.matchAll(TOKENS)) {

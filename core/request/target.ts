@@ -60,7 +60,8 @@ const HIDDEN_SEGMENT = /\/\.{0,2};/;
 const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 /**
- * Finds a part of a path that some routers would read in another way. Returns undefined if there is none. The parts are:
+ * Finds a part of a path that some routers would read differently than Countersign. Returns undefined if there is none. The parts
+ * are:
  * - an encoded character that needs no encoding, and lower-case hex digits (RFC 3986 §6.2.2)
  * - octets that are not UTF-8
  * - an encoded percent sign before two hex digits

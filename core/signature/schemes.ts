@@ -2,23 +2,6 @@
 
 import { MAX_NUMBERED_SIGNATURES } from "../wire.ts";
 
-export const SIGNATURE_SCHEME_NAMES = [
-  "docusign",
-  "meta",
-  "github",
-  "pagerduty",
-  "slack",
-  "zoom",
-  "stripe",
-  "standard-webhooks",
-  "svix",
-  "twitch",
-  "discord",
-  "x",
-] as const;
-
-export type SignatureSchemeName = (typeof SIGNATURE_SCHEME_NAMES)[number];
-
 /** The way in which a sender signs: with HMAC-SHA256, with Ed25519, or with either. Header names are in lower case. */
 export interface SignatureScheme {
   /** The headers that hold signatures. They are read in this order, up to the first header that is missing. */
@@ -43,9 +26,9 @@ export interface SignatureScheme {
   /** A header, and the value that it must have if it is present. */
   readonly algorithm?: readonly [header: string, value: string];
   /**
-   * Set if the body of every event is a JSON object. Then a body that begins with another character is refused. The answer to a
-   * challenge may be a signature of a text. If this text has no brace, it is no event, so the signature cannot be sent as that of
-   * an event. Nor can a part of an id or timestamp be moved into the body.
+   * Set if the body of every event is a JSON object. Then a body that does not begin with `{` is refused, which prevents two
+   * attacks. The answer to a challenge may be our signature of a text that the asker chose. This text has no `{`, so the asker
+   * cannot send it as an event with our signature. And nobody can move the end of a signed id or timestamp into the body.
    */
   readonly hasObject?: true;
   /** The form of a configured key: base64 (`whsec_…`), or a public key in hex. Otherwise the key is the text itself. */
@@ -87,7 +70,7 @@ const standard = (name: string): SignatureScheme => ({
   keys: "base64",
 });
 
-export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureScheme>> = {
+const SCHEMES = {
   docusign: {
     headers: DOCUSIGN_HEADERS,
     encoding: "base64",
@@ -132,7 +115,13 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureSc
     keys: "hex",
   },
   x: { headers: ["x-twitter-webhooks-signature"], encoding: "base64", tags: [["sha256=", "hmac"]], hasObject: true },
-};
+  asana: { headers: ["x-hook-signature"], encoding: "hex", tags: [["", "hmac"]] },
+} as const satisfies Readonly<Record<string, SignatureScheme>>;
+
+export type SignatureSchemeName = keyof typeof SCHEMES;
+
+export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, SignatureScheme>> = SCHEMES;
+export const SIGNATURE_SCHEME_NAMES = Object.keys(SCHEMES) as readonly SignatureSchemeName[];
 
 /** The names of the headers of this request that verification reads. */
 export function signatureHeaderNames(name: SignatureSchemeName, headers: Headers): string[] {

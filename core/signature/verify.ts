@@ -33,8 +33,8 @@ const KEY_PREFIXES = ["whsec_", "whpk_", "whsk_"];
  */
 export function importSignatureKey(name: SignatureSchemeName, secret: string): SignatureKey {
   if (secret === "") throw new SyntaxError("the key is empty");
-  if (secret.trim() !== secret) throw new SyntaxError("the key has white space or a line break at an end");
-  if (/^(["'`]).*\1$/s.test(secret)) throw new SyntaxError("the key is in quotes, which are not part of it");
+  if (secret.trim() !== secret) throw new SyntaxError("the key has white space at an end");
+  if (/^(["'`]).*\1$/s.test(secret)) throw new SyntaxError("the key is in quotes: leave them out");
   if (/\p{Cc}/u.test(secret) || !secret.isWellFormed()) throw new SyntaxError("the key holds a control character");
   const { keys } = SIGNATURE_SCHEMES[name];
   if (keys === "hex") {
@@ -54,12 +54,12 @@ export function importSignatureKey(name: SignatureSchemeName, secret: string): S
 function importEncodedKey(name: SignatureSchemeName, secret: string): SignatureKey {
   const tag = SIGNATURE_SCHEMES[name].tags.find(([text]) => secret.startsWith(text));
   if (tag !== undefined)
-    throw new SyntaxError(`the key begins with ${tag[0]} which is a prefix of signatures: leave it out`);
+    throw new SyntaxError(`the key begins with ${tag[0]} which is a prefix of signatures: omit it`);
   const prefix = KEY_PREFIXES.find((text) => secret.startsWith(text)) ?? "";
   const base64 = secret.slice(prefix.length);
-  if (prefix === "whsk_") throw new SyntaxError("whsk_ is what the sender signs with: the receiver's key is whpk_");
+  if (prefix === "whsk_") throw new SyntaxError("whsk_ is the sender's key: the receiver needs whpk_");
   const octets = Buffer.from(base64, "base64");
-  if (octets.toString("base64") !== base64) throw new SyntaxError("the key is not standard base64 with its padding");
+  if (octets.toString("base64") !== base64) throw new SyntaxError("the key is not standard base64 with padding");
   if (prefix === "whpk_") {
     if (octets.length !== ED25519_OCTETS) throw new SyntaxError("an Ed25519 key has 32 octets");
     return makeEd25519Key(octets);

@@ -9,6 +9,7 @@ import { escapeControls } from "../../core/shown-text.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { listExpiries } from "../expiry.ts";
 import type { SeenCertificate } from "../inbox/inbox.ts";
+import { placeOfToken } from "../token-place.ts";
 import type { ConsoleContext, View } from "./context.ts";
 import { daysLeft } from "./event/certificate.ts";
 import { shortName } from "./event/certificate-facts.ts";
@@ -73,7 +74,7 @@ function accountOf(
       ...(certificate === undefined ? [] : ["client certificate"]),
       ...(signature === undefined ? [] : [`signature (${signature.scheme})`]),
       ...(basic.length === 0 ? [] : ["user name and password"]),
-      ...(token === undefined ? [] : [`token in ${token.header}`]),
+      ...(token === undefined ? [] : [`token ${placeOfToken(token)}`]),
       ...body.map(({ pointer }) => `value at ${pointer} of the body`),
     ],
     certificates: seen.filter((one) => one.sender === name).sort((a, b) => b.lastSeen - a.lastSeen),

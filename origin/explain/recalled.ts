@@ -41,7 +41,8 @@ export function withoutCheckedCredentials(
   const { basic, token } = sender;
   const isPassed = (factor: Factor, header: string) => event?.factors.includes(factor) === true && !headers.has(header);
   const hasBasic = isPassed("basic", "authorization");
-  const hasToken = token !== undefined && isPassed("token", token.header);
+  // A token in the body is stored with the event, so it can be checked again.
+  const hasToken = token?.header !== undefined && isPassed("token", token.header);
   if (!hasBasic && !hasToken) return { policy, passedBefore: undefined };
   return {
     policy: withSender(policy, sender, {

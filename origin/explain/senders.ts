@@ -3,9 +3,9 @@
 
 import { findCandidates } from "../../core/admission/admit.ts";
 import { verifyBasic } from "../../core/admission/basic.ts";
-import { MatchedBody } from "../../core/admission/body.ts";
+import { listRule, MatchedBody, type TextRule } from "../../core/admission/body.ts";
 import type { Evidence } from "../../core/admission/candidate.ts";
-import { verifyToken } from "../../core/admission/token.ts";
+import { tokenInBody, verifyToken } from "../../core/admission/token.ts";
 import { formatPointer } from "../../core/configuration-error.ts";
 import type { Sender, SignatureRule, TokenRule } from "../../core/policy/policy.ts";
 import { Refusal, type RefusalCode, resultOf } from "../../core/refusal.ts";
@@ -52,7 +52,10 @@ export interface BasicFactor extends FactorVerdict {
 }
 
 export interface TokenFactor extends FactorVerdict {
-  readonly header: string;
+  /** The header with the token, in lower case. Null if the token is in the body. */
+  readonly header: string | null;
+  /** The JSON pointer to the token in the body. Null if the token is in a header. */
+  readonly pointer: string | null;
   /** The names of the secrets. */
   readonly secrets: readonly string[];
   /** True if the factor passed when the event was stored. Tokens are not stored, so they cannot be checked again. */
@@ -175,31 +178,53 @@ function basicOfBefore({ name }: Sender, { passedBefore }: Question): BasicFacto
   return { verdict: "accepted", fault: null, unchecked: [], usernames: passedBefore.usernames, wasCheckedBefore: true };
 }
 
-function judgeToken(rule: TokenRule, sender: Sender, { available, request, unknown }: Question): TokenFactor {
+function judgeToken(rule: TokenRule, sender: Sender, question: Question): TokenFactor {
+  const { available, request, unknown } = question;
+  const { header, pointer = "" } = rule;
   const tokens = available.secrets.get(sender)?.token ?? [];
-  const verdict = conclude(
-    resultOf(() => verifyToken(tokens, rule.header, request.headers)),
-    ({ code }) => {
-      if (code === "token_missing") return [unknown.credentials ?? []].flat();
-      return code === "token_mismatch" ? [...(available.missing.get(sender)?.token.values() ?? [])] : [];
-    },
-  );
-  return { ...verdict, ...rule, wasCheckedBefore: false };
+  const result =
+    header === undefined
+      ? failureOf([tokenInBody(tokens, pointer)], question)
+      : resultOf(() => verifyToken(tokens, header, request.headers));
+  const verdict = conclude(result, ({ code }) => {
+    if (code === "token_missing") return [unknown.credentials ?? []].flat();
+    if (code !== "token_mismatch") return uncheckedOfBody(code, question);
+    return [...(available.missing.get(sender)?.token.values() ?? [])];
+  });
+  return { ...verdict, ...describeToken(rule), wasCheckedBefore: false };
+}
+
+function describeToken({ header, pointer, secrets }: TokenRule): Pick<TokenFactor, "header" | "pointer" | "secrets"> {
+  return { header: header ?? null, pointer: pointer ?? null, secrets };
 }
 
 function tokenOfBefore({ name }: Sender, { passedBefore }: Question): TokenFactor | null {
   if (passedBefore?.sender !== name || passedBefore.token === undefined) return null;
-  return { verdict: "accepted", fault: null, unchecked: [], ...passedBefore.token, wasCheckedBefore: true };
+  return {
+    verdict: "accepted",
+    fault: null,
+    unchecked: [],
+    ...describeToken(passedBefore.token),
+    wasCheckedBefore: true,
+  };
 }
 
-function judgeBody({ body: rules }: Sender, { request, unknown }: Question): BodyFactor {
+function judgeBody({ body: rules }: Sender, question: Question): BodyFactor {
+  const failure = failureOf(rules.map(listRule), question);
+  const verdict = conclude(failure, ({ code }) => uncheckedOfBody(code, question));
+  return { ...verdict, pointers: rules.map(({ pointer }) => pointer) };
+}
+
+function failureOf(rules: readonly TextRule[], { request }: Question): Refusal | undefined {
   const matched = new MatchedBody(request.headers, request.body ?? new Uint8Array());
   matched.satisfies(rules);
-  const verdict = conclude(matched.failure, ({ code }) => {
-    if (code === "content_not_json" && unknown.headers !== undefined) return [unknown.headers];
-    return request.body === undefined && code.startsWith("json_") ? [unknown.body ?? "the body is not known"] : [];
-  });
-  return { ...verdict, pointers: rules.map(({ pointer }) => pointer) };
+  return matched.failure;
+}
+
+/** Returns the reason why a refusal of the body may be wrong. */
+function uncheckedOfBody(code: RefusalCode, { request, unknown }: Question): string[] {
+  if (code === "content_not_json" && unknown.headers !== undefined) return [unknown.headers];
+  return request.body === undefined && code.startsWith("json_") ? [unknown.body ?? "the body is not known"] : [];
 }
 
 const OF_KEYS: ReadonlySet<RefusalCode> = new Set(["signature_mismatch", "signature_key_unknown"]);

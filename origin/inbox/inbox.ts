@@ -66,10 +66,7 @@ export interface FirstSight {
   readonly sender: string;
   /** The id of the event. */
   readonly id: string;
-  /**
-   * `old` is the key, issuer or intermediates that the sender presented before. `since` is the time in Unix seconds at which `old`
-   * was first presented.
-   */
+  /** The sender's former key, issuer or intermediates, and the Unix seconds at which they were first presented (`since`). */
   readonly old: string;
   readonly since: number;
   readonly new: string;
@@ -86,10 +83,7 @@ export interface EventWork {
   readonly state: EventState;
   /** The number of attempts that were started. */
   readonly attempts: number;
-  /**
-   * Unix milliseconds at which the next attempt may start. For a leased event, this is the end of the lease. For a done or dead
-   * event, it is the time of the last change.
-   */
+  /** Unix milliseconds: of the next attempt, of the end of a lease, or of the last change if the event is done or dead. */
   readonly dueAt: number;
   /** The reason why the last attempt failed, why the event is dead, or why an operator dropped it. */
   readonly reason: string | undefined;
@@ -153,10 +147,7 @@ export interface Rerun {
   readonly events: number;
   /** The number of done events that are left out because their bodies are deleted. */
   readonly erased: number;
-  /**
-   * The number of done events that are left out because an operator dropped them. Zero if `ids` are given, because `ids` also
-   * select dropped events.
-   */
+  /** The number of done events that are left out because an operator dropped them. Zero if `ids` are given. */
   readonly dropped: number;
 }
 
@@ -262,10 +253,7 @@ export interface InboxReader {
    * certificates with this digest.
    */
   certificates(sha256?: string): Promise<SeenCertificate[]>;
-  /**
-   * Returns the certificates of each of these senders, the most recently used first, at most `MAX_WATCHED_CERTIFICATES` for one
-   * sender.
-   */
+  /** Returns up to `MAX_WATCHED_CERTIFICATES` certificates of each of these senders, the most recently used first. */
   latestCertificates(senders: readonly string[]): Promise<SeenCertificate[]>;
   /** Returns the event with this id. */
   event(id: string): Promise<(StoredEvent & EventWork) | undefined>;
@@ -283,10 +271,7 @@ export interface InboxReader {
    * Returns the number of events in each of `count` spans of `seconds` seconds. The first span begins at `since` (Unix seconds).
    */
   activity(since: number, seconds: number, count: number): Promise<Activity>;
-  /**
-   * Returns how long attempts took, and how long it took until events were done, for the same spans as `activity`. Takes a limited
-   * time.
-   */
+  /** Returns how long attempts took, and how long it took until events were done, in the spans of `activity`. */
   durations(since: number, seconds: number, count: number): Promise<Durations>;
   /**
    * Returns a text that changes when an event is accepted, an event becomes done or dead, or a request is refused. It also changes

@@ -23,6 +23,7 @@ export const SECRETS = {
   STANDARD_PUBLIC_KEY: `whpk_${rawPublicKey(ed25519.publicKey).toString("base64")}`,
   TWITCH_SECRET: "twitch-0123456789abcdef",
   DISCORD_PUBLIC_KEY: rawPublicKey(ed25519.publicKey).toString("hex"),
+  ASANA_SECRET: "asana-0123456789abcdef",
   X_SECRET: "the consumer secret of X 0123456789",
 } as const;
 
@@ -169,6 +170,12 @@ export const SIGNED_SENDERS: Readonly<Record<string, SignedSender>> = {
     secrets: ["X_SECRET"],
     method: "hmac",
     sign: (body) => [["X-Twitter-Webhooks-Signature", `sha256=${hmac(SECRETS.X_SECRET, body).digest("base64")}`]],
+  },
+  asana: {
+    scheme: "asana",
+    secrets: ["ASANA_SECRET"],
+    method: "hmac",
+    sign: (body) => [["X-Hook-Signature", hmac(SECRETS.ASANA_SECRET, body).digest("hex")]],
   },
 };
 

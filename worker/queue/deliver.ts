@@ -50,9 +50,9 @@ export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, s
 }
 
 /**
- * Handles a batch while nothing can be delivered, for any length of time. Every message is retried, with the same delay as after a
- * failure of this message. Dead letters are stored in the bucket instead, if it is bound, because the platform would drop them
- * after the last retry.
+ * Handles a batch as long as nothing can be delivered, for example because the configuration is faulty. Every message is retried,
+ * with the default delay for its number of attempts. But a batch of dead letters is stored in the bucket, if the bucket is bound,
+ * because the platform would drop the dead letters after the last retry.
  */
 export async function postponeBatch(
   { queue, messages }: QueueBatch,
@@ -116,12 +116,12 @@ class Consumer {
   async #attempt(event: QueuedEvent, message: QueueMessage): Promise<void> {
     const { clock, log } = this.#scope;
     if (clock() - event.receivedAt > MAX_DELIVERY_AGE_SECONDS) {
-      throw new DeliveryError("undeliverable", "received so long ago that no origin accepts it");
+      throw new DeliveryError("undeliverable", "too old for any origin to accept");
     }
     // The platform does not say why a message is a dead letter, so one more attempt finds the reason. If the message arrives a
     // second time, that attempt has crashed.
     if (this.#isForDeadLetters && message.attempts > 1) {
-      throw new DeliveryError("attempt_crashed", "the last attempt left no result");
+      throw new DeliveryError("attempt_crashed", "the last attempt had no result");
     }
     const status = await this.#deliver(event);
     const about = describeAttempt(message, event);

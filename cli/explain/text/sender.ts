@@ -10,6 +10,7 @@ import type {
   SignatureFactor,
   TokenFactor,
 } from "../../../origin/explain/senders.ts";
+import { placeOfToken } from "../../../origin/token-place.ts";
 import type { Line } from "../../output.ts";
 import { type Row, tabulate } from "../../table.ts";
 import { formatDetails, formatPath } from "./path.ts";
@@ -104,10 +105,11 @@ function basicRows({ verdict, usernames, fault, unchecked, wasCheckedBefore }: B
   ];
 }
 
-function tokenRows({ verdict, header, secrets, fault, unchecked, wasCheckedBefore }: TokenFactor): Row[] {
+function tokenRows(factor: TokenFactor): Row[] {
+  const { verdict, secrets, fault, unchecked, wasCheckedBefore } = factor;
   return [
     ["  token", textOfCredentials(verdict, fault, wasCheckedBefore)],
-    [`    in ${header}, one of ${secrets.join(", ")}`],
+    [`    ${placeOfToken(factor)}, one of ${secrets.join(", ")}`],
     ...uncheckedLines(unchecked).map((line) => [line]),
   ];
 }

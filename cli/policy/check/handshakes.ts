@@ -17,9 +17,13 @@ const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureScheme
   meta: "meta",
   zoom: "zoom",
   x: "x",
+  asana: "asana",
 };
 
-export function inspectHandshake({ sender, at, name }: InspectedSender, policy: Policy): Finding[] {
+/** A handshake that is open for longer than this is a warning, because a registration takes minutes. */
+const OPEN_DAYS = 7;
+
+export function inspectHandshake({ sender, at, name }: InspectedSender, policy: Policy, now: number): Finding[] {
   const { handshake } = sender;
   if (handshake === undefined) return [];
   const place = [...at, "handshake"];
@@ -40,6 +44,15 @@ export function inspectHandshake({ sender, at, name }: InspectedSender, policy: 
             "give each of the two a route of its own",
           ),
         ]),
+    ...(handshake.until !== undefined && handshake.until - now > OPEN_DAYS * 86_400
+      ? [
+          warningAt(
+            [...place, "until"],
+            `is more than ${OPEN_DAYS} days away, and until then everybody gets an answer`,
+            "write the time at which the registration will be done",
+          ),
+        ]
+      : []),
     ...(isShadow && !isAnswered
       ? [unusedAt(place, "a shadow sender gets no answer", "move the sender to senders, or remove the handshake")]
       : []),

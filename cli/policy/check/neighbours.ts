@@ -3,7 +3,7 @@
 // accepts the same requests.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
-import type { Route, Sender, SignatureRule, Trust } from "../../../core/policy/policy.ts";
+import type { Route, Sender, SignatureRule, TokenRule, Trust } from "../../../core/policy/policy.ts";
 import { type EntryConditions, haveCommonTime, isWindowWithin } from "./conditions.ts";
 import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
@@ -119,7 +119,7 @@ function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: Insp
     basic.length === 0 || basic.some((rule) => credentials.includes(JSON.stringify([rule.username, rule.secret])));
   const isHeldTwice =
     token === undefined ||
-    (token.header === strong.token?.header && token.secrets.some((secret) => strong.token?.secrets.includes(secret)));
+    (isSamePlace(token, strong.token) && token.secrets.some((secret) => strong.token?.secrets.includes(secret)));
   return isProvenTwice && isSignedTwice && isNamedTwice && isHeldTwice && !excludesAll(weak, strong);
 }
 
@@ -137,9 +137,14 @@ function acceptsAllFactorsOf({ sender: one }: InspectedSender, { sender: other }
   const isNamed = other.basic.every((rule) => credentials.includes(JSON.stringify([rule.username, rule.secret])));
   const isHeld =
     one.token === undefined ||
-    (one.token.header === other.token?.header &&
+    (other.token !== undefined &&
+      isSamePlace(one.token, other.token) &&
       other.token.secrets.every((secret) => one.token?.secrets.includes(secret)));
   return isProven === true && isSigned === true && isNamed && isHeld && holdsAll(one, other);
+}
+
+function isSamePlace(one: TokenRule, other: TokenRule | undefined): boolean {
+  return one.header === other?.header && one.pointer === other?.pointer;
 }
 
 function trustsAll(one: Trust, other: Trust): boolean {

@@ -43,7 +43,7 @@ function inspectSender(sender: InspectedSender, document: PolicyDocument, policy
     ...inspectDenied(sender, document.deny ?? []),
     ...inspectBasic(sender),
     ...inspectToken(sender, policy),
-    ...inspectHandshake(sender, policy),
+    ...inspectHandshake(sender, policy, now),
     ...inspectSecretNames(sender),
     ...inspectAccounts(document.senders[sender.name]?.signature?.accounts ?? {}, [...sender.at, "signature"]),
   ];

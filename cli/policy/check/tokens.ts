@@ -2,8 +2,8 @@
 // event. If another secret has the same value as the token, such a reader also knows that secret.
 
 import { secretNames } from "../../../core/admission/secrets.ts";
-import { formatPointer } from "../../../core/configuration-error.ts";
-import type { EventKeyRule, Policy, Sender } from "../../../core/policy/policy.ts";
+import { formatPointer, parsePointer } from "../../../core/configuration-error.ts";
+import type { EventKeyRule, Policy, Sender, TokenRule } from "../../../core/policy/policy.ts";
 import { errorAt, type Finding, warningAt } from "./finding.ts";
 import type { InspectedSender } from "./inspected-sender.ts";
 
@@ -22,12 +22,12 @@ export function inspectToken({ sender, at }: InspectedSender, policy: Policy): F
     }),
     ...routesOf(policy, sender).flatMap((neighbours) =>
       neighbours.flatMap(({ name, eventKey, orderKey }) => {
-        const keys = Object.entries({ eventKey, orderKey }).filter(([, key]) => readsHeader(key, token.header));
+        const keys = Object.entries({ eventKey, orderKey }).filter(([, key]) => readsToken(key, token));
         return keys.map(([member]) =>
           errorAt(
             ["senders", name, member],
-            `reads the header of ${formatPointer(place)}, which is never forwarded`,
-            "name another header, or pointers into the body",
+            `reads the token of ${formatPointer(place)}, and a key is written to the log`,
+            "name another header, or other pointers into the body",
           ),
         );
       }),
@@ -55,6 +55,13 @@ function routesOf({ routes }: Policy, sender: Sender): (readonly Sender[])[] {
   return routes.map(({ senders, shadow }) => [...senders, ...shadow]).filter((names) => names.includes(sender));
 }
 
-function readsHeader(key: EventKeyRule | undefined, header: string): boolean {
-  return key !== undefined && "header" in key && key.header === header;
+function readsToken(key: EventKeyRule | undefined, { header, pointer }: TokenRule): boolean {
+  if (key === undefined) return false;
+  return "header" in key ? key.header === header : key.pointers.some((one) => mayMeet(one, pointer ?? ""));
+}
+
+/** Returns true if the pointer of a key may lead to a token. The pointer of a key has an index where that of a token has `*`. */
+function mayMeet(ofKey: string, ofToken: string): boolean {
+  const [names, pattern] = [parsePointer(ofKey), parsePointer(ofToken)];
+  return names.length === pattern.length && pattern.every((name, index) => name === "*" || name === names[index]);
 }

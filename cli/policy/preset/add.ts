@@ -3,7 +3,10 @@
 // settings.
 
 import { isDeepStrictEqual } from "node:util";
+import { HANDSHAKE_SCHEMES } from "../../../core/handshake/schemes.ts";
+import type { SenderDocument } from "../../../core/policy/schema.ts";
 import { type Certificate, formatPem } from "../../../core/x509/certificate.ts";
+import { formatTime } from "../../../core/x509/crl.ts";
 import { askWhether } from "../../arguments/nearest.ts";
 import { UsageError } from "../../command.ts";
 import type { Preset } from "../../presets/preset.ts";
@@ -88,12 +91,22 @@ function addAnchors(document: PolicyDraft, preset: Preset, addition: PresetAddit
   return anchors;
 }
 
+/** The handshake of a preset is answered for this time after it was written, if it needs an end. */
+const OPEN_SECONDS = 86_400;
+
+function handshakeOf({ sender: { handshake } }: Preset): Pick<SenderDocument, "handshake"> {
+  if (handshake === undefined || !HANDSHAKE_SCHEMES[handshake.scheme].hasEnd) return {};
+  const now = Math.floor(Date.now() / 1000);
+  return { handshake: { ...handshake, until: formatTime(now + OPEN_SECONDS) } };
+}
+
 function senderOf(presetName: string, preset: Preset, anchors: string[], given: MatcherDocument[]): SenderDraft {
   const { sources, checked, notes, sender } = preset;
   const { certificates = [], trust, ...members } = sender;
   return {
     about: { preset: presetName, sources: [...sources], checked, note: notes.join(" ") },
     ...members,
+    ...handshakeOf(preset),
     ...(trust !== undefined && {
       certificates: [...certificates, ...given],
       trust: { ...trust, anchors },

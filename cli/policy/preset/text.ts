@@ -19,6 +19,11 @@ export function commandOf(name: string, { sender, anchors, values = {} }: Preset
   return `countersign policy add --preset ${name}${options.join("")}`;
 }
 
+function describeToken(token: NonNullable<Preset["sender"]["token"]>): string {
+  const { header, pointer } = token;
+  return header === undefined ? `at \`${pointer}\` of the JSON body` : `in the header \`${header}\``;
+}
+
 /** Describes the members that the preset writes into a policy. */
 export function describeMembers(name: string, preset: Preset): Fact[] {
   const { sender, route, anchors, suffixes = [], values = {} } = preset;
@@ -32,7 +37,7 @@ export function describeMembers(name: string, preset: Preset): Fact[] {
     ],
     ...(trust === undefined ? [] : [["anchors", roots.length > 0 ? roots : ["yours: `--anchor NAME=FILE`"]] as const]),
     ["signature", [signature === undefined ? "none" : `scheme \`${signature.scheme}\`, required`]],
-    ...(token === undefined ? [] : [["token", [`in the header \`${token.header}\`, required`]] as const]),
+    ...(token === undefined ? [] : [["token", [`${describeToken(token)}, required`]] as const]),
     ...Object.entries(values).flatMap(([key, { what, pointer, on, others }]): Fact[] => [
       ["values of the body", [`\`${pointer}\` must be one of \`--value ${key}=VALUE\`: ${what}`]],
       [

@@ -15,6 +15,7 @@ import type {
   Verdict,
 } from "../../explain/senders.ts";
 import type { StoredEvent } from "../../inbox/inbox.ts";
+import { placeOfToken } from "../../token-place.ts";
 import { formatBytes } from "../show.ts";
 import type { Check } from "./judgement.ts";
 
@@ -148,9 +149,14 @@ function basicCheck({ verdict, usernames, fault, unchecked, wasCheckedBefore }: 
   return line("User name and password", VERDICTS[verdict], `${result}; ${names}`);
 }
 
-function tokenCheck({ verdict, header, secrets, fault, unchecked, wasCheckedBefore }: TokenFactor): Check {
+function tokenCheck(factor: TokenFactor): Check {
+  const { verdict, secrets, fault, unchecked, wasCheckedBefore } = factor;
   const result = wasCheckedBefore ? CHECKED_BEFORE : verdict === "accepted" ? "accepted" : textOf(fault, unchecked);
-  return line("Token", VERDICTS[verdict], `${result}; in ${header}, one of the secrets ${secrets.join(", ")}`);
+  return line(
+    "Token",
+    VERDICTS[verdict],
+    `${result}; ${placeOfToken(factor)}, one of the secrets ${secrets.join(", ")}`,
+  );
 }
 
 function bodyCheck({ verdict, pointers, fault, unchecked }: BodyFactor): Check {

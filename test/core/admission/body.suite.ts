@@ -3,18 +3,15 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readJsonBody, verifyBody } from "../../../core/admission/body.ts";
+import { listRule, readJsonBody, verifyBody } from "../../../core/admission/body.ts";
 import { parsePointer } from "../../../core/configuration-error.ts";
 import { Refusal } from "../../../core/refusal.ts";
 import { MAX_JSON_MATCHES } from "../../../core/wire.ts";
 import { type Cases, refused, refusedLater } from "../../support/scenes/certificates.ts";
 import { certificate, github, judge, KEYS, signedBy, token } from "../../support/scenes/factors.ts";
 
-const ruleOf = (pointer: string, ...values: string[]) => ({
-  pointer,
-  path: parsePointer(pointer),
-  values: new Set(values),
-});
+const ruleOf = (pointer: string, ...values: string[]) =>
+  listRule({ pointer, path: parsePointer(pointer), values: new Set(values) });
 const verify = (pointer: string, value: unknown, ...values: string[]) =>
   verifyBody([ruleOf(pointer, ...values)], value);
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -192,5 +189,48 @@ export const cases: Cases = {
     const attempt = { leaf: null, headers, body: bytes('{"a":"1"}') };
     assert.deepEqual((await judge(fixtures, held, attempt)).factors, ["token"]);
     await refusedLater("json_not_text", judge(fixtures, held, { ...attempt, body: bytes('{"a":1}') }));
+  },
+  "a token in the body must stand in every element, and then is a factor": async (fixtures) => {
+    const held = { token: { pointer: "/value/*/clientState", secrets: ["TOKEN", "NEW_TOKEN"] } };
+    const state = (...states: unknown[]) => JSON.stringify({ value: states.map((clientState) => ({ clientState })) });
+    const go = (text: string, members: object = {}, headers = JSON_TYPE) =>
+      judge(fixtures, { sender: { ...held, ...members } }, { leaf: null, headers, body: bytes(text) });
+    for (const states of [[KEYS.TOKEN], [KEYS.NEW_TOKEN], [KEYS.TOKEN, KEYS.NEW_TOKEN]])
+      assert.deepEqual((await go(state(...states))).factors, ["token"]);
+    const pointer = "/value/*/clientState";
+    for (const states of [["another"], [""], [KEYS.TOKEN, "another"], [`${KEYS.TOKEN} `], [KEYS.TOKEN.toUpperCase()]]) {
+      const { details } = await refusedLater("token_mismatch", go(state(...states)));
+      assert.deepEqual(details, { pointer });
+    }
+    await refusedLater("json_value_missing", go(state()));
+    await refusedLater("json_value_missing", go('{"value":[{}]}'));
+    await refusedLater("json_not_text", go(state(KEYS.TOKEN, 1)));
+    await refusedLater("json_not_text", go(state([KEYS.TOKEN])));
+    await refusedLater("json_repeated_name", go(`{"value":[{"clientState":"x","clientState":"${KEYS.TOKEN}"}]}`));
+    await refusedLater("content_not_json", go(state(KEYS.TOKEN), {}, { "content-type": "text/plain" }));
+    const inHeader = { ...JSON_TYPE, "x-token": KEYS.TOKEN, authorization: `Bearer ${KEYS.TOKEN}` };
+    await refusedLater("token_mismatch", go(state("another"), {}, inHeader));
+    const listed = { body: [{ pointer: "/value/*/id", in: ["1"] }] };
+    await refusedLater("json_value_missing", go(state(KEYS.TOKEN), listed));
+    await refusedLater("token_mismatch", go('{"value":[{"id":"1","clientState":"x"}]}', listed));
+    const both = await go(`{"value":[{"id":"1","clientState":"${KEYS.TOKEN}"}]}`, listed);
+    assert.deepEqual(both.factors, ["token"]);
+  },
+  "a token in the body is asked for beside other factors, after the signature": async (fixtures) => {
+    const held = { ...github("ONE"), token: { pointer: "/state", secrets: ["TOKEN"] } };
+    const go = (text: string, key: "ONE" | "TWO") =>
+      judge(
+        fixtures,
+        { sender: held },
+        {
+          leaf: null,
+          body: bytes(text),
+          headers: { ...JSON_TYPE, ...signedBy(key, bytes(text)) },
+        },
+      );
+    const text = JSON.stringify({ state: KEYS.TOKEN });
+    assert.deepEqual((await go(text, "ONE")).factors, ["hmac", "token"]);
+    await refusedLater("signature_mismatch", go(text, "TWO"));
+    await refusedLater("token_mismatch", go('{"state":"another"}', "ONE"));
   },
 };

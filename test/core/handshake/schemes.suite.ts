@@ -75,6 +75,7 @@ const acrobat = (id: string) => get("", { "x-adobesign-clientid": id });
 const okta = (value: string) => get("", { "x-okta-verification-challenge": value });
 const smartsheet = (value: string, body: unknown = { challenge: value, webhookId: 1 }) =>
   post(body, { "smartsheet-hook-challenge": value });
+const asana = (value: string) => post("", { "x-hook-secret": value });
 const cloudevents = (value: string): Sent => ({ method: "OPTIONS", headers: { "webhook-request-origin": value } });
 const allowed = (origin: string) =>
   headers({ "webhook-allowed-origin": origin, "webhook-allowed-rate": "*", allow: "POST" });
@@ -226,6 +227,13 @@ const ROWS: Readonly<Record<HandshakeSchemeName, Row>> = {
     withValue: smartsheet,
     events: [smartsheet("a", { challenge: "b" }), smartsheet("a", { events: [] }), smartsheet("a", "")],
     malformed: [smartsheet("")],
+  },
+  asana: {
+    facts: ["POST", "x-hook-secret", "connection"],
+    right: [[asana("b537207f20cbfa02"), headers({ "x-hook-secret": "b537207f20cbfa02" })]],
+    withValue: asana,
+    events: [post({ events: [] }, { "x-hook-secret": "a", "x-hook-signature": "b" })],
+    malformed: [asana("")],
   },
 };
 

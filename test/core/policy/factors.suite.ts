@@ -102,6 +102,11 @@ export const cases: Cases = {
     for (const header of taken)
       assert.deepEqual(placesOf(fixtures, { token: { ...token, header } }), [`${at}/header`], header);
     assert.deepEqual(placesOf(fixtures, { token: { header: "X-A" } }), [`${at}/secrets`]);
+    assert.deepEqual(placesOf(fixtures, { token: { secrets: ["A"] } }), [at]);
+    assert.deepEqual(placesOf(fixtures, { token: { ...token, pointer: "/a" } }), [at]);
+    assert.deepEqual(placesOf(fixtures, { token: { pointer: "a", secrets: ["A"] } }), [`${at}/pointer`]);
+    const inBody = { pointer: "/value/*/clientState", secrets: ["A"] };
+    assert.deepEqual(compileWith(fixtures, { ...alone, token: inBody, basic: BASIC }).senders[0]?.token, inBody);
     assert.deepEqual(placesOf(fixtures, { token: { ...token, header: "X A" } }), [`${at}/header`]);
     assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: [] } }), [`${at}/secrets`]);
     assert.deepEqual(placesOf(fixtures, { token: { ...token, secrets: ["A", "A"] } }), [`${at}/secrets`]);
@@ -155,6 +160,25 @@ export const cases: Cases = {
     assert.equal(secrets?.token?.length, 3);
     const [held] = loadHeldSecrets(policy, () => KEY).values();
     assert.equal(held?.token, undefined);
+  },
+  "compilePolicy() reads the end of a handshake, which only Asana's has": (fixtures) => {
+    const signature = { scheme: "asana", secrets: ["A"] };
+    const until = "2027-01-02T03:04:05Z";
+    const end = Date.parse(until) / 1000;
+    const handshake = { scheme: "asana", until };
+    assert.deepEqual(compileWith(fixtures, { signature, handshake }).senders[0]?.handshake, {
+      ...handshake,
+      until: end,
+    });
+    const at = "/senders/sender/handshake";
+    assert.deepEqual(placesOf(fixtures, { signature, handshake: { scheme: "asana" } }), [at]);
+    assert.deepEqual(placesOf(fixtures, { handshake: { scheme: "okta", until } }), [at]);
+    assert.deepEqual(placesOf(fixtures, { signature, handshake: { ...handshake, until: "tomorrow" } }), [
+      `${at}/until`,
+    ]);
+    assert.deepEqual(placesOf(fixtures, { signature, handshake: { ...handshake, until: "2027-02-30" } }), [
+      "/senders/sender",
+    ]);
   },
   "compilePolicy() reads account ids in any letter case": (fixtures) => {
     const accounts = { "ABC-1": ["A"] };

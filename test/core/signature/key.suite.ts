@@ -77,13 +77,13 @@ export const cases: Cases = {
         key + space,
         space + key,
       ]);
-      refusedAs(/white space or a line break/, SCHEMES, ...spaced);
+      refusedAs(/white space at an end/, SCHEMES, ...spaced);
       refusedAs(/in quotes/, SCHEMES, `"${key}"`, `'${key}'`, `\`${key}\``);
       refusedAs(/control character/, SCHEMES, `${key}\0${key}`, `${key}\n${key}`, `a\u0085${key}`, `\ud800${key}`);
     }
   },
   "importSignatureKey() names the prefix of signatures, which is not part of a key": () => {
-    refusedAs(/begins with v1, which is a prefix of signatures: leave it out/, ENCODED, `v1,whsec_${KEY}`, `v1,${KEY}`);
+    refusedAs(/begins with v1, which is a prefix of signatures: omit it/, ENCODED, `v1,whsec_${KEY}`, `v1,${KEY}`);
     refusedAs(/begins with v1a, which is a prefix/, ENCODED, `v1a,${ED25519.key}`);
   },
   "importSignatureKey() refuses keys that are empty or short": () => {
@@ -137,7 +137,7 @@ export const cases: Cases = {
       refusedAs(/not standard base64/, ENCODED, ...texts.map((text) => prefix + text));
     }
     refusedAs(/not standard base64/, ENCODED, `WHSEC_${whole}`, `whsec${whole}`, `whsec_whsec_${whole}`);
-    refusedAs(/what the sender signs with/, ENCODED, `whsk_${whole}`, `whsk_${octets(64)}`);
+    refusedAs(/whsk_ is the sender's key/, ENCODED, `whsk_${whole}`, `whsk_${octets(64)}`);
   },
   "importSignatureKey() accepts or refuses any text, and never quotes it": () => {
     const text = fc.oneof(fc.string({ unit: character, maxLength: 60 }), fc.base64String({ maxLength: 100 }));

@@ -99,7 +99,7 @@ export const cases: Cases = {
     }
   },
   "verifyWebhookSignature() refuses another tag, and a missing tag": async () => {
-    for (const scheme of SCHEMES.filter((name) => name !== "docusign")) {
+    for (const scheme of SCHEMES.filter((name) => EVENTS[name].tag !== "")) {
       const { signatures, tag } = EVENTS[scheme];
       const [signature] = signatures;
       const start = tag.slice(0, tag.search(/\w+[=,]$/));

@@ -15,6 +15,7 @@ export const KEYS = {
   TWO: "the second key 0123456789",
   PASSWORD: "open sesame",
   TOKEN: "a-token-of-the-sender",
+  NEW_TOKEN: "a-newer-token-of-the-sender",
 };
 export const BODY = new TextEncoder().encode('{"event":"x"}');
 

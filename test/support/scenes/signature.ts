@@ -110,6 +110,7 @@ export const EVENTS: Readonly<Record<HmacScheme, SignedEvent>> = {
     signatures: ["bYkxDAeJxTzj6RtUqsjO9bzOg/jo3hAHMf+5HkcDAqM=", "4AeHgEIQokU3/pFUkFCRRf2tMBKe294PY3C3q1x75xM="],
     others: {},
   },
+  asana: { ...TEXT_KEYS, header: "x-hook-signature", tag: "", signatures: BODY_HEX, others: {} },
 };
 
 /** Two public keys, each with a signature of the event by the matching private key. The event has `webhook-id: msg_1`. */

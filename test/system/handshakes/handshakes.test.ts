@@ -35,6 +35,7 @@ interface AnsweredCase {
 }
 
 const GRAPH_TOKEN = "Validation: Testing client application reachability for subscription Request-Id: 1f8ca2e8-0b1c";
+const ASANA_KEY = "b537207f20cbfa02357cf448134da559e8bd39d61597dcd5631b8012eae53e81";
 const SLACK_CHALLENGE = "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P";
 const ZOOM = json({ event: "endpoint.url_validation", payload: { plainToken: "qgg8vlvZRS6UYooatFL8Aw" }, event_ts: 1 });
 const META = new URLSearchParams({
@@ -250,6 +251,13 @@ const ANSWERED: readonly AnsweredCase[] = [
     body: "",
     headers: { "smartsheet-hook-response": "d78dd1d3-01ce-4481-81de-92b4f3aa5ab1" },
     factors: ["mtls"],
+  },
+  {
+    name: "Asana",
+    scheme: "asana",
+    sent: { target: "/asana", headers: [["X-Hook-Secret", ASANA_KEY]] },
+    body: "",
+    headers: { "x-hook-secret": ASANA_KEY },
   },
 ];
 

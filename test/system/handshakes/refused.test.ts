@@ -25,6 +25,10 @@ const zoom = (plainToken: unknown): Sent => ({
   target: "/zoom",
   body: json({ event: "endpoint.url_validation", payload: { plainToken } }),
 });
+const asana = (route: string, ...values: string[]): Sent => ({
+  target: `/${route}`,
+  headers: values.map((value) => ["X-Hook-Secret", value] as const),
+});
 const meta = (query: string, path = "meta") => get(`/${path}?${query}`);
 const TOKEN = `hub.verify_token=${encodeURIComponent(HANDSHAKE_SECRETS.META_VERIFY_TOKEN)}`;
 const EVENT = json({ event: "meeting.deleted", payload: { account_id: "forged" } });
@@ -165,6 +169,24 @@ const REFUSED: readonly RefusedCase[] = [
     "an event of X that is a text which a challenge may sign",
     { target: "/x", ...signed("x", "NzQwNjk0MTktNzk0Mi00") },
     "signature_malformed",
+    401,
+  ],
+  ["Asana after the end of its handshake", asana("asana-closed", "b537207f20cbfa02"), "challenge_closed", 403],
+  ["Asana with a script", asana("asana", "<b>"), "challenge_malformed", 403],
+  ["Asana with a long text", asana("asana", "a".repeat(513)), "challenge_too_long", 403],
+  ["Asana with two values", asana("asana", "a", "b"), "challenge_malformed", 403],
+  ["Asana's challenge on another route", asana("plain", "a"), "signature_missing", 401],
+  [
+    "an event of Asana that is signed with the text of a challenge",
+    {
+      target: "/asana",
+      body: "{}",
+      headers: [
+        ["X-Hook-Secret", "b537207f20cbfa02"],
+        ["X-Hook-Signature", createHmac("sha256", "b537207f20cbfa02").update("{}").digest("hex")],
+      ],
+    },
+    "signature_mismatch",
     401,
   ],
   ["Zoom with a wrong signature", { ...zoom("abc"), headers: signed("zoom", "{}").headers }, "signature_mismatch", 401],

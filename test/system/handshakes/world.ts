@@ -39,6 +39,9 @@ export interface Place {
   stored(): number;
 }
 
+/** Returns the time in this number of seconds, as a policy has it. */
+const isoIn = (seconds: number) => `${new Date(Date.now() + seconds * 1000).toISOString().slice(0, 19)}Z`;
+
 /** Returns a policy with a sender for each handshake. Each sender has its own route, `/NAME`. Every route lists only POST. */
 function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
   const acme = senders[ACME] as PolicyDocument["senders"][string];
@@ -67,6 +70,14 @@ function policyOf({ policy: { anchors, senders } }: Senders): PolicyDocument {
     ebay: { ...github, handshake: { scheme: "ebay", secret: "EBAY_TOKEN" } },
     monday: { ...acme, handshake: { scheme: "monday" } },
     smartsheet: { ...acme, handshake: { scheme: "smartsheet" } },
+    asana: {
+      signature: { scheme: "asana", secrets: ["HUB_SECRET"] },
+      handshake: { scheme: "asana", until: isoIn(3600) },
+    },
+    "asana-closed": {
+      signature: { scheme: "asana", secrets: ["HUB_SECRET"] },
+      handshake: { scheme: "asana", until: isoIn(-1) },
+    },
     plain: github,
     second: { signature: { scheme: "slack", secrets: ["SLACK_SECRET"] } },
     observed: {

@@ -39,6 +39,10 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
         signature: { scheme: "github", secrets },
         handshake: { scheme: "x", secret: "QUILLON_X_SECRET" },
       },
+      [`${MARKER}-asana`]: {
+        signature: { scheme: "asana", secrets },
+        handshake: { scheme: "asana", until: "2026-01-01" },
+      },
       [`${MARKER}-tenant`]: { ...senders[ACME], body: [{ pointer: "/pix/*/chave", in: ["our-key"] }] },
       [`${MARKER}-basic`]: { ...senders[ACME], basic: { username: "acme", secret: "QUILLON_PASSWORD" } },
     },
@@ -49,6 +53,7 @@ export function factorPolicy({ anchors, senders }: PolicyDocument): PolicyDocume
       "/hooks/token": { senders: [`${MARKER}-token`], methods },
       "/hooks/meta": { senders: [`${MARKER}-meta`], methods },
       "/hooks/x": { senders: [`${MARKER}-x`], methods },
+      "/hooks/asana": { senders: [`${MARKER}-asana`], methods },
       "/hooks/tenant": { senders: [`${MARKER}-tenant`], methods, maxBodyBytes: 2 * 1024 * 1024 },
       "/hooks/basic": { senders: [`${MARKER}-basic`], methods },
     },
@@ -135,6 +140,14 @@ export const FACTOR_CASES: readonly RefusalCase[] = [
   challenge("challenge_too_long", "a challenge with a long text", `/hooks/x?crc_token=${"a".repeat(513)}`),
   challenge("challenge_is_event", "the text of an event", `/hooks/x?crc_token=${encodeURIComponent(BODY)}`),
   challenge("challenge_token_mismatch", "another verify token", `${META}guess`),
+  atEdge(
+    "challenge_closed",
+    "a challenge after the end of its handshake",
+    "/hooks/asana",
+    { "x-hook-secret": "b537207f20cbfa02" },
+    "challenge-refused",
+    { status: 403, body: "" },
+  ),
   tenant("content_not_json", "a body that is said to be text", PIX, { "content-type": "text/plain" }),
   tenant("content_encoded", "a compressed body", new Uint8Array(gzipSync(PIX)), {
     ...AS_JSON,

@@ -1,4 +1,4 @@
-// Plays Efí, Meta and PagerDuty at the deployed edge, with the policies that `countersign policy add` writes.
+// Plays Efí, Meta, PagerDuty and Microsoft Graph at the deployed edge, with the policies that `countersign policy add` writes.
 
 import "reflect-metadata";
 import { createHmac } from "node:crypto";
@@ -19,6 +19,7 @@ const SECRETS = {
   META_APP_SECRET: "app-secret-0123456789abcdef",
   META_VERIFY_TOKEN: "verify-token-0123456789",
   PAGERDUTY_WEBHOOK_SECRET: "pagerduty-0123456789abcdef",
+  GRAPH_CLIENT_STATE: "client-state-0123456789abcdef",
 };
 const PAGERDUTY = { C: "US", O: "PagerDuty, Inc.", CN: "webhooks.pagerduty.com" };
 const CHAVE = "71cdf9ba-c695-4e3c-b010-abb521a3f1be";
@@ -48,6 +49,7 @@ beforeAll(async () => {
   await user.add("--preset", "meta", "--anchor", `meta-outbound-api-ca-2025-12=${user.write("meta.pem", metaCa)}`);
   const next = ["--anchor", `pagerduty-next=${user.write("pagerduty.pem", pagerdutyCa)}`, "--mode", "observe"];
   await user.add("--preset", "pagerduty", ...next);
+  await user.add("--preset", "microsoft-graph");
   const policy = JSON.parse(readFileSync(join(file, "../policy.json"), "utf8"));
   const key = await newSigningKey();
   origin = await startTestOrigin(stack, { policy, keys: [publicJwk(key)] });
@@ -128,4 +130,21 @@ test("PagerDuty is asked to send an event with a new subject again, and a wrong 
   expect(events()).toHaveLength(before);
   expect(await deliver(clients.pagerduty, SECRETS.PAGERDUTY_WEBHOOK_SECRET)).toEqual([202, false]);
   expect(events()).toHaveLength(before + 1);
+});
+
+test("Microsoft Graph creates a subscription, and only notifications with the clientState arrive", async () => {
+  const before = events().length;
+  const target = `/hooks/microsoft-graph?${new URLSearchParams({ validationToken: "Validation: 1f8ca2e8" })}`;
+  const answer = await edge.send({ target, method: "POST", body: "", tls: NO_CERTIFICATE });
+  expect([answer.status, answer.body.toString()]).toEqual([200, "Validation: 1f8ca2e8"]);
+  const notify = (...states: string[]) => {
+    const value = states.map((clientState) => ({ subscriptionId: "1", clientState }));
+    return sendTo("/hooks/microsoft-graph", undefined, { value });
+  };
+  expect((await notify("another state of a stranger")).status).toBe(401);
+  expect((await notify(SECRETS.GRAPH_CLIENT_STATE, "another")).status).toBe(401);
+  expect((await notify()).status).toBe(403);
+  expect(events()).toHaveLength(before);
+  expect((await notify(SECRETS.GRAPH_CLIENT_STATE, SECRETS.GRAPH_CLIENT_STATE)).status).toBe(202);
+  expect(JSON.parse(String(events().at(-1)?.["relied_on_edge"]))).toEqual(["token"]);
 });

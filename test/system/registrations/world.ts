@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Identity, issueCertificate } from "../../../cli/dev/authority.ts";
 import { runHere } from "../../support/command.ts";
+import type { RawAnswer } from "../../support/http.ts";
 import { readEvents } from "../../support/origin.ts";
 import { type Running, startCountersign } from "../../support/running.ts";
 import { type ClientPem, sendOnce, type TlsRequest } from "../../support/tls-client.ts";
@@ -31,11 +32,13 @@ export interface Listening {
   stored(): number;
   events(): ReturnType<typeof readEvents>;
   readonly lines: Running["lines"];
+  readonly line: Running["line"];
 }
 
 export interface Answer {
   readonly status: number;
   readonly body: string;
+  readonly headers: RawAnswer["headers"];
   readonly retryAfter: unknown;
 }
 
@@ -58,10 +61,11 @@ export async function createUser(stack: AsyncDisposableStack): Promise<User> {
     const server = { port: Number(new URL(running.ready["origin"] ?? "").port), ca: files.serverCa.pem, name: A };
     return {
       lines: running.lines,
+      line: running.line,
       async send(client, request) {
         const tls = { maxVersion: "TLSv1.2" } as const;
         const { status, headers, body } = await sendOnce(server, client, { method: "POST", ...request }, tls);
-        return { status, body: body.toString(), retryAfter: headers["retry-after"] };
+        return { status, headers, body: body.toString(), retryAfter: headers["retry-after"] };
       },
       async accept(sender, route, sha256) {
         const observed = await run("policy", "observed", join(folder, "observed.jsonl"), "--pem", sha256);

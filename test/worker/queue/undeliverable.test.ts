@@ -139,7 +139,7 @@ describe("a message that cannot be delivered", () => {
         sealText(JSON.stringify({ ...JSON.parse(event), receivedAt: now() - days * DAY }), TYPE, keys),
       );
     expect(await deadLetterOf(await receivedAt(30.01))).toMatchObject({
-      why: "received so long ago that no origin accepts it",
+      why: "too old for any origin to accept",
     });
     const known = world.edge.lines.all.length;
     await world.queue.events.send(await receivedAt(29.99), { contentType: "text" });

@@ -44,6 +44,8 @@ const FAULTS: readonly Change[] = [
   [ONE, { basic: { username: "a:b", secret: "low" } }],
   [[...ONE, "handshake"], { scheme: "meta" }],
   [[...ONE, "handshake"], { scheme: "slack" }],
+  [[...ONE, "handshake"], { scheme: "asana" }],
+  [[...ONE, "token"], { secrets: ["A"] }],
   [[...ONE, "certificates"], undefined],
   [[...ONE, "certificates"], []],
   [[...ONE, "trust"], undefined],

@@ -34,6 +34,8 @@ const SOURCE = "give the URL at which the CA publishes its list, or a path from 
 const TRUST = 'write { "anchors": ["NAME OF A CA IN /anchors"] }, or { "platform": true } for Cloudflare\'s verdict';
 const SECRETS =
   'write the names of the secrets, not the secrets themselves, for example { "scheme": "…", "secrets": ["ACME_SIGNING_KEY"] }';
+const TOKEN =
+  'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }, or { "pointer": "/state", "secrets": ["ACME_TOKEN"] }';
 const KEY = 'write { "header": "Webhook-Id" } or { "pointers": ["/event/id"] }';
 const ROUTE = 'write { "senders": ["NAME"], "methods": ["POST"] }';
 
@@ -142,11 +144,14 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
     "taken_header /senders/one/token/header",
     "name a header that holds the token alone: Authorization if the sender has no basic, or a separate header, for example X-Acme-Token",
   ],
-  ["empty /senders/one/token/secrets", 'write { "header": "X-Acme-Token", "secrets": ["ACME_TOKEN"] }'],
+  ["empty /senders/one/token/secrets", TOKEN],
   [
     "handshake_secret /senders/one/handshake",
     "add secret, which names the token or key of the handshake, or remove it",
   ],
+  ["handshake_end /senders/one/handshake", "add until, the time until which challenges are answered, or remove it"],
+  ["token_place /senders/one/token", "name the header with the token, or the pointer to it in the JSON body"],
+  ["malformed_pointer /senders/one/token/pointer", TOKEN],
   [
     "handshake_unsigned /senders/one",
     "add a signature whose scheme has the name of the handshake, or remove the handshake",

@@ -46,6 +46,15 @@ const cases: Cases = {
       assert.match(own?.problem ?? "", /^has the secret of \/senders\/two\/token too/);
     }
   },
+  "inspectPolicy() warns of a handshake that stays open for more than a week": (fixtures) => {
+    const signature: Change = [[...ONE, "signature"], { scheme: "asana", secrets: ["KEY"] }];
+    const handshake = (days: number): Change => {
+      const until = new Date((fixtures.now + days * 86_400) * 1000).toISOString().replace(/\.000Z$/, "Z");
+      return [[...ONE, "handshake"], { scheme: "asana", until }];
+    };
+    for (const days of [-1, 0, 1, 7]) expectFindings(fixtures, [signature, handshake(days)]);
+    expectFindings(fixtures, [signature, handshake(8)], "warning /senders/one/handshake/until");
+  },
   "inspectPolicy() finds nothing wrong with a sound policy": (fixtures) => {
     assert.deepEqual(findingsOf(soundDocument(fixtures), fixtures.now), []);
   },

@@ -43,10 +43,19 @@ const cases: Cases = {
     expectFindings(fixtures, [token(ONE), key(TWO, "orderKey"), ...apart]);
     expectFindings(fixtures, [token(ONE), [[...TWO, "orderKey"], { pointers: ["/a"] }]]);
   },
+  "inspectPolicy() refuses a key that is read from the place of a token in the body": (fixtures) => {
+    const inBody = token(ONE, { pointer: "/value/*/state", secrets: ["A_TOKEN"] });
+    const key = (...pointers: string[]): Change => [[...ONE, "eventKey"], { pointers }];
+    expectFindings(fixtures, [inBody, key("/id", "/value/0/state")], "error /senders/one/eventKey");
+    expectFindings(fixtures, [inBody, key("/value/0/id", "/value/0", "/value/0/state/a", "/state")]);
+    expectFindings(fixtures, [inBody, ...alone(ONE)], "warning /senders/one/token");
+    expectFindings(fixtures, [inBody, [[...ONE, "eventKey"], { header: "X-Token" }]]);
+  },
   "inspectPolicy() compares the tokens of senders on one route": (fixtures) => {
     expectFindings(fixtures, [same, token(ONE)], "error /senders/one/token");
     expectFindings(fixtures, [same, token(ONE), token(TWO)], "error /senders/two/certificates/0");
     expectFindings(fixtures, [same, token(ONE), token(TWO, { ...TOKEN, header: "X-Other" })]);
+    expectFindings(fixtures, [same, token(ONE), token(TWO, { pointer: "/X-Token", secrets: TOKEN.secrets })]);
     expectFindings(fixtures, [same, token(ONE), token(TWO, { ...TOKEN, secrets: ["ANOTHER"] })]);
     expectFindings(fixtures, [same, token(ONE, { ...TOKEN, secrets: ["A_TOKEN"] }), token(TWO)]);
     const never = ["warning /senders/one/token", "warning /senders/two/token", "error /senders/two/token"];
