@@ -1,10 +1,10 @@
 // Reads the certificate and key of a listener. If every client would refuse the certificate, the start fails. In contrast, a fault
 // that only some clients notice is only reported.
 
-import cluster from "node:cluster";
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { faultsOfServer, oneLine } from "../../origin/node/tls/server-certificate.ts";
+import { reportsFiles } from "../../origin/service/workers/worker.ts";
 import { UsageError } from "../command.ts";
 import { complainLogLine } from "../output.ts";
 import { type Pair, readPair } from "./certificates.ts";
@@ -26,8 +26,7 @@ function reportGap(file: string, chain: readonly X509Certificate[]): void {
     const next = chain[index + 1];
     return next === undefined ? !isIssuedByRoot(certificate) : !certificate.checkIssued(next);
   });
-  // If several processes serve the port, only the primary process reports the gap.
-  if (gap === undefined || cluster.isWorker) return;
+  if (gap === undefined || !reportsFiles()) return;
   const [subject, issuer] = [gap.subject, gap.issuer].map(oneLine);
   const remedy =
     "append the intermediate certificates to the file, each issuer after the certificate that it issued; if the issuer is a root that every sender trusts, nothing is missing";

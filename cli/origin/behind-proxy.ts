@@ -1,6 +1,5 @@
 // Runs `countersign origin --behind-proxy`. The operator's proxy terminates mutual TLS and forwards the certificate.
 
-import cluster from "node:cluster";
 import { ConfigurationError } from "../../core/configuration-error.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { FORWARDED_FORMATS, forwardedFormat } from "../../origin/forwarded/certificate.ts";
@@ -16,6 +15,7 @@ import { readSecret } from "../../origin/node/secret-files.ts";
 import { prepareSharedSocket } from "../../origin/node/socket-file.ts";
 import { Problems } from "../../origin/problems.ts";
 import { loadSecrets } from "../../origin/secrets.ts";
+import { reportsFiles } from "../../origin/service/workers/worker.ts";
 import { parseChoice } from "../arguments/values.ts";
 import { parseHost, parsePort, requireOption, UsageError } from "../command.ts";
 import { formatPems, readAuthorities } from "../files/certificates.ts";
@@ -147,7 +147,7 @@ function requireProxy(identity: { readonly [part in keyof ProxyIdentity]: ProxyI
   const parts = { ...(ca !== undefined && { ca }), ...(subject !== undefined && { subject }) };
   const { problems, warnings } = examineProxyIdentity(parts, systemClock(), examinePolicy);
   if (problems.length > 0) throw new ConfigurationError("proxy", problems);
-  if (cluster.isWorker) return;
+  if (!reportsFiles()) return;
   for (const problem of warnings) complainLogLine({ decision: "warning", code: "proxy_ca", problem });
 }
 

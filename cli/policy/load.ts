@@ -1,12 +1,12 @@
 // Reads policy files for all commands. A file is compiled and inspected as a whole, so that all problems are reported at once. A
 // check, a start and the build of the edge report the same problems.
 
-import cluster from "node:cluster";
 import type { LogLine } from "../../core/log-line.ts";
 import { compilePolicy } from "../../core/policy/compile.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { systemClock } from "../../origin/clock.ts";
 import { FileProblems, inFile } from "../../origin/problems.ts";
+import { reportsFiles } from "../../origin/service/workers/worker.ts";
 import { parseFile, readText } from "../files/files.ts";
 import { findRepeatedMembers, formatPosition, locateMembers, type Position } from "../files/json-text.ts";
 import { complainLogLine } from "../output.ts";
@@ -73,13 +73,9 @@ export function loadPolicy(file: string, compile?: CompilePolicy, more: readonly
   const findings = [...found, ...locate(more)];
   const fatal = findings.filter(isFatal);
   if (policy === undefined || fatal.length > 0) throw new FileProblems(file, fatal.map(formatFinding));
-  if (!areWarningsPrinted) for (const finding of findings) complainLogLine(describeWarning(file, finding));
-  areWarningsPrinted = false;
+  if (reportsFiles()) for (const finding of findings) complainLogLine(describeWarning(file, finding));
   return policy;
 }
-
-/** Workers print no warnings at the start, because the primary has already printed the warnings about the same policy. */
-let areWarningsPrinted = cluster.isWorker;
 
 function describeWarning(file: string, { pointer, problem, remedy, severity }: LocatedFinding): LogLine {
   return { decision: "warning", code: "policy_finding", file, severity, pointer, problem, remedy };

@@ -18,6 +18,17 @@ export function isReporter(): boolean {
   return cluster.worker === undefined || process.env[REPORTER] === "1";
 }
 
+/** True as soon as this process has listened. */
+let isServing = false;
+
+/**
+ * Returns true if this process logs what it finds in a file. At the start, this is the primary or the only process. At a reload, it
+ * is the process that reports.
+ */
+export function reportsFiles(): boolean {
+  return cluster.worker === undefined || (isServing && isReporter());
+}
+
 /**
  * Runs `serve` in a worker. `silentMilliseconds` is the time for which the worker may be silent before the primary kills the
  * worker. If undefined, there is no limit.
@@ -40,6 +51,7 @@ export async function runWorker(serve: () => Promise<number>, silentMilliseconds
 
 /** Reports that this process listens: to the primary or, if there is no primary, to `onReady`. */
 export function announceReady(url: string, onReady: (url: string) => void): void {
+  isServing = true;
   if (process.send === undefined || cluster.isPrimary) onReady(url);
   else process.send({ ready: url });
 }

@@ -245,6 +245,30 @@ test("a reload warns of a readable secret once, also after a worker was replaced
   await expect.poll(warnings).toBe(5);
 });
 
+test("each reload warns of the policy and of the server's chain once", async () => {
+  await using own = new AsyncDisposableStack();
+  const given = await writeTlsFiles(own, (policy) => ({
+    ...policy,
+    senders: { ...policy.senders, holder: { token: { header: "X-Token", secrets: ["HOLDER_TOKEN"] } } },
+    routes: { ...policy.routes, "/held": { senders: ["holder"], methods: ["POST"] } },
+  }));
+  process.env["HOLDER_TOKEN"] = "a-token-of-the-holder";
+  own.defer(() => void delete process.env["HOLDER_TOKEN"]);
+  const running = await startTlsProcess(own, given, "--workers", "2");
+  let stderr = "";
+  running.process.stderr?.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const count = (code: string) => stderr.split(`"${code}"`).length - 1;
+  for (const reloads of [1, 2, 3]) {
+    running.process.kill("SIGHUP");
+    const done = () => running.lines.filter(({ decision }) => decision === "reloaded").length;
+    await expect.poll(done, { interval: 20 }).toBe(2 * reloads);
+    // If the second worker warned too, its warnings of an earlier reload would have arrived by now.
+    await expect.poll(() => [count("policy_finding"), count("server_chain_incomplete")]).toEqual([reloads, reloads]);
+  }
+});
+
 test("an error that only occurs in the workers ends the program, without endless retries", async () => {
   await using own = new AsyncDisposableStack();
   const { args } = await writeTlsFiles(own);
