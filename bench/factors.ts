@@ -1,4 +1,4 @@
-// Measures signatures and Basic next to the bare HMAC over the body, in this process and in workerd, and body matchers next to
+// Compares signatures and Basic with the bare HMAC over the body, in this process and in workerd. Also compares body matchers with
 // JSON.parse.
 
 import { writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const PAYMENTS = [
 const RATIO = 1.3;
 const WARM_UP_ROUNDS = 2;
 /**
- * The share of the events that are used to measure Ed25519, because an event with Ed25519 takes longer. Ed25519 has a separate
+ * Only this share of the events is used to measure Ed25519, because an event with Ed25519 takes longer. Ed25519 has a separate
  * report, because its verification copies the body. Otherwise the garbage collection of these copies would be counted for other
  * subjects.
  */

@@ -1,4 +1,5 @@
-// Measures acceptance into an inbox with a million events, and into an empty one. Both run in this process, without a server.
+// Measures acceptance into an inbox with a million events, and into an empty inbox. Both measurements run in this process, without
+// a server.
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";

@@ -17,8 +17,8 @@ export interface Target {
   readonly subject?: string;
   readonly against: string;
   /**
-   * The limit. For CPU, the subject may take at most this many times the CPU per event of `against`. For a rate, it must reach at
-   * least this many times the events per second of `against`.
+   * The limit. For CPU, the subject may take at most this many times the CPU per event of `against`. For a rate, the subject must
+   * reach at least this many times the events per second of `against`.
    */
   readonly ratio: number;
   readonly isRate?: boolean;
@@ -38,8 +38,7 @@ export interface Figures {
   /** The interquartile range of the rounds, as a fraction of the median. */
   readonly spread: number;
   /**
-   * This rate is for information only. This is because it is measured by the wall clock while the load generator and the origin
-   * use the same cores.
+   * This rate is for information only. It is measured by the wall clock, and the load generator uses the same cores as the origin.
    */
   readonly eventsPerSecond: number;
   /**
@@ -57,7 +56,7 @@ export interface Report {
   readonly targets: readonly (Target & { readonly measured: number; readonly met: boolean })[];
 }
 
-/** Makes the report. If a comparison does not name a subject, the first one is compared. */
+/** Makes the report. If a comparison does not name a subject, the first subject is compared. */
 export function summarize(
   bench: string,
   volume: Volume,
@@ -121,7 +120,7 @@ function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** Returns the value below which this share of the values lies. Interpolates if the position is between two values. */
+/** Returns the value below which the fraction `share` of the values lies. Interpolates if the position is between two values. */
 function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * share;

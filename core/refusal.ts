@@ -57,8 +57,8 @@ const SHARED_GROUPS = {
     body_too_large: "the body exceeds maxBodyBytes of the route",
   },
   unavailable: {
-    bodies_full: "unfinished bodies of unproven senders are too large together",
-    revocation_unknown: "a revocation list that the policy requires is missing or old: see list",
+    bodies_full: "the bodies of unproven senders are too large together",
+    revocation_unknown: "the policy requires a current revocation list: see list",
     store_unavailable: "the event could not be stored",
     queue_unavailable: "the queue did not accept the event, or the bucket its body",
     origin_unreachable: "the origin could not be reached",
@@ -74,7 +74,7 @@ const SHARED_GROUPS = {
     certificate_inconsistent: "the platform's fingerprint is of another certificate",
     certificate_not_yet_valid: "the certificate's validity has not begun",
     certificate_expired: "the certificate has expired",
-    certificate_is_ca: "it is a CA certificate, and no entry pins it by a digest alone",
+    certificate_is_ca: "a CA certificate, which no entry pins by a digest alone",
     wrong_key_usage: "the key usage lacks digitalSignature (client) or keyCertSign (CA)",
     wrong_extended_key_usage: "the extended key usage lacks clientAuth",
     unknown_critical_extension: "a critical extension is not understood",
@@ -110,7 +110,7 @@ const SHARED_GROUPS = {
     json_value_not_listed: "the value at the pointer is not in the sender's list",
   },
   "signature-not-verified": {
-    signature_missing: "a header of the signature is missing: see header",
+    signature_missing: "a header of the signature is missing",
     signature_malformed: "a signature header is not in the form of the scheme: see cause",
     signature_stale: "the signed time differs from ours by over five minutes",
     signature_key_unknown: "no key is configured for this account or kind of signature",
@@ -119,9 +119,9 @@ const SHARED_GROUPS = {
   "credentials-required": {
     basic_missing: "there is no Authorization header",
     basic_malformed: "Authorization is not exactly one Basic credential",
-    basic_mismatch: "no configured user name and password were sent",
-    token_missing: "the header of the token is missing: see header",
-    token_malformed: "the header is not exactly one token: see header",
+    basic_mismatch: "no configured pair of user name and password was sent",
+    token_missing: "the header of the token is missing",
+    token_malformed: "the header is not exactly one token",
     token_mismatch: "no configured token was sent",
   },
   "challenge-refused": {

@@ -15,7 +15,7 @@ const CLOCKS = "Set the clocks by NTP.";
 const NOT_JSON = "Send JSON in UTF-8, with a Content-Type that says so.";
 const ONE_READING = "Send JSON that every program reads in the same way.";
 const OTHER_TENANT =
-  "Compare the pointer in `body` with an event of this sender. It must lead to a string, in every element of an array.";
+  "Compare the pointer in `body` or `token` with an event of this sender. It must lead to a string, in every element of an array.";
 const SAME_POLICY = "Deploy the same policy to edge and origin.";
 const BETWEEN =
   "Find what changes requests between edge and origin (a proxy, another Worker), and make it pass them unchanged.";

@@ -59,16 +59,16 @@ const ambient: Omit<Ambient, "waitUntil"> = {
  * forwards the event to the origin. Call `createEdge` at module scope, so that a policy with a fault cannot be deployed. This
  * function does not check that the policy is sensible, because `countersign policy check` does. Nor does it check the bindings,
  * because the first request of an isolate does. While bindings are missing, every request gets 500 and is logged as
- * `misconfigured`. If only some routes need the missing bindings, for example a secret of a sender, KV or the queue, only their
- * requests get 500.
+ * `misconfigured`. If only some routes need the missing bindings, for example a secret of a sender, KV or the queue, only requests
+ * to these routes get 500.
  * @param document the content of policy.json
  * @throws ConfigurationError that lists every problem of the policy, also those that only concern an edge
  */
 export function createEdge(document: unknown): EdgeWorker {
   const policy = compileDeployedPolicy(document);
   /**
-   * The configuration, which the first request loads. It is kept, because bindings and secrets do not change while an isolate
-   * lives.
+   * The configuration, which the first request loads. It is kept, because bindings and secrets do not change during the life of an
+   * isolate.
    */
   let loaded: Promise<Edge> | undefined;
   /** The warnings that this isolate has logged. */

@@ -6,10 +6,11 @@ import { REFUSALS, type RefusalCode } from "../../core/refusal.ts";
 
 const DEMANDED: Readonly<Record<ChallengeProof, string>> = {
   token: "only the token of the challenge must be right, because the sender promises no other factor for it",
-  connection: "every factor of the sender but its signature must pass",
+  connection:
+    "every factor of the sender must pass that is not in the body: certificate, Basic credentials, a token in a header",
   signature: "every factor of the sender must pass, the signature too",
   "signature-if-sent":
-    "every factor of the sender must pass, and the signature only if the request has a header of a signature",
+    "certificate, Basic credentials and a token in a header must pass; if the request has a header of a signature, every factor must",
 };
 
 /** Says what the challenge of this handshake is, and what must pass before it is answered. */

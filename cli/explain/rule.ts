@@ -31,7 +31,7 @@ const SIGNATURE: Place = ["sender", ["signature"], ["signature"]];
 const HANDSHAKE: Place = ["sender", ["handshake"], ["challenge"]];
 const BASIC: Place = ["sender", ["basic"], ["Authorization"]];
 const BODY: Place = ["sender", ["body"], ["body"]];
-const TOKEN: Place = ["sender", ["token"], ["the token's header"]];
+const TOKEN: Place = ["sender", ["token"], ["token"]];
 
 /**
  * The place of a refusal that no rule decides. Also stands for refusals whose rule ruleOfRefusal() finds in another way, and for
@@ -150,8 +150,9 @@ export function ruleOfRefusal(
   if (code === "unknown_route") return { rule: "/routes", fields: ["path"] };
   if (code === "certificate_denied") return { rule: denied[0] ?? "/deny", fields: ["serial, sha256 or key"] };
   if (code === "sender_not_allowed") return nearestEntry(details["nearMiss"], senders);
-  const [of, members, fields] = PLACES[code];
   const sender = senders.find((facts) => facts.code === code) ?? senders[0];
+  const isOfToken = PLACES[code] === BODY && sender?.token?.verdict === "refused";
+  const [of, members, fields] = isOfToken ? TOKEN : PLACES[code];
   if (of === "route")
     return { rule: route === undefined ? null : formatPointer(["routes", route.path, ...members]), fields };
   if (of === "anchor") return { rule: anchorRule(sender, members), fields };

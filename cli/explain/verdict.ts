@@ -36,5 +36,7 @@ export function settle(answer: Answer, senders: readonly SenderExplanation[]): O
 }
 
 function mayBeUnchecked(code: RefusalCode): boolean {
-  return MAY_BE_UNCHECKED.has(REFUSALS[code][0]) || code === "platform_not_verified";
+  // Without the body or its Content-Type, these refusals say only what is missing here.
+  const isOfBody = code === "content_not_json" || code.startsWith("json_");
+  return MAY_BE_UNCHECKED.has(REFUSALS[code][0]) || isOfBody || code === "platform_not_verified";
 }

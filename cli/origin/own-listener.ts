@@ -66,7 +66,7 @@ async function load(settings: TlsOriginSettings): Promise<TlsLoaded> {
   const secrets = policy && (await problems.attempt(() => loadSecrets(policy, readSecret)));
   const anchors = policy && (await problems.attempt(() => anchorsInUse(policy)));
   const files = await readHosts(settings, problems);
-  // The certificates and keys are checked even if the anchors could not be read, so that one message has the faults of all.
+  // The certificates and keys are checked even if the anchors could not be read, so that one message lists all faults.
   const tls = files && (await problems.attempt(() => createTlsState(files, anchors ?? [])));
   const hosts = tls && [...tls.hosts.keys()];
   if (policy !== undefined) await problems.attempt(() => requireAdmissible(settings.clientCertificates, hosts, policy));

@@ -99,8 +99,9 @@ function formatSender(sender: Senders[number]): Line[] {
   ];
 }
 
-function formatHandshake({ scheme, secret }: NonNullable<Senders[number]["handshake"]>): string {
-  return secret === undefined ? scheme : `${scheme}, with the secret named ${secret}`;
+function formatHandshake({ scheme, secret, until }: NonNullable<Senders[number]["handshake"]>): string {
+  const key = secret === undefined ? "" : `, with the secret named ${secret}`;
+  return `${scheme}${key}${until === null ? "" : `, until ${until}`}`;
 }
 
 function formatCertificate({ accepts, anchors, platform, maxChainDepth, name }: Senders[number]): Line[] {

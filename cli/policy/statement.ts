@@ -2,6 +2,7 @@
 // observed. Programs read these facts, and statement-text.ts formats them.
 
 import { formatPointer } from "../../core/configuration-error.ts";
+import type { HandshakeRule } from "../../core/handshake/schemes.ts";
 import type { Policy, Sender } from "../../core/policy/policy.ts";
 import type { CertificateMatcherDocument, PolicyDocument } from "../../core/policy/schema.ts";
 import { formatTime } from "../../core/x509/crl.ts";
@@ -38,7 +39,7 @@ export function statePolicy(document: PolicyDocument, policy: Policy, now: numbe
       retired: sender.signature?.retired ?? [],
       basic: sender.basic.map(({ username, secret }) => ({ username, secret })),
       token: sender.token ?? null,
-      handshake: sender.handshake ?? null,
+      handshake: sender.handshake === undefined ? null : describeHandshake(sender.handshake),
       body: sender.body.map(({ pointer, values }) => ({ pointer, in: [...values] })),
       eventKey: sender.eventKey ?? null,
       orderKey: sender.orderKey ?? null,
@@ -55,6 +56,10 @@ export function statePolicy(document: PolicyDocument, policy: Policy, now: numbe
     })),
     deny: (document.deny ?? []).map((entry, index) => ({ number: index, rule: formatPointer(["deny", index]), entry })),
   };
+}
+
+function describeHandshake({ scheme, secret, until }: HandshakeRule) {
+  return { scheme, secret, until: until === undefined ? null : formatTime(until) };
 }
 
 function pathsOf({ routes }: Policy, sender: Sender, role: "senders" | "shadow"): string[] {

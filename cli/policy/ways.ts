@@ -22,7 +22,7 @@ const CHECKS: Readonly<Record<string, readonly Check[]>> = {
   dev: [requireEdgePolicy],
 };
 
-/** Returns for each mode the problems that prevent its start. The policy itself compiles. */
+/** Returns for each mode the problems that prevent its start. */
 export function askWays(policy: Policy): Ways {
   return Object.fromEntries(
     Object.entries(CHECKS).map(([way, checks]) => [way, checks.flatMap((check) => faultsOf(() => check(policy)))]),

@@ -174,7 +174,9 @@ function factorsOfBody(
   }
   const rules = sender.body.map(listRule);
   if (sender.token?.pointer !== undefined && !factors.includes("token")) {
-    rules.unshift(tokenInBody(secretsOf(sender, secrets, "token"), sender.token.pointer));
+    const tokens = secrets.get(sender)?.token;
+    if (tokens === undefined) return undefined;
+    rules.unshift(tokenInBody(tokens, sender.token.pointer));
     passed.push("token");
   }
   return matched.satisfies(rules) ? passed : undefined;

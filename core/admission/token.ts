@@ -1,6 +1,6 @@
 // A static secret in a header or in the JSON body: the request must carry one of the configured tokens. In Authorization, the token
-// stands after `Bearer` (RFC 6750 §2.1). In any other header, and in the body, it is the whole value. Only digests are kept, and no
-// message quotes a token.
+// stands after `Bearer` (RFC 6750 §2.1). In any other header, and in the body, the token is the whole value. Only digests are kept,
+// and no message quotes a token.
 
 import { parsePointer } from "../configuration-error.ts";
 import { Refusal } from "../refusal.ts";

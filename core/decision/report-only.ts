@@ -61,7 +61,8 @@ async function judgeShadow({ route, evidence, body }: Trace): Promise<Readonly<R
   try {
     const candidates = admitByCredentials(findCandidates(route.shadow, evidence), evidence);
     const [first] = candidates;
-    if (body === undefined && (first?.sender.signature !== undefined || (first?.sender.body.length ?? 0) > 0)) {
+    const { signature, token, body: values } = first?.sender ?? {};
+    if (body === undefined && (signature ?? token?.pointer ?? values?.[0]) !== undefined) {
       return { verdict: "undecided", sender: first?.sender.name, why: "the body was not read" };
     }
     const { sender } = await admitBySignature(candidates, body ?? new Uint8Array(), evidence);

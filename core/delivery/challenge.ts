@@ -1,4 +1,4 @@
-// Answers the challenge of a handshake, if the policy names this handshake for a sender from which the request may be. An answered
+// Answers the challenge of a handshake, if the policy names this handshake for a sender that may have sent the request. An answered
 // challenge is no event, so nothing is stored.
 
 import type { Candidate, Evidence } from "../admission/candidate.ts";
@@ -27,9 +27,10 @@ interface Asked {
 }
 
 /**
- * Returns the answer for the first candidate for whose handshake the request is a correct challenge. Returns undefined if the
- * request is no challenge that this step answers. `candidates` have passed the factors that the step requires.
- * @throws Refusal `challenge_*` of the first candidate whose handshake refuses the challenge, if no candidate's handshake answers
+ * Returns the answer to a correct challenge. The answer is that of the first candidate whose handshake accepts the challenge.
+ * Returns undefined if the request is no challenge that this step answers. `candidates` have passed the factors that the step
+ * requires.
+ * @throws Refusal `challenge_*` of the first candidate whose handshake refuses the challenge, if no candidate's handshake accepts
  * it
  */
 export function answerChallenge(

@@ -1,4 +1,5 @@
-// Delivery: one event of one admitted sender, bound to its bytes. Handlers receive it, and the assertion signs it.
+// A delivery is one event of one admitted sender, bound to the bytes of the body. Handlers receive the delivery, and the assertion
+// signs it.
 
 import type { AdmittedSender, Certified, Factor } from "../admission/candidate.ts";
 import { sha256 } from "../crypto.ts";
@@ -40,7 +41,7 @@ export interface RequestFacts {
 declare const bound: unique symbol;
 
 /**
- * An event whose sender is admitted and whose bytes are digested. Only `bindDelivery` makes a delivery from a request.
+ * An event whose sender is admitted and whose body is digested. Only `bindDelivery` makes a delivery from a request.
  * `restoreDelivery` makes the same delivery again from the store.
  */
 export interface Delivery {
@@ -62,7 +63,10 @@ export interface Delivery {
   readonly contentDigest: string;
   /** The value that the policy's `eventKey` reads. It is the same when the sender retries. Undefined if the event has none. */
   readonly eventKey: string | undefined;
-  /** The value that the policy's `orderKey` reads. Events of a sender with the same value are handled in order, one at a time. */
+  /**
+   * The value that the policy's `orderKey` reads. If events have the same sender and the same value, they are handled in order, one
+   * at a time.
+   */
   readonly orderKey: string | undefined;
   /** The factors that the sender's policy requires. All of them passed. */
   readonly factors: readonly Factor[];
@@ -82,7 +86,7 @@ const NO_KEYS: EventKeys = { eventKey: undefined, orderKey: undefined };
 
 declare const digested: unique symbol;
 
-/** Bytes with their digest, which is computed only once. Only `digestBody` makes one. */
+/** Bytes with their digest, which is computed only once. Only `digestBody` makes such an object. */
 export interface DigestedBody {
   readonly [digested]: true;
   readonly bytes: Uint8Array<ArrayBuffer>;

@@ -94,7 +94,7 @@ async function admitByBody(
   try {
     const body = digestBody(await readBody(request, route.maxBodyBytes, reading));
     const asked = { question: new Question(request, question.url, body.bytes), evidence };
-    // A request that is a wrong challenge for one sender may be the event of another.
+    // A request that is a wrong challenge for one sender may be the event of another sender.
     const unsigned = resultOf(() => answerChallenge(UNSIGNED, candidates, asked, trace));
     if (unsigned instanceof Response) return unsigned;
     // Only a challenge may have a method that the route does not list.

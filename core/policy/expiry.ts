@@ -90,7 +90,7 @@ function endAuthority(
   const names = losers.map((sender) => sender.name).join(", ");
   const remedy =
     losers.length > 0
-      ? `nothing that ${names} presents below it will be proven: add the CA certificate that follows it`
+      ? `nothing that ${names} presents below it will then be proven: add the CA certificate that follows it`
       : `its senders have another ${kind}: remove it when it has expired`;
   const pointer = formatPointer([`${kind}s`, name]);
   const lifetimeSeconds = notAfter - notBefore;

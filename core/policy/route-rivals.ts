@@ -6,11 +6,12 @@ import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 /**
  * Returns a function that finds a rival of `route`, which is the route of the request. A rival is a different route whose handler a
  * loose router would run for the path of the request, and that does not admit every sender of `route`. Some routers ignore the
- * host, so a route for a host that the request does not name can be a rival too. But it is no rival if a route for the request's
- * host, or a route without a host, has the same path. If all routes have the same senders, there are no rivals.
+ * host, so a route for a host that the request does not name can be a rival too. But such a route is no rival if a route for the
+ * request's host, or a route without a host, has the same path. If all routes have the same senders, there are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
-  // Compares senders by name and routes by path, because the caller may pass a copy of a route with other senders.
+  // The caller may pass a copy of a route, and this copy may contain copies of senders. So routes are compared by path, and senders
+  // by name.
   const senders = new Map(routes.map((route) => [route.path, new Set(route.senders.map(({ name }) => name))]));
   const [first] = routes;
   if (routes.every((route) => first !== undefined && admitsAllOf(first, route) && admitsAllOf(route, first)))

@@ -135,7 +135,7 @@ function readValueText(source: string, start: number): ValueText {
   }
   if (raw.startsWith("#")) return { raw, end };
   if (raw.startsWith(" ") || /(?:^|[^\\])(?:\\\\)* $/.test(raw)) {
-    throw new SyntaxError(`an unescaped space at ${start}`);
+    throw new SyntaxError(`an unescaped space at an end of the value at ${start}`);
   }
   const octets = Array.from(raw.matchAll(/\\([0-9A-Fa-f]{2})|\\(.)|([^\\]+)/gsu), ([, hex, escaped, plain]) =>
     hex === undefined ? Buffer.from(escaped ?? plain ?? "", "utf8") : Buffer.from(hex, "hex"),

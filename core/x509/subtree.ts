@@ -55,7 +55,10 @@ const HOST = new RegExp(`^(?:${LABEL}\\.)*${LABEL}$`);
 const NUMERIC_END = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
 const MAX_HOST_CHARACTERS = 253;
 
-/** Returns a host name in lower case (RFC 1034 §3.5, and the underscore, which is common). Undefined for an IP address. */
+/**
+ * Returns a host name in lower case. Accepts the host names of RFC 1034 §3.5, and also underscores, which are common. Undefined for
+ * an IP address and for any other text.
+ */
 function readHost(text: string | undefined): string | undefined {
   if (text === undefined || text.length > MAX_HOST_CHARACTERS) return undefined;
   const host = text.toLowerCase();

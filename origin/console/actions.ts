@@ -11,7 +11,7 @@ export type Action = (typeof ACTIONS)[number];
 
 /** The largest number of events in one action. The operator can change the rest with the next action. */
 export const MAX_CHANGED_EVENTS = 1_000;
-/** The largest number of result pages that are read for one action. */
+/** The largest number of result pages that one action reads for each state of events. */
 const MAX_PAGES = 50;
 /** The largest number of ids in the log line of an action. */
 const LOGGED_IDS = 20;
@@ -28,7 +28,7 @@ export interface Choice {
   readonly events: readonly Pick<ListedEvent, "id" | "sender" | "acceptedAt" | "state" | "request">[];
   /** The number of requested events that the action does not apply to. Counted only if the request has ids. */
   readonly skipped: number;
-  /** True if more events match than one action can change. */
+  /** True if more events may match than one action can change. */
   readonly hasMore: boolean;
   readonly problems: readonly string[];
   readonly given: EventQuery["given"];
@@ -80,7 +80,7 @@ async function chooseByIds(view: View, action: Action, ids: readonly string[]): 
 
 export interface Outcome {
   readonly changed: number;
-  /** The number of events that were not changed, because meanwhile they have another state or are deleted. */
+  /** The number of events that were not changed, because meanwhile their state changed or they were deleted. */
   readonly unchanged: number;
   /** The reason why nothing was changed. */
   readonly problem: string | undefined;

@@ -5,8 +5,8 @@ export interface DispatchLimits {
   /** The number of attempts that run at the same time in one process. */
   readonly concurrency: number;
   /**
-   * The bytes of bodies that the attempts of one process hold. If the limit is reached, no attempt is started until a running
-   * attempt has ended.
+   * The largest total size of the bodies that the attempts of one process hold, in octets. If it is reached, no attempt is started
+   * until a running attempt has ended.
    */
   readonly bodyBytes: number;
   /** The deadline of one attempt. */
@@ -56,15 +56,15 @@ export const DISPATCH_LIMITS: DispatchLimits = {
   maxNamedRetryMilliseconds: 86_400_000,
   // The waits are half an hour on average, so an outage of one night makes no event dead.
   maxAttempts: 30,
-  // Attempts end before the listener, which may take 20 s to close. Orchestrators kill a process 30 s after they tell it to stop.
+  // This is less than the 20 s that the listener may take to close. Orchestrators kill a process 30 s after they tell it to stop.
   stopMilliseconds: 15_000,
 };
 
 /** The time to wait for the handler after its signal is aborted. A handler that obeys the signal has ended by then. */
 export const ABORT_GRACE_MILLISECONDS = 1_000;
 /**
- * The number of octets of a response body that are read if nobody waits for the response. If the whole body is read, the connection
- * can be used again.
+ * The largest number of octets that are read from a response body that nobody waits for. If the body ends within this limit, the
+ * connection can be used again.
  */
 export const MAX_DISCARDED_BYTES = 64 * 1024;
 export const DISCARD_MILLISECONDS = 1_000;

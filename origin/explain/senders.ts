@@ -58,7 +58,7 @@ export interface TokenFactor extends FactorVerdict {
   readonly pointer: string | null;
   /** The names of the secrets. */
   readonly secrets: readonly string[];
-  /** True if the factor passed when the event was stored. Tokens are not stored, so they cannot be checked again. */
+  /** True if the factor passed when the event was stored. Tokens in headers are not stored, so they cannot be checked again. */
   readonly wasCheckedBefore: boolean;
 }
 

@@ -16,8 +16,8 @@ export type CountersignOptions = GuardOptions &
      */
     readonly servesEveryRoute?: boolean;
     /**
-     * Answers a refused request, after its line is logged. An edge passes your response on to the sender. The edge learns only from
-     * the problem in the response that the origin refused the edge's assertion. So do not replace the response if
+     * Answers a refused request, after its line is logged. An edge passes your response on to the sender. But if the origin refuses
+     * the edge's assertion, the edge learns this only from the problem in the response. So do not replace the response if
      * `refused.refusal.problem` is `assertion-refused`.
      */
     readonly onRefusal?: AnswerRefusal;

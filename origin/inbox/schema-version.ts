@@ -16,7 +16,7 @@ export function missingSteps(steps: readonly string[], version: number): readonl
 
 /**
  * Checks that this program knows the schema version of the inbox at the location `name`.
- * @throws Error if the version is higher than after all steps, or from before the first release
+ * @throws Error if the version is higher than the version after all steps, or is from before the first release
  */
 export function requireKnown(version: number, steps: readonly string[], name: string): void {
   if (version > versionAfter(steps)) {

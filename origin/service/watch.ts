@@ -1,5 +1,5 @@
-// Opens the inbox of a running process, and has the only log function of the process. The function counts each logged line. This
-// file also logs what senders present for the first time.
+// Opens the inbox of a running process, and has the only log function of the process. If the process serves metrics, this function
+// counts each logged line. This file also logs what senders present for the first time.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -71,7 +71,9 @@ export class Watch {
     );
   }
 
-  /** Prints a line and counts it. This is an arrow function, because callers pass on `log` without its object. */
+  /**
+   * Prints a line, and counts it if there are metrics. This is an arrow function, because callers pass on `log` without its object.
+   */
   readonly log = (line: LogLine): void => {
     this.#print(line);
     if (this.#isMeasured) {

@@ -1,6 +1,6 @@
 // Compares our reader of forms with the library Valibot. This test builds the form of the policy again as a schema of Valibot. Our
-// reader and Valibot read the same documents, most of which were edited. Our reader must refuse what Valibot refuses, for the same
-// reason at the same place.
+// reader and Valibot read the same documents: a sound policy, copies of it with random edits, and random JSON values. Our reader
+// must refuse what Valibot refuses, for the same reason at the same place.
 
 import fc from "fast-check";
 import * as v from "valibot";

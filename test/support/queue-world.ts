@@ -138,8 +138,8 @@ export async function startQueueWorld(stack: AsyncDisposableStack, setUp: QueueS
 }
 
 /**
- * Returns the settings that replace those of production: `main` for a fault, the waiting time of the batches and, with
- * `maxRetries`, the retries of the queue of events.
+ * Returns the settings that replace those of production. With `fault`, `main` is the edge that has the fault. The waiting time of
+ * the batches is always replaced. With `maxRetries`, the retries of the queue of events are replaced too.
  */
 function configOf({ maxRetries, batchSeconds = 1, fault }: QueueSetUp) {
   const { producers, consumers } = QUEUE_CONFIG.queues;

@@ -1,4 +1,4 @@
-// Provokes every refusal code from outside. Compares the response to the sender, and the log line for the operator.
+// Provokes every refusal code from outside. Checks the response that the sender gets, and the log line for the operator.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PROBLEMS, REFUSALS } from "../../core/refusal.ts";

@@ -92,7 +92,7 @@ export class CrlCache {
       }
     }
     isComplete = (await this.#learn(scope)) && isComplete;
-    // After a failure, the next request reads again. It waits only if the lists are older than `MAX_AGE_SECONDS`.
+    // After a failure, the next request reads again. This request waits only if the lists are older than `MAX_AGE_SECONDS`.
     if (isComplete) this.#readAt = scope.now;
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
   }

@@ -48,7 +48,7 @@ export function inspectHandshake({ sender, at, name }: InspectedSender, policy: 
       ? [
           warningAt(
             [...place, "until"],
-            `is more than ${OPEN_DAYS} days away, and until then everybody gets an answer`,
+            `is more than ${OPEN_DAYS} days away, and until then anybody who passes its other factors gets an answer`,
             "write the time at which the registration will be done",
           ),
         ]

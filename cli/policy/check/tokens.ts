@@ -26,7 +26,7 @@ export function inspectToken({ sender, at }: InspectedSender, policy: Policy): F
         return keys.map(([member]) =>
           errorAt(
             ["senders", name, member],
-            `reads the token of ${formatPointer(place)}, and a key is written to the log`,
+            `reads the token of ${formatPointer(place)}, and a key is stored and shown with the event, also after its body is erased`,
             "name another header, or other pointers into the body",
           ),
         );

@@ -66,7 +66,11 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): read
   if (preset.sender.trust === undefined && anchors.size + given.length > 0)
     throw new UsageError(`${preset.title} presents no certificate, so that --anchor and --certificate have no effect`);
   const { body, others, isOther } = readBodyValues(addition.preset, preset, addition.values);
-  const sender = senderOf(addition.preset, preset, [...anchors.keys()], given);
+  const known = Object.hasOwn(document.senders, name) ? document.senders[name] : undefined;
+  const sender = {
+    ...senderOf(addition.preset, preset, [...anchors.keys()], given),
+    ...handshakeOf(preset, known as Pick<SenderDocument, "handshake"> | undefined),
+  };
   addSender(document, name, { ...sender, ...(body.length > 0 && { body }) });
   const other = `${name}-other`;
   if (others !== undefined) addSender(document, other, { ...sender, about: { ...sender.about, note: others } });
@@ -94,10 +98,14 @@ function addAnchors(document: PolicyDraft, preset: Preset, addition: PresetAddit
 /** The handshake of a preset is answered for this time after it was written, if it needs an end. */
 const OPEN_SECONDS = 86_400;
 
-function handshakeOf({ sender: { handshake } }: Preset): Pick<SenderDocument, "handshake"> {
+/** Returns the handshake with its end, if it needs one. If `known` is the sender in the policy, its end is kept. */
+function handshakeOf(
+  { sender: { handshake } }: Preset,
+  known: Pick<SenderDocument, "handshake"> | undefined,
+): Pick<SenderDocument, "handshake"> {
   if (handshake === undefined || !HANDSHAKE_SCHEMES[handshake.scheme].hasEnd) return {};
-  const now = Math.floor(Date.now() / 1000);
-  return { handshake: { ...handshake, until: formatTime(now + OPEN_SECONDS) } };
+  const end = formatTime(Math.floor(Date.now() / 1000) + OPEN_SECONDS);
+  return { handshake: { ...handshake, until: known?.handshake?.until ?? end } };
 }
 
 function senderOf(presetName: string, preset: Preset, anchors: string[], given: MatcherDocument[]): SenderDraft {
@@ -106,7 +114,6 @@ function senderOf(presetName: string, preset: Preset, anchors: string[], given: 
   return {
     about: { preset: presetName, sources: [...sources], checked, note: notes.join(" ") },
     ...members,
-    ...handshakeOf(preset),
     ...(trust !== undefined && {
       certificates: [...certificates, ...given],
       trust: { ...trust, anchors },

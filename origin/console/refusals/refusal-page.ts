@@ -101,7 +101,8 @@ const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "certificate-not-proven": WHOLE,
   "sender-not-allowed": WHOLE,
   "signature-not-verified": "Every step, by the current policy. Add the headers (--header) and the body (--body):",
-  "credentials-required": "Every step, by the current policy. Add the headers (--header):",
+  "credentials-required":
+    "Every step, by the current policy. Add the headers (--header), and the body (--body) if it has the token:",
 };
 
 /** Shows the command that repeats every step of the decision. */

@@ -118,7 +118,8 @@ export function conditionsOf(
 function onRoute(named: string, parameter: (value: string) => string): string {
   const route = named.startsWith("/") ? named : `//${named}`;
   const startsWith = (start: string) => `substr(event.target, 1, ${[...start].length}) = ${parameter(start)}`;
-  // `/*` is for every target without a host. A target begins with one slash, and with two if it names a host.
+  // `/*` is for every target without a host. A target without a host begins with one slash. A target that names a host begins with
+  // two slashes.
   if (route === "/*") return "substr(event.target, 1, 2) <> '//'";
   return route.endsWith("/*")
     ? startsWith(route.slice(0, -1))

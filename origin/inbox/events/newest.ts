@@ -38,8 +38,8 @@ async function findEnds(ask: Ask, query: NewestQuery): Promise<SequenceRange> {
 }
 
 /**
- * Searches from the newest row down, until `limit` rows are found or the time is over. In the result, `searched` is the sequence of
- * the oldest row that was examined.
+ * Searches from the newest row down, until `limit` rows are found or `SEARCH_MILLISECONDS` have passed. In the result, `searched`
+ * is the sequence of the oldest row that was examined.
  */
 async function search<R>(
   select: (range: SequenceRange, limit: number) => Promise<readonly R[]>,
@@ -103,7 +103,9 @@ function isOfUnfinished({ state }: NewestQuery): boolean {
   return state === "waiting" || state === "leased";
 }
 
-/** Returns true if at most `WINDOW` rows of the table `work` satisfy the condition. The condition must be that of an index. */
+/**
+ * Returns true if at most `WINDOW` rows of the table `work` satisfy the condition. There must be an index that has only these rows.
+ */
 export async function areFew(ask: Ask, condition: "due_at IS NOT NULL" | "state = 'dead'"): Promise<boolean> {
   const some = `SELECT 1 FROM work WHERE ${condition} LIMIT ${WINDOW + 1}`;
   const [row] = await ask(`SELECT count(*) AS events FROM (${some}) AS found`, []);

@@ -46,8 +46,8 @@ export function toShownEvent(row: Row): ListedEvent {
 }
 
 /**
- * Returns the facts of an event. If its row is damaged, all facts that are stored as JSON are empty, so that a list shows this
- * event and the others.
+ * Returns the facts of an event. If its row is damaged, all facts that are stored as JSON are left empty. So a list can still show
+ * this event and all other events.
  */
 function toReadableFacts(row: Row): Omit<StoredEvent, "body"> {
   try {

@@ -26,8 +26,8 @@ export class SqliteAttempts {
   }
 
   /**
-   * Records that the running attempts of these events left no outcome, unless this is already recorded. Must be called only for
-   * events whose leases have expired.
+   * Records for each of these events that its last attempt left no outcome, unless this is already recorded. Must be called only
+   * for events whose leases have expired.
    */
   abandon(events: readonly { readonly sequence: number }[]): void {
     const { begun, forget } = this.#statements;
@@ -54,7 +54,7 @@ function prepare(database: DatabaseSync) {
   };
 }
 
-/** Returns a function that reads the history of the event with an id. */
+/** Returns a function that reads the history of the event with the given id. */
 export function sqliteHistoryOf(database: DatabaseSync): (id: string) => EventHistory | undefined {
   const work = database.prepare(
     `SELECT sequence, ${WORK_HISTORY_COLUMNS} FROM work

@@ -39,7 +39,7 @@ export function copySqlite(file: string, draft: string): void {
   sync(draft);
 }
 
-/** Fills a new file with the rows that `fill` passes. No write-ahead log remains next to the file. */
+/** Fills a new file with the rows that `fill` passes to `write`. No write-ahead log remains next to the file. */
 export async function fillSqlite(draft: string, fill: (write: RowWriter) => Promise<void>): Promise<void> {
   const database = new DatabaseSync(draft);
   try {
@@ -72,7 +72,7 @@ const RESTORED_WORK: Readonly<Record<string, string>> = {
 
 /**
  * Returns true if the backup has the version of this program, and false if it has an older version.
- * @throws Error if the file is not a backup, or of a version that this program does not know
+ * @throws Error if the file is not a backup, or is of a version that this program does not know
  */
 export function isThisVersion(file: string): boolean {
   return explaining(file, () => {

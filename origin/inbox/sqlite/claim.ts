@@ -150,8 +150,8 @@ function prepare(database: DatabaseSync) {
       SELECT 1 FROM work WHERE sender = ? AND order_key = ? AND due_at IS NOT NULL
         AND (sequence < ? OR (sequence > ? AND state = 'leased' AND due_at > ?)) LIMIT 1
     `),
-    // This statement also removes the token of an expired lease. Otherwise the later due time would make the old lease valid again,
-    // and the old lease would block the earlier event for which this event waits.
+    // This statement also ends an expired lease. Otherwise the later due time would make this lease valid again, and the lease
+    // would block the earlier event for which this event waits.
     putOff: database.prepare("UPDATE work SET state = 'waiting', due_at = ?, token = ? WHERE sequence = ?"),
     wake: database.prepare(`
       UPDATE work SET due_at = min(due_at, ?), token = NULL WHERE state = 'waiting' AND token = '${BLOCKED_TOKEN}'

@@ -42,8 +42,9 @@ export function requireFile(path: string): void {
 }
 
 /**
- * Removes the rights of others from the file. Call it only for a file that is known to be an inbox, so that a file of another
- * program is not changed. Returns a notice for the operator.
+ * Removes the rights of other users and of the group from the file, and from the two files that SQLite creates next to it. Call it
+ * only for a file that is known to be an inbox, so that a file of another program is not changed. If others had rights, returns a
+ * notice for the operator.
  */
 export function makePrivate(file: string): string | undefined {
   const path = realpathSync(file);
@@ -56,7 +57,7 @@ export function makePrivate(file: string): string | undefined {
     : `${path} could be read by others on this machine: its mode is now 600`;
 }
 
-/** Removes the rights of others from one file. Returns true if there were any. */
+/** Removes the rights of other users and of the group from one file. Returns true if they had any rights. */
 function narrow(path: string, named: string): boolean {
   if (!isWide(statSync(path, { throwIfNoEntry: false }))) return false;
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);

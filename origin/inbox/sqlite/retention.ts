@@ -68,8 +68,8 @@ export class SqliteRetention {
   }
 
   /**
-   * Calls `change` for each row, up to `MAX_ERASED_BYTES`. The bytes are limited because SQLite overwrites deleted content, which
-   * takes time.
+   * Calls `change` for the rows in their order, and stops before the sum of their `bytes` exceeds `MAX_ERASED_BYTES`. The first row
+   * is always changed. The bytes are limited because SQLite overwrites deleted content, which takes time.
    */
   #each(rows: readonly Record<string, unknown>[], change: (sequence: number) => void): number {
     let bytes = 0;

@@ -9,11 +9,11 @@ import { isBusy } from "./result.ts";
  * process of the previous version that is still running can continue to insert.
  */
 export const STEPS: readonly string[] = [
-  // An event and its body never change. Its work changes often, so it has a row of its own in the table `work`. This row also holds
-  // the attempt that runs, or the attempt that made the event done. All other attempts are in the table `attempt`. The bytes of a
-  // certificate are stored once, not with each event. The ids that detect a replay or a duplicate are kept longer than their event.
-  // Refused requests are kept apart from the events. Their certificates are stored once each, and refusals are counted by hour and
-  // code.
+  // An event and its body never change. The work on an event changes often, so it has a row of its own in the table `work`. This
+  // row also holds the attempt that runs, or the attempt that made the event done. All other attempts are in the table `attempt`.
+  // The bytes of a certificate are stored once, not with each event. The ids that detect a replay or a duplicate are kept longer
+  // than their event. Refused requests are kept apart from the events. The certificates of refused requests are stored once each,
+  // and refusals are counted by hour and code.
   `
   CREATE TABLE event (
     sequence          INTEGER PRIMARY KEY,
@@ -167,7 +167,7 @@ const BUSY_PAUSE_MILLISECONDS = 10;
 
 /**
  * Creates the tables in an empty file, or runs the steps that a file lacks. Either all steps are run, or none.
- * @throws Error if the file is not an inbox, or of a version that this program does not know; then the file is not changed
+ * @throws Error if the file is not an inbox, or is of a version that this program does not know; then the file is not changed
  */
 export function prepareSchema(database: DatabaseSync, file: string): void {
   // The version is checked before the journal mode is changed, because a changed mode would stay in a database of another program.
@@ -209,7 +209,7 @@ export function emptyLog(database: DatabaseSync): boolean {
 
 /**
  * Returns the version of a file. It is 0 if the file is empty.
- * @throws Error if the file is not an inbox, or of a version that this program does not know
+ * @throws Error if the file is not an inbox, or is of a version that this program does not know
  */
 export function readVersion(database: DatabaseSync, file: string): number {
   // A file with tables but without a version belongs to another program. The tables are read before the version, because another

@@ -145,9 +145,9 @@ export class SqliteWork implements WorkQueue {
   }
 
   /**
-   * Corrects due times after somebody set the clock. If the clock was set back, events whose due times were computed before that
-   * would wait too long. Their due times are corrected at the first claim, and whenever the clock was set back. If the clock was
-   * set forward, leases would seem to have expired, so they are extended.
+   * Corrects due times after somebody set the clock. If the clock was set back, due times that were computed earlier are too late,
+   * so their events would wait too long. Such due times are corrected at the first claim, and whenever the clock was set back. If
+   * the clock was set forward, leases would seem to have expired, so they are extended.
    */
   #followClock({ now, monotonic }: { readonly now: number; readonly monotonic: number }): void {
     const latest = this.#latest;
@@ -156,11 +156,12 @@ export class SqliteWork implements WorkQueue {
     }
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
-    // Only rows that were last changed before the step are corrected. If another process has already corrected a row, it has set
-    // `changed_at` to a time after the step. So no row is corrected twice.
+    // Only rows that were last changed before the clock was set forward are corrected. If another process has already corrected a
+    // row, it has set `changed_at` to a time after that. So no row is corrected twice.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
-    // The two clocks are not read at exactly the same time, so the time of the step is not exact. Therefore leases that were
-    // changed shortly after the step are extended too. This may delay an event, but never runs an event twice.
+    // The two clocks are not read at exactly the same time, so the moment at which the clock was set forward is not known exactly.
+    // Therefore leases that were changed shortly after this moment are extended too. This may delay an event, but never runs an
+    // event twice.
     const before = Math.floor(now - step + CLOCK_STEP_MILLISECONDS / 2);
     this.#statements.setForward.run(Math.round(step), now, before);
   }

@@ -31,8 +31,8 @@ describe("emulateTlsClientAuth()", () => {
   const fields = emulate(client, [issuer]);
 
   it("prints names as RFC 2253 and in the one-line form", () => {
-    // OpenSSL escapes "/" in its one-line form. Cloudflare's documented form does not escape it. So that form is compared with a
-    // fixed text instead of the output of OpenSSL.
+    // OpenSSL escapes "/" in its one-line form. Cloudflare's documented form does not escape it. Therefore Cloudflare's form is
+    // compared with a fixed text instead of the output of OpenSSL.
     expect(fields.certSubjectDNRFC2253).toBe(openssl("-subject", "-nameopt", "RFC2253"));
     expect(fields.certIssuerDNRFC2253).toBe(openssl("-issuer", "-nameopt", "RFC2253"));
     expect(fields.certSubjectDN).toBe(fields.certSubjectDNRFC2253);

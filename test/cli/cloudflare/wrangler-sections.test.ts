@@ -1,5 +1,5 @@
-// wrangler.toml and the template contain some sections as comments. Tests that the file can be deployed with each of these sections
-// alone, and with all of them.
+// wrangler.toml and the template's wrangler.jsonc contain some sections as comments. Tests that wrangler.toml can be deployed with
+// each of these sections alone and with all of them, and that wrangler.jsonc can be deployed with all of them.
 
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -38,7 +38,7 @@ function write(name: string, text: string): string {
   return file;
 }
 
-/** Returns what a deployment of the file would do, with all warnings and errors. */
+/** Returns the output of a deployment that wrangler only simulates, with all warnings and errors. */
 async function deployDry(config: string): Promise<string> {
   const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
   const args = [wrangler, "deploy", "--dry-run", "--config", config];

@@ -79,7 +79,7 @@ test("an answered challenge in a log is explained, and not judged as an event", 
 test("an answered challenge that needs factors names those that passed", async () => {
   const { stdout } = await explainLine(2);
   expect(stdout).toContain("(GET, with the header x-okta-verification-challenge)");
-  expect(stdout).toContain("every factor of the sender but its signature must pass");
+  expect(stdout).toContain("every factor of the sender must pass that is not in the body");
   expect(stdout).toContain("it is answered for okta (passed: token)");
 });
 

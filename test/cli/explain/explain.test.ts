@@ -82,6 +82,7 @@ beforeAll(async () => {
         basic: { certificates, trust, basic: { username: "acme", secret: "WORD" } },
         held: { certificates, trust, token: { header: "X-Token", secrets: ["WORD"] } },
         telegram: { token: { header: "X-Token", secrets: ["WORD"] } },
+        graph: { token: { pointer: "/value/*/state", secrets: ["WORD"] } },
         kept: { about: { preset: "pagerduty" }, certificates, trust, refusal: "retry" },
         other: { certificates: [{ san: { dns: ["other.example"] }, issuer: { CN: "Another" } }], trust },
       },
@@ -98,6 +99,7 @@ beforeAll(async () => {
         "/hooks/docusign": { senders: ["docusign"], methods: ["POST"] },
         "/hooks/held": { senders: ["held"], methods: ["POST"] },
         "/hooks/telegram": { senders: ["telegram"], methods: ["POST"] },
+        "/hooks/graph": { senders: ["graph"], methods: ["POST"] },
         "/hooks/kept": { senders: ["kept"], methods: ["POST"] },
         "/hooks/basic/*": { senders: ["basic"], methods: ["POST"] },
       },
@@ -361,6 +363,30 @@ describe("signatures and credentials", () => {
     expect(wrong.text + JSON.stringify(wrong.json)).not.toContain(basic("acme:guess").slice(-8));
   });
 
+  test("a token in the body is judged and not shown, and undecided without the body", async () => {
+    const type = ["--header", "Content-Type: application/json"];
+    const go = (text?: string) =>
+      explain(["--route", "/hooks/graph", ...type, ...(text === undefined ? [] : ["--body", "-"])], SECRETS, text);
+    const state = (text: string) => JSON.stringify({ value: [{ state: text }] });
+    const right = await go(state(SECRETS.WORD));
+    expect([right.code, right.json.factors]).toEqual([0, ["token"]]);
+    const pointer = "/value/*/state";
+    expect(right.json.senders?.[0]?.token).toMatchObject({ verdict: "accepted", header: null, pointer });
+    expect(right.text).toContain("at /value/*/state of the body, one of WORD");
+    expect(right.json.decidedBy).toEqual({ rule: "/senders/graph/token", fields: ["token"] });
+    const wrong = await go(state("a-guess-of-the-token"));
+    expect([wrong.code, wrong.json.code, wrong.json.answer?.status]).toEqual([1, "token_mismatch", 401]);
+    expect(wrong.json.decidedBy).toEqual({ rule: "/senders/graph/token", fields: ["token"] });
+    expect(wrong.text + JSON.stringify(wrong.json)).not.toContain("a-guess");
+    const missing = await go('{"value":[]}');
+    expect([missing.code, missing.json.code]).toEqual([1, "json_value_missing"]);
+    expect(missing.json.decidedBy).toEqual({ rule: "/senders/graph/token", fields: ["token"] });
+    const unknown = await go(undefined);
+    expect([unknown.code, unknown.json.why]).toEqual([2, "cannot be checked: no --body was given"]);
+    const unset = await explain(["--route", "/hooks/graph", ...type, "--body", "-"], {}, state(SECRETS.WORD));
+    expect([unset.code, unset.json.verdict]).toEqual([2, "undecided"]);
+  });
+
   test("a token is judged and not shown", async () => {
     const go = (text: string, route = "/hooks/held") =>
       explain(certified(route, "--header", `X-Token: ${text}`), SECRETS);
@@ -370,7 +396,7 @@ describe("signatures and credentials", () => {
     expect(right.text).toContain("in x-token, one of WORD");
     const wrong = await go("a-guess-of-the-token");
     expect([wrong.code, wrong.json.code, wrong.json.answer?.status]).toEqual([1, "token_mismatch", 401]);
-    expect(wrong.json.decidedBy).toEqual({ rule: "/senders/held/token", fields: ["the token's header"] });
+    expect(wrong.json.decidedBy).toEqual({ rule: "/senders/held/token", fields: ["token"] });
     expect(wrong.text + JSON.stringify(wrong.json)).not.toContain("a-guess");
     const alone = await go(SECRETS.WORD, "/hooks/telegram");
     expect(alone.json.decidedBy).toEqual({ rule: "/senders/telegram/token", fields: ["token"] });

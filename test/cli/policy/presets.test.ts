@@ -137,11 +137,15 @@ describe("countersign policy add --preset", () => {
     expect(await refused("--sender", "x", "--value", "chave=x")).toContain("no effect without --preset");
   });
 
-  it("changes nothing when the same is added again", async () => {
-    await add("twice.json", "--preset", "slack");
-    const before = readFileSync(file("twice.json"), "utf8");
-    expect((await add("twice.json", "--preset", "slack")).code).toBe(0);
-    expect(readFileSync(file("twice.json"), "utf8")).toBe(before);
+  it.each(["slack", "asana"])("changes nothing when %s is added again", async (preset) => {
+    await add(`${preset}.json`, "--preset", preset);
+    const policy = read(`${preset}.json`);
+    // A handshake that was opened before stays open until the same time.
+    if (preset === "asana") policy.senders.asana.handshake.until = "2026-01-01";
+    const before = JSON.stringify(policy, null, 2);
+    writeFileSync(file(`${preset}.json`), `${before}\n`);
+    expect((await add(`${preset}.json`, "--preset", preset)).code).toBe(0);
+    expect(readFileSync(file(`${preset}.json`), "utf8").trim()).toBe(before);
   });
 
   it("does not overwrite a sender that has changed", async () => {

@@ -46,6 +46,11 @@ const POLICY = {
       signature: { scheme: "github", secrets: ["UNUSED"] },
       token: { header: "X-Held", secrets: ["HELD", "HELD_OLD"] },
     },
+    asking: {
+      signature: { scheme: "asana", secrets: ["ASANA_KEY"] },
+      token: { pointer: "/value/*/state", secrets: ["STATE"] },
+      handshake: { scheme: "asana", until: "2026-12-02T10:00:00Z" },
+    },
   },
   routes: {
     "/one": { senders: ["everything", "plain"], methods: ["POST", "PUT"], maxBodyBytes: 5, headers: ["X-More"] },
@@ -122,6 +127,13 @@ describe("in words", async () => {
       ["by the scheme github", "a token in x-held, one of the secrets named HELD or HELD_OLD"],
     ],
     [
+      "sender asking, no route admits it",
+      [
+        "a token at /value/*/state of the body, one of the secrets named STATE",
+        "gets an answer to its challenges: asana, until 2026-12-02T10:00:00Z",
+      ],
+    ],
+    [
       "CA root, trusted for plain, everything",
       [
         `SHA-256     ${parseCertificate(root.base64).sha256}`,
@@ -181,6 +193,11 @@ test("as JSON", async () => {
         routes: [],
         factors: ["signature", "token"],
         token: { header: "x-held", secrets: ["HELD", "HELD_OLD"] },
+      },
+      {
+        name: "asking",
+        token: { pointer: "/value/*/state", secrets: ["STATE"] },
+        handshake: { scheme: "asana", until: "2026-12-02T10:00:00Z" },
       },
     ],
     anchors: [

@@ -24,8 +24,10 @@ import {
   credentials,
   evidenceOf,
   github,
+  KEYS,
   type SenderParts,
   signedBy,
+  token,
 } from "../../support/scenes/factors.ts";
 
 /** Judges one request, as an entry point does. Returns the trace, and the refusal if the request was refused. */
@@ -287,6 +289,15 @@ export const cases: Cases = {
     const [{ body: _, ...left }] = await trace(fixtures, undecided, { shadow: ["next"], headers: signedBy("ONE") });
     const why = "the body was not read";
     assert.deepEqual((await compareShadow(left))?.["shadow"], { verdict: "undecided", sender: "next", why });
+    for (const ofBody of [
+      { token: { pointer: "/state", secrets: ["TOKEN"] } },
+      { ...token(), body: [{ pointer: "/id", in: ["1"] }] },
+    ]) {
+      const held = { sender: certificate(), next: { ...certificate(), ...ofBody } };
+      const headers = { "x-token": KEYS.TOKEN };
+      const [{ body: __, ...unread }] = await trace(fixtures, held, { shadow: ["next"], headers });
+      assert.deepEqual((await compareShadow(unread))?.["shadow"], { verdict: "undecided", sender: "next", why });
+    }
   },
   "compareShadow() judges senders that sign nothing without a body": async (fixtures) => {
     const senders = { sender: certificate("other.example"), next: certificate() };

@@ -230,9 +230,12 @@ const ROWS: Readonly<Record<HandshakeSchemeName, Row>> = {
   },
   asana: {
     facts: ["POST", "x-hook-secret", "connection"],
-    right: [[asana("b537207f20cbfa02"), headers({ "x-hook-secret": "b537207f20cbfa02" })]],
+    right: [
+      [asana("b537207f20cbfa02"), headers({ "x-hook-secret": "b537207f20cbfa02" })],
+      [post({}, { "x-hook-secret": "b5" }), headers({ "x-hook-secret": "b5" })],
+    ],
     withValue: asana,
-    events: [post({ events: [] }, { "x-hook-secret": "a", "x-hook-signature": "b" })],
+    events: [post({ events: [] }, { "x-hook-secret": "a" }), post("[1]", { "x-hook-secret": "a" })],
     malformed: [asana("")],
   },
 };
@@ -251,6 +254,12 @@ export const cases: Cases = {
         name,
       );
     }
+  },
+  "only Asana's handshake needs an end": () => {
+    assert.deepEqual(
+      HANDSHAKE_SCHEME_NAMES.filter((name) => HANDSHAKE_SCHEMES[name].hasEnd),
+      ["asana"],
+    );
   },
   "a scheme answers its challenge": () => {
     for (const name of HANDSHAKE_SCHEME_NAMES)

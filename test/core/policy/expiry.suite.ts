@@ -83,7 +83,7 @@ export const cases: Cases = {
       const [ending] = ends(fixtures, "anchor", { anchors: ["oldRoot"], now }, anchor("oldRoot", 40, true));
       assert.equal(
         ending?.remedy,
-        "nothing that acme presents below it will be proven: add the CA certificate that follows it",
+        "nothing that acme presents below it will then be proven: add the CA certificate that follows it",
       );
     }
   },
@@ -119,7 +119,7 @@ export const cases: Cases = {
     const middle = (refuses: boolean): Brief => ["/intermediates/middle", 50, refuses];
     for (const now of [NOW, at(60)]) {
       const [ending] = ends(fixtures, "intermediate", { intermediates, now }, middle(true));
-      const remedy = "nothing that acme presents below it will be proven: add the CA certificate that follows it";
+      const remedy = "nothing that acme presents below it will then be proven: add the CA certificate that follows it";
       assert.deepEqual([ending?.name, ending?.remedy], ["middle", remedy]);
     }
     ends(fixtures, "intermediate", { intermediates, presented: [seen(fixtures, "below")] }, middle(true));
@@ -143,7 +143,7 @@ export const cases: Cases = {
       },
       routes: { "/hooks": { senders: ["one", "two", "three", "signer"], methods: ["POST"] } },
     });
-    const remedies = listPolicyExpiries(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will be ")[0]]);
+    const remedies = listPolicyExpiries(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will then be ")[0]]);
     assert.deepEqual(remedies, [
       ["oldRoot", "nothing that one, two presents below it"],
       ["stranger", "nothing that three presents below it"],

@@ -55,8 +55,8 @@ type Scene = ReturnType<typeof makeScene>;
 const clientOf = (leaf: Certificate, ...intermediates: Certificate[]) => ({ leaf, intermediates, platform: undefined });
 
 /**
- * Searches for a path once, so that the result is cached. The returned function `again` searches under other limits, for new
- * objects of the client and its intermediates.
+ * Searches for a path once, so that the result is cached. The returned function `again` searches under other limits, with a new
+ * client object that has the same certificates.
  */
 function askAgain({ leaf, intermediate, anchors, limits }: Scene) {
   const first = findPath(clientOf(leaf, intermediate), anchors, limits);

@@ -140,7 +140,7 @@ export const cases: Cases = {
     told("x".repeat(41), `expected an attribute type and "=" at 0, found "${"x".repeat(40)}…"`);
     told('O=b,CN=a"c', 'unescaped or invalid "\\"c" at 8');
     told("CN=a;b", 'unescaped or invalid ";b" at 4');
-    told("O=b,CN= a", "an unescaped space at 7");
+    told("O=b,CN= a", "an unescaped space at an end of the value at 7");
     told("CN=a\\C4", "escapes are not UTF-8 at 3");
     told("CN=a\\00", "a control character in the value at 3");
     told("CN=#0", 'malformed "#0": expected # and hex pairs');

@@ -1,4 +1,4 @@
-// Tests attempts with a real inbox file: retries, deadlines, outcomes, order, and what happens at a stop.
+// Tests attempts with a real inbox file: retries, deadlines, outcomes, order, and what happens when the dispatcher stops.
 
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";

@@ -52,7 +52,8 @@ describe("through the edge", () => {
   let key: PrivateJwk;
   let usual: Place;
   /**
-   * A server that waits only 300 ms for a handler. A slow machine may need more time even for a handler that answers at once.
+   * An origin that waits only 300 ms for its handler. It is used only to test a handler that is late, because a slow machine may
+   * need more time even for a handler that answers at once.
    */
   let hasty: Place;
   let handler: Handler;

@@ -257,7 +257,7 @@ describe("an upstream that misbehaves", () => {
     const busy = await listen(stack, (__, response) => response.writeHead(429, { "retry-after": value }).end());
     const attempt = await attemptAt(busy);
     expect(attempt).toMatchObject({ decision: "retrying", reason: "answered 429" });
-    // A random time is added to the time in `Retry-After`. It is at most as long as the first wait before a retry.
+    // A random time is added to the time in `Retry-After`. This random time is at most as long as the first wait before a retry.
     expect(attempt.due).toBeGreaterThan(start + wait - 3_000);
     expect(attempt.due).toBeLessThanOrEqual(Date.now() + wait + 60_000);
   });

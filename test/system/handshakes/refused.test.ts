@@ -180,13 +180,19 @@ const REFUSED: readonly RefusedCase[] = [
     "an event of Asana that is signed with the text of a challenge",
     {
       target: "/asana",
-      body: "{}",
+      body: '{"events":[]}',
       headers: [
         ["X-Hook-Secret", "b537207f20cbfa02"],
-        ["X-Hook-Signature", createHmac("sha256", "b537207f20cbfa02").update("{}").digest("hex")],
+        ["X-Hook-Signature", createHmac("sha256", "b537207f20cbfa02").update('{"events":[]}').digest("hex")],
       ],
     },
     "signature_mismatch",
+    401,
+  ],
+  [
+    "an event with the header of Asana's challenge and no signature",
+    { target: "/asana", body: '{"events":[]}', headers: [["X-Hook-Secret", "b537207f20cbfa02"]] },
+    "signature_missing",
     401,
   ],
   ["Zoom with a wrong signature", { ...zoom("abc"), headers: signed("zoom", "{}").headers }, "signature_mismatch", 401],
