@@ -1,4 +1,5 @@
-// The plain loop inserts events, each with a commit of its own. It runs in the process of the bench, without a server or checks.
+// The plain loop, with which the inbox is compared. The loop inserts events, each with a commit of its own. It runs in the process
+// of the bench, without a server or checks.
 
 import { randomUUID } from "node:crypto";
 import { deliveryOf } from "../test/support/inbox.ts";

@@ -1,7 +1,8 @@
 // Measures an origin that terminates TLS itself, next to nginx and Apache in front of an app. Each request uses TLS and a client
 // certificate with one allowed name. The proxies verify the chain to a CA and compare the CN, as their guides show. Our origin
-// validates the path itself on each request. Our listener with a Hono app that checks nothing shows the cost of the checks. All
-// subjects use the same TLS version, cipher and keys, log nothing, and forward only the event.
+// validates the path itself on each request. One subject is our listener with a Hono app that checks nothing. The difference
+// between our origin and this subject is the cost of our checks. All subjects use the same TLS version, cipher and keys, log
+// nothing, and forward only the event.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +29,7 @@ const NEW_HANDSHAKES: readonly Comparison[] = [
   { against: "nginx + hono", ratio: 0.95 },
 ];
 /**
- * Multiplies the number of events in a round on kept-alive connections. Without a handshake, an event takes little CPU time. So
+ * If connections are kept alive, a round has this many times more events. Without a handshake, an event takes little CPU time. So
  * more events are needed, because Linux counts CPU time in hundredths of a second.
  */
 const KEPT_ALIVE_FACTOR = 4;

@@ -1,4 +1,5 @@
-// Manages the processes and folders of a run. They are removed when the run ends, even after a failure or a signal.
+// Manages the processes and folders of a run. When the run ends, even after a failure or a signal, the processes are killed and the
+// folders are removed.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,5 @@
-// Splits a CPU profile into parts of the code: files of this project, libraries, and the runtime's own work for each of them.
+// Splits the time of a CPU profile between the parts of the code: files of this project, libraries, and functions of the runtime. A
+// function of the runtime is a separate part for each file or library that calls it.
 
 import type { CpuProfile, ProfileNode } from "./inspector.ts";
 
@@ -17,8 +18,9 @@ const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
 ]);
 
 /**
- * Returns the time of each part, without the time of the parts that it calls. The time of a built-in function of the runtime counts
- * for the file that calls it. `bundle` is the text of the worker, in which a comment before each module names its file.
+ * Returns the time of each part, without the time of the parts that it calls. The name of a part for a function of the runtime is
+ * `FILE: FUNCTION`, where FILE calls the function. `bundle` is the text of the worker, in which a comment before each module names
+ * its file.
  */
 export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle: string): Parts {
   const fileOf = indexFiles(bundle);

@@ -1,5 +1,5 @@
-// Measures only trust, in this process: path validation, revocation lists of a thousand and of a million serial numbers, and
-// allowlists of ten and of a hundred thousand certificates.
+// Measures only the checks of certificates, in this process: path validation, revocation lists of a thousand and of a million
+// serial numbers, and allowlists of ten and of a hundred thousand certificates.
 
 import { randomBytes } from "node:crypto";
 import { type Identity, issueCertificate } from "../cli/dev/authority.ts";
@@ -64,7 +64,7 @@ function prove(policy: Policy, { leaf, intermediates }: Chain, lists: Revocation
 }
 
 /**
- * Measures path validation with cached and with new certificates. The subject `cold` presents more certificates in turn than the
+ * Measures path validation with cached and with new certificates. The function `cold` presents more certificates in turn than the
  * cache can hold. So each certificate must be parsed and verified again.
  */
 async function pathReports(volume: Volume, root: Identity, chain: Chain, now: number): Promise<Report[]> {

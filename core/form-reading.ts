@@ -27,8 +27,8 @@ interface Found extends FormProblem {
 interface Part {
   readonly copy: unknown;
   /**
-   * True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true, except
-   * rules with `missing`.
+   * True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true. Rules
+   * with `missing` are always checked.
    */
   readonly isSound: boolean;
 }
@@ -56,8 +56,8 @@ function otherKind({ code = WRONG_KIND, expected }: FormNode, value: unknown): F
 
 /**
  * Reads a value with the first form that fits. If no form fits, reports the problems of the form that was probably meant. If it is
- * not clear which form was meant, reports that the value is of none of the expected kinds, and the problems inside the value that
- * every form reports.
+ * not clear which form was meant, reports that the value is of none of the expected kinds. Then also reports each problem inside
+ * the value that occurs with every form.
  */
 function readEither(form: FormNode, forms: readonly FormNode[], value: unknown, problems: Found[]): Part {
   const tried = forms.map((one) => {

@@ -6,7 +6,7 @@ export interface FormNode {
   /** The name of the expected kind of value, as it is written in the text of a problem. */
   readonly expected: string;
   readonly isKind: (value: unknown) => boolean;
-  /** The code that is reported if a value is of another kind. The default is `wrong_kind`. */
+  /** The code that is reported if a value is not of the expected kind. The default is `wrong_kind`. */
   readonly code?: string | undefined;
   readonly rules: readonly Rule<never>[];
   readonly isOptional?: true;
@@ -185,7 +185,7 @@ export function optional<Value>(form: Form<Value>): OptionalForm<Value> {
   return { ...form, isOptional: true };
 }
 
-/** Returns the form, changed so that it reports `code` if a value is of another kind. */
+/** Returns a copy of the form that reports `code` if a value is not of the expected kind. */
 export function or<Value>(form: Form<Value>, code: string): Form<Value> {
   return { ...form, code };
 }

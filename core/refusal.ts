@@ -212,9 +212,9 @@ export const REFUSALS = /* @__PURE__ */ rowsOf(SHARED_GROUPS, ORIGIN_GROUPS) as 
 export type RefusalDetails = Readonly<Record<string, unknown>>;
 
 /**
- * The error that refuses a request. The code that decides throws it, and each program catches it in one place. An `accept` function
- * that you write throws it too: with the code `replayed` for an id that was recorded before, and with `store_unavailable` if
- * nothing could be recorded.
+ * The error that refuses a request. The functions that judge a request throw it, and each program catches it in one place. An
+ * `accept` function that you write throws it too: with the code `replayed` for an id that was recorded before, and with
+ * `store_unavailable` if nothing could be recorded.
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;

@@ -44,7 +44,10 @@ export const MAX_ASSERTION_CHARACTERS = 24 * 1024;
  */
 export const MAX_FORWARDED_HEADER_CHARACTERS = 16 * 1024;
 
-/** Cloudflare's limits for the encoded text of `certRFC9440` (10 KiB) and of `certChainRFC9440` (16 KiB). */
+/**
+ * Cloudflare passes the sender's certificates to the worker in the fields `certRFC9440` and `certChainRFC9440`. The encoded texts
+ * of these fields have at most 10 KiB and 16 KiB.
+ */
 export const MAX_CERTIFICATE_FIELD_CHARACTERS = 10 * 1024;
 export const MAX_CHAIN_FIELD_CHARACTERS = 16 * 1024;
 /** The limit of intermediates that a sender may present. It bounds the time of the path search. No CA in use needs more. */
@@ -59,13 +62,14 @@ export const MIN_RSA_BITS = 2048;
 /** The maximum size of an RSA key. CAs use at most 4096 bits. To verify a signature of 16384 bits takes milliseconds. */
 export const MAX_RSA_BITS = 8192;
 /**
- * The limit of the time for verifying the signatures on certificates in one request. The unit is the time of one signature on
- * P-256. An honest chain has at most four signatures on P-521.
+ * The limit of the time for verifying the signatures of the certificates in one request. The unit is the time to verify one P-256
+ * signature. An honest chain has at most four P-521 signatures, which cost 100 units.
  */
 export const MAX_SIGNATURE_COST = 120;
 /**
- * The limit of the time for signatures that do not match, in the same unit: one on P-521, two on P-384, five with RSA keys over 4096
- * bits, or twenty others. In an honest chain, they occur only if a CA has several keys with one name and without key identifiers.
+ * The limit of the time for verifying signatures that do not match, in the unit of `MAX_SIGNATURE_COST`. It allows one signature
+ * with a P-521 key, two with P-384, five with RSA over 4096 bits, or twenty with other keys. In an honest chain, signatures that do
+ * not match occur only if a CA has several keys with one name and without key identifiers.
  */
 export const MAX_WRONG_SIGNATURE_COST = 20;
 /**
@@ -86,15 +90,15 @@ export const MAX_NAME_COMPARISON_OCTETS = 512 * 1024;
 
 /**
  * The largest size of all revocation lists of one source together. A list of a million serial numbers of 16 octets has 35 MB. The
- * largest public lists have a tenth of this number of entries.
+ * largest public lists have a tenth as many entries.
  */
 export const MAX_CRL_BYTES = 64 * 1024 * 1024;
 /**
- * The limit of revocation lists from one source. It is enough for one list from every CA of a hierarchy. Without a limit, an answer
- * that a stranger wrote could contain a hundred thousand lists.
+ * The limit of revocation lists from one source. It is enough for one list from every CA of a hierarchy. Over plain HTTP, anybody
+ * on the network path can write the response. Without a limit, such a response could contain a hundred thousand lists.
  */
 export const MAX_CRLS_OF_SOURCE = 64;
-/** The limit of certificates of list signers that are remembered. A hierarchy has only a few list signers. */
+/** The limit of stored CA certificates whose keys signed revocation lists. A CA hierarchy has only a few of them. */
 export const MAX_CRL_AUTHORITIES = 64;
 /**
  * The limit of the length of a revocation list's source (URL or path). On the edge, the source is the key under which a list is
@@ -113,16 +117,16 @@ export const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
  */
 export const LARGEST_MAX_BODY_BYTES = 50 * 1024 * 1024;
 /**
- * A body is refused if it has more than `MAX_TINY_PIECES` chunks with fewer than `TINY_PIECE_BYTES` octets on average. A chunk of
- * one octet takes as much time as a chunk of 16 KiB, so a body of 1 MiB in chunks of one octet took five seconds. Usual senders are
- * not affected: most write through a buffer, and the few without a buffer send fewer chunks.
+ * If a body has more than `MAX_TINY_PIECES` chunks, it is refused if these chunks have fewer than `TINY_PIECE_BYTES` octets on
+ * average. A chunk of one octet takes as much time as a chunk of 16 KiB, so a body of 1 MiB in chunks of one octet took five
+ * seconds. Usual senders are not affected: most write through a buffer, and the few without a buffer send fewer chunks.
  */
 export const MAX_TINY_PIECES = 4_096;
 export const TINY_PIECE_BYTES = 16;
 /**
- * The limit of memory, in one process or isolate, for unfinished bodies whose sender only a signature over the body can prove. The
- * limit has room for two bodies of the largest size. The first `UNCOUNTED_BODY_BYTES` of each body do not count, so that most
- * events are accepted even when somebody else uses up the limit.
+ * The limit of memory, in one process or isolate, for the bodies of unproven senders. A sender that passed no other check is
+ * unproven until its whole body is read and verified. The limit has room for two bodies of the largest size. The first
+ * `UNCOUNTED_BODY_BYTES` of each body do not count, so that most events are accepted even when somebody else uses up the limit.
  */
 export const MAX_UNPROVEN_BODY_BYTES = 2 * LARGEST_MAX_BODY_BYTES;
 export const UNCOUNTED_BODY_BYTES = 64 * 1024;
@@ -148,8 +152,9 @@ export const MAX_LISTED_SIGNATURES = 16;
  */
 export const MAX_ED25519_SIGNATURES = 4;
 /**
- * The limit of Ed25519 verifications in one request, not counting the first signature, which every key of the route verifies. More
- * signatures are needed because a sender signs with the old and the new key during a rotation. One verification takes 0.1 ms.
+ * The limit of Ed25519 verifications in one request, not counting those of the first signature. The first signature is always
+ * verified with every key of the route. A request has further signatures during a rotation, because the sender then signs with the
+ * old and the new key. One verification takes 0.1 ms.
  */
 export const MAX_FURTHER_ED25519 = 16;
 /**
@@ -159,7 +164,7 @@ export const MAX_FURTHER_ED25519 = 16;
 export const MAX_EVENT_ID_CHARACTERS = 256;
 /**
  * An event key that is longer than this is stored as its digest, because event keys are indexed, and PostgreSQL allows at most
- * 2,704 octets in an index.
+ * 2,704 octets in one entry of an index.
  */
 export const MAX_EVENT_KEY_CHARACTERS = 512;
 /**
@@ -173,8 +178,9 @@ export const MAX_KEYED_VALUES = 500_000;
  */
 export const MAX_KEYED_DEPTH = 500;
 /**
- * The limits of a body in which a policy matches values: its size, because JSON.parse may need fifty times as much memory and an
- * isolate has only 128 MB; its nesting, and the values that one pointer matches. Events of real senders have far less.
+ * The limits of a body in which a policy matches values: the size of the body, its nesting, and the number of values that one
+ * pointer matches. The size is limited because JSON.parse may need fifty times as much memory as the body, and an isolate has only
+ * 128 MB. Events of real senders stay far below these limits.
  */
 export const MAX_JSON_BYTES = 1024 * 1024;
 export const MAX_JSON_DEPTH = 64;
@@ -197,7 +203,8 @@ export const DIAGNOSED_BODY_BYTES = 32 * 1024;
 export const DIAGNOSED_KEYS = 4;
 /**
  * The limit of the work to find out why a signature does not match. This much work takes a few milliseconds. The unit is the time
- * of SHA-256 for one octet. A rewritten body costs sixteen times its size, and an Ed25519 signature as much as 64 KiB.
+ * of SHA-256 for one octet. To write a body again in a different form costs 16 units for each octet. To verify an Ed25519 signature
+ * costs as much as SHA-256 of 64 KiB.
  */
 export const DIAGNOSED_WORK = 4 * 1024 * 1024;
 /** The limit of a body's size after decompression. A compressed body is decompressed only if no key matches the signature. */
@@ -208,7 +215,10 @@ export const DIAGNOSED_DECODED_BYTES = 128 * 1024;
  */
 export const MAX_CHALLENGE_CHARACTERS = 512;
 export const MAX_CHALLENGE_BODY_BYTES = 8 * 1024;
-/** The limit of the length of Basic credentials. A user name and a password of 255 octets each have 684 characters in base64. */
+/**
+ * The limit of the length of Basic credentials. A user name of 255 octets and a password of 255 octets have 684 characters in
+ * base64, both together.
+ */
 export const MAX_BASIC_CHARACTERS = 1024;
 
 /** The limit of secrets for one sender. Each secret costs one HMAC of the body. One matching secret is enough. */
@@ -245,8 +255,8 @@ export const CERTIFICATE_CACHE_CHARACTERS = 1024 * 1024;
  */
 export const DIAGNOSED_ENTRIES = 100;
 /**
- * The limit of different certificates that a process reports for an observed route. Each admitted sender and each proving anchor
- * has its own limit. A sender usually presents only a few certificates.
+ * The limit of different proven certificates that a process reports for an observed route. The limit applies to each admitted
+ * sender and each proving anchor separately. A sender usually presents only a few certificates.
  */
 export const MAX_OBSERVED_PROVEN = 100;
 /** The limit of different certificates that no anchor proves and that a process reports for an observed route. */
@@ -259,13 +269,13 @@ export const MAX_OBSERVED_UNPROVEN = 20;
 export const MAX_WATCHED_CERTIFICATES = 100;
 /**
  * The number of a sender's entries whose end (`until`) is watched. The entries that end next are chosen. A limit is needed because
- * each of these is compared with all entries of the sender.
+ * each watched entry is compared with all entries of the sender.
  */
 export const MAX_WATCHED_WINDOWS = 100;
 /**
- * The number of attempts at each event whose records are kept: the first attempts, which show how the trouble began, and the latest
- * attempts. By default, an event has 30 attempts. So all records are kept unless the event is run again. Each record has at most 1
- * KB.
+ * The records of an event's first attempts and latest attempts are kept, up to these numbers. The first attempts show how the
+ * trouble began. By default, an event has 30 attempts. So all records are kept unless the event is run again. Each record has at
+ * most 1 KB.
  */
 export const MAX_FIRST_ATTEMPTS = 10;
 export const MAX_LATEST_ATTEMPTS = 40;

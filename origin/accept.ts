@@ -8,8 +8,8 @@ export type Acceptance =
   | {
       readonly outcome: "stored";
       /**
-       * The id of an event that is already stored, with the same event key, method and target, but other bytes. Both that event and
-       * the new one are kept and flagged.
+       * The id of an event that was stored earlier. It has the same event key, method and target as the new event, but other bytes.
+       * Both events are kept and flagged.
        */
       readonly conflictsWith?: string;
     }
@@ -36,9 +36,9 @@ export interface AssertionId {
 }
 
 /**
- * Takes responsibility for a delivery. Records the assertion's id. If events are stored, it records the id and the event in one
- * atomic step. After `stored`, or if nothing is returned, the handler runs. A `duplicate` is answered with 200 and the id of the
- * stored event, and the handler does not run.
+ * Takes responsibility for a delivery. Records the assertion's id. A function that stores events records the id and the event in
+ * one atomic step. After `stored`, or if nothing is returned, the handler runs. A `duplicate` is answered with 200 and the id of
+ * the stored event, and the handler does not run.
  * @throws ReplayedError if the id is already recorded. Any other error means that nothing was recorded, and the sender is told to
  * retry
  */

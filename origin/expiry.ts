@@ -32,7 +32,7 @@ interface Watched extends Presentation {
 
 /**
  * A certificate counts as replaced if another certificate of the sender was last seen this much later. A shorter time would not
- * suffice, because a sender with several hosts presents both certificates during a rotation.
+ * suffice, because a sender with several hosts presents the old and the new certificate during a rotation.
  */
 const ROTATION_SECONDS = 86_400;
 
@@ -95,7 +95,7 @@ function expiryOfPresentation(one: Watched, sender: Sender, policy: Policy, now:
     .filter((intermediate) => intermediate.notAfter < leaf.notAfter && isNeeded(intermediate))
     .sort((a, b) => a.notAfter - b.notAfter);
   const { notBefore, notAfter, sha256 } = first;
-  // A certificate that the policy itself no longer admits is left out, because its expiry changes nothing.
+  // A certificate that the policy would refuse even before the expiry is left out, because the expiry changes nothing.
   if (!isAdmitted(one, sender, policy, Math.min(now, notAfter)) || (isReplaced && notAfter < now)) return undefined;
   const { name } = sender;
   const pointer = formatPointer(["senders", name]);

@@ -23,18 +23,21 @@ export interface OriginOptions {
    */
   readonly secrets?: Secrets;
   /**
-   * Set this if one guard on `*` protects the handler of all events. Without this option, a guard refuses a request if its route in
-   * the policy is not the path of the guard. Otherwise a sender that may call a prefix could run the handler of a path below this
-   * prefix.
+   * Set this if one guard on `*` protects the handler of all events. By default, a guard refuses a request whose route in the
+   * policy is not the path of this guard. Without this check, a sender that may call only the prefix `/hooks/*` could run the
+   * handler of a path below this prefix, for example `/hooks/acme`.
    */
   readonly servesEveryRoute?: boolean;
-  /** The replay check. There is no default, because a check that forgets ids protects against nothing. */
+  /**
+   * The replay check. There is no default, because a default could keep the ids only in memory. It would forget them when the
+   * process ends, and then accept a replay.
+   */
   readonly accept: AcceptDelivery;
   /** Receives one line for each request. `refused` has the facts of a refused request that are not in the line. */
   readonly log: (line: LogLine, refused?: RefusedFacts) => void;
   /** Unix seconds. */
   readonly clock?: () => number;
-  /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of them. */
+  /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of revocation lists. */
   readonly lists?: () => RevocationLists;
 }
 
@@ -90,7 +93,7 @@ export function findMissing(
   return problems;
 }
 
-/** Returns the Refusal that every request gets while the configuration is faulty. */
+/** Returns the Refusal that every request gets as long as the configuration is faulty. */
 export function misconfigured(error: unknown): Refusal {
   return error instanceof ConfigurationError
     ? new Refusal("misconfigured", { problems: error.problems })

@@ -1,5 +1,5 @@
 // The steps of one event through the origin. The code uses web standards only, so it runs unchanged on Node, workerd and other
-// runtimes. The origin checks everything that it can check without the edge: signature, time, bytes, certificate, trust, allowlist,
+// runtimes. Behind an edge, the origin itself checks everything that it can: signature, time, bytes, certificate, trust, allowlist,
 // replay.
 
 import { admitBySignature, findCandidates, readCertificateFor, relyOnEdge } from "../core/admission/admit.ts";

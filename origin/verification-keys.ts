@@ -44,9 +44,9 @@ const MAX_JWKS_BYTES = 64 * 1024;
 
 /**
  * Finds keys in the set at the edge's JWKS URL. The keys are cached. They are fetched again if they are old or if a `kid` is
- * unknown, but at most once per cool-down. A request with a known key does not wait, unless the set is too old and no fetch has
- * failed since. While the edge cannot be reached, the last good set is used. Until there is a first set, every look-up is refused.
- * Does not check that the URL is HTTPS, although keys fetched over plain HTTP prove nothing.
+ * unknown, but at most once per cool-down. A request with a known key does not wait, unless the set is older than ten minutes and
+ * no fetch has failed since the set was fetched. While the edge cannot be reached, the last good set is used. Until there is a
+ * first set, every look-up is refused. Does not check that the URL is HTTPS, although keys fetched over plain HTTP prove nothing.
  * @throws Refusal `keys_unavailable` (from the returned function)
  */
 export function fetchedKeys(url: string, options: FetchedKeysOptions): FindVerificationKey {

@@ -20,16 +20,16 @@ import { takeRandom } from "./random.ts";
 import { type Asked, receive } from "./receive.ts";
 
 /**
- * The error of a refused request, whose line is already logged. `message` and `getResponse()` are for the sender. `refusal` says
- * why the request was refused. It is only for the operator.
+ * The error of a refused request. The log line of the refusal has already been written. `message` and `getResponse()` are for the
+ * sender. `refusal` says why the request was refused. It is only for the operator.
  */
 export class RefusedError extends Error {
   readonly refusal: Refusal;
   /** The decision id. It is also in the log line and in the response. */
   readonly id: string;
   /**
-   * The status that asks the sender to send the event again, because the operator has to correct the fault. Undefined if the
-   * refusal is final.
+   * The status that asks the sender to send the event again. It is set if the operator may have to correct the cause of the
+   * refusal, because a later attempt may then be accepted. Undefined if the refusal is final.
    */
   readonly retryStatus: 429 | 503 | undefined;
 

@@ -71,7 +71,7 @@ const CORE_FOLDERS = [
 
 const CORE_LIBRARIES = isOneOf("jose", "node:buffer", "node:crypto", "node:zlib");
 
-/** Is true for files of the origin that may need Node. The interfaces of the inbox do not need it. */
+/** Is true for files of the origin that may import modules of Node. The files with the interfaces of the inbox may not. */
 function isOnNode(path: string): boolean {
   const isInterface = isOneOf("origin/inbox/inbox.ts", "origin/inbox/attempts.ts", "origin/inbox/refusals/refusals.ts");
   return /^origin\/(inbox|node|service)\//.test(path) && !isInterface(path);
@@ -256,8 +256,8 @@ describe("places", () => {
   });
 });
 
-/** Files have about 200 lines. The few longer files are tables, or hold one idea that two files would separate. */
-const MOST_LINES = 320;
+/** Files have about 200 lines. The few longer files are tables, or hold one idea that would be hard to follow in two files. */
+const MOST_LINES = 340;
 
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");

@@ -26,7 +26,7 @@ export interface EdgeBindings {
   readonly AUDIENCE?: unknown;
   readonly ORIGIN_URL?: unknown;
   readonly SIGNING_KEYS?: unknown;
-  /** The KV namespace of the revocation lists. It is needed if the policy names sources. */
+  /** The KV namespace of the revocation lists. It is needed if the policy names sources of revocation lists. */
   readonly CRLS?: unknown;
   /** The queue, and the R2 bucket for large bodies and dead letters. They are needed if a route of the policy queues. */
   readonly EVENTS?: unknown;

@@ -36,7 +36,7 @@ export interface Ambient {
 
 /**
  * The memory limit for bodies of unproven senders in one isolate. At the limit, the body that needs more memory is refused. The
- * oldest body is not ended instead, because in workerd a request must not touch the stream of a different request.
+ * budget cannot end the oldest body instead, because in workerd a request must not touch the stream of a different request.
  */
 const bodies = new BodyBudget({ endsOldest: false });
 

@@ -28,7 +28,7 @@ const VARIANTS = 3;
 const FINALISTS = 5;
 const EVENTS = 16;
 const ACCEPTED_EVENTS = 200;
-/** The number of accepted requests that are sent before a place is measured. They give the compilers time to finish. */
+/** The number of accepted requests that are sent before a place is measured. They give the JIT compilers time to finish. */
 const WARM_UP_EVENTS = 1_000;
 
 interface Found {

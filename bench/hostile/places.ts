@@ -141,7 +141,8 @@ function exchange(
 const SETTLE_MILLISECONDS = 5;
 
 /**
- * Returns the place's CPU time for each of these requests, in microseconds. Several requests are sent at the same time.
+ * Returns the CPU time of the place for one request, in microseconds: the average over `requests`. Several requests are sent at the
+ * same time.
  * @throws Error if a response has a wrong status
  */
 export async function measureCost(

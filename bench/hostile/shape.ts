@@ -1,6 +1,9 @@
 // The shape of a stranger's request. It consists of numbers and words that a search can change one by one.
 
-/** The genes of a shape. The value of a gene is a number from 0 to the limit, or one of the words. */
+/**
+ * The genes of a shape, each with its possible values. If a number is given here, the value is from 0 to this number. If words are
+ * given, the value is one of them.
+ */
 const GENES = {
   /** The factor. It also selects the route. */
   factor: ["certificate", "signature"],
@@ -86,7 +89,7 @@ export function randomShape(chance: Chance, given: Partial<Shape> = {}): Shape {
   return { ...Object.fromEntries(NAMES.map((name) => [name, randomGene(name, chance)])), ...given } as Shape;
 }
 
-/** Returns the shape with one to three changed genes. */
+/** Returns the shape with up to three changed genes. The factor is never changed. */
 export function mutate(shape: Shape, chance: Chance): Shape {
   const changed: Record<string, unknown> = { ...shape };
   const count = 1 + Math.floor(chance() * 3);

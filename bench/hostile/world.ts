@@ -19,7 +19,10 @@ const ANCHORS: Readonly<Record<Shape["anchor"], number>> = {
   rsa2048: 8,
   rsa4096: 2,
 };
-/** The index of a public CA, from which anybody can get certificates. Every sender trusts this CA in addition to its own CA. */
+/**
+ * The index of a public CA in the list of authorities. Anybody can get certificates from this CA. Every sender with a certificate
+ * trusts this CA in addition to its own CA.
+ */
 const PUBLIC = ANCHORS.shared + ANCHORS.p256;
 const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", publicExponent: new Uint8Array([1, 0, 1]) };
 const ec = (namedCurve: string) => ({ name: "ECDSA", namedCurve });
@@ -48,7 +51,7 @@ export interface World {
   readonly policy: object;
   /** The values of the secrets by name. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** The certificates of the sender in the middle of the route. */
+  /** The certificates of the accepted sender, which is in the middle of the route's list of senders. */
   readonly sender: { readonly leaf: Identity; readonly intermediate: Identity };
   readonly signed: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer };
 }
@@ -135,7 +138,10 @@ function makePublicKey(): string {
   return `whpk_${Buffer.from(x, "base64url").toString("base64")}`;
 }
 
-/** The body is about as large as the bodies of strangers, so that accepted and hostile requests have the same cost for the hash. */
+/**
+ * The body is about as large as the bodies of strangers, so that hashing the body costs the same for accepted and for hostile
+ * requests.
+ */
 const NOTE_CHARACTERS = 32_000;
 
 /** Makes an event that is signed as GitHub signs events. */

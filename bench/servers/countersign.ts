@@ -1,5 +1,5 @@
 // Runs our middleware on our Node server. With `log`, the server prints every log line. With `inbox` or `plainFile`, it stores
-// events. Otherwise, it keeps the ids of assertions in memory, to refuse replays.
+// events. If neither is set, it keeps the ids of assertions in memory, to refuse replays.
 
 import { Hono } from "hono";
 import { formatLogLine, stampLine } from "../../core/log-line.ts";

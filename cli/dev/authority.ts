@@ -41,7 +41,7 @@ export interface CertificateRequest {
   readonly keyUsage?: number;
   readonly subjectAltNames?: ConstructorParameters<typeof SubjectAlternativeNameExtension>[0];
   readonly extensions?: readonly Extension[];
-  /** If given, the certificate is for a CA. The number is its path length constraint. */
+  /** If given, the certificate is for a CA. `pathLength` is the path length constraint of this CA. */
   readonly ca?: { readonly pathLength?: number };
   readonly serialNumber?: string;
   readonly keyAlgorithm?: KeyAlgorithm;

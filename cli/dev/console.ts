@@ -11,7 +11,8 @@ import { CLIENTS, type ClientName, type DevelopmentState } from "./state.ts";
 const USUAL_PORT = 9465;
 
 /**
- * Opens the console with the given settings. Without settings, opens it at the usual port or, if that port is in use, at a free one.
+ * Opens the console with the given settings. Without settings, opens it at the usual port, or at a free port if the usual port is
+ * in use.
  */
 export async function openDevelopmentConsole(
   given: ConsoleSettings | undefined,

@@ -17,7 +17,7 @@ import { developmentSenders, openDevelopmentConsole } from "./console.ts";
 import type { DevelopmentRefusals } from "./refusals.ts";
 import { DEVELOPMENT_ROUTE, type DevelopmentState } from "./state.ts";
 
-/** Stops a part that was started. */
+/** Stops a part of the development origin, for example the server. */
 export type Stop = () => void | Promise<void>;
 
 export const AUDIENCE = "https://origin.localhost";
@@ -36,7 +36,7 @@ interface Parts {
   readonly issuer: string;
   /** The private JWK Set of the edge. */
   readonly keySet: unknown;
-  /** Receives a function for each part that is started here. The function stops the part. */
+  /** Receives a function for each part of the origin that is started here, for example the server. The function stops the part. */
   readonly started: Stop[];
 }
 

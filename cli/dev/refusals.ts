@@ -1,5 +1,5 @@
-// Stores the refusals of a local run, both those of the edge and those of the origin. The edge's log lines contain no certificate.
-// So the TLS front reports the certificates that clients presented.
+// Stores the refusals of a local run, both those of the edge and those of the origin. The edge's log lines contain facts about a
+// certificate, but not its bytes. So the TLS front reports the certificates that clients presented.
 
 import { BoundedCache } from "../../core/bounded-cache.ts";
 import type { LogLine } from "../../core/log-line.ts";

@@ -29,7 +29,8 @@ export async function checkWithoutCertificate(subject: Subject): Promise<{ repor
 }
 
 /**
- * Returns what is wrong with the answer. The server should refuse the request or break off the handshake. Neither gives a finding.
+ * Returns what is wrong with the answer. There is no finding if the server breaks off the handshake, or if it refuses the request
+ * because the sender is not proven.
  */
 function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   const { status, problem, error } = reply;

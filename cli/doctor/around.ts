@@ -18,8 +18,8 @@ export async function checkPlainHttp({ url, options: { httpPort } }: Subject): P
 }
 
 /**
- * Sends requests for other hosts. One has a nonexistent host in the header `Host`, one has it as the server name in the handshake,
- * and one has the host of the URL with a dot at the end.
+ * Sends requests for other hosts. The first has a nonexistent host in the header `Host`. Another has the host of the URL with a dot
+ * at the end. The last has the nonexistent host as the server name in the handshake.
  */
 export async function checkOtherHosts(subject: Subject, own: Reply): Promise<CheckReport> {
   const { url } = subject;

@@ -47,7 +47,7 @@ function unread(check: string): CheckReport {
   return { check, seen: [], findings: [], notChecked: NO_OPENSSL };
 }
 
-/** Adds a finding if the given policy has no route for the path. The server may have another policy. */
+/** Adds a finding if the given policy has no route for the path. The server may have a different policy. */
 function withPolicyRoute({ policy, route, url }: Subject, report: CheckReport): CheckReport {
   if (policy === undefined || route !== undefined || report.findings.length > 0) return report;
   return {

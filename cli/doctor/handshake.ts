@@ -118,7 +118,8 @@ function namesOf(bytes: Buffer): Buffer[] {
 }
 
 /**
- * Returns the certificates that the server sent, in DER, with its own certificate first (RFC 5246 §7.4.2, RFC 8446 §4.4.2).
+ * Returns the certificates that the server sent, in DER, with the server's own certificate first (RFC 5246 §7.4.2, RFC 8446
+ * §4.4.2).
  * @throws RangeError if the message is cut off
  */
 export function readSentChain(handshake: Handshake): Buffer[] {
@@ -135,7 +136,7 @@ export function readSentChain(handshake: Handshake): Buffer[] {
   return chain;
 }
 
-/** Reads numbers and vectors of TLS. A vector is a length and then the same number of octets. */
+/** Reads numbers and vectors of TLS. A vector is a length, followed by that number of octets. */
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;

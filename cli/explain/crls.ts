@@ -44,7 +44,7 @@ export interface CrlOptions {
   /** The directory in which an origin keeps lists. */
   readonly directory: string;
   readonly isFetching: boolean;
-  /** The time of the question, in Unix seconds. */
+  /** The time for which the lists are judged, in Unix seconds. */
   readonly at: number;
 }
 
@@ -52,8 +52,8 @@ type Loaded = { readonly kept: readonly Crl[]; readonly state: CrlSourceState };
 type Step = readonly [from: NonNullable<CrlSourceState["from"]>, read: () => Promise<Uint8Array | undefined>];
 
 /**
- * Loads the lists of every source, as an origin does. Reads the stored lists first. Then reads the source's current lists, and
- * keepCrls() decides which of the stored lists they replace.
+ * Loads the lists of every source, as an origin does. Reads the stored lists first. Then reads the current lists of the source,
+ * from a file or, if `isFetching` is set, from the network. keepCrls() decides which of the stored lists the current lists replace.
  */
 export async function loadCrls(policy: Policy, options: CrlOptions): Promise<LoadedLists> {
   const stored = readCrlDirectory(options.directory, dirname(options.policyFile)).read(AUTHORITIES_KEY);

@@ -78,9 +78,9 @@ function read({ stdout, stderr, isOk, why }: Awaited<ReturnType<typeof run>>, in
   if (isOk && / OK\s*$/.test(stdout)) return { code: "", text: "OK" };
   if (number === "") return { why: why ?? "openssl verify gave no verdict" };
   const code = CODES[number] ?? `OpenSSL error ${number}`;
-  // If the issuer is missing, `openssl verify` stops at this error. In a TLS handshake, OpenSSL continues the verification, and
-  // reports a later error if the client sent no intermediates. The verdict is a forecast of a handshake, so it has the code of the
-  // later error.
+  // If the issuer is missing, `openssl verify` reports this error and stops. In a TLS handshake, OpenSSL continues the
+  // verification, and reports a later error if the client sent no intermediates. The verdict is a forecast of a handshake, so it
+  // has the code of the later error.
   const isLone = code === NO_ISSUER && depth === "0" && intermediates === 0;
   return { code: isLone ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : code, text: `${text} (at depth ${depth})` };
 }

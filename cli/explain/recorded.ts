@@ -1,5 +1,6 @@
-// Reads the request to explain from a stored event or from a decision in a log. Both contain only parts of the request. The
-// question lists the missing parts. Otherwise the explanation would say that the sender left them out.
+// Reads the request to explain from a stored event or from a decision in a log. A stored event and a logged decision contain only
+// parts of the request. The question, which is the input of the explanation, lists the missing parts. Otherwise the explanation
+// would say that the sender left them out.
 
 import { type Chain, type UnknownParts, urlOfTarget } from "../../origin/explain/question.ts";
 import { chainOf as chainOfEvent, platformOf as platformOfEvent } from "../../origin/explain/recalled.ts";

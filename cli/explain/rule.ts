@@ -172,8 +172,8 @@ function anchorRule(sender: SenderExplanation | undefined, members: readonly str
 }
 
 /**
- * Returns the policy entry that is nearest to the certificate, as the log line names it. If the log line names no entry, returns
- * the whole list of entries.
+ * Returns the policy entry that the log line names as the nearest to the certificate. If the log line names no entry, returns the
+ * list of entries of the first sender.
  */
 function nearestEntry(nearMiss: unknown, senders: readonly SenderExplanation[]): DecidedBy {
   const nearest = nearMiss as { sender: string; entry: number; failed: readonly string[] } | undefined;

@@ -15,7 +15,7 @@ export interface Outcome {
 
 /**
  * A refusal with one of these problems is uncertain: the only reason may be that a secret, a header or the body is not available
- * here. All other refusals are certain, except `platform_not_verified`.
+ * here. mayBeUnchecked() knows the other uncertain refusals.
  */
 const MAY_BE_UNCHECKED: ReadonlySet<Problem> = new Set(["signature-not-verified", "credentials-required"]);
 
@@ -36,7 +36,7 @@ export function settle(answer: Answer, senders: readonly SenderExplanation[]): O
 }
 
 function mayBeUnchecked(code: RefusalCode): boolean {
-  // Without the body or its Content-Type, these refusals say only what is missing here.
+  // The only reason for these refusals may be that the body or its Content-Type is not available here.
   const isOfBody = code === "content_not_json" || code.startsWith("json_");
   return MAY_BE_UNCHECKED.has(REFUSALS[code][0]) || isOfBody || code === "platform_not_verified";
 }

@@ -141,9 +141,9 @@ export function readAuthorities(file: string): readonly Certificate[] {
 }
 
 /**
- * Returns the sender's own certificates: all that are not CA certificates. If the file has CA certificates only, the sender presents
- * the first of them, and the others are its issuers.
- * @throws UsageError if the file begins with a CA certificate and has another certificate after it
+ * Returns the sender's own certificates: all that are not CA certificates. If the file has only CA certificates, returns the first,
+ * which the sender presents. The others are its issuers.
+ * @throws UsageError if the file begins with a CA certificate and also has a certificate that is not a CA certificate
  */
 export function readSenderCertificates(file: string): readonly Certificate[] {
   const certificates = readCertificates(file);

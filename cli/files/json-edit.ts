@@ -25,8 +25,8 @@ export function rewriteJson(text: string, after: unknown): string {
 }
 
 /**
- * Returns the changes that make `after` from `before`. Entries of a list are removed from its end, so that the indexes of the
- * entries before them stay valid.
+ * Returns the changes that make `after` from `before`. The last of the superfluous list entries is removed first, so that the
+ * indexes of the entries before it stay valid.
  */
 function findChanges(before: unknown, after: unknown, path: Path): Change[] {
   if (isDeepStrictEqual(before, after)) return [];
@@ -117,7 +117,7 @@ function insertLast(text: string, holder: jsonc.Node, name: string | number | un
   const indentation = gap.includes("\n") ? gap.slice(gap.lastIndexOf("\n") + 1) : outer + unit;
   const end = eolOf(text);
   const written = `${comma}${end}${indentation}${label}${formatValue(value, indentation, unit, label.length)}`;
-  // If the list was empty or on one line, its closing bracket is moved to a separate line.
+  // If the list or object was empty or on one line, its closing bracket is moved to a separate line.
   const isClosedBehind = last !== undefined && /\n/.test(text.slice(at, endOf(holder)));
   if (isClosedBehind) return splice(text, at, at, withEnds(written, end));
   return splice(text, at, endOf(holder) - 1, withEnds(`${written}${end}${outer}`, end));

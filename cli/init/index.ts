@@ -72,7 +72,7 @@ function requireFree(directory: string, names: readonly string[]): void {
 /**
  * Merges our package.json into the package.json that npm made when this package was installed. If both files have a value, the
  * value in npm's file is kept.
- * @throws UsageError if it is not a JSON object
+ * @throws UsageError if npm's file is not a JSON object
  */
 function completed(directory: string, files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const file = join(directory, MANIFEST);

@@ -16,7 +16,7 @@ export interface ProjectOptions {
   readonly mode: ProjectMode;
   /** The name of the preset. Undefined for the template's policy, which is an example. */
   readonly preset: string | undefined;
-  /** The CAs for a preset that names none, each as NAME=FILE. */
+  /** The anchors that the preset does not have, or whose certificate is in no public store, each as NAME=FILE. */
   readonly anchors: readonly string[];
   /** The values of the body that the preset asks for, each as NAME=VALUE. */
   readonly values: readonly string[];
@@ -25,7 +25,7 @@ export interface ProjectOptions {
 export interface Project {
   /** Maps each path to the text of the file. Sorted by path. */
   readonly files: ReadonlyMap<string, string>;
-  /** The steps that remain for the preset's sender. */
+  /** The steps that the operator must still do for the preset's sender. */
   readonly steps: readonly string[];
 }
 
@@ -52,7 +52,8 @@ export function makeProject({ mode, preset, anchors, values }: ProjectOptions): 
   const { policy, secrets, steps } = makePolicy(preset, anchors, values);
   const files = new Map([...readTemplate(), [".gitignore", GITIGNORE]]);
   if (policy !== undefined) files.set("policy.json", policy);
-  // Puts the names of the secrets into secrets.required, so that Cloudflare refuses a deployment while one of them is missing.
+  // Puts the names of the secrets into secrets.required, so that Cloudflare refuses a deployment if one of these secrets is
+  // missing.
   const required = JSON.stringify(["SIGNING_KEYS", ...secrets]).replaceAll(",", ", ");
   if (policy !== undefined)
     replace(files, "wrangler.jsonc", (text) => text.replace(/\["SIGNING_KEYS"[^\]]*\]/, () => required));

@@ -24,7 +24,7 @@ export interface EdgeOriginSettings extends ServeSettings {
   readonly jwks: string | undefined;
 }
 
-/** Runs until a signal arrives. If the file of the policy or of the edge's keys changes, both are loaded again. */
+/** Runs until a signal arrives. If the policy file or the file of the edge's keys changes, both files are loaded again. */
 export async function runEdgeOrigin(settings: EdgeOriginSettings): Promise<number> {
   const { host: hostname, port, inbox, policy, jwks = "" } = settings;
   const first = await load(settings);

@@ -20,7 +20,7 @@ export interface AskedOfClients {
 
 const MODES = ["request", "require", "none"] as const;
 
-/** `values` has one MODE, and any number of HOST=MODE. @throws UsageError */
+/** `values` must have one MODE, and may have any number of HOST=MODE. @throws UsageError */
 export function parseClientCertificates(values: readonly string[] = []): AskedOfClients {
   const pairs = values.map((value) => value.split("=", 2) as [string, string?]);
   const [others] = pairs.findLast(([, mode]) => mode === undefined) ?? [];
@@ -59,9 +59,9 @@ export function requireAdmissible(asked: AskedOfClients, served: readonly string
 }
 
 /**
- * Warns of senders that lose events or challenges on hosts that require certificates. On such a host, a failed handshake has no
- * answer, so nothing asks the sender to send the event again. A challenge that comes without a certificate also fails there. The
- * document is read only if a host requires certificates.
+ * Warns of senders that lose events or challenges on hosts that require certificates. On such a host, a failed TLS handshake has no
+ * HTTP response, so nothing asks the sender to send the event again. A challenge that comes without a certificate also fails there.
+ * The document is read only if a host requires certificates.
  */
 export async function inspectRequired(
   asked: AskedOfClients,
@@ -94,7 +94,7 @@ export async function inspectRequired(
 const UNANSWERED =
   "is asked without a certificate, so with --client-certificates require its challenge gets no answer, and the URL cannot be registered";
 
-/** Returns true if the sender presents no certificate with its challenge, although it does with its events. */
+/** Returns true if the sender presents no certificate with its challenge, although it presents one with its events. */
 function isAskedWithoutCertificate({ handshake }: PolicyDocument["senders"][string]): boolean {
   return handshake !== undefined && HANDSHAKE_SCHEMES[handshake.scheme].proof === "token";
 }

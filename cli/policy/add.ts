@@ -1,4 +1,5 @@
-// `countersign policy add` adds parts to a policy document. The result is compiled before it is written.
+// `countersign policy add` adds a preset, CA certificates, a sender or a route to a policy document. The result is compiled before
+// it is written.
 
 import { isDeepStrictEqual } from "node:util";
 import { ConfigurationError } from "../../core/configuration-error.ts";
@@ -169,7 +170,7 @@ function requireSomething(addition: PolicyAddition): void {
   if (mode !== undefined && route === undefined) throw new UsageError("--mode needs --route");
 }
 
-/** Adds the parts that the options name. @returns the name of the sender, if there is one */
+/** Adds the anchors, the sender and the route that the options name. @returns the name of the sender, if there is one */
 function addParts(document: PolicyDraft, addition: PolicyAddition): readonly string[] {
   const { sender, route } = addition;
   const isKnown = sender !== undefined && Object.hasOwn(document.senders, sender);

@@ -49,7 +49,10 @@ export function fileToChange({ policy }: { readonly policy: string }, given: Rea
   return policy;
 }
 
-/** Names the schema of the installed package, or none if the package is not installed in this folder. */
+/**
+ * Returns an empty policy that names the schema of the installed package. The policy names no schema if the package is not
+ * installed in this folder.
+ */
 function emptyPolicy(folder: string): object {
   const schema = "./node_modules/countersign/policy.schema.json";
   return existsSync(join(folder, schema)) ? { $schema: schema } : {};
@@ -158,7 +161,7 @@ function compareLines(before: readonly string[], after: readonly string[]): Comp
   ];
 }
 
-/** Returns the sign of a compared line. The library gives a positive number for a line that only the first list has. */
+/** Returns the sign of a compared line. `diff()` returns a positive number for a line that only the first list has. */
 function signOf(operation: number): ComparedLine["sign"] {
   if (operation === 0) return " ";
   return operation > 0 ? "-" : "+";

@@ -32,8 +32,8 @@ interface Asked {
 const TEMPORARY_CODES: ReadonlySet<RefusalCode> = new Set(["certificate_not_yet_valid", "revocation_unknown"]);
 
 /**
- * Judges each certificate of a sender in the files. The CA certificates in the same file count as its intermediates. Fetches
- * nothing.
+ * Judges each of the sender's certificates in the files. If a file also contains CA certificates, they count as the intermediates
+ * of the sender's certificates in this file. Fetches nothing.
  */
 export async function foresee(
   policyFile: string,

@@ -1,5 +1,5 @@
 // `countersign policy observed` prints the certificates that were presented at observed routes, the entries that accept them, and
-// notes on what to consider first.
+// notes on what to consider before an entry is used.
 
 import { rootCertificates } from "node:tls";
 import { type Certificate, formatPem, parseCertificate } from "../../core/x509/certificate.ts";
@@ -70,8 +70,8 @@ interface Names {
 }
 
 /**
- * Returns the names for the printed commands. If no policy is given, or if several senders are on the route, the commands contain a
- * placeholder for the sender.
+ * Returns the names for the printed commands. If no policy is given, or if the route does not have exactly one sender, the commands
+ * contain a placeholder for the sender.
  * @throws UsageError, ConfigurationError
  */
 function namesFor(file: string | undefined, logs: readonly string[]): Names {

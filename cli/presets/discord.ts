@@ -1,4 +1,5 @@
-// Discord's webhook events and interactions, which Discord signs with Ed25519. Discord also sends wrong signatures on purpose.
+// Discord's webhook events and interactions, which Discord signs with Ed25519. Discord also sends requests with wrong signatures,
+// to check that they are refused.
 
 import type { Preset } from "./preset.ts";
 

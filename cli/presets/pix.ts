@@ -16,7 +16,7 @@ const CHAVE: BodyValue = {
 const EVENT_ID =
   "There is no signature and no id of a request, and one request may have several payments. Let your handler recognise endToEndId, and for a return (devolução) its id and status too.";
 const API = "https://github.com/bacen/pix-api/blob/HEAD/openapi.yaml";
-/** The API promises that only 200 is success. */
+/** According to the API, only the status 200 means success. */
 const ANSWER = { status: 200 };
 
 const SENDERS =

@@ -1,5 +1,5 @@
-// A preset has members of a policy that are ready to be written, and the facts and steps that an operator needs in addition. A
-// preset contains no code. A value that its vendor has not published is left out, never guessed.
+// A preset has the members that are added to a policy, and the facts and steps that an operator needs in addition. A preset
+// contains no code. A value that the vendor has not published is left out, never guessed.
 
 import type { PolicyDocument, SenderDocument } from "../../core/policy/schema.ts";
 
@@ -9,7 +9,10 @@ export interface Preset {
   /** The sender as in a policy. If it has no accepted certificate, its route only observes until the operator adds one. */
   readonly sender: Omit<SenderDocument, "about">;
   readonly route: Omit<PolicyDocument["routes"][string], "senders">;
-  /** Texts that the sender appends to the path of the callback URL. Each is the end of a further route. */
+  /**
+   * Texts that the sender appends to the path of the callback URL. For each text, there is one more route, whose path ends with
+   * this text.
+   */
   readonly suffixes?: readonly string[];
   /** The source of the certificate of each anchor in `sender.trust`. */
   readonly anchors: Readonly<Record<string, AnchorSource>>;
@@ -57,7 +60,7 @@ export interface AfterRefusal {
 export interface Renewal {
   /** The longest lifetime of a certificate, in days. */
   readonly days?: number;
-  /** The last day of the certificate that the sender publishes. */
+  /** The last day on which the certificate that the sender publishes is valid. */
   readonly ends?: string;
   readonly also?: string;
 }
@@ -69,7 +72,7 @@ export interface Renewal {
  */
 export interface BodyValue {
   readonly what: string;
-  /** A JSON pointer, with `*` over arrays. */
+  /** A JSON pointer. In it, `*` stands for every element of an array. */
   readonly pointer: string;
   /** The suffixes of the routes on which every event must have a listed value. */
   readonly on: readonly string[];

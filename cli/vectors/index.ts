@@ -1,4 +1,5 @@
-// `countersign vectors` writes requests of an edge with their verdicts, for verifiers of assertions in other languages.
+// `countersign vectors` writes honest and forged requests as an edge forwards them, each with the verdict that a verifier must
+// reach. They are for verifiers of assertions in other languages.
 
 import { dirname } from "node:path";
 import { type Command, parseOptions } from "../command.ts";

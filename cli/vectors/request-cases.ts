@@ -1,4 +1,4 @@
-// Cases with a valid token. The request or its certificate differs from the signed one, or the request is replayed.
+// Cases with a valid token. The request or its certificate differs from what the token was issued for, or the request is replayed.
 
 import { digestBody } from "../../core/delivery/delivery.ts";
 import type { RefusalCode } from "../../core/refusal.ts";

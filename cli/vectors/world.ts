@@ -1,4 +1,4 @@
-// The edge and the origin of the test vectors: names, keys, policy, secrets. Everything in it is public and protects nothing.
+// The edge and the origin of the test vectors: names, keys, policy, secrets. Everything here is public and protects nothing.
 
 import { createECDH, hash } from "node:crypto";
 import { type PrivateJwk, publicJwk } from "../../core/assertion/keys.ts";

@@ -1,6 +1,6 @@
 // Decides which sender of the route sent a request. No other file decides this. Each step removes senders from the list of possible
 // senders: first by certificate, then by the credentials in the headers, then by the body: its signature, its token and its values.
-// A sender is admitted only if every factor that its policy names has passed.
+// A sender is admitted only if every factor that the policy requires of this sender has passed.
 
 import type { Allowlist, AllowlistEntry } from "../policy/allowlist.ts";
 import type { CertificateMatcher } from "../policy/matcher.ts";
@@ -133,11 +133,11 @@ export function admitByCredentials(
 }
 
 /**
- * Returns the first candidate for which two conditions hold: the candidate needs no signature or its key signed the body, and the
- * body satisfies the candidate's rules. If no signature matches, verifies the signature of the first candidate again, to find out
- * why.
+ * Returns the first candidate for which two conditions hold. First, the candidate needs no signature, or its key signed the body.
+ * Second, the body satisfies the candidate's rules. If the first condition holds for no candidate, verifies the signature of the
+ * first candidate again, to find out why it fails.
  * @throws Refusal `content_*`, `json_*` or `token_mismatch` of the first candidate for which only the second condition fails. If
- * there is none, `signature_*` of the first candidate
+ * there is no such candidate, `signature_*` of the first candidate
  */
 export async function admitBySignature(
   candidates: readonly Candidate[],
@@ -174,9 +174,7 @@ function factorsOfBody(
   }
   const rules = sender.body.map(listRule);
   if (sender.token?.pointer !== undefined && !factors.includes("token")) {
-    const tokens = secrets.get(sender)?.token;
-    if (tokens === undefined) return undefined;
-    rules.unshift(tokenInBody(tokens, sender.token.pointer));
+    rules.unshift(tokenInBody(secretsOf(sender, secrets, "token"), sender.token.pointer));
     passed.push("token");
   }
   return matched.satisfies(rules) ? passed : undefined;
@@ -184,9 +182,9 @@ function factorsOfBody(
 
 /**
  * Returns the candidate that the edge's assertion names. If this program does not hold the secret of a factor, it relies on the
- * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. Basic credentials
- * and a token are always among them: the edge does not forward headers with credentials, and a token in the body is not checked
- * again.
+ * edge, which lists the checked factors in `amr`. `reliedOnEdge` names the factors that only the edge checked. If the policy
+ * requires Basic credentials or a token, these factors are always in `reliedOnEdge`: the edge does not forward headers with
+ * credentials, and a token in the body is not checked again.
  * @throws Refusal `sender_mismatch`, `factor_missing`
  */
 export function relyOnEdge(

@@ -75,7 +75,8 @@ export function verifyBody(rules: readonly TextRule[], value: unknown): void {
 }
 
 /**
- * Follows the rest of the pointer, from `path[depth]`, and checks each value that it leads to in `value`. Returns their number.
+ * Follows the rest of the pointer, from `path[depth]`, and checks each value that the pointer leads to in `value`. Returns the
+ * number of these values.
  * @throws Refusal
  */
 function countMatches(rule: TextRule, value: unknown, depth: number): number {

@@ -30,7 +30,7 @@ export interface AvailableSecrets {
   readonly missing: ReadonlyMap<Sender, SendersMissingSecrets>;
 }
 
-/** Returns the rules of a sender whose secrets are read. The secrets of the sender's other rules are not read. */
+/** Returns those rules of a sender for which secrets are read. The secrets of the sender's other rules are not read. */
 type WantedFactors = (sender: Sender) => Pick<Sender, keyof SenderSecrets>;
 
 /**
@@ -65,8 +65,8 @@ function isSet(name: string, read: ReadSecret): boolean {
 }
 
 /**
- * Imports the secrets that are set, and lists the missing or malformed secrets. Commands that explain a request use it. An edge
- * uses it too: while one of a sender's secrets is missing, the edge refuses the routes of this sender.
+ * Imports the secrets that are set, and lists the missing or malformed secrets. Commands that explain a request use this function.
+ * An edge uses it too, and refuses the routes of a sender as long as one of this sender's secrets is missing.
  */
 export function readAvailableSecrets(
   policy: Policy,
@@ -125,7 +125,7 @@ function readCredentials(rules: readonly BasicRule[], read: ReadInto): Credentia
 
 /**
  * Returns the token or key of a handshake. In every handshake scheme, the octets of the text are the secret: nothing is decoded.
- * The signature scheme `meta` reads its keys in this way, so its import is used.
+ * The signature scheme `meta` reads its keys in this way, so the import of `meta` is used.
  */
 function readHandshakeSecret(rule: HandshakeRule | undefined, read: ReadInto): SignatureKey | undefined {
   return rule?.secret === undefined

@@ -76,8 +76,8 @@ function makeClaimsSchema() {
 }
 
 /**
- * The call is marked as pure, so that the bundler leaves it out of the edge's bundle. It is not needed there, because an edge
- * verifies no token.
+ * The call is marked as pure, so that the bundler leaves it out of the edge's bundle. An edge verifies no token, so it does not
+ * need this schema.
  */
 const claimsSchema = /* @__PURE__ */ makeClaimsSchema();
 

@@ -23,8 +23,8 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
 /**
  * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. Refusals for a wrong
  * signature, wrong credentials, or a certificate that is revoked, denied or self-issued are final, because a stranger may have sent
- * the request and must not be asked to retry. For a refusal in `OPERATORS_TO_MEND`, a stranger may be asked to retry too, because
- * nothing has proven who sent the request.
+ * the request and must not be asked to retry. A request that gets a refusal in `OPERATORS_TO_MEND` may come from a stranger too.
+ * This refusal is still not final, because the real sender may be accepted after the operator has corrected the fault.
  */
 export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): RetryStatus | undefined {
   const certificate = evidence?.certificate;

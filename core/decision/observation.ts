@@ -76,9 +76,10 @@ function describe(
 
 /**
  * Observed certificates are divided into groups, called shares, and each share has its own limit. Returns the key of the share to
- * which the certificate of a log line belongs. On each route, every admitted sender and every proving anchor has its own share. All
- * unproven certificates of a route have one share together. With a single limit for all, certificates of strangers could use up the
- * limit: anybody can make unproven certificates, and many people can get a certificate of a public CA.
+ * which the certificate of a log line belongs. The key consists of the route, the sender that the certificate admitted, and the
+ * anchor that proves the certificate. All unproven certificates of a route have one share together. With a single limit for all
+ * shares, certificates of strangers could use up the limit: anybody can make unproven certificates, and many people can get a
+ * certificate of a public CA.
  */
 export function shareOf(line: LogLine): string {
   const { route, isProven, sender, anchor, factors } = line;
@@ -87,8 +88,8 @@ export function shareOf(line: LogLine): string {
 }
 
 /**
- * Identifies a certificate by values that its issuer signed. The digest is not used, because anybody can write an ECDSA signature
- * in another valid form, and then the certificate has another digest.
+ * Identifies a certificate by values that its issuer signed. The digest of the certificate is not used. Anybody can change the
+ * encoding of an ECDSA signature so that the signature stays valid, and then the certificate has a different digest.
  */
 export function identityOf(line: LogLine): string {
   const { issuer, serial, spkiSha256 } = Object(line["certificate"]) as Record<string, unknown>;

@@ -10,8 +10,8 @@ import { Observer } from "./observation.ts";
 
 /**
  * Makes the function that writes the additional log lines for one request. Call `reportOnly` only once per process or isolate. The
- * returned function gives undefined if the route needs no such lines, and otherwise a promise. The promise never rejects, because
- * the verdict has already been sent.
+ * returned function gives undefined if the route needs no such lines, and otherwise a promise. The promise never rejects: an error
+ * is only logged, because the verdict has already been sent.
  */
 export function reportOnly(
   log: (line: LogLine) => void,
@@ -42,8 +42,9 @@ const REQUEST_PROBLEMS: ReadonlySet<Problem> = new Set([
 ]);
 
 /**
- * Returns a log line if the shadow senders and the senders in force decide differently. Returns undefined if they agree. If a
- * signature cannot be checked because the body was not read, the shadow verdict is `undecided`, and the line is returned too.
+ * Returns a log line if the shadow senders and the senders in force decide differently. Returns undefined if they agree. If the
+ * body was not read, a signature, a token in the body and the values of the body cannot be checked. If the first shadow sender that
+ * is still possible needs such a check, the shadow verdict is `undecided`, and the line is returned too.
  */
 export async function compareShadow(trace: Trace, refusal?: Refusal): Promise<LogLine | undefined> {
   const { route, evidence, admitted, context } = trace;

@@ -13,7 +13,8 @@ export interface Answer {
 }
 
 /**
- * One request, as the table of handshakes reads it. `?name` is the query parameter `name`. A name without `?` is that of a header.
+ * One request, as the handshakes in schemes.ts read it. There, `?name` is the query parameter `name`, and a name without `?` is the
+ * name of a header.
  */
 export class Question {
   readonly method: string;
@@ -47,7 +48,7 @@ export class Question {
     return echoable(this.read(name));
   }
 
-  /** Compares in constant time. @throws Refusal if the parameter or header has another value */
+  /** Compares the value of a parameter or header with `expected`, in constant time. @throws Refusal if they differ */
   require(name: string, expected: Uint8Array): void {
     const isEqual = timingSafeEqual(sha256(this.read(name), "buffer"), sha256(expected, "buffer"));
     if (!isEqual) throw new Refusal("challenge_token_mismatch");

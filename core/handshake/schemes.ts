@@ -32,8 +32,8 @@ export interface HandshakeScheme {
   /** Set if the policy must say until when challenges are answered. */
   readonly hasEnd?: true;
   /**
-   * Set if the answer is an HMAC of a text that the asker chooses. compile.ts refuses a policy in which this key also signs events,
-   * unless the signed text of an event can never be such a text.
+   * Set if the answer is an HMAC of a text that the asker chooses. compile.ts refuses a policy in which the key of this HMAC also
+   * signs events, unless the signed text of an event can never be such a text.
    */
   readonly isSigned?: true;
   /** Returns undefined if the request is an event and no challenge. @throws Refusal `challenge_*` */

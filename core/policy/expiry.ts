@@ -83,8 +83,8 @@ function endAuthority(
     const hasOther = authoritiesOf(sender).some(
       (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
     );
-    // If the certificate has already expired, `outlook` is not called. It knows only certificates with which senders were admitted.
-    // Certificates that the expiry made invalid were refused since then, and these refusals are in the log.
+    // If the certificate has already expired, `outlook` is not called. `outlook` knows only certificates with which senders were
+    // admitted. Certificates that the expiry made invalid have been refused since then, and these refusals are in the log.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");

@@ -25,7 +25,8 @@ export function findSignedForAskers(senders: PolicyDocument["senders"]): (readon
 
 /**
  * Returns true if the signed text of every event contains something that signable() refuses: a colon before the body, as in the
- * schemes of Slack and Zoom, or a brace at the start of the body. Then the key of the events may sign the texts of askers too.
+ * schemes of Slack and Zoom, or a brace at the start of the body. Then the key of the events may also sign the answers of a
+ * handshake, although the asker chooses their text. Such an answer is never a valid signature of an event.
  */
 export function isUnlikeAnswers(scheme: SignatureSchemeName): boolean | undefined {
   const { prefix, hasObject } = SIGNATURE_SCHEMES[scheme];

@@ -166,8 +166,8 @@ export interface Policy {
   readonly intermediates: readonly Intermediate[];
   readonly deny: DenyList;
   /**
-   * Finds another route whose handler a router may run for this path by mistake, and that does not admit every sender of `route`.
-   * `host` is the host of the request, in the form of `URL.host`.
+   * Finds a route other than `route` whose handler a router may run for this path by mistake. Ignores routes that admit every
+   * sender of `route`. `host` is the host of the request, in the form of `URL.host`.
    */
   findRival(path: string, route: Route, host?: string): Route | undefined;
   /** The sources of the revocation lists of all anchors, each once. */

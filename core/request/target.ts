@@ -12,8 +12,8 @@ export interface RequestTarget {
 
 /**
  * Reads the target of an absolute request URL. Refuses a target that a URL parser would rewrite, for example a target with
- * `/a/../b`, `\` or a raw quote. Also refuses a path that some routers would read in another way (see `findSecondSpelling`).
- * Otherwise a proxy or a router could read another path than this code.
+ * `/a/../b`, `\` or a raw quote. Also refuses a path that some routers would read differently (see `findSecondSpelling`). Otherwise
+ * a proxy or a router could read a different path than this code.
  * @throws Refusal `malformed_target`
  */
 export function readRequestTarget(requestUrl: string): RequestTarget {
@@ -56,7 +56,7 @@ const NEVER_ENCODED = /[A-Za-z0-9\-._~!$&'()*+,;=:@/\\\0-\x1f\x7f]/;
  * the parameters first and resolve the dots afterwards. They see an empty segment, or a step to the parent.
  */
 const HIDDEN_SEGMENT = /\/\.{0,2};/;
-/** Matches an encoded percent sign before two hex digits. A proxy that decodes the path twice would read another path. */
+/** Matches an encoded percent sign before two hex digits. A proxy that decodes the path twice would read a different path. */
 const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 /**

@@ -36,7 +36,7 @@ export function formatAuthorities(authorities: readonly Certificate[]): Uint8Arr
   return Buffer.concat(authorities.map(({ base64 }) => Buffer.from(base64, "base64")));
 }
 
-/** Returns the signers of these lists that are not in `known`. */
+/** Returns those signers of the lists that `known` does not contain. */
 export function newAuthorities(known: readonly Certificate[], lists: readonly Crl[]): readonly Certificate[] {
   const found: Certificate[] = [];
   for (const list of lists) {

@@ -7,8 +7,8 @@ import type { Certificate } from "../x509/certificate.ts";
 import { type Crl, formatTime } from "../x509/crl.ts";
 
 /**
- * The loaded lists by the name of their issuer, the newest first. The names are folded, as X.509 names are compared (RFC 5280
- * §7.1).
+ * The loaded lists of each issuer, the newest first. The key is the issuer's folded name, because X.509 names are compared in this
+ * form (RFC 5280 §7.1).
  */
 export type RevocationLists = ReadonlyMap<string, readonly Crl[]>;
 
@@ -49,10 +49,10 @@ export interface RevocationExplanation {
 }
 
 /**
- * Looks up the certificates of a validated path (leaf first, anchor last), except the anchor. Each is looked up in the newest list
- * of each key of its issuer.
- * - The keys of an issuer are its own key, and the keys of certificates with the same name on the path or among the anchors. The
- * issuer may have got a new key, or may sign its lists with another key (RFC 5280 §6.3.3 f).
+ * Looks up the certificates of a validated path (leaf first, anchor last), except the anchor. For each key of a certificate's
+ * issuer, looks up the certificate in the newest list that this key signed.
+ * - The keys of an issuer are its own key, and the keys of certificates with the issuer's name on the path or among the anchors.
+ * The issuer may have got a new key, or may sign its lists with another key (RFC 5280 §6.3.3 f).
  * - A certificate in such a list is refused under every rule, and also if the anchor has no rule. Otherwise the sender could choose
  * a path to an anchor without a rule.
  * - Under the rule `prefer`, a missing or outdated list does not refuse the request. The list is then described in the result, for
@@ -80,7 +80,7 @@ export function checkRevocation(
 }
 
 /**
- * Refuses a certificate that is in the newest list signed by its issuer's own key. A missing list is accepted. Does not record the
+ * Refuses a certificate that is in the newest list signed by the key of `issuer`. A missing list is accepted. Does not record the
  * signer of the list as an authority, because this function is also called for issuers that are on no validated path.
  * @throws Refusal `certificate_revoked`
  */
@@ -108,7 +108,10 @@ interface Signed {
 }
 
 interface Found {
-  /** The newest list of each key of the issuer, newest first. Only lists that cover the certificate are included. */
+  /**
+   * For each key of the issuer, the newest list that this key signed. The newest of these lists comes first. Only lists that cover
+   * the certificate are included.
+   */
   readonly newest: readonly Signed[];
   /** The fault to report if no list in `newest` can show that the certificate is not revoked. */
   readonly without: string;
@@ -139,8 +142,8 @@ const NONE: Found = { newest: [], without: MISSING };
 
 /**
  * Finds the signer of a list: the issuer, or another certificate with the issuer's name on the path or among the anchors. The
- * issuer's own key counts even if the issuer's key usage lacks `cRLSign`. If a list is signed without `cRLSign`, it cannot show
- * that a certificate is good, but a certificate in the list is revoked.
+ * issuer counts as the signer even if its key usage lacks `cRLSign`. A list of such an issuer cannot show that a certificate is
+ * good, but a certificate in the list is revoked.
  */
 function findSigner(
   list: Crl,

@@ -48,11 +48,15 @@ export type Condition = Readonly<Record<string, string>>;
 const MAX_VALIDATOR_CHARACTERS = 256;
 
 /**
- * One entity tag. Its quotes may be missing. `*` and lists of tags are not accepted, because they would match other answers too.
+ * One entity tag. Its quotes may be missing. `*` and lists of tags are not accepted, because they would also match other versions
+ * of the list.
  */
 const ENTITY_TAG = /^(?:(?:W\/)?"[^"]*"|[\w./+=-]+)$/;
 
-/** Returns the condition for a request that asks whether the list changed since the answer with these headers. */
+/**
+ * Makes a condition from the headers of an answer. A later request with this condition asks whether the list has changed since that
+ * answer.
+ */
 export function conditionAfter(headers: { get(name: string): string | null }): Condition {
   const etag = headers.get("etag");
   if (etag !== null && etag.length <= MAX_VALIDATOR_CHARACTERS && ENTITY_TAG.test(etag))

@@ -40,8 +40,8 @@ const SECONDS = /^(?:0|[1-9][0-9]{0,11})$/;
  */
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z$/;
 /**
- * Visible ASCII without the dot, because the first dot in the signed text shows where the id ends: it follows the id, or belongs to
- * the date after the id.
+ * Visible ASCII without the dot. In the signed text, the first dot shows where the id ends. This dot comes directly after the id,
+ * or belongs to the date that follows the id.
  */
 const EVENT_ID = /^[!-\-/-~]+$/;
 

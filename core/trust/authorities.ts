@@ -19,7 +19,8 @@ export interface Authorities {
    */
   readonly certified: readonly Certificate[];
   /**
-   * The refusal for the first certificate that names an issuer whose key did not sign the certificate. Undefined if there is none.
+   * The refusal for the first certificate that names an issuer whose key did not sign the certificate. Undefined if there is no
+   * such certificate.
    */
   readonly failure: Refusal | undefined;
 }

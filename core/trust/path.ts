@@ -91,8 +91,8 @@ function search(client: ClientCertificate, anchors: readonly Anchor[], facts: Pa
   let tried = 0;
   let failure: Refusal | undefined;
   /**
-   * The revocation fault of a path that reached an anchor. It is reported before the fault of a path that reached no anchor,
-   * because the revocation fault says more.
+   * The revocation fault of a path that reached an anchor. If there is one, it is thrown instead of the fault of a path that
+   * reached no anchor, because the revocation fault says more.
    */
   let revocationFailure: Refusal | undefined;
 

@@ -60,8 +60,8 @@ const ISSUER_NOT_KNOWN_TO_PLATFORM: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Proves the certificate for each sender that needs one, with the given lists and time. Does not check whether a sender's entries
- * match the certificate.
+ * Proves the certificate for each sender that needs one, with the revocation lists and the time in `facts`. Does not check whether
+ * a sender's entries match the certificate.
  * @throws Refusal with the code of the first fault, if the certificate is proven for no sender
  */
 export function verifyTrust(

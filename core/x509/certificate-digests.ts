@@ -17,7 +17,7 @@ const ORDERS = [
 
 /**
  * Returns the digest of the certificate. If its signature is ECDSA, also returns the digest that it would have with the other valid
- * signature. This signature depends on the curve of the issuer's key, which is not known here, so there is one digest for each
+ * signature. The other signature depends on the curve of the issuer's key, which is not known here. So there is one digest for each
  * accepted curve.
  */
 export const digestsOf = cachedFor((certificate: Certificate): readonly string[] => [

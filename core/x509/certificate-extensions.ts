@@ -43,10 +43,10 @@ export interface CertificateExtensions {
 }
 
 /**
- * The extensions that may be critical, because their checks enforce them. Before you add one here, add its check: for clients in
- * core/trust/verify.ts, for issuers in core/trust/issuer.ts. A critical `certificatePolicies` needs no check, because the extension
- * demands nothing as long as no policy is required (RFC 5280 §6.1.3 d). `cRLDistributionPoints` is not here, because distribution
- * points are processed only for an anchor with revocation lists.
+ * The extensions that may be critical, because the code enforces them. Before you add one here, add its check: for clients in
+ * core/trust/verify.ts, for issuers in core/trust/issuer.ts. A critical `certificatePolicies` needs no check, because this
+ * extension demands nothing if no certificate policy is required (RFC 5280 §6.1.3 d). `cRLDistributionPoints` is not here, because
+ * distribution points are processed only for an anchor with revocation lists.
  */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   OID.subjectKeyIdentifier,
@@ -60,9 +60,9 @@ const UNDERSTOOD: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The OIDs of `policyConstraints` and `inhibitAnyPolicy`. A certificate with one of them is refused, critical or not, because they
- * require policies, and policies are not processed here. RFC 5280 §4.2 says that every application must recognise
- * `policyConstraints`.
+ * The OIDs of `policyConstraints` and `inhibitAnyPolicy`. A certificate with one of them is refused, critical or not. The reason is
+ * that these extensions make demands on certificate policies, which are not processed here. RFC 5280 §4.2 says that every
+ * application must recognise `policyConstraints`.
  */
 const NEVER_PASSED_OVER: ReadonlySet<string> = new Set(["2.5.29.36", "2.5.29.54"]);
 

@@ -36,9 +36,10 @@ export interface Crl {
 const V2 = "01";
 
 /**
- * Reads a list from DER. Refuses what RFC 5280 forbids, unknown critical extensions, delta, indirect and partitioned lists, and
- * signature algorithms that are not accepted. Accepts entries with a negative serial number or an invalid date. Reads the entries
- * in place, because a tree of objects for a million entries takes twenty seconds and 2.5 GB.
+ * Reads a list from DER. Refuses what RFC 5280 forbids, unknown critical extensions, and signature algorithms that are not
+ * accepted. Also refuses delta lists, indirect lists, and lists that cover only some kinds of certificates or only some reasons.
+ * Accepts entries with a negative serial number or an invalid date. Reads the entries in place, because a tree of objects for a
+ * million entries takes twenty seconds and 2.5 GB.
  * @throws SyntaxError
  */
 export function parseCrl({ buffer, byteOffset, byteLength }: Uint8Array): Crl {

@@ -21,7 +21,7 @@ const CONSTRUCTED_TYPES: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
 const TIMES: ReadonlySet<number> = new Set([TAG.utcTime, TAG.generalizedTime]);
 
 /**
- * Reads exactly one value, to its end. `read` must read all members of the value. The rules of DER are checked for every value
+ * Reads bytes that are exactly one value. `read` must read all members of the value. The rules of DER are checked for every value
  * inside, even if `read` skips it. Two rules are not checked: the order of a SET's members, and the absence of default values. Some
  * authorities break both rules, OpenSSL accepts that, and nothing here depends on these rules. If `hasOddTimes` is true, the form
  * of a time that `read` skips is not checked either.
@@ -193,7 +193,7 @@ export class DerReader {
     return readOid(this.bytes, this.start, this.end);
   }
 
-  /** Skips an INTEGER, which may be negative. `tag` is another tag if the INTEGER has an implicit tag. */
+  /** Skips an INTEGER, which may be negative. Pass `tag` if the INTEGER has an implicit tag. */
   skipInteger(tag: number = TAG.integer): void {
     this.read(tag);
     checkInteger(this.bytes, this.start, this.end);

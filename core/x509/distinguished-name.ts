@@ -37,8 +37,8 @@ const VALUE_TAGS: ReadonlySet<number> = new Set([
 const NUMERIC = /^[0-9 ]*$/;
 /**
  * Matches control characters (C0, DEL and C1). A name that contains one is refused. Characters that change the direction of writing
- * are accepted, because names in Arabic and Hebrew need them. Names are compared exactly, so a name with such a character is never
- * equal to a name without it.
+ * are accepted, because names in Arabic and Hebrew need them. No comparison of names ignores such a character, so a name with the
+ * character is never equal to a name without it.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;

@@ -1,5 +1,5 @@
-// Names the extensions that are read here (RFC 5280 §4.2 and §5.2). Files import the names as `OID`. They are separate constants
-// instead of one object, so that the bundler shortens their names.
+// Names for the OIDs of the extensions that the readers in this folder know (RFC 5280 §4.2 and §5.2). Files import the names as
+// `OID`. They are separate constants instead of one object, so that the bundler shortens their names.
 
 export const subjectKeyIdentifier = "2.5.29.14";
 export const keyUsage = "2.5.29.15";

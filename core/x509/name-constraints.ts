@@ -34,7 +34,10 @@ function readSubtree(subtrees: DerReader): GeneralName {
 interface Rules {
   readonly permitted: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
   readonly excluded: ReadonlyMap<GeneralName["kind"], readonly Subtree[]>;
-  /** The number of octets in the base names of all constraints. It measures the cost of comparing one name with them. */
+  /**
+   * The number of octets in the base names of all constraints. A short base name counts as `LEAST_OCTETS`. This number measures the
+   * cost of comparing one name with all constraints.
+   */
   readonly octets: number;
 }
 

@@ -1,4 +1,4 @@
-// The options of a console: the inbox, the policy, and who may see it.
+// The options of a console: the inbox, the policy, and who may use the console.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import type { LogLine } from "../../core/log-line.ts";
@@ -33,8 +33,8 @@ export interface ConsoleOptions {
    */
   readonly lists?: () => RevocationLists;
   /**
-   * Returns who sent this request. If this function returns undefined, the request is refused. Requests that reach this function
-   * have one of the `hosts`, and do not come from pages of another origin.
+   * Returns who sent this request. If this function returns undefined, the request is refused. This function is called only for
+   * requests whose Host is one of the `hosts`. It is not called for a request from a page of a different web origin.
    */
   readonly visitor: (request: Request) => ConsoleVisitor | undefined | Promise<ConsoleVisitor | undefined>;
   /**
@@ -46,7 +46,10 @@ export interface ConsoleOptions {
   readonly path?: string;
   /** The live updates end when this signal is aborted. Without the signal, live updates keep a server from closing. */
   readonly signal?: AbortSignal;
-  /** Receives a line for each action and each refused visitor. By default, the line is printed as JSON. */
+  /**
+   * Receives a line for each action and each refused visitor. A visitor who sends neither credentials nor a cookie is refused
+   * without a line. By default, the line is printed as JSON.
+   */
   readonly log?: (line: LogLine) => void;
   /**
    * The inbox and the policy file, as an operator writes them on a command line. The console shows commands that contain them. By

@@ -15,7 +15,10 @@ import { clipped, formatDuration, formatNumber, type Html, moment } from "./show
 const HOUR_SECONDS = 3_600;
 const HOURS = 24;
 const DEAD_EVENTS = 5;
-/** The inbox counts at most this number of events in one state. If there are more, the page says "100,000 or more". */
+/**
+ * The inbox counts at most this number of waiting and leased events together, and at most this number of dead events. If a number
+ * reaches this limit, the page says "100,000 or more".
+ */
 const MOST_COUNTED = 100_000;
 
 const SERIES: readonly Series[] = [

@@ -119,7 +119,10 @@ export function sentence(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-/** Shows a text of our tables, in which members and commands are between backticks. */
+/**
+ * Shows a text that this program contains, for example the meaning of a refusal. Member names and commands are between backticks in
+ * such a text.
+ */
 export function prose(text: string): Html {
   const parts = text.split("`");
   return html`${parts.map((part, index) => (index % 2 === 0 ? visible(part) : html`<code>${visible(part)}</code>`))}`;

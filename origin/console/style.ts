@@ -1,5 +1,5 @@
-// The style sheet of the console. The contrast of every text colour with its background is at least that of WCAG AA, in both
-// colour schemes.
+// The style sheet of the console. The contrast of every text colour with its background is at least the contrast that WCAG AA
+// requires, in both colour schemes.
 
 const INDENTS = Array.from({ length: 21 }, (_, depth) => `.i${depth}{padding-left:${depth * 1.25}rem}`).join("\n");
 

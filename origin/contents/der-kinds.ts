@@ -64,8 +64,8 @@ function beginsWithPkcs7(content: Buffer): boolean {
 }
 
 /**
- * Returns the kind of a signed value: a certificate, a list or a request. Each has a signed part, an algorithm and a signature.
- * Only a revocation list has times as direct members of its signed part.
+ * Returns the kind of a signed value: a certificate, a revocation list or a certificate request. Each has a signed part, an
+ * algorithm and a signature. Only a revocation list has times as direct members of its signed part.
  */
 function signedKind(members: readonly Header[]): DerKind {
   const tags = members.map(({ tag }) => tag);

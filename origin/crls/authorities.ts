@@ -46,8 +46,8 @@ export class CrlAuthorities {
   }
 
   /**
-   * Stores the authorities that requests have proven. Reads the stored authorities first, because other processes may have added to
-   * them.
+   * Stores those signers of the lists that are new and were seen on the path of a request. Reads the stored authorities first,
+   * because other processes may have added to them.
    */
   async learn(lists: readonly Crl[]): Promise<void> {
     const found = newAuthorities(this.known, lists);

@@ -79,7 +79,10 @@ const FILE_INTERVAL_SECONDS = 10;
 /** The delay after a failure. It doubles with each further failure, up to the usual time between two requests. */
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
-/** The interval at which newly proven authorities are stored. A restart loses the authorities that are not stored yet. */
+/**
+ * The interval at which new authorities are stored: certificates on proven paths whose keys signed a list. A restart loses the
+ * authorities that are not stored yet.
+ */
 const LEARN_INTERVAL_MILLISECONDS = 10_000;
 
 /**

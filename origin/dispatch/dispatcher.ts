@@ -25,9 +25,9 @@ export interface DispatchOptions {
 const MIN_WAIT_MILLISECONDS = 50;
 
 /**
- * While attempts run, the dispatcher waits before it claims further events. The wait is this fraction of the time that the last
- * claim took. Several attempts may end during the wait. Then one claim, which costs one commit, replaces all of them by new
- * attempts.
+ * If attempts are running, the dispatcher waits a moment before it claims further events. The wait is this fraction of the time
+ * that the last claim took. Several attempts may end during the wait. Then a single claim, which costs one commit, replaces all
+ * attempts that have ended by new attempts.
  */
 const GATHERING_SHARE = 1 / 4;
 const MAX_GATHERING_MILLISECONDS = 20;

@@ -1,5 +1,5 @@
-// The interface of the user's code for dispatch. A handler is a function that gets a delivery. Two errors tell dispatch that the
-// handler will never succeed, or not before a certain time.
+// The interface of the user's code for dispatch. A handler is a function that gets a delivery. A handler can throw two special
+// errors: one says that no further attempt can succeed, the other says before which time the handler must not be called again.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 

@@ -24,7 +24,7 @@ export class HeldLease {
     this.#interval = setInterval(() => void this.#extend(), milliseconds / EXTENSIONS_PER_LEASE);
   }
 
-  /** This signal is aborted when another process may lease the event. */
+  /** This signal is aborted when the lease is lost. From then on, another process may lease the event. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }

@@ -33,7 +33,10 @@ export type UpstreamFetch = (
 
 /** The address of the user's program, and the values for the assertions that this origin makes for it. */
 export interface UpstreamOptions {
-  /** Scheme, host and port. The path is the path of the event, so that the assertion matches what the upstream receives. */
+  /**
+   * Scheme, host and port, without a path. Each request has the path of its event, so that the assertion matches what the upstream
+   * receives.
+   */
   readonly origin: string;
   /** The values of `iss` and `aud` in the assertions. */
   readonly issuer: string;

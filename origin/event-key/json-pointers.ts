@@ -23,7 +23,7 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const BRACE = { open: 0x7b, close: 0x7d } as const;
 const BRACKET = { open: 0x5b, close: 0x5d } as const;
-/** A name with escapes counts as this number of values, because decoding the name takes as long as reading so many values. */
+/** A name with escapes counts as this number of values, because decoding the name takes as long as reading twenty values. */
 const ESCAPED_NAME_VALUES = 20;
 const WORDS = { true: Buffer.from("true"), false: Buffer.from("false"), null: Buffer.from("null") } as const;
 const NONE: readonly number[] = [];
@@ -31,12 +31,13 @@ const NONE: readonly number[] = [];
 class Scanner {
   readonly #json: JsonOctets;
   readonly #paths: readonly Path[];
-  /** The member names of each path, as JSON strings that use no escapes. */
+  /** The UTF-8 octets of the member names of each path. A body has these octets between the quotes if it uses no escapes. */
   readonly #names: readonly (readonly Uint8Array[])[];
   /** For each path, the start and the end of its value in the body. Undefined if no value is found. */
   readonly #found: (readonly [start: number, end: number] | undefined)[];
   /**
-   * The length of the longest encoding that a name of a path can have: six octets for each character. A longer name cannot match.
+   * The length of the longest encoding that a name of a path can have: six octets for each character, and two quotes. A longer name
+   * cannot match.
    */
   readonly #longestName: number;
   #values = 0;

@@ -71,7 +71,7 @@ interface Step {
   readonly fault: Refusal | undefined;
 }
 
-/** Describes the path of a certificate to an anchor, or how far its certificates lead. */
+/** Describes the path from a certificate to an anchor. If there is no path, describes how far the presented certificates lead. */
 export function describePath(
   client: ClientCertificate,
   sender: Sender,
@@ -126,8 +126,8 @@ function findSteps(client: ClientCertificate, anchors: readonly Anchor[], limits
 }
 
 /**
- * Follows the issuer names up to the first fault. If there are several issuers, an issuer without a fault comes first. Among equal
- * issuers, an anchor comes before an intermediate.
+ * Follows the issuer names up to the first fault. If several certificates may be the issuer, takes the first one without a fault,
+ * or the first one if all have a fault. Anchors come before intermediates.
  */
 function follow(client: ClientCertificate, anchors: readonly Anchor[], limits: PathLimits) {
   const steps: Step[] = [{ certificate: client.leaf, anchor: undefined, fault: undefined }];

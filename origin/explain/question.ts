@@ -11,7 +11,10 @@ import type { Crl } from "../../core/x509/crl.ts";
 /** Replaces the scheme and host of a URL if they are not known. No host has this name (RFC 6761). */
 export const ANY_HOST = "https://host.invalid";
 
-/** Returns the URL of a path, of a route of the policy, or of a stored target. Each of them may begin with a host. */
+/**
+ * Returns a whole URL for `target`, which is a path, a route of the policy, or a stored target. A host may come before the path,
+ * with or without `//`.
+ */
 export function urlOfTarget(target: string): string {
   if (target.startsWith("//")) return `https:${target}`;
   return target.startsWith("/") ? ANY_HOST + target : `https://${target}`;

@@ -1,5 +1,5 @@
-// Explains how one sender of a route is judged for a request. Core judges each factor that the policy requires of this sender
-// separately.
+// Explains how one sender of a route is judged for a request. Core judges the factors that the policy requires of this sender one
+// by one.
 
 import { findCandidates } from "../../core/admission/admit.ts";
 import { verifyBasic } from "../../core/admission/basic.ts";
@@ -30,7 +30,7 @@ export interface CertificateFactor extends FactorVerdict {
     readonly holds: boolean;
     readonly anchor: string | null;
     readonly fault: Fault | null;
-    /** The revocation list that was missing or not current, if the policy accepts this. */
+    /** The revocation list that was missing or not current, if the rule `prefer` accepts this. Otherwise null. */
     readonly revocation: string | null;
     readonly path: PathExplanation | null;
   } | null;

@@ -27,7 +27,10 @@ export function readPemCertificates(text: string, lineEnd: keyof typeof BLOCKS):
   return certificates;
 }
 
-/** Matches percent-encoded text. Proxies leave the unreserved characters of RFC 3986 unescaped, and an ALB also `+/=`. */
+/**
+ * Matches percent-encoded text. Proxies leave the unreserved characters of RFC 3986 unescaped, and an ALB leaves `+/=` unescaped
+ * too.
+ */
 const ESCAPED = /^(?:[A-Za-z0-9._~+/=-]|%[0-9A-Fa-f]{2})*$/;
 
 /**

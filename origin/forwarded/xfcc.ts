@@ -5,7 +5,8 @@ import { malformed, readEscapedPem } from "./pem.ts";
 
 /**
  * The keys, in the order in which Envoy writes them. `By`, `URI` and `DNS` may occur several times. Envoy neither quotes nor
- * escapes `URI` and `DNS`. If the order were not checked, a certificate with `;Cert="…"` in a URI could add a `Cert` of its choice.
+ * escapes `URI` and `DNS`. If the order were not checked, the text `;Cert="…"` in a URI of the client's certificate would be read
+ * as a `Cert` that Envoy wrote.
  */
 const KEYS = ["By", "Hash", "Cert", "Chain", "Subject", "URI", "DNS"];
 const REPEATABLE: ReadonlySet<string> = new Set(["By", "URI", "DNS"]);

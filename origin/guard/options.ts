@@ -16,9 +16,10 @@ export interface GuardOptions {
   readonly accept: AcceptDelivery;
   /**
    * The secrets that the policy names: `process.env`, the bindings of a Worker, or a function that finds a secret by its name.
-   * Without the edge, all of them are needed. Behind the edge, the secrets of signatures are optional: if a sender's secrets are
-   * present, its signature is verified again. Otherwise, and always for Basic credentials, the origin relies on the edge, and
-   * `delivery.reliedOnEdge` says so.
+   * Without the edge, all of them are needed. Behind the edge, only the secrets of signatures are used, and they are optional. If a
+   * sender's secrets are present, the origin verifies the sender's signature again. If they are missing, the origin relies on the
+   * edge for this signature. For Basic credentials and tokens, the origin always relies on the edge. `delivery.reliedOnEdge` names
+   * the factors that only the edge checked.
    */
   readonly secrets?: ReadSecret | object;
   /**

@@ -1,4 +1,4 @@
-// Converts the options that the user passes to the options that a guard works with. One error lists all their problems.
+// Converts the user's options into the options that a guard works with. If there are problems, one error lists all of them.
 
 import type { Secrets } from "../../core/admission/candidate.ts";
 import { loadHeldSecrets, type ReadSecret } from "../../core/admission/secrets.ts";

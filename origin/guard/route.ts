@@ -17,8 +17,8 @@ export interface Served {
 }
 
 /**
- * Returns the policy's route for a request. Refuses the request if the code behind the guard serves another route. `question` is for
- * an origin without an edge, which answers challenges.
+ * Returns the policy's route for a request. Refuses the request if the code behind the guard serves a different route. `question`
+ * is given if the origin has no edge, because such an origin answers challenges itself.
  * @throws Refusal `route_mismatch`, and the refusals of selectRoute
  */
 export function selectGuardedRoute(

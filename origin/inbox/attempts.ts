@@ -74,6 +74,8 @@ export interface DurationSpan {
 
 export interface Durations {
   readonly spans: readonly DurationSpan[];
-  /** False if there are so many events that only a sample was counted, and the numbers were multiplied. */
+  /**
+   * False if there are so many events that only a sample was counted. The numbers are then an estimate, scaled up from the sample.
+   */
   readonly isExact: boolean;
 }

@@ -112,7 +112,10 @@ function publish(draft: string, file: string): void {
   }
 }
 
-/** Describes an error of the file that is written. Other errors are errors of the inbox, whose texts are already complete. */
+/**
+ * Describes an error of writing the backup file. Returns every other error unchanged, because it comes from the inbox and its text
+ * is already complete.
+ */
 function describeFault(error: unknown, file: string): Error {
   if ((error as NodeJS.ErrnoException).code === "EEXIST")
     return new Error(`${file} is there already: a backup is a new file, and overwrites nothing`);

@@ -25,8 +25,8 @@ interface Limits {
 /** The limits of one batch. Many writes share one wait for the disk, but the first write does not wait long. */
 const MAX_BATCH: Limits = { events: 256, bytes: 16 * 1024 * 1024 };
 /**
- * The limits of waiting writes, which are in memory. Beyond these limits, senders are told to retry. One larger event may wait if
- * no other write waits.
+ * The limits of waiting writes, which are in memory. Beyond these limits, senders are told to retry. An event that is larger than
+ * the limit may wait if no other write waits.
  */
 const MAX_WAITING: Limits = { events: 4096, bytes: 128 * 1024 * 1024 };
 

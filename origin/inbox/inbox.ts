@@ -25,15 +25,20 @@ export interface SeenCertificate {
 /** The times at which a sender was accepted, in Unix seconds. */
 export interface SeenSender {
   readonly sender: string;
-  /** The time of the sender's latest event. It may be up to an hour too early if 10,000 or more newer events are stored. */
+  /**
+   * The time of the sender's latest event. It may be up to an hour too early if 10,000 or more events of other senders are newer.
+   */
   readonly lastSeen: number;
-  /** The number of the sender's certificates. The same certificate with different intermediates counts as one more. */
+  /**
+   * The number of the sender's certificates. A certificate that was presented with two different lists of intermediates counts
+   * twice.
+   */
   readonly certificates: number;
   /** The earliest time at which one of the stored certificates was first presented. Undefined if none is stored. */
   readonly firstCertificate: number | undefined;
 }
 
-/** The certificate of an event. Its bytes are missing only if somebody deleted them from the store. */
+/** The certificate of an event. `der` and `intermediates` are missing only if somebody deleted the certificate from the store. */
 export type StoredCertificate = Omit<CertificateFacts, "der" | "intermediates"> &
   Partial<Pick<CertificateFacts, "der" | "intermediates">>;
 
@@ -117,7 +122,8 @@ export interface WorkQueue {
   /**
    * Leases at most `limit` events that are due, in the order of their due times. Never leases two events with the same sender and
    * order key at the same time. Never leases an event before the earlier events with its sender and order key are done or dead. An
-   * event whose lease has expired is due again. The bodies fit into `maxBytes` together, but a larger first body is leased alone.
+   * event whose lease has expired is due again. Together, the bodies of the leased events have at most `maxBytes` bytes. If the
+   * body of the first event alone has more bytes, only this event is leased.
    */
   claim(limit: number, leaseMilliseconds: number, maxBytes?: number): Promise<Lease[]>;
   extend(lease: Lease, leaseMilliseconds: number): Promise<boolean>;
@@ -151,7 +157,10 @@ export interface Rerun {
   readonly dropped: number;
 }
 
-/** The numbers of events that are not done. At most 100,000 waiting and leased events and 100,000 dead events are counted. */
+/**
+ * The numbers of events that are not done. Counting stops at 100,000 waiting and leased events together, and at 100,000 dead
+ * events.
+ */
 export interface Backlog {
   readonly waiting: number;
   readonly leased: number;
@@ -207,7 +216,7 @@ export interface EventPage {
 export interface NewestQuery extends EventFilter {
   /**
    * An event id or an event key. If no event has exactly this id or key, the search finds the events whose id or key contains this
-   * text, in upper or lower case.
+   * text. This second search ignores the case of letters.
    */
   readonly text?: string | undefined;
   /** The value of `next` from the previous page. */
@@ -241,8 +250,8 @@ export interface ActivitySpan {
 export interface Activity {
   readonly spans: readonly ActivitySpan[];
   /**
-   * False if there are very many events. Then done events are counted in a sample. Other events are counted in a sample if they are
-   * many.
+   * False if there are very many events. Then the number of done events is estimated from a sample. If many events are unfinished,
+   * their number is estimated too. The same holds for dead events.
    */
   readonly isExact: boolean;
 }
@@ -275,7 +284,8 @@ export interface InboxReader {
   durations(since: number, seconds: number, count: number): Promise<Durations>;
   /**
    * Returns a text that changes when an event is accepted, an event becomes done or dead, or a request is refused. It also changes
-   * when one of the 1,000 earliest due times or the latest due time changes. Reads only indexes, and at most 1,000 entries of one.
+   * when one of the 1,000 earliest due times or the latest due time changes. Reads only indexes: the 1,000 earliest due times, and
+   * one entry for each of the other values.
    */
   pulse(): Promise<string>;
   /** Returns the senders that were accepted: the senders with a certificate, and the senders of the latest 10,000 events. */

@@ -12,8 +12,8 @@ export function isPostgresUrl(location: string): boolean {
 }
 
 /**
- * Matches scheme, user and password, host and port, database, and options. Only the options may contain `/`, `?`, `#` or `@`. In a
- * password these characters must be percent-encoded.
+ * Matches scheme, user and password, host and port, database, and options. No part may contain `#` or `@`, and only the options may
+ * contain `/` or `?`. In a password these characters must be percent-encoded.
  */
 const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?[^@#]*)?$/i;
 
@@ -59,7 +59,10 @@ function requireWellFormed(location: string): void {
   ]);
 }
 
-/** Returns the location without its password, for messages. */
+/**
+ * Returns the location for messages: a URL without user, password and options, or a path. Returns `…` for a text that is not
+ * accepted as a path, because it may hold a password.
+ */
 export function describeInbox(location: string): string {
   if (!isPostgresUrl(location)) return whyNoPath(location) === undefined ? location : "…";
   const [, scheme = "postgres://", host = "…", database = ""] = POSTGRES_URL.exec(location) ?? [];

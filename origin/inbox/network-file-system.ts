@@ -38,7 +38,7 @@ export function nameNetwork(type: number): string | undefined {
  * Checks that the file is on a disk of this machine. Returns a notice for the operator if this is doubtful, or if the file is on a
  * network file system and `allowNetworkFileSystem` permits this. Only Linux is checked, because elsewhere the numbers of file
  * systems have no fixed meaning.
- * @throws Error if the file is, or would be created, on a network file system
+ * @throws Error if the file is, or would be created, on a network file system, and `allowNetworkFileSystem` is false
  */
 export function requireLocalDisk(file: string, { allowNetworkFileSystem = false } = {}): string | undefined {
   const type = typeOf(file);

@@ -25,7 +25,10 @@ export async function openInbox(location: string, options: InboxOptions = {}): P
   });
 }
 
-/** Opens an inbox for reading, while others write to it. @throws ConfigurationError if there is no inbox of this version */
+/**
+ * Opens an inbox for reading. Other programs may write to it at the same time. @throws ConfigurationError if there is no inbox of
+ * this version
+ */
 export async function openInboxReader(location: string): Promise<InboxReader> {
   return await open(location, async () => {
     if (isPostgresUrl(location)) {

@@ -38,7 +38,7 @@ export const REPEATED_SECONDS = DAY_SECONDS;
  */
 export const DELIVERED_AGAIN_SECONDS = MAX_DELIVERY_AGE_SECONDS + DAY_SECONDS;
 
-/** The pause between two steps. The pause leaves most of the time to acceptances while there is much to delete. */
+/** The pause between two steps. If there is much to delete, acceptances can run during these pauses. */
 const BETWEEN_STEPS_MILLISECONDS = 50;
 const BETWEEN_ROUNDS_MILLISECONDS = 60_000;
 

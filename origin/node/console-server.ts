@@ -24,10 +24,10 @@ export type ConsoleListener = Address | (Address & ConsolePair) | { readonly soc
 const OPTIONS = { ...FOR_CONSOLE, ...REFUSES_HOST_ITSELF };
 
 /**
- * Returns a function that says whether a host is one of the console's hosts. `host` has no port, because a browser that comes
- * through a tunnel uses the tunnel's port. Over TLS, the names in the certificate are the hosts. Another site can make its own name
- * resolve to the console (DNS rebinding), but that name is not one of the hosts. `more` has the hosts of a proxy in front of the
- * console.
+ * Returns a function that says whether a host is one of the console's hosts. The function gets the host without the port, because a
+ * browser that comes through a tunnel uses the tunnel's port. Over TLS, the console's hosts are the names in the certificate.
+ * `more` has the hosts of a proxy in front of the console. Another site can make its own name resolve to the console (DNS
+ * rebinding), but that name is not one of the console's hosts.
  */
 export function hostsOf(listener: ConsoleListener, more: readonly string[] = []): (host: string) => boolean {
   const names = new Set(more.map((name) => name.toLowerCase()));

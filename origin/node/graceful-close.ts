@@ -1,5 +1,6 @@
 // Closes an HTTP server after every request in progress is answered. Node's own `close()` would also wait for connections on which
-// requests follow one another without a pause. In older versions, it would also wait for connections that have sent no request yet.
+// requests follow one another without a pause. In older versions of Node, `close()` would also wait for connections that have sent
+// no request yet.
 
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -13,12 +14,12 @@ const DEADLINE_MILLISECONDS = 20_000;
 
 /**
  * Tracks the requests of a server from now on. Returns a function that stops listening, waits until the requests in progress are
- * answered, and then resolves. After it is called, new responses carry `Connection: close`.
+ * answered, and then resolves. After a call of the returned function, new responses carry `Connection: close`.
  */
 export function closesGracefully(server: Server): () => Promise<void> {
   /**
-   * The open connections, each with its last response that is not sent yet. Responses on a connection are sent in order, so it is
-   * enough to wait for the last one.
+   * The open connections, each with the last of its responses that are not sent yet. Responses on a connection are sent in order,
+   * so it is enough to wait for the last one.
    */
   const connections = new Map<Socket, ServerResponse | undefined>();
   let isClosing = false;

@@ -1,4 +1,4 @@
-// The limits of each HTTP server, and the host in its URL.
+// The limits of each kind of HTTP server, and the form of a host in a URL.
 
 import { isIPv6 } from "node:net";
 

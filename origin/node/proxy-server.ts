@@ -1,5 +1,6 @@
 // The origin behind a proxy that terminates mutual TLS. A forwarded certificate can be trusted only as far as the connection that
-// carries it. So there are two kinds of listener, and both prove the proxy: a Unix socket, and TLS with the proxy's certificate.
+// carries it. So there are two kinds of listener: a Unix socket, and TLS on which the proxy presents a certificate. Both kinds make
+// sure that the peer is the proxy.
 
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import { createServer, type IncomingMessage } from "node:http";
@@ -45,8 +46,8 @@ export interface TlsListener extends ProxyTls {
 /** The running server for the proxy. */
 export interface ProxyServer extends RunningServer {
   /**
-   * New handshakes use the new certificate and key. Every request, on open connections too, is judged by the new identity of the
-   * proxy. Does nothing on a Unix socket.
+   * New handshakes use the new certificate and key. From now on, the peer of every request must have the new identity of the proxy,
+   * even on a connection that is already open. Does nothing on a Unix socket.
    * @throws Error if the new files are invalid; the old ones stay in use
    */
   replace(tls: ProxyTls | SocketListener): void;

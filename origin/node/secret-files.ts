@@ -13,7 +13,7 @@ const MAX_SECRET_BYTES = 64 * 1024;
 const NAME = /^[A-Z][A-Z0-9_]*$/;
 
 interface Place {
-  /** The name of the place in error messages. */
+  /** The name of this place, for error messages. */
   readonly told: string;
   readonly text?: string | undefined;
   readonly file?: string;

@@ -27,8 +27,8 @@ export async function listenOnSocket(server: Server, path: string, mode: SocketM
 
 /**
  * Prepares a socket that the workers of a cluster share. Call this function in the primary, before the workers listen. The primary
- * creates the file for the workers, so its umask must give the file its mode. This function sets that umask and does not restore
- * the earlier one. Returns the earlier umask, for the workers.
+ * creates the file for the workers, so the umask of the primary determines the mode of the file. This function sets that umask and
+ * does not restore the earlier one. Returns the earlier umask, for the workers.
  * @throws ConfigurationError that names the path
  * @internal
  */

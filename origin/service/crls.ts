@@ -19,8 +19,8 @@ export interface CrlSettings {
 
 /**
  * Opens the lists. Resolves when each source has been requested once, but does not wait long for a slow source. Creates no
- * directory if the policy names no lists. `warn` receives the log lines about lists, because they are not decisions, and because
- * the first of them come before the ready line.
+ * directory if the policy names no lists. The log lines about lists go to `warn`, and not to the log of decisions. They are not
+ * decisions, and the first of them come before the ready line.
  */
 export async function openCrls(
   policy: Policy,

@@ -41,8 +41,8 @@ export interface Runtime<T extends Loaded> {
   /** Creates the origin's app. The app judges each request by the current policy and revocation lists. */
   readonly createApp: (proof: ProofOptions) => ReturnType<typeof createOriginApp>;
   /**
-   * Returns the contents of the files when they were last loaded without a fault. Call this function each time instead of keeping
-   * the result, because a reload replaces the contents.
+   * Returns what the last load without a fault read from the files. Call this function each time instead of keeping the result,
+   * because a reload replaces the contents.
    */
   readonly loaded: () => T;
   readonly log: (line: LogLine) => void;

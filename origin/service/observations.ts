@@ -16,7 +16,8 @@ const MAX_KEPT = 100;
 
 /**
  * Returns a log function that prints every line. If a line is about an observed certificate, the function also appends the line to
- * a file next to the inbox, once for each route. `readLog` reads the lines that earlier runs wrote.
+ * a file next to the inbox. It does not append the line if the certificate's share of the file already has the certificate, or is
+ * full. `readLog` reads the lines that earlier runs wrote.
  */
 export function openLog(
   inbox: string,

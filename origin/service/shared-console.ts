@@ -22,7 +22,7 @@ export async function openSharedConsole(
 ): Promise<RunningConsole | undefined> {
   if (settings.console === undefined) return undefined;
   const options = { allowNetworkFileSystem: settings.anyway };
-  // This wait needs no cancellation, because a signal ends the primary as long as no worker runs.
+  // As long as no worker runs, a signal ends the primary. So this wait needs no cancellation.
   const never = new Promise(() => {});
   const inbox = (await openWhenThere(
     () => openInbox(settings.inbox, options),
@@ -53,7 +53,7 @@ export async function openSharedConsole(
   }
 }
 
-/** Returns the secrets. If one secret is at fault, returns none. Then the pages say that the secrets are not loaded. */
+/** Returns the secrets. If one secret cannot be loaded, returns no secrets. Then the pages say that the secrets are not loaded. */
 function readSecrets(policy: Policy): Secrets {
   try {
     return loadHeldSecrets(policy, readSecret);

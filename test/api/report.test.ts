@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Returns the code of the first program in a document that imports `door`. */
+/** Finds the first program in a document that imports `door`. Returns the code of this program. */
 function codeOf(document: string, door: string): string {
   const programs = readFileSync(join(ROOT, document), "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
   const found = Array.from(programs, ([, code = ""]) => code).find((code) => code.includes(`from "${door}"`));

@@ -1,5 +1,5 @@
-// Tests known attacks with request headers, over raw sockets, with the deployed bundle, the origin behind it, and the origin's own
-// listener. docs/design/known-attacks.md lists the tests by name.
+// Tests known attacks that use request headers. The requests go over raw sockets to the deployed bundle, to the origin behind it,
+// and to the origin's own listener. docs/design/known-attacks.md lists the tests by name.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";

@@ -1,5 +1,5 @@
-// A policy with a route for each kind of entry, in the deployed bundle and in the origin's own listener. Every certificate is sent
-// to both, and both must give the same verdict.
+// Runs one policy, with a route for each kind of entry, at the deployed bundle of the edge and at the origin's own listener. Every
+// certificate is sent to the edge and to the listener, and both must give the same verdict.
 
 import { createHash } from "node:crypto";
 import { expect } from "vitest";

@@ -143,7 +143,8 @@ describe("text of a stranger is escaped", () => {
     ["origin", "--behind-proxy", EVIL, "--socket", EVIL],
     ["dev", "--port", EVIL, "--handler", EVIL],
   ])("by an error that repeats what was typed: %j", async (...args) => {
-    // A single argument is an unknown command. Only the real program reports an unknown command, so the program is started.
+    // A case with a single argument is an unknown command. Only the real program reports an unknown command, so the program is
+    // started.
     const ended = await (args.length === 1 ? runCountersign(args) : runHere(args));
     expect(ended.code).not.toBe(0);
     expectShown(ended);

@@ -25,8 +25,9 @@ test("widthOf() agrees with Node's own measure of every character that can be sh
   const output = Object.assign(new PassThrough(), { columns: Number.MAX_SAFE_INTEGER });
   const reader = createInterface({ input: new PassThrough(), output, terminal: true, prompt: "" });
   const line = reader as { line: string; cursor: number };
-  // Matches the characters that this test leaves out: characters without their own width (every output escapes them), unassigned
-  // characters, and musical symbols, because Node composes their marks before it measures the width.
+  // Matches the characters that this test leaves out. Characters without their own width are left out, because every output escapes
+  // them. Unassigned characters are left out too. Musical symbols are left out, because Node composes their marks before it
+  // measures the width.
   const left = /[\p{Cc}\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{1d15e}-\u{1d1c0}]/u;
   const different: string[] = [];
   for (let code = 0x20; code <= 0x3ffff; code += 1) {

@@ -12,7 +12,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 const objectOf = (count: number) => Object.fromEntries(numbers(count).map((index) => [`m${index}`, index]));
 const long = "a".repeat(MAX_LOGGED_CHARACTERS);
 
-/** Returns a value inside `levels` lists, each inside the one before it. */
+/** Returns `value` inside `levels` nested lists. */
 const inLists = (levels: number, value: unknown): unknown => numbers(levels).reduce<unknown>((inner) => [inner], value);
 
 export const cases: Cases = {

@@ -1,5 +1,5 @@
-// Compares our reader with OpenSSL and @peculiar/asn1-x509. Our reader must refuse every input that OpenSSL or the library refuses.
-// If all three accept an input, they must read the same facts.
+// Compares our reader with OpenSSL and with the library @peculiar/asn1-x509. Our reader must refuse every input that OpenSSL or the
+// library refuses. If all three accept an input, they must read the same facts.
 
 import { createHash, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";

@@ -56,7 +56,7 @@ export const STRICTER: readonly Difference[] = [
   [/^nextUpdate is not after thisUpdate$|^the list names no issuer$/, "OpenSSL compares them when it verifies."],
 ];
 
-/** Complaints of the library about inputs that OpenSSL and our reader accept. */
+/** Complaints of the library @peculiar/asn1-x509 about inputs that OpenSSL and our reader accept. */
 export const LIBRARY_STRICTER: readonly Difference[] = [
   [
     /^Invalid IPv[46] address/,

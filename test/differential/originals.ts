@@ -1,5 +1,5 @@
-// Makes the inputs of the differential test before they are edited: every certificate and list of the core suites, the public roots
-// of the runtime, and certificates with the extensions of RFC 5280.
+// Makes the unedited inputs of the differential test: every certificate and list of the core suites, the public roots of the
+// runtime, and certificates with the extensions of RFC 5280.
 
 import { X509Certificate } from "node:crypto";
 import { EXTENSIONS, octetsOf } from "../core/x509/extension-values.suite.ts";

@@ -17,8 +17,8 @@ interface Tree {
 const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * Returns the members of both objects. If both objects have an object under the same name, these two inner objects are merged in
- * the same way. Otherwise the value of `b` is used.
+ * Merges two objects. If both objects have a member with the same name, the value of `b` is used. But two inner objects under the
+ * same name are merged in the same way.
  */
 function merge(a: Tree, b: Tree): Tree {
   const both = Object.entries(b).map(([name, value]) => {

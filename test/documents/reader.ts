@@ -87,7 +87,10 @@ export class Reader {
     writeFileSync(file, text);
   }
 
-  /** Waits for each line of the block, because a program in the background prints a line some time after its cause. */
+  /**
+   * Waits for each line of the block, because a program in the background may print a line some time after the command that causes
+   * it.
+   */
   async #expectPrinted({ code, line }: Block): Promise<void> {
     for (const text of code.trimEnd().split("\n")) {
       const pattern = new RegExp(`^ *${text.trim().split("…").map(literally).join(".*")} *$`, "m");

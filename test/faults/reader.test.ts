@@ -1,5 +1,5 @@
-// Runs the differential test of our DER reader on a hundred thousand edited certificates and lists. Each run has a different seed.
-// To repeat a run, set SEED to the seed of that run.
+// Runs the differential test of our DER reader on a hundred thousand edited certificates and revocation lists. Each run has a
+// different seed. To repeat a run, set SEED to the seed of that run.
 
 import { beforeAll, expect, test } from "vitest";
 import { compareEditedCertificates, compareEditedCrls } from "../differential/edited.ts";

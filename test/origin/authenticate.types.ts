@@ -24,7 +24,7 @@ app.post("/unguarded-too", (c) => {
   return c.text(c.get("delivery").sender);
 });
 
-// @ts-expect-error a delivery cannot be written down, only bound to an admitted sender
+// @ts-expect-error an object literal is no Delivery: a delivery must be bound to an admitted sender
 const forged: Delivery = {
   id: "1",
   sender: "acme",

@@ -1,5 +1,5 @@
-// Tests every place in the program that sends a request to another host: if no response arrives, the message must say why. The
-// hosts are real, and each host fails in a different way.
+// Tests every place in the program that sends a request to another host: if no response arrives, the message must say why. Each
+// host really fails, and each in a different way.
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// Tests which secrets of a policy may have the same value: those of a handshake are compared with all others.
+// Tests which secrets of a policy may have the same value. The secret of a handshake is compared with all other secrets.
 
 import { describe, expect, test } from "vitest";
 import { ConfigurationError } from "../../core/configuration-error.ts";

@@ -1,5 +1,5 @@
-// Tests the keys that the origin fetches. They are cached, fetched again when needed, and kept while the edge does not answer. Only
-// the clock is fake.
+// Tests the keys that the origin fetches. They are cached, fetched again when needed, and kept as long as the edge does not answer.
+// Only the clock is fake.
 
 import type { RequestListener, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";

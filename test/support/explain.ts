@@ -21,7 +21,7 @@ export interface Asked {
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** Runs `openssl` only once for each question, because a run is slow. */
+/** Runs `openssl` only once for all questions that differ only in the time, because a run is slow. */
 function remember(ask: AskOpenssl): AskOpenssl {
   const verdicts = new Map<string, Promise<OpensslVerdict>>();
   return (question) => {

@@ -11,7 +11,10 @@ export interface Running {
   readonly ready: Readonly<Record<string, string>> & {
     readonly clients: Record<string, { certificate: string; key: string }>;
   };
-  /** Resolves to the first line from index `start` on that has these members. This line may already have been printed. */
+  /**
+   * Resolves to the first line that has these members. Lines before index `start` are ignored. The line may already have been
+   * printed.
+   */
   line(members: Readonly<Record<string, unknown>>, start?: number): Promise<Record<string, unknown>>;
   readonly lines: readonly Record<string, unknown>[];
   readonly process: ChildProcess;

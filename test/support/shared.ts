@@ -17,7 +17,7 @@ export interface Shared {
   readonly package: string;
   readonly fixtures: Fixtures;
   readonly corpus: Awaited<ReturnType<typeof makeCorpus>>;
-  /** The URL of a database that is made for this request. Only its server is shared. */
+  /** The URL of a new, empty database, which is made for each request. All these databases are on one PostgreSQL server. */
   readonly database: string;
 }
 

@@ -5,10 +5,12 @@ import type { Socket } from "node:net";
 
 /**
  * Returns the number of octets on their way from this socket to a server on the loopback. It is 0 when the server has read all of
- * them, or the connection is closed. The callback of `write` says less: the kernel holds several MiB that nobody has read.
+ * them, or the connection is closed. The callback of `write` says less: it is called when the kernel has taken the octets, and the
+ * kernel can hold several MiB that nobody has read.
  */
 export function unreadOctets({ localPort, remotePort }: Socket): number {
-  // The queue of the sender is read first. Otherwise octets that move on in between would be in neither of the two numbers.
+  // The queue of the sender is read first. Otherwise octets that move from this queue to the queue of the receiver in between would
+  // be in neither number.
   const unsent = queuesOf(localPort, remotePort).sending;
   return unsent + queuesOf(remotePort, localPort).receiving;
 }

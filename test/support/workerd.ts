@@ -37,7 +37,7 @@ export interface DeployedEdge {
   /** The port of the TLS socket and the CA of its certificate, for connections that `send` cannot make. */
   readonly port: number;
   readonly ca: string;
-  /** The id of the runtime's process. The process serves all edges of one start. */
+  /** The id of the runtime's process. The process serves all edges of one call of `startWorkerd`. */
   readonly pid: number;
   send(request: EdgeRequest): Promise<RawAnswer>;
 }

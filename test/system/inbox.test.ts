@@ -251,7 +251,8 @@ test.each(foreign)("inbox refuses a file %s, and does not change it", async (_, 
   const before = contentOf();
   expect(() => openSqliteInbox(file)).toThrow(reason);
   expect(contentOf()).toEqual(before);
-  // The program may change the mode of an inbox file, even of a newer version, but not the mode of another program's file.
+  // The program may change the mode of an inbox file, even if a newer version made the inbox. It must not change the mode of
+  // another program's file.
   if (reason !== NEWER) expect(statSync(file).mode & 0o777).toBe(0o755);
 });
 

@@ -104,7 +104,7 @@ describe("origin does not accept a token twice", () => {
   ];
 
   test.each(spellings)("%s", async (_, spell, verdict) => {
-    // Standard base64 has other characters for `-` and `_`. So the test needs a token that contains both.
+    // Standard base64 has `+` and `/` instead of `-` and `_`. So the test needs a token that contains both `-` and `_`.
     let { token, headers } = forwardedRequest(event);
     while (!/-.*_|_.*-/.test(token)) ({ token, headers } = forwardedRequest(event));
     expect(spell(token)).not.toBe(token);

@@ -9,8 +9,8 @@ import { buildBundle } from "../support/edge-bundle.ts";
 import { startWorkerd } from "../support/workerd.ts";
 
 /**
- * The maximum size of the compressed bundle. A slow line loads this size in a tenth of a second. The limits of the platform are
- * much higher.
+ * The maximum size of the compressed bundle. A slow network connection transfers this size in a tenth of a second. The limits of
+ * the platform are much higher.
  */
 const MAX_GZIP_BYTES = 50 * 1024;
 

@@ -65,7 +65,7 @@ test("a long problem document is passed on as it comes, and is not held (Endless
   clearInterval(watching);
   expect(answer.status).toBe(400);
   expect(answer.body.byteLength).toBe(64 * piece.byteLength);
-  // If the edge held the whole body, it would need more than twice the size of the body.
+  // If the edge held the whole body in memory, its memory would grow by more than twice the size of the body.
   expect(peak - before).toBeLessThan(64 * piece.byteLength);
 });
 

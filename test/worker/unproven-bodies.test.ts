@@ -95,7 +95,8 @@ test("unfinished uploads are held up to a limit, and who asks for more gets 503 
   expect(line).toMatchObject({ decision: "failed", status: 503, limit: MAX_UNPROVEN_BODY_BYTES });
   expect(uploads.map(({ answer }) => answer)).toEqual(uploads.map(() => ""));
 
-  // Small bodies and the bodies of proven senders are still accepted. Larger bodies of strangers are refused.
+  // Small bodies are still accepted, and so is the body of a sender that its certificate proves. A larger body is refused if only a
+  // signature can prove its sender.
   expect(await sendSigned(2)).toBe(202);
   expect(await sendSigned(UNCOUNTED_BODY_BYTES)).toBe(202);
   expect(await sendSigned(UPLOAD_BYTES)).toBe(503);
@@ -104,7 +105,7 @@ test("unfinished uploads are held up to a limit, and who asks for more gets 503 
 
   // The memory of an upload is free again when its sender disconnects, and when its body is complete.
   for (const { socket } of uploads.slice(1)) socket.destroy();
-  // The first upload is completed only after the edge has noticed the ends of the others, because it needs their memory.
+  // The first upload needs the memory of the others. So it is completed only after the edge has noticed that the others ended.
   const ended = () => edge.lines.all.filter(({ code }) => code === "body_incomplete");
   await expect.poll(ended).toHaveLength(FIT - 1);
   uploads[0]?.socket.write(Buffer.alloc(MIB, "a"));

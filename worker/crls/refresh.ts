@@ -1,5 +1,5 @@
-// The cron trigger's task: fetches every revocation list that the policy names into Workers KV. Lists are stored under their
-// source, as DER, until newer lists replace them. Requests read them in cache.ts.
+// The task of the cron trigger: fetches every revocation list that the policy names, and stores it in Workers KV. The lists of a
+// source are stored under this source, as DER, until newer lists replace them. For requests, cache.ts reads the stored lists.
 
 import { sha256 } from "../../core/crypto.ts";
 import { describeCauses } from "../../core/failure-chain.ts";

@@ -13,7 +13,7 @@ import { bury, type Failure } from "./dead-letters.ts";
 import { DeliveryError, parseQueuedEvent, type QueuedEvent, removeBody, restoreQueuedEvent } from "./message.ts";
 
 /**
- * The number of messages that are delivered at the same time. A Worker may have six connections that wait for a response, and the
+ * The number of messages that are delivered at the same time. In a Worker, at most six connections may wait for a response, and the
  * bucket needs some of them.
  */
 const LANES = 4;
@@ -50,9 +50,9 @@ export function deliverBatch(batch: QueueBatch, edge: Edge, queue: EventQueue, s
 }
 
 /**
- * Handles a batch as long as nothing can be delivered, for example because the configuration is faulty. Every message is retried,
- * with the default delay for its number of attempts. But a batch of dead letters is stored in the bucket, if the bucket is bound,
- * because the platform would drop the dead letters after the last retry.
+ * Handles a batch if nothing can be delivered, for example because the configuration is faulty. Every message is retried, with the
+ * default delay for its number of attempts. But a batch of dead letters is stored in the bucket, if the bucket is bound, because
+ * the platform would drop the dead letters after the last retry.
  */
 export async function postponeBatch(
   { queue, messages }: QueueBatch,
@@ -92,8 +92,8 @@ class Consumer {
   async settle(message: QueueMessage): Promise<void> {
     try {
       const event = await parseQueuedEvent(message.body, this.#edge);
-      // The isolate has 128 MB, and a body in the bucket may have 50 MB. So such events are handled one at a time, outside the
-      // lanes.
+      // The isolate has 128 MB, and a body in the bucket may have 50 MB. So events whose bodies are in the bucket are handled one
+      // at a time, outside the lanes.
       if (event.body === undefined) this.largeOnes = this.largeOnes.then(() => this.#attemptAndSettle(event, message));
       else await this.#attemptAndSettle(event, message);
     } catch (error) {

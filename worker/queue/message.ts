@@ -15,8 +15,8 @@ import type { BodyBucket } from "../bindings.ts";
 import type { Edge } from "../configuration.ts";
 
 /**
- * The parts of an edge with which a message is sealed. The seal also names issuer and audience, because another edge may have the
- * same keys and another policy. The events of that edge must not be accepted here.
+ * The parts of an edge with which a message is sealed. The seal also names issuer and audience, because a different edge may have
+ * the same keys but a different policy. The events of that edge must not be accepted here.
  */
 type Sealer = Pick<Edge, "keys" | "issuer" | "audience">;
 
@@ -105,8 +105,8 @@ export async function restoreQueuedEvent(
 }
 
 /**
- * Removes the body of a delivered event and stores a record of the delivery. If the acknowledgement is lost, the message is
- * delivered again without a body, and the record shows that the event was delivered.
+ * Removes the body of a delivered event and stores a record of the delivery. If the acknowledgement to the queue is lost, the queue
+ * sends the message again, but the body is no longer in the bucket. Then the record shows that the event was delivered.
  */
 export async function removeBody({ delivery }: QueuedEvent, bodies: BodyBucket, keys: SigningKeys): Promise<void> {
   await bodies.put(deliveredKey(delivery), await sealText(delivery.id, DELIVERED, keys), {});

@@ -54,7 +54,7 @@ function recordedEvent(event: StoredEvent, explanation: Explanation | undefined)
 
 const OF_A_VERDICT: ReadonlySet<string> = new Set(["accepted", "forwarded", "challenge", "refused", "failed"]);
 
-/** The words in a log line for a request that was not refused. */
+/** The values of `decision` in the log line of a request that was not refused. */
 const ADMITTED: ReadonlySet<string> = new Set(["accepted", "forwarded", "challenge"]);
 
 function recordedDecision(

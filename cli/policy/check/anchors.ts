@@ -1,5 +1,5 @@
-// Finds CA certificates that prove nothing, because they are expired, not for clients, or denied. Also finds CAs that occur twice
-// in the policy with different revocation lists.
+// Finds CA certificates that prove nothing, because they are expired, not for clients, or denied. Also finds anchors that no sender
+// uses, anchors that occur twice, and anchors of one sender that have different rules for revocation lists.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import type { Anchor, Policy } from "../../../core/policy/policy.ts";
@@ -38,7 +38,8 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
   if (nameConstraints !== undefined && !satisfiesNameConstraints([], nameConstraints)) {
     report("has name constraints of a kind that is not understood");
   }
-  // An operator denies a CA in an emergency. An error would then stop the whole policy, so this is only a warning.
+  // This is only a warning. An operator may deny a CA in an emergency, and an error would keep programs from starting with this
+  // policy.
   if (deny.holds(certificate)) {
     const remedy = "remove it here too, or remove the entry in /deny if that entry is a mistake";
     findings.push(warningAt(place(anchor), "is denied: it proves nothing", remedy));
@@ -47,9 +48,9 @@ function inspectCertificate(anchor: Anchor, { deny }: Policy): Finding[] {
 }
 
 /**
- * Reports an anchor that is not in date. It is an error if a sender of the anchor has no other anchor that is in date. Otherwise it
- * is a warning, because the anchor may be the previous or the next certificate of the CA. A build must not fail because of such an
- * anchor.
+ * Reports an anchor that is not in date. It is an error if a sender that trusts the anchor has no other anchor that is in date.
+ * Otherwise it is a warning, because the anchor may be the previous or the next certificate of the CA. A build must not fail
+ * because of such an anchor.
  */
 function inspectDates(anchor: Anchor, policy: Policy, now: number): Finding[] {
   const { certificate } = anchor;

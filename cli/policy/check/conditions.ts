@@ -1,5 +1,5 @@
 // Puts the conditions of an entry of `certificates` into a form that can be compared. The comparison finds entries that repeat or
-// include other entries. It decides nothing about a certificate.
+// include other entries. The code here does not judge certificates.
 
 import { compileCertificateMatcher, normalizeHex } from "../../../core/policy/matcher.ts";
 import type { CertificateMatcherDocument } from "../../../core/policy/schema.ts";

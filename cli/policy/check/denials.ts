@@ -35,8 +35,8 @@ interface Known {
 }
 
 /**
- * Reports entries of the deny list that have no effect or seem to be mistakes. A superfluous entry is only a warning, because an
- * error would stop a policy that denies a certificate in an emergency.
+ * Reports entries of the deny list that have no effect or seem to be mistakes. A superfluous entry is only a warning. An error
+ * would keep programs from starting with a policy that denies a certificate in an emergency.
  */
 export function inspectDenyList(
   entries: readonly Entry[],
@@ -169,8 +169,8 @@ const COMMON_NAME = "2.5.4.3";
 const GENERAL: ReadonlySet<string> = new Set(["2.5.4.6", "2.5.4.10", "0.9.2342.19200300.100.1.25"]);
 
 /**
- * Returns true if the author seems to have written the attributes in reverse order, for example with C first. RFC 4514 text begins
- * with the last attribute of the certificate, which is the most specific one, usually the CN.
+ * Returns true if the author seems to have written the attributes in the wrong order, for example with C first. An RFC 4514 text
+ * begins with the attribute that is last in the certificate. This attribute is the most specific one, usually the CN.
  */
 function isReversed(name: Name): boolean {
   return name[0]?.[0]?.type === COMMON_NAME && GENERAL.has(name.at(-1)?.[0]?.type ?? "");

@@ -18,7 +18,9 @@ export function inspectMatchers(sender: InspectedSender): Finding[] {
   ];
 }
 
-/** Matches a `*`, and regular expression syntax that no name contains. Both show that the author expects patterns. */
+/**
+ * Matches text from which it is clear that the author expects patterns: a `*`, or regular expression syntax that no name contains.
+ */
 const PATTERN = /\*|\\[.dwsbS]|^\^|\.\+|\[[a-z0-9]-[a-z0-9]/i;
 
 /**
@@ -164,7 +166,10 @@ function asciiOrNothing(value: string | undefined): string | undefined {
   return value !== undefined && VISIBLE_ASCII.test(value) ? value : undefined;
 }
 
-/** Returns the remedy for a value that does not have the form of its kind of name. Undefined if the value has this form. */
+/**
+ * Returns the remedy for a SAN value that does not have the form of its kind (`dns`, `email` or `uri`). Undefined if the value has
+ * this form.
+ */
 const misspelling: Readonly<Record<SanKind, (value: string) => string | undefined>> = {
   dns: (value) => {
     if (canonicalIpAddress(value) !== undefined) return "write it under ip";

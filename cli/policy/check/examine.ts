@@ -93,7 +93,10 @@ const NO_CERTIFICATE = { sha256: "0".repeat(64), from: "9999-12-30", until: "999
 const NO_SENDER = { signature: { scheme: "github", secrets: ["LEFT_OUT"] } };
 const NO_ROUTE = { senders: ["left-out"], methods: ["POST"] };
 
-/** Replaces the smallest part that contains the problem and has a name or an index of its own. Returns the place of this part. */
+/**
+ * Replaces or removes the smallest part that contains the problem and has a name or an index of its own. Returns the place of this
+ * part.
+ */
 function replacePart(document: unknown, { at, code }: PolicyProblem): Place {
   const [section, , member, index] = at;
   const part = at.slice(0, 2);

@@ -13,7 +13,8 @@ export interface Finding {
   readonly problem: string;
   readonly remedy: string;
   /**
-   * An error means that something does not work as written. A warning means that something has no effect, or soon will have none.
+   * An error means that something does not work as written. A warning means that something may be a mistake, has no effect, or soon
+   * will have none.
    */
   readonly severity: "error" | "warning";
   /**

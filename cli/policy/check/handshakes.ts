@@ -1,5 +1,6 @@
 // Finds what is wrong with the handshakes of a policy: a handshake that does not fit the sender's signature, challenges that nobody
-// answers, a secret that must not be shared with another factor, and a secret that must also be a secret of the signature.
+// answers, a secret that another factor also uses although it must not be shared, and a secret that should be a secret of the
+// signature but is not.
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import { HANDSHAKE_SCHEMES, type HandshakeRule, type HandshakeSchemeName } from "../../../core/handshake/schemes.ts";
@@ -73,7 +74,7 @@ function conflictOf({ signature }: Sender, { scheme, secret }: HandshakeRule): [
 
 function sharingOf(sender: Sender, { scheme }: HandshakeRule, { senders }: Policy): [string, string] | undefined {
   const [, other] = findShared(senders).find(([asked]) => asked.sender === sender) ?? [];
-  // The compiler already reports a handshake that signs a text of the asker with a key that also signs events.
+  // If the answer signs a text that the asker chooses, and the key also signs events, the compiler already reports the handshake.
   if (other === undefined || (HANDSHAKE_SCHEMES[scheme].isSigned && other.factor === "signature")) return undefined;
   const place = formatPointer(["senders", other.sender.name, other.factor]);
   return [
@@ -83,8 +84,8 @@ function sharingOf(sender: Sender, { scheme }: HandshakeRule, { senders }: Polic
 }
 
 /**
- * Returns the name of an earlier sender on the route that answers the same challenges with another secret. Schemes with a token
- * have no such conflict, because the token selects the sender.
+ * Looks for a sender that comes earlier on the route and answers the same challenges with a different secret. Returns the name of
+ * the earlier sender. Schemes with a token have no such conflict, because the token selects the sender.
  */
 function rivalOf(sender: Sender, { scheme, secret }: HandshakeRule, senders: readonly Sender[]): string | undefined {
   if (scheme !== "ebay" && !HANDSHAKE_SCHEMES[scheme].isSigned) return undefined;

@@ -58,7 +58,9 @@ export async function checkPolicy(args: string[]): Promise<number> {
   return isSound ? 0 : 2;
 }
 
-/** Returns what is wrong with a policy that compiles, as far as the presets know its senders. */
+/**
+ * Compares the senders of a policy with what their presets know. Returns the problems, or none if the policy does not compile.
+ */
 async function findMore({ policy, document, locate }: ExaminedFile): Promise<LocatedFinding[]> {
   // The cast is safe, because a document that compiles has the form of the schema.
   return policy === undefined ? [] : locate(await inspectPresets(document as PolicyDocument));

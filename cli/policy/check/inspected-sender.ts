@@ -9,7 +9,7 @@ export interface InspectedSender {
   readonly name: string;
   readonly at: Place;
   readonly sender: Sender;
-  /** The conditions of each entry that compiles, in the same order. */
+  /** The conditions of each entry that compiles, in the order of the entries in the document. */
   readonly facts: readonly EntryConditions[];
   /** The index of the entries. If several entries mean the same, the index has only the first one. */
   readonly index: MatcherIndex;

@@ -54,7 +54,8 @@ function inspectCertificate({ name, certificate }: Intermediate, { deny }: Polic
   if (unknownCritical.length > 0)
     report(`has critical extensions that are not understood (${unknownCritical.join(", ")})`);
   if (extendedKeyUsage?.includes(CLIENT_AUTH) === false) report("is not made for client certificates");
-  // An operator denies a CA in an emergency. An error would then stop the whole policy, so this is only a warning.
+  // This is only a warning. An operator may deny a CA in an emergency, and an error would keep programs from starting with this
+  // policy.
   if (deny.holds(certificate))
     findings.push(
       warningAt(

@@ -104,7 +104,7 @@ function factorsOf({ sender }: InspectedSender): Factor[] {
   return factors;
 }
 
-/** Returns true if one request can pass every factor of `weak` and of `strong`. The entries of certificates are not compared. */
+/** Returns true if one request can pass every factor of `weak` and of `strong`. The entries of `certificates` are not compared. */
 function canPassBoth({ sender: weak }: InspectedSender, { sender: strong }: InspectedSender): boolean {
   const { certificate, signature, basic, token } = weak;
   const isProvenTwice =

@@ -60,7 +60,10 @@ function readsToken(key: EventKeyRule | undefined, { header, pointer }: TokenRul
   return "header" in key ? key.header === header : key.pointers.some((one) => mayMeet(one, pointer ?? ""));
 }
 
-/** Returns true if the pointer of a key may lead to a token. The pointer of a key has an index where that of a token has `*`. */
+/**
+ * Returns true if the pointer of an event key or order key may select a token. In place of a `*` in the token's pointer, the
+ * pointer of a key has an index.
+ */
 function mayMeet(ofKey: string, ofToken: string): boolean {
   const [names, pattern] = [parsePointer(ofKey), parsePointer(ofToken)];
   return names.length === pattern.length && pattern.every((name, index) => name === "*" || name === names[index]);

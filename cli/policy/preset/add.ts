@@ -1,6 +1,6 @@
 // Writes a whole preset into a policy document. Afterwards, the policy does not depend on the preset. Existing parts of the policy
 // are never replaced. If an existing anchor or sender differs from the preset, it is an error. An existing route keeps its
-// settings.
+// settings, except its mode if the user gives a mode.
 
 import { isDeepStrictEqual } from "node:util";
 import { HANDSHAKE_SCHEMES } from "../../../core/handshake/schemes.ts";
@@ -33,8 +33,8 @@ export interface PresetAddition {
   /** The options `NAME=VALUE` for values of the body that only the operator knows. */
   readonly values: readonly string[];
   /**
-   * PEM files of certificates that are accepted in addition to the certificates of the preset. `match` is the compared part: name,
-   * key or certificate. If it is undefined, `readMatchers` chooses it.
+   * PEM files of certificates that are accepted in addition to the certificates of the preset. `match` says what is compared: the
+   * name, the key or the whole certificate. If `match` is undefined, `readMatchers` decides.
    */
   readonly certificates: readonly string[];
   readonly match: Match | undefined;
@@ -95,10 +95,13 @@ function addAnchors(document: PolicyDraft, preset: Preset, addition: PresetAddit
   return anchors;
 }
 
-/** The handshake of a preset is answered for this time after it was written, if it needs an end. */
+/** Some handshakes must have an end. Such a handshake ends this number of seconds after `policy add` wrote it. */
 const OPEN_SECONDS = 86_400;
 
-/** Returns the handshake with its end, if it needs one. If `known` is the sender in the policy, its end is kept. */
+/**
+ * Returns the preset's handshake with its end (`until`). Returns no member if the preset has no handshake, or one that needs no end.
+ * If the policy has the sender already (`known`), the end in the policy is kept.
+ */
 function handshakeOf(
   { sender: { handshake } }: Preset,
   known: Pick<SenderDocument, "handshake"> | undefined,

@@ -1,5 +1,5 @@
 // Finds the certificate of each anchor of a preset: in a file, in the policy, in the preset, or in Node's public roots. If the
-// fingerprint of an anchor is known, only the certificate with this fingerprint is accepted, from any of these places.
+// preset knows the fingerprint of an anchor, only the certificate with this fingerprint is accepted, wherever it was found.
 
 import type { Certificate } from "../../../core/x509/certificate.ts";
 import { UsageError } from "../../command.ts";

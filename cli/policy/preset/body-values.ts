@@ -6,7 +6,10 @@ import type { Preset } from "../../presets/preset.ts";
 export interface BodyValues {
   /** The rules of the body, as in a policy. Empty if the preset asks for no value. */
   readonly body: { pointer: string; in: string[] }[];
-  /** Describes the second sender, to which the events without the value belong. Undefined if there is no second sender. */
+  /**
+   * Says which events belong to the second sender: those on the routes where an event need not contain a value. Undefined if there
+   * is no second sender.
+   */
   readonly others: string | undefined;
   /** Returns true if the events on the route that ends in `suffix` belong to the second sender. */
   isOther(suffix: string): boolean;

@@ -87,7 +87,7 @@ export function describeAfterRefusal(after: AfterRefusal): string {
   return parts.join("; ");
 }
 
-/** Says how long the sender sends an event again. Returns undefined if that is not published. */
+/** Says for how many hours and how many times the sender sends an event again. Returns undefined if neither is published. */
 export function describeRetries({ hours, attempts }: AfterRefusal): string | undefined {
   const texts = [
     ...(hours === undefined ? [] : [`for ${hours} hours`]),

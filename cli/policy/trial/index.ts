@@ -60,7 +60,7 @@ function codeOf({ differences }: Trial): number {
 }
 
 async function load(file: string, directory: string, at: number): Promise<TriedPolicy> {
-  // The cast is safe: the next line compiles the document, and fails if it is not a policy.
+  // The cast is safe: the next line compiles the document, and fails if the document is not a policy.
   const document = readPolicyDocument(file) as PolicyDocument;
   const policy = inFile(file, () => compilePolicy(document));
   const lists = await loadCrls(policy, { policyFile: file, directory, isFetching: false, at });

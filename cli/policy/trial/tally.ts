@@ -67,8 +67,8 @@ export class Tally {
 }
 
 /**
- * Returns the verdict of the current policy. If an event cannot be judged again, it counts as accepted, because an inbox contains
- * only accepted events.
+ * Returns the verdict of the current policy. If this policy cannot judge an event again, the event counts as accepted, because an
+ * inbox contains only accepted events. If no policy can judge the event (`lacking`), the verdict stays `unknown`.
  */
 function recordedWhereUnknown({ event, lacking }: TrialCase, verdict: TrialVerdict): TrialVerdict {
   if (verdict.verdict !== "unknown" || event === undefined || lacking !== undefined) return verdict;

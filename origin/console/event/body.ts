@@ -11,7 +11,7 @@ export type BodyForm = (typeof BODY_FORMS)[number];
 export const SHOWN_BYTES = 64 * 1024;
 const HEX_BYTES = 4 * 1024;
 const HEX_COLUMNS = 16;
-/** The deepest level that is indented. Deeper levels have the same indentation. */
+/** The largest indentation, in levels. Deeper levels have this indentation too. */
 const MAX_INDENT = 20;
 /**
  * The largest numbers of lines and tokens that are shown. Each line and token becomes an element of the page, and a body that

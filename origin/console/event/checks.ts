@@ -18,7 +18,8 @@ export interface Explained {
 
 /** Explains an event by the current policy, secrets and revocation lists. */
 export async function explainNow({ setting, now }: View, event: StoredEvent): Promise<Explained> {
-  // Policy and secrets are read together, because a reload replaces both, and secrets belong to the senders of their policy.
+  // A reload replaces policy and secrets together. The map of secrets has the sender objects of one policy as its keys, so policy
+  // and secrets must come from the same load.
   const by = { policy: setting.policy(), secrets: setting.secrets?.() ?? NO_SECRETS, lists: setting.lists?.() };
   const explanation = await explainEvent(event, by, now);
   return {

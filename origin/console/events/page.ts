@@ -1,4 +1,4 @@
-// The page with the list of events. Its URL has the filters. The newest events come first, and the list has pages.
+// The page with the list of events. Its URL has the filters. The newest events come first. A long list is divided into pages.
 
 import { html, raw } from "hono/html";
 import type { ListedEvent, NewestPage } from "../../inbox/inbox.ts";

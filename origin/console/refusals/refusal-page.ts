@@ -40,8 +40,8 @@ async function noSuchRefusal(c: ConsoleContext, view: View) {
 }
 
 /**
- * Returns the refused certificate in PEM, with the certificates that were sent with it. The command that accepts the certificate
- * reads this file.
+ * Returns the refused certificate in PEM, with the certificates that were sent with it. The page of the refusal shows a
+ * `countersign policy add` command that reads this file.
  */
 export async function refusedCertificate(c: ConsoleContext, view: View, sequence: string) {
   const refusal = await find(view, sequence);
@@ -134,10 +134,7 @@ function accept(view: View, refusal: WholeRefusal): Html | undefined {
 ${command(`countersign policy add --policy ${policy} --sender ${name === "" ? `SENDER${routeOptions(route)}` : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
 }
 
-/**
- * Returns the options `--host` and `--route` of the command. They are needed, because a new sender may not be allowed to call any
- * route yet.
- */
+/** Returns the options `--host` and `--route` of the command. A new sender needs them, because no route lists it yet. */
 function routeOptions(route: string): string {
   if (route === "") return "";
   const [host, path] = placeOf({ path: route });
@@ -165,8 +162,8 @@ function requestSection(refusal: KeptRefusal): Html {
 }
 
 /**
- * Returns the subject or the issuer of the certificate. It is read from the log line, because the bytes of the certificate may not
- * be kept.
+ * Returns the subject or the issuer of the certificate. It is read from the log line, because the bytes of the certificate are not
+ * always stored.
  */
 function textIn(line: KeptRefusal["line"], member: "subject" | "issuer"): Html | undefined {
   const { [member]: value } = Object(line["certificate"]) as Record<string, unknown>;

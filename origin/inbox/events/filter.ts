@@ -127,8 +127,8 @@ function onRoute(named: string, parameter: (value: string) => string): string {
 }
 
 /**
- * Selects every sender that has event keys. A filter without a sender needs these senders, because the index begins with the
- * sender.
+ * Selects every sender that has event keys. A filter without a sender needs these senders, because the index of event keys begins
+ * with the sender.
  */
 const SENDERS_WITH_KEYS = `
   WITH RECURSIVE keyed (sender) AS (

@@ -1,5 +1,5 @@
-// Stores the certificates with which senders were accepted. A row is written in the transaction of the event that presented the
-// certificate.
+// Stores the certificates with which senders were accepted. The row of a certificate is written in the same transaction as the
+// event that came with the certificate.
 
 import { LATEST_FIRST } from "../events/row.ts";
 import { findFirstSights, type Presented, SELECT_KNOWN, type WrittenCertificate } from "../first-sights.ts";

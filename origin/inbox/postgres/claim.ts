@@ -70,10 +70,10 @@ async function selectDue(client: Client, now: number, rows: number, without: rea
 }
 
 /**
- * Returns the candidates that may be leased. Postpones events that wait for another event of their order key. If the lease of such
- * an event has expired, an earlier event may have waited for this lease, and is woken. Some events were attempted at least twice,
- * and their last attempt left no outcome. Of these events, postpones all except the first, because one of them may have ended the
- * process. Skips events whose order key another origin has locked.
+ * Returns the candidates that may be leased. Skips events whose order key another origin has locked. Postpones events that wait for
+ * another event of their order key. If the lease of a postponed event has expired, an earlier event may have waited for this lease,
+ * and is woken. Some events were attempted at least twice, and their last attempt left no outcome. One of these events may have
+ * ended the process that handled all of them. So all of these events except the first are postponed.
  */
 async function selectLeasable(client: Client, candidates: readonly Due[], now: number): Promise<readonly Due[]> {
   const ordered = candidates.filter(({ order_key: key }) => key !== null);

@@ -1,5 +1,5 @@
-// The clock of the database server. Origins that share an inbox use it to decide when a lease expires, because their own clocks
-// may differ by more than a lease.
+// The clock of the database server. Origins that share an inbox use it to decide when a lease expires, because their own clocks may
+// differ by more than the duration of a lease.
 
 import type { Queryable } from "./pool.ts";
 

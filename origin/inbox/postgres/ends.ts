@@ -1,5 +1,5 @@
-// Writes to PostgreSQL which events are done. Events that end at the same time share a statement and a commit. The record of the
-// attempt stays in the row of the table `work`.
+// Writes to PostgreSQL which events are done. Events that end at the same time share a statement and a commit. No row is added to
+// the table `attempt`, because the row of the table `work` is the record of this attempt.
 
 import { GroupCommit } from "../group-commit.ts";
 import type { Lease } from "../inbox.ts";

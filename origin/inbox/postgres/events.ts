@@ -12,7 +12,10 @@ interface Other {
   readonly sequence: number;
 }
 
-/** The condition for two events with the same event key, method and target. The condition uses the unique index. */
+/**
+ * The condition that two events have the same sender, event key, method and target. The targets are compared by their digests,
+ * because the unique index contains the digest.
+ */
 const HAS_SAME_KEY = `event.sender = asked.sender AND event.event_key = asked.event_key AND event.method = asked.method
   AND ${digestOf("event.target")} = ${digestOf("asked.target")}`;
 
@@ -39,7 +42,7 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
     if (sequence === undefined) return explanations.shift() ?? { outcome: "replayed" };
     const key = keyOf(arrival);
     const other = key === undefined ? undefined : others.get(key);
-    // Only one other event with the same key is flagged. If there are several, all of them already have the flag.
+    // Of the other events with the same key, only one gets the flag here. If there are several, all of them already have it.
     if (other !== undefined) flagged.add(sequence).add(other.sequence);
     if (key !== undefined) others.set(key, { id: arrival.delivery.id, sequence });
     return { outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) };

@@ -5,7 +5,7 @@ import { columnsOf, EVENT_ROW_COLUMNS } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
 import type { Client } from "./pool.ts";
 
-/** An arrival with the row of its certificate, if the row is known. */
+/** An arrival, and the id of the row of its certificate if this row is known. */
 export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };
 
 const COLUMNS = EVENT_ROW_COLUMNS.split(/,\s*/);
@@ -47,8 +47,8 @@ export async function insertAll(
   return arrivals.map(({ delivery, assertion }) => {
     const key = JSON.stringify([delivery.id, assertion.issuer, assertion.jti]);
     const sequence = stored.get(key);
-    // If a batch has an event with the same assertion twice, the first one counts as stored. For the second one, the result is
-    // undefined.
+    // If a batch contains the same event with the same assertion twice, the first one counts as stored. For the second one, the
+    // result is undefined.
     stored.delete(key);
     return sequence;
   });

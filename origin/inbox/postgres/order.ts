@@ -36,8 +36,8 @@ export async function lockOrders(
 
 /**
  * Postpones the events that must wait for another event of their order key, and returns the sequences of the postponed events. This
- * is a separate statement, so that it sees what was committed before the locks were held. An event waits for every earlier event
- * that is not finished. It waits for a later event only while a lease of the later event lasts.
+ * statement is separate from the statement that takes the locks, so that it sees what was committed before the locks were held. An
+ * event waits for every earlier event that is not finished. It waits for a later event only while a lease of the later event lasts.
  */
 export async function postponeBlocked(
   client: Client,

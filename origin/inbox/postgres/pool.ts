@@ -50,7 +50,8 @@ const MAX_ATTEMPTS = 3;
 export interface Queryable {
   /**
    * If `values` is given, even empty, the statement is prepared once for each connection. So there must be only a few different
-   * texts. The text must name the columns that it returns, because the columns of a prepared statement may not change.
+   * texts. The text must name the columns that it returns. With `*`, a new column of the table would change the result, and
+   * PostgreSQL would refuse the prepared statement.
    */
   query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
 }
@@ -152,7 +153,7 @@ function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"):
 
 /**
  * Without a pooler, each new session gets its settings once. Each new session is also checked for a pooler, because an operator may
- * have put one at this address since the start.
+ * have put a pooler at this address since the start of this program.
  */
 function onConnect(options: PoolOptions): { onConnect?: (client: pg.ClientBase) => Promise<void> } {
   if (options.isPooled) return {};

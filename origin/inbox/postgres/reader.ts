@@ -66,7 +66,8 @@ export function askPostgres(pool: PostgresPool): Ask {
 }
 
 /**
- * Converts a row to an event. The body is copied, because the driver returns a view of a larger buffer, of Node's own type Buffer.
+ * Converts a row to an event. The driver returns the body as a `Buffer` of Node, which is a view of a larger buffer. So the body is
+ * copied to a new Uint8Array.
  */
 export function toPostgresEvent(row: Row): StoredEvent {
   const event = toEvent(row);

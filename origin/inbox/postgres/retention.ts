@@ -16,7 +16,10 @@ const ERASE_BODIES = `
     erased AS (UPDATE event SET body = NULL FROM old WHERE event.sequence = old.sequence)
   UPDATE work SET has_body = false FROM old WHERE work.sequence = old.sequence`;
 
-/** Deletes old events. The ids of events that may arrive again are kept, even if these events are older than the rule allows. */
+/**
+ * Deletes old events. An id that may arrive again is kept in another table: the id of an event in `deleted_event`, and the id of an
+ * assertion in `repeated`.
+ */
 const DELETE_EVENTS = `
   WITH old AS (${oldest("due_at IS NULL")}),
     deleted AS (DELETE FROM event USING old WHERE event.sequence = old.sequence

@@ -12,7 +12,7 @@ export function digestOf(target: string): string {
   return `sha256(replace(${target}, chr(92), chr(92) || chr(92))::bytea)`;
 }
 
-/** The steps that make the tables. As for the SQLite file, a released step must not change. */
+/** The steps that make the tables. As in the SQLite inbox, a released step must not change. */
 export const STEPS: readonly string[] = [
   `
   CREATE TABLE certificate (
@@ -157,7 +157,8 @@ export const STEPS: readonly string[] = [
  */
 export function preparePostgres(pool: PostgresPool, name: string): Promise<void> {
   return pool.transact(async (client) => {
-    // With many events, a step may take long, and other origins wait for it. So there is no time limit.
+    // With many events, a step may take long, and other origins wait for it. So the server does not limit the time of a statement
+    // here.
     await client.query("SET LOCAL statement_timeout TO 0");
     await client.queryPatiently("SELECT pg_advisory_xact_lock($1)", [lockNumber("schema")]);
     const { rows: found } = await client.query(

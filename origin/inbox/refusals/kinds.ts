@@ -30,22 +30,22 @@ export function shareOf({ code, sender }: Pick<RefusedRequest, "code" | "sender"
 
 /**
  * Returns the name of the part to which a refusal belongs. Each share is divided into parts, and the largest part of a share loses
- * refusals first. If the sender is known, the refusals of each certificate are one part. Somebody else with a certificate of the
- * same CA may be taken for this sender, but a flood from that certificate then displaces only refusals of its own part. If no
- * sender is known, all refusals of the share are one part. Otherwise a stranger could make any number of certificates, and so any
- * number of parts.
+ * refusals first. If the sender is known, the refusals of each certificate are one part. A stranger with another certificate of the
+ * sender's CA may be taken for this sender. A flood with the stranger's certificate then displaces only refusals of that
+ * certificate. If no sender is known, all refusals of the share are one part, because a stranger could make any number of
+ * certificates, and so any number of parts.
  */
 export function partOf(refused: Pick<RefusedRequest, "code" | "sender">, certificate: string): string {
   return `${shareOf(refused)} ${refused.sender === "" ? "" : certificate}`;
 }
 
 /**
- * In one share, this many certificates get a part of their own. A sender needs only a few certificates, but a sender with its own
- * CA could make any number of them.
+ * At most this many certificates of one share get a part each. A sender needs only a few certificates, but a sender with its own CA
+ * could make any number of them.
  */
 const MAX_PARTS = 50;
 /**
- * In one share, this many routes get a kind of their own. Without the limit, a stranger could make a kind for each of the thousands
+ * At most this many routes of one share get a kind each. Without the limit, a stranger could make a kind for each of the thousands
  * of routes that a policy may have.
  */
 const MAX_ROUTES = 100;
@@ -110,7 +110,7 @@ function columnsOf({ code, sender, route, certificate }: Kind): Columns {
   return [code, sender, route, certificate];
 }
 
-/** Returns the key of a kind. JSON is not used, because with thousands of kinds it would take most of the time of a batch. */
+/** Returns the key of a kind. JSON is not used: with thousands of kinds, it would take most of the time that a batch takes. */
 function keyOf([code, sender, route, certificate]: Columns): string {
   // The key contains the lengths of the names. So two kinds never have the same key, whatever their names contain.
   return `${code} ${sender.length} ${route.length} ${sender}${route}${certificate}`;

@@ -1,12 +1,12 @@
-// The types for refused requests that are kept for the operator. They are stored apart from the events, and their number is
-// limited. They hold no body, no header and no query.
+// The types for refused requests that are kept for the operator. Refused requests are stored apart from the events, and their
+// number is limited. A stored refusal holds no body, no header and no query.
 
 import type { LogLine } from "../../../core/log-line.ts";
 import type { ClientCertificate } from "../../../core/x509/client-certificate.ts";
 
 /** The facts about a refused request that are not in its log line. */
 export interface RefusedFacts {
-  /** The URL of the request. Undefined if only the log line says where the request went. */
+  /** The URL of the request. If it is undefined, the target is taken from the log line. */
   readonly url: string | undefined;
   readonly likelySender: string | undefined;
   readonly certificate: ClientCertificate | undefined;

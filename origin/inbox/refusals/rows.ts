@@ -1,6 +1,6 @@
 // The rows of refusals, for SQLite and PostgreSQL, and the statements that read these rows. A kind is a combination of code, sender
-// and route, and also of the certificate if the sender is known. There are few kinds, because codes, routes and senders come from
-// this program and from the policy, and the certificates of one sender are limited.
+// and route, and also of the certificate if the sender is known. There are few kinds: codes, routes and senders come from this
+// program and from the policy, and the number of certificates of one sender is limited.
 
 import { hash } from "node:crypto";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -19,8 +19,8 @@ import type {
 /** The approximate size in octets of a row and its index entries, without the log line. Every row counts at least this much. */
 export const ROW_BYTES = 256;
 /**
- * Up to this number of kinds, `selectOfKinds` joins one SELECT for each kind. For more kinds, it uses one SELECT that reads
- * refusals in the order of time, because SQLite joins at most 500 SELECTs.
+ * Up to this number of kinds, `selectOfKinds` combines one SELECT for each kind with UNION ALL. For more kinds, it uses one SELECT
+ * that reads refusals in the order of time, because SQLite combines at most 500 SELECTs.
  */
 const MAX_KINDS_JOINED = 200;
 
@@ -37,7 +37,10 @@ export function refusalColumnsOf(refused: RefusedRequest, kind: number): Value[]
   return [at, kind, id, peer ?? null, method ?? null, target ?? null, sha256, chain, bytes, line];
 }
 
-/** Returns the SHA-256 digest of the certificate. If the bytes of the certificate are not known, the log line names the digest. */
+/**
+ * Returns the SHA-256 digest of the presented certificate. If the bytes of the certificate are not known, returns the digest that
+ * the log line contains, if there is one.
+ */
 export function presentedWith({ certificate, line }: Pick<RefusedRequest, "certificate" | "line">): string | undefined {
   const { sha256 } = certificate ?? (Object(line["certificate"]) as { readonly sha256?: unknown });
   return typeof sha256 === "string" ? sha256 : undefined;
@@ -59,7 +62,7 @@ const SHOWN =
   "refusal.sequence, refusal.at, refusal.id, peer, method, target, refusal.certificate, line, code, sender, route";
 const WITH_KIND = "refusal JOIN refusal_kind ON refusal_kind.id = refusal.kind";
 
-/** Selects a refusal with its certificate. Its parameter is the sequence. */
+/** Selects a refusal with its certificate. The only parameter of the statement is the sequence of the refusal. */
 export function selectRefusal(sign: ParameterSign): string {
   return `
     SELECT ${SHOWN}, chained.sha256, chained.der, chained.intermediates
@@ -77,9 +80,9 @@ export const SELECT_STOCK = `
     coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0) FROM refused_certificate) AS bytes FROM refusal_kind`;
 
 /**
- * Selects the first refusals of the given kinds in the order of time, or of all kinds if `kinds` is empty. Up to `MAX_KINDS_JOINED`
- * kinds, the statement needs one look-up in the index for each kind, however many refusals there are. `conditions` are on columns
- * of the table `refusal`.
+ * Selects the oldest refusals of the given kinds, or the newest ones if `order` is `DESC`. If `kinds` is empty, selects from all
+ * kinds. Up to `MAX_KINDS_JOINED` kinds, the statement needs one look-up in the index for each kind, however many refusals there
+ * are. `conditions` are on columns of the table `refusal`.
  */
 export function selectOfKinds(
   kinds: readonly number[],

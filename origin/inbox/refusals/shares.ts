@@ -1,6 +1,7 @@
 // Decides which rows are deleted when the refusals or their certificates exceed a limit. The rows are divided into shares, and each
-// share into parts. Rows are chosen one by one. Each is the oldest row of the largest part of the share that is the largest at this
-// moment. So a flood in one share takes no room from smaller shares. No more rows are deleted than necessary.
+// share into parts. Rows are chosen one by one. The next row is always found in three steps: the largest share at this moment, the
+// largest part of this share, and the oldest row of this part. So a flood in one share takes no room from smaller shares. No more
+// rows are deleted than necessary.
 
 import type { Statement } from "../events/filter.ts";
 import type { Row } from "../events/row.ts";
@@ -29,8 +30,8 @@ interface Share<Own extends Source> {
 }
 
 /**
- * Returns the rows that must be deleted, at most `most`. `read` returns the statement for the first rows of a source, or for the
- * first rows after `last`, with the columns `amount` and `time`.
+ * Returns the rows that must be deleted, at most `most` rows. `read` returns a statement with the columns `amount` and `time`. The
+ * statement selects the first rows of a source, or the next rows after `last`.
  */
 export function* giveWay<Own extends Source>(
   parts: readonly Part<Own>[],
@@ -68,8 +69,9 @@ function oldestOf<Own extends Source>(sources: readonly Own[]): Own {
 }
 
 /**
- * Marks a source as empty. Returns the amount that the part still counts if all its sources are empty, otherwise 0. In a damaged
- * file, a part may count more rows than it has, and would otherwise be read again and again.
+ * Marks a source as empty. If all sources of the part are now empty, returns the amount that the part still counts, so that the
+ * caller subtracts it. In a damaged file, a part may count more rows than it has. Without the subtraction, such a part would be
+ * read again and again. If the part has another source with rows, returns 0.
  */
 function leftOf<Own extends Source>(part: Part<Own>, source: Own): number {
   source.oldest = Number.POSITIVE_INFINITY;

@@ -8,11 +8,11 @@ import type { RefusalLimits } from "./refusals.ts";
 import { giveWay, type Part, type Source } from "./shares.ts";
 
 /**
- * The largest number of rows that one step deletes. It is larger than a batch, so that the table shrinks after the operator lowered
- * the limit, although refusals are still written.
+ * The largest number of rows that one step deletes. It is larger than a batch. So the table shrinks after the operator has lowered
+ * a limit, even if refusals are still written.
  */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
-/** The number of rows of one kind, or certificates of one part, that one statement reads. */
+/** The largest number of rows that one statement reads: refusals of one kind, or certificates of one part. */
 const ROWS_READ = 16;
 
 /** Selects the time of the oldest refusal of each kind, with one look-up in the index for each kind. */
@@ -74,15 +74,15 @@ export function* deleteRefusals(kinds: readonly Kind[], rows: readonly Row[]): S
     rows.map((row) => ({ kind: Number(row["kind"]), bytes: Number(row["bytes"]) })),
     -1,
   );
-  // Empty kinds are deleted, because each batch reads all kinds.
+  // Kinds without refusals are deleted, so that each batch has fewer kinds to read.
   yield plain("DELETE FROM refusal_kind WHERE refusals <= 0");
   return rows.length;
 }
 
 /**
  * Selects the parts of the stored certificates. All certificates without a known sender are one part. For a known sender, each leaf
- * is one part with all the intermediates that were presented with it, because anybody can send any number of different
- * intermediates with a leaf.
+ * is one part, together with all the intermediates that were presented with it. So a leaf is only one part, although anybody can
+ * send any number of different intermediates with it.
  */
 const SELECT_SUMS = `
   SELECT sender, '' AS sha256, sum(bytes) AS bytes, min(last_seen) AS oldest
@@ -92,8 +92,9 @@ const SELECT_SUMS = `
 
 /**
  * Deletes certificates if all stored certificates together have more than `limit` octets. The certificates of each sender are one
- * share, and `SELECT_SUMS` selects its parts. Certificates are deleted one by one: each is the certificate of the largest part of
- * the largest share that was not presented for the longest time. Returns how many were deleted.
+ * share, and `SELECT_SUMS` selects its parts. Certificates are deleted one by one. The next certificate is always in the largest
+ * part of the largest share, and is the one in this part that was not presented for the longest time. Returns how many were
+ * deleted.
  */
 export function* trimChains(limit: number, sign: ParameterSign): Steps<number> {
   const parts = (yield plain(SELECT_SUMS)).map((row) => {

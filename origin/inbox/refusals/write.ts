@@ -45,7 +45,7 @@ export function* pruneSteps(before: number, limit: number): Steps<number> {
   return changed;
 }
 
-/** Returns one row for each different certificate with its intermediates. */
+/** Returns one row for each combination of a certificate and its intermediates. */
 function chainsOf(refused: readonly RefusedRequest[]): (string | number)[][] {
   const chains = new Map<string, (string | number)[]>();
   for (const one of refused) {

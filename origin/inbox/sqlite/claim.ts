@@ -46,8 +46,8 @@ export class SqliteClaim {
   }
 
   /**
-   * Leases the due events, at most `limit`. Their bodies together fit into `maxBytes`, but a larger first body is leased alone.
-   * `now` is in Unix milliseconds.
+   * Leases the due events, at most `limit`. Their bodies together fit into `maxBytes`. But if the first body alone is larger, its
+   * event is leased alone. `now` is in Unix milliseconds.
    */
   claim(now: number, { limit, maxBytes }: ClaimLimits, leaseMilliseconds: number): Lease[] {
     const leases: Lease[] = [];
@@ -71,7 +71,7 @@ export class SqliteClaim {
 
   /**
    * Leases an event. Returns undefined if the row of the event is damaged. Such an event becomes dead, so that it does not block
-   * the others.
+   * other events.
    */
   lease(due: Ordered, now: number, leaseMilliseconds: number): Lease | undefined {
     const { sequence } = due;

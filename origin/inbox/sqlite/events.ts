@@ -34,7 +34,8 @@ export class SqliteEvents {
     const other =
       eventKey === undefined ? undefined : sameKey.get(sender, eventKey, request.method, request.target, sequence);
     if (other === undefined) return { outcome: "stored", sequence };
-    // Only one other event with the same key is flagged. If there are several, all of them already have the flag.
+    // Only one other event with the same key is flagged. If there are several other events with this key, all of them already have
+    // the flag.
     for (const flagged of [sequence, Number(other["sequence"])]) this.#statements.flag.run(flagged);
     return { outcome: "stored", sequence, conflictsWith: String(other["id"]) };
   }

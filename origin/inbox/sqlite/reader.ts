@@ -24,7 +24,7 @@ import { describeFileError, requireFile } from "./file.ts";
 import { readVersion, STEPS } from "./schema.ts";
 
 /**
- * Opens an inbox for reading, while other processes write to it.
+ * Opens an inbox for reading. Other processes may write to it at the same time.
  * @throws Error if there is no such file, or if the file is not an inbox of this version
  */
 export function openSqliteReader(file: string): InboxReader {

@@ -7,7 +7,9 @@ export function isBusy(error: unknown): boolean {
   return resultCodeOf(error) === SQLITE_BUSY;
 }
 
-/** Returns SQLite's result code, which is the low octet of an extended code. Undefined for any other error. */
+/**
+ * Returns SQLite's result code, which is the low octet of an extended code. Undefined if the error has no result code of SQLite.
+ */
 export function resultCodeOf(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: unknown };
   return typeof errcode === "number" ? errcode & 0xff : undefined;

@@ -1,5 +1,5 @@
-// Makes one log line for a handshake that fails or proves nothing. The line names the cause and says what to do. Text from the peer
-// is untrusted, so `formatLogLine` escapes and shortens it.
+// Makes one log line for a handshake that fails, or that completes although OpenSSL verified no client certificate. The line names
+// the cause and says what to do. Text from the peer is untrusted, so `formatLogLine` escapes and shortens it.
 
 import type { TLSSocket } from "node:tls";
 import type { LogLine } from "../../../core/log-line.ts";
@@ -35,8 +35,8 @@ const REMEDIES: Readonly<Record<HandshakeCause, string>> = {
   "wrong purpose": "the certificate is not for TLS clients (extended key usage): the sender must get another",
   "protocol or cipher": "no common TLS version or cipher: this listener supports TLS 1.2 and 1.3",
   "plain HTTP": "plain HTTP came to this TLS port: the URL begins with http:// where https:// belongs",
-  // The message cannot say which protocol the client spoke. OpenSSL does not return the bytes that it read, and recognises no
-  // protocol but HTTP, by the name of the method.
+  // The message cannot say which protocol the client spoke, because OpenSSL does not return the bytes that it read. Besides TLS,
+  // OpenSSL recognises only HTTP, by the name of the request method.
   "not TLS":
     "the client sent neither TLS nor HTTP/1: often a load balancer's PROXY protocol header (switch it off there: send-proxy, proxy_protocol), otherwise another protocol",
   "server not trusted":
@@ -112,8 +112,8 @@ function textOf({ code = "", message }: NodeJS.ErrnoException): string {
 }
 
 /**
- * Returns the log line for a handshake that completed but proves nothing. Undefined if OpenSSL verified a certificate. Also
- * undefined if the client sent no certificate and no CA was named to it.
+ * Returns the log line for a handshake that completed although OpenSSL verified no client certificate. Undefined if OpenSSL
+ * verified one. Also undefined if the client sent no certificate and the listener named no CA to the client.
  */
 export function diagnoseHandshake(socket: TLSSocket, anchors: readonly string[]): LogLine | undefined {
   if (socket.authorized) return undefined;

@@ -28,10 +28,11 @@ export interface TlsState {
 }
 
 /**
- * Makes one TLS context for each exact DNS name in each certificate. Wildcards are ignored. Every context names to clients exactly
- * `anchors` and the policy's intermediates below them. The anchors are named because, for example, Docusign sends no certificate
- * unless the name of its root is in the request. The intermediates are named because a sender that does not send its intermediate
- * may look for the intermediate's name.
+ * Makes one TLS context for each certificate, and assigns this context to each exact DNS name in the certificate. Wildcards are
+ * ignored. In its request for a client certificate, every context names exactly `anchors` and the policy's intermediates below
+ * them. The anchors are named because some senders, for example Docusign, send no certificate unless the request names their root.
+ * The intermediates are named because a sender that does not send its intermediate may look for the name of the intermediate in the
+ * request.
  * @throws ConfigurationError that lists every problem
  */
 export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly Anchor[]): TlsState {
@@ -46,7 +47,8 @@ export function createTlsState(files: readonly TlsHostFiles[], anchors: readonly
         cert: certificate,
         key,
         ca: [...authorities].map(({ base64 }) => formatPem(base64)),
-        // An anchor may be an intermediate CA, because the policy says where the path ends.
+        // An anchor may be an intermediate CA, because the policy says where a path ends. Without this option, OpenSSL would trust
+        // only self-signed certificates.
         allowPartialTrustChain: true,
       });
       for (const name of names) {

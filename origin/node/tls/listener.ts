@@ -1,5 +1,6 @@
-// The origin's own listener for mutual TLS, without an edge or a proxy, but with the same verdicts. The listener completes
-// handshakes and judges no sender. In `require` mode, it also closes connections that prove nothing.
+// The origin's own listener for mutual TLS, for senders that connect without an edge or a proxy. The listener completes handshakes.
+// The guard in the handler judges the senders, with the same verdicts as behind an edge or a proxy. In `require` mode, the listener
+// also closes a connection if OpenSSL verified no client certificate.
 
 import { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } from "node:constants";
 import type { IncomingMessage } from "node:http";
@@ -17,8 +18,8 @@ import type { TlsState } from "./hosts.ts";
 
 /**
  * The mode in which certificates are requested from clients. With `request`, every handshake completes, and refusals are HTTP
- * responses. With `require`, a connection that proves nothing is closed without a response. With `none`, no certificate is
- * requested, so senders that need a certificate are refused.
+ * responses. With `require`, a connection on which OpenSSL verified no client certificate is closed without a response. With
+ * `none`, no certificate is requested, so senders that need a certificate are refused.
  */
 export type ClientCertificates = "request" | "require" | "none";
 

@@ -1,5 +1,5 @@
 // Reads from the policy what a TLS listener needs before it opens. This file does not load TLS, because the check of a policy uses
-// it without a listener.
+// this file without opening a listener.
 
 import { ConfigurationError, formatPointer } from "../../../core/configuration-error.ts";
 import type { Anchor, Policy } from "../../../core/policy/policy.ts";

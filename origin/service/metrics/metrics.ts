@@ -55,7 +55,10 @@ export class Metrics {
     for (const [sender, seconds] of senders) this.#series.presented.set({ sender }, seconds);
   }
 
-  /** Sets the latest `nextUpdate` of the revocation lists of each source, in Unix seconds. It is 0 for a source without a list. */
+  /**
+   * For each source, sets the latest `nextUpdate` of its revocation lists, in Unix seconds. The value is 0 for a source without a
+   * list.
+   */
   setListEnds(ends: readonly (readonly [source: string, seconds: number])[]): void {
     this.#series.listEnds.reset();
     for (const [source, seconds] of ends) this.#series.listEnds.set({ source }, seconds);

@@ -23,7 +23,7 @@ export interface PrimaryOptions {
   readonly silentMilliseconds?: number | undefined;
 }
 
-/** Starts `count` workers, and resolves when all of them have ended. The workers run the same command line. */
+/** Starts `count` workers, and resolves when all of them have ended. The workers run the same command line as the primary. */
 export function runPrimary(count: number, options: PrimaryOptions): Promise<number> {
   return new Promise((resolve) => {
     const primary = new Primary(count, options, resolve);
@@ -34,14 +34,17 @@ export function runPrimary(count: number, options: PrimaryOptions): Promise<numb
 }
 
 class Primary {
-  /** The time of the last message from each worker, in milliseconds. */
+  /** The value of `performance.now()` at the last message from each worker. */
   readonly #workers = new Map<Worker, number>();
   readonly #ready = new Set<Worker>();
   readonly #silent = new Set<Worker>();
   readonly #count: number;
   readonly #options: PrimaryOptions;
   readonly #onEnd: (code: number) => void;
-  /** The only worker that logs the lines that would be the same in all workers. If it dies, the next worker that starts reports. */
+  /**
+   * The only worker that logs the lines that would be the same in all workers. If this worker dies, the next worker that is started
+   * takes its place.
+   */
   #reporter: Worker | undefined;
   #isAnnounced = false;
   #isStopping = false;

@@ -5,7 +5,10 @@ import cluster from "node:cluster";
 /** The environment variable with which the primary chooses the worker that reports. */
 const REPORTER = "COUNTERSIGN_REPORTER";
 
-/** Returns the environment of a worker that reports, or of one that does not. The variable is always set, so it is not inherited. */
+/**
+ * Returns the environment of a worker. `reports` says whether this worker is the one that reports (`isReporter`). The variable is
+ * always set, so that the worker does not inherit a value from the primary.
+ */
 export function reporterEnvironment(reports: boolean): Readonly<Record<string, string>> {
   return { [REPORTER]: reports ? "1" : "" };
 }
@@ -18,7 +21,7 @@ export function isReporter(): boolean {
   return cluster.worker === undefined || process.env[REPORTER] === "1";
 }
 
-/** True as soon as this process has listened. */
+/** True as soon as this process listens. */
 let isServing = false;
 
 /**

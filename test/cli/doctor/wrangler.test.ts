@@ -1,5 +1,5 @@
-// Tests `countersign doctor --wrangler`. It must find nothing in the wrangler files of this project. It must report each unsafe
-// setting by its name, and each thing that the policy needs and the file lacks.
+// Tests `countersign doctor --wrangler`. The command must find no fault in the wrangler files of this project. It must report each
+// unsafe setting by its name, and each thing that the policy needs and the file lacks.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -116,7 +116,7 @@ describe("inspectRequired()", () => {
       "warning /senders/one/handshake",
     ]);
     expect(await places(["require", `${A}=request`], meta, `${A}/hooks`)).toEqual([]);
-    // All factors but a signature must pass before this challenge is answered, so the certificate is needed anyway.
+    // This challenge is answered only if the sender presents its certificate with the challenge. So there is no warning.
     expect(await places(["require"], { handshake: { scheme: "dropbox" } })).toEqual([]);
     expect(await places(["require"], { ...meta, certificates: undefined, trust: undefined })).toEqual([]);
   });
@@ -133,7 +133,8 @@ test("an origin that requires certificates starts, and warns of a sender whose e
     return { ...policy, senders: { ...policy.senders, [name]: { ...sender, refusal: "retry" } } };
   });
   const process = await startTlsProcess(stack, files, "--client-certificates", "require");
-  // The text of stderr is complete when the program has ended.
+  // Collects the text of stderr from here on. The warning of the start may have been read before, so a reload makes the origin
+  // print the warning again.
   let stderr = "";
   process.process.stderr?.on("data", (chunk: Buffer) => {
     stderr += chunk;

@@ -19,7 +19,8 @@ const running: Running[] = [];
 let issuing: Identity;
 
 /**
- * Issues a client certificate, and writes the certificate and its key. If `issuing` is the issuer, its certificate is written too.
+ * Issues a client certificate, and writes the certificate and its key. If the issuer is `issuing`, the certificate of `issuing` is
+ * written after the client certificate, into the same file.
  */
 async function writeClient(name: string, request: Parameters<typeof issueCertificate>[0], issuer?: Identity) {
   const client = await issueCertificate(request, issuer);

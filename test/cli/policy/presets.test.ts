@@ -140,7 +140,7 @@ describe("countersign policy add --preset", () => {
   it.each(["slack", "asana"])("changes nothing when %s is added again", async (preset) => {
     await add(`${preset}.json`, "--preset", preset);
     const policy = read(`${preset}.json`);
-    // A handshake that was opened before stays open until the same time.
+    // Adding the preset again does not change the `until` of a handshake that is already in the policy.
     if (preset === "asana") policy.senders.asana.handshake.until = "2026-01-01";
     const before = JSON.stringify(policy, null, 2);
     writeFileSync(file(`${preset}.json`), `${before}\n`);

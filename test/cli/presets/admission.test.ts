@@ -1,4 +1,4 @@
-// Tests which subjects the presets admit: the subjects in the senders' own files, and no similar subject.
+// Tests which subjects the presets admit: the subjects in the certificate files that the senders publish, and no similar subject.
 
 import "reflect-metadata";
 import { KeyUsageFlags } from "@peculiar/x509";

@@ -1,4 +1,5 @@
-// Tests tokens that the edge did not issue in this form: forged, altered, written in another form, or signed over other bytes.
+// Tests tokens that an edge never issues: forged or altered tokens, tokens in a different encoding or form, and tokens that are
+// signed over other bytes.
 
 import assert from "node:assert/strict";
 import { createHmac, createPublicKey } from "node:crypto";

@@ -1,4 +1,5 @@
-// Tests how a challenge is read: each value once, with a limited length, and only with characters that may be repeated or signed.
+// Tests how a challenge is read. A value must occur exactly once, must not be too long, and may have only characters that an answer
+// may repeat or sign.
 
 import assert from "node:assert/strict";
 import {

@@ -1,4 +1,4 @@
-// Tests which parts of a policy end, and whether events will then be refused. This is decided from the policy and from the
+// Tests which parts of a policy expire, and whether events will be refused afterwards. The answer depends on the policy and on the
 // certificates that senders presented.
 
 import assert from "node:assert/strict";
@@ -143,7 +143,10 @@ export const cases: Cases = {
       },
       routes: { "/hooks": { senders: ["one", "two", "three", "signer"], methods: ["POST"] } },
     });
-    const remedies = listPolicyExpiries(policy, NOW).map(({ name, remedy }) => [name, remedy.split(" will then be ")[0]]);
+    const remedies = listPolicyExpiries(policy, NOW).map(({ name, remedy }) => [
+      name,
+      remedy.split(" will then be ")[0],
+    ]);
     assert.deepEqual(remedies, [
       ["oldRoot", "nothing that one, two presents below it"],
       ["stranger", "nothing that three presents below it"],
@@ -225,7 +228,8 @@ export const cases: Cases = {
     assert.deepEqual(refuses(), [false]);
     assert.deepEqual(refuses(leaf), [true]);
     assert.deepEqual(refuses(next), [false]);
-    // The sender uses both certificates. No later entry accepts the certificate `leaf`, so requests with it would be refused.
+    // The sender uses both certificates. After the window, no entry accepts the certificate `leaf`, so requests with it would be
+    // refused.
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-0.5) }, next), [true]);
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-2) }, next), [false]);
   },

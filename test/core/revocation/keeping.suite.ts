@@ -17,7 +17,7 @@ interface Asked {
 
 const list = ({ crls }: Fixtures, name: CrlName) => parseCrl(fromBase64(crls[name]));
 
-/** Returns the lists that are kept after a source gave these lists, under a policy with the anchor `root`. */
+/** Returns the lists that are kept after a source gave the lists `names`. By default, the policy has the anchor `root`. */
 function keep(fixtures: Fixtures, names: readonly CrlName[], asked: Asked = {}): KeptCrls {
   const { kept = [], anchors = ["root"], now = fixtures.now, maxBytes = 1024 * 1024 } = asked;
   const authorities = anchors.map((name) => parseCertificate(fixtures.certificates[name]));

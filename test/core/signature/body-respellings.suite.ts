@@ -43,8 +43,8 @@ const decoded = (encoding: string) =>
   over(`decoded from ${encoding} (Content-Encoding): the sender signs before it compresses`);
 
 /**
- * Returns a Brotli stream of uncompressed parts (RFC 7932 §9). Bits are written as a text of 0 and 1, in the order in which a
- * decoder reads them.
+ * Returns a Brotli stream of uncompressed parts (RFC 7932 §9). `window` and `before` are bits, written as a text of 0 and 1, in the
+ * order in which a decoder reads them.
  */
 function brotliOf(window: string, parts: readonly Uint8Array[], before = ""): Uint8Array {
   let bits = window + before.padEnd(before === "" ? 0 : before.length + 8 - ((window.length + before.length) % 8), "0");

@@ -25,7 +25,7 @@ import {
 
 type Bytes = string | Uint8Array<ArrayBuffer>;
 
-/** Returns headers with a signature by a key of these octets. */
+/** Returns headers with a signature over `body` by the key `secret`. */
 function signedBy(scheme: HmacScheme, secret: string | Buffer, body: Bytes = BODY): Record<string, string> {
   const { header, tag, signatures } = EVENTS[scheme];
   const prefixes: Partial<Record<HmacScheme, string>> = {

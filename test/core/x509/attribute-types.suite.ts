@@ -5,8 +5,8 @@ import { attributeTypeName, parseAttributeType } from "../../../core/x509/attrib
 import type { Cases } from "../../support/scenes/certificates.ts";
 
 /**
- * The attribute types of X.520 and RFC 4519, the types for domain and user names in RFC 4519, the types of PKCS #9, and the types
- * for extended validation (CA/Browser Forum).
+ * `X520` has the attribute types of X.520 and RFC 4519: the last number of each OID, by short name. `OTHERS` has the types for
+ * domain and user names in RFC 4519, the types of PKCS #9, and the types for extended validation (CA/Browser Forum).
  */
 const X520: Readonly<Record<string, number>> = {
   CN: 3,

@@ -35,7 +35,10 @@ function readsOrRefuses(base64: string): void {
   }
 }
 
-/** Replaces one value of these trees. The values are counted depth first, and `index` is the number of the value to replace. */
+/**
+ * Replaces one value of these trees. The values are counted depth first, starting at 0. `index` is the number of the value to
+ * replace, modulo the number of values.
+ */
 function replaceNth(siblings: Tlv[], index: number, replacement: Tlv): void {
   const places: (readonly [Tlv[], number])[] = [];
   const visit = (list: Tlv[]): void => {

@@ -14,7 +14,10 @@ import { type Cases, malformed, pemOf } from "../../support/scenes/certificates.
 
 const COMPARED = new Set(["CN", "O", "OU", "C", "L", "ST"]);
 
-/** Returns the texts of a name by short name, in the form of node:crypto: a text for one value, a list for several values. */
+/**
+ * Returns the texts of a distinguished name, with the short name of each attribute type (such as `CN`) as the key. The form is that
+ * of node:crypto: a text for one value, a list for several values.
+ */
 function legacyName(name: DistinguishedName): Record<string, string | string[]> {
   const found: Record<string, string | string[]> = {};
   for (const attribute of name.flat()) {
@@ -26,7 +29,7 @@ function legacyName(name: DistinguishedName): Record<string, string | string[]> 
   return found;
 }
 
-/** Returns the attributes that node:crypto reads, without those that our reader does not return as text. */
+/** Returns only those attributes of node:crypto that our reader also returns as text. */
 function oracleName(name: OracleFacts["subject"], ours: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(name).filter(([type]) => Object.hasOwn(ours, type)));
 }
@@ -69,9 +72,9 @@ export const cases: Cases = {
       assert.ok(digestsOf(a).includes(b.sha256) && digestsOf(b).includes(a.sha256));
       assert.equal(digestsOf(a), digestsOf(a));
     }
-    // The first digest is that of the certificate itself. The other digests are those that the certificate has with the other valid
-    // signature (r, n − s). There is one for each curve, because n depends on the curve of the issuer's key. If s is too large for
-    // a curve, the key is not on that curve, so this digest is left out.
+    // The first digest is that of the certificate itself. Each other digest is that of the certificate with the other valid
+    // signature, (r, n − s), where n is the order of the curve of the issuer's key. This curve is not known, so there is one digest
+    // for each curve. A curve with n ≤ s cannot be the curve of the key, so there is no digest for it.
     assert.equal(digestsOf(parseCertificate(client)).length, 4);
     assert.equal(digestsOf(parseCertificate(p521RootClient)).length, 2);
   },
@@ -107,7 +110,7 @@ export const cases: Cases = {
     for (const other of [rsaRoot, ed25519Root, p384Root, rootTwin]) {
       assert.equal(direct.isSignedBy(parseCertificate(other)), false);
     }
-    // If the value is not a key, the runtime throws an error. Then the result must be false.
+    // If `publicKey` is not a key, the runtime throws an error. Then the result must be false.
     assert.equal(direct.isSignedBy({ ...parseCertificate(root), publicKey: {} as Certificate["publicKey"] }), false);
     for (let count = 0; count < 2; count += 1) assert.equal(direct.isSignedBy(parseCertificate(root)), true);
   },
@@ -149,7 +152,8 @@ export const cases: Cases = {
       assert.equal(formatPem(base64), pemOf(base64));
   },
   "parseCertificate() agrees with node:crypto on every certificate of the fixtures": ({ certificates, oracle }) => {
-    // Some runtimes cannot read these keys. Others encode them again in the canonical form. Countersign refuses all of them.
+    // Some runtimes cannot read these keys. Other runtimes encode them again in the canonical form. Countersign refuses all these
+    // keys.
     const isOdd = /^(secp256k1|exponentOne|explicit|compressed|hybrid|rsaWithoutNull|rsaOldName)/;
     for (const [name, base64] of Object.entries(certificates).filter(([name]) => !isOdd.test(name))) {
       try {

@@ -219,7 +219,7 @@ describe.skipIf(missingChromium())("in a browser", { timeout: 120_000 }, () => {
     await world.accept("one");
     const { token } = (await world.json("/actions/drop?id=one")) as { token: string };
     const asked: string[] = [];
-    // A server on another port of the same machine belongs to the same site, but has another origin.
+    // A server on another port of the same machine belongs to the same site, but has a different origin.
     const stranger = await startStranger(`<iframe src="${world.url}/events"></iframe>
       <form method="post" action="${world.url}/actions/drop"><input name="token" value="${token}"><input name="id" value="one">
       <button>Win</button></form>`);

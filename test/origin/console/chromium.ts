@@ -57,7 +57,7 @@ interface AxeResults {
 
 /** Expects that the page is not wider than the screen. */
 export async function expectNoOverflow(page: Page, name: string): Promise<void> {
-  // The code is a text, because it runs in the browser, but the types here are those of Node.
+  // The expression is a string, because the types of Node, which apply to this file, do not declare `document`.
   const wider = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
   expect({ name, wider: Math.max(0, wider) }).toEqual({ name, wider: 0 });
 }

@@ -102,8 +102,8 @@ describeOnStores("the record of attempts", (given) => {
     await inbox.work.complete(taken);
     const second = now;
     now += LEASE + 1;
-    // An event with two abandoned attempts is attempted alone, so it may have to wait for its turn. Even then, its second attempt
-    // must be recorded as abandoned.
+    // An event with two abandoned attempts is attempted alone, so it may have to wait for its turn. Its second attempt must be
+    // recorded as abandoned even if it has to wait.
     await claim();
     expect(await recordsOf("b")).toEqual([
       abandoned,
@@ -179,7 +179,7 @@ describeOnStores("the record of attempts", (given) => {
       ...Array.from({ length: MAX_FIRST_ATTEMPTS }, (_, index) => index + 1),
       ...Array.from({ length: MAX_LATEST_ATTEMPTS }, (_, index) => all - MAX_LATEST_ATTEMPTS + index + 1),
     ]);
-    // The number of records that are left out also counts the records of reruns.
+    // The number of records that are left out includes the records of reruns.
     await inbox.work.complete(await claimOne());
     for (let run = 0; run < 60; run += 1) {
       await inbox.rerun({ ids: ["a"], isTrial: false });

@@ -28,7 +28,7 @@ describeOnStores("certificates of a sender with many", (given) => {
 
   /**
    * Inserts certificates that were last seen `seconds` ago. If `intermediates` is not JSON, reading the row fails. So the test
-   * notices that a row was read which should not be read.
+   * fails if a row is read that should not be read.
    */
   const insert = (count: number, seconds: number, intermediates = "'[]'") =>
     changeByHand(
@@ -63,8 +63,9 @@ describeOnStores("certificates of a sender with many", (given) => {
     await insert(MANY, 3 * DAY);
     await accept("a");
     await insert(5, 40 * DAY);
-    // The oldest event is 4 days old. The certificates that were last seen 3 days ago may belong to an event, so they are kept. A day
-    // of tolerance is for clocks that differ. The 5 certificates that were last seen 40 days ago are erased.
+    // The oldest event is 4 days old. Certificates that were last seen less than 5 days ago are kept, because they may belong to an
+    // event. The fifth day is a tolerance for clocks that differ. So the certificates that were last seen 3 days ago are kept, and
+    // the 5 certificates that were last seen 40 days ago are erased.
     await inbox.accept(deliveryOf({ id: "b", sender: "beta" }), { issuer: "direct", jti: "b", expires: 0 });
     await changeByHand(given.location, [`UPDATE event SET accepted_at = ${now - 4 * DAY}`]);
     await prune();

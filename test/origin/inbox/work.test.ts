@@ -277,7 +277,8 @@ describeOnStores("the work queue", (given) => {
     ])("continues at once after an event whose row %s", async (_, damage) => {
       for (const id of ["a", "b"]) await accept(id, { orderKey });
       await changeByHand(given.location, [damage]);
-      // The first claim buries the damaged event. SQLite already leases the next event in this claim, PostgreSQL in the second.
+      // The first claim makes the damaged event dead. In SQLite, the same claim also leases the next event. In PostgreSQL, the
+      // second claim leases it.
       expect(idsOf([...(await claim()), ...(await claim())])).toEqual(["b"]);
     });
 
@@ -363,7 +364,7 @@ describeOnStores("the work queue", (given) => {
         false,
         false,
       ]);
-      // The attempts of the dead event are counted from 1 again. Otherwise no attempts would be left.
+      // The attempts of the dead event are counted from 1 again. Otherwise the event would have no attempts left.
       expect(await claim()).toMatchObject([
         { attempt: 1, event: { id: "b" } },
         { attempt: 1, event: { id: "c" } },
@@ -397,7 +398,7 @@ describeOnStores("the work queue", (given) => {
     expect(await claim()).toEqual([]);
     expect(await inbox.drop("a", "mine")).toBe(true);
     expect(idsOf(await claim())).toEqual(["b", "c"]);
-    // The inbox shows only the first of the events with one id. So the second event gets another id here.
+    // If two events have the same id, the inbox shows only the first one. So the second event gets another id here.
     await changeByHand(given.location, ["UPDATE event SET id = 'a of two' WHERE id = 'a' AND issuer = 'two'"]);
     for (const id of ["a", "a of two"]) {
       expect(await inbox.event(id)).toMatchObject({ state: "done", reason: "mine" });

@@ -1,4 +1,4 @@
-// Tests the end of an HTTP server. Every request that has begun is answered, whatever happens on other connections.
+// Tests how an HTTP server is closed. Every request that has begun is answered, whatever happens on other connections.
 
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";

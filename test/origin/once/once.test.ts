@@ -80,7 +80,7 @@ const TWO_DAYS_AGO = Math.floor(Date.now() / 1000) - 2 * 86_400;
  */
 const MANY = Array.from({ length: 1_500 }, (_, index) => `id-${index}`);
 
-/** Inserts a hundred ids at a time, until the ids that were inserted before are deleted. */
+/** Inserts a hundred new ids at a time, until `isForgotten` says that the earlier ids are deleted. */
 async function insertUntil(
   isForgotten: () => Promise<boolean>,
   insert: (ids: readonly string[]) => Promise<unknown>,

@@ -127,7 +127,7 @@ test("behind the edge, with the sender that its assertion names, and the certifi
     expect(metrics).toMatch(/^countersign_refusals_dropped_total 0$/m);
   }, SOON);
   expect(await origin.stop()).toBe(0);
-  // Neither the database file nor its log contains anything that could be a secret.
+  // The database file contains nothing that could be a secret.
   expect(readFileSync(file("inbox.sqlite")).includes(SECRET)).toBe(false);
 });
 
@@ -165,7 +165,7 @@ test("at a listener with several workers, also for failed handshakes", async () 
   expect((await sendOnce(origin.server, files.senders.beta, target)).status).toBe(403);
   expect((await sendOnce(origin.server, files.senders.acme, target)).status).toBe(202);
   await expect(sendOnce({ ...origin.server, name: "other.example.com" }, stranger, target)).rejects.toThrow();
-  // A handshake that proves no sender also causes a log line.
+  // The failed TLS handshake also causes a log line.
   const refusals = await vi.waitFor(async () => {
     const all = await refusalsOf();
     expect(all.map(({ code }) => code)).toEqual(

@@ -95,8 +95,8 @@ describe.skipIf(!hasManager)("a service manager", () => {
       await new Promise((resolve) => setTimeout(resolve, 2_500));
       return beats() - before;
     };
-    // Messages that were sent before the event loop was blocked may arrive late. In these 2.5 seconds, a running event loop would
-    // send about three messages.
+    // Messages that were sent before the event loop was blocked may arrive late, so the count is polled. beatsMeanwhile() counts
+    // the messages of 2.5 seconds. In this time, a running event loop would send about three messages.
     await expect.poll(beatsMeanwhile).toBe(0);
     single.process.kill("SIGKILL");
     await once(single.process, "exit");

@@ -1,4 +1,4 @@
-// Makes deliveries to sign, and tokens with any content that are signed with the right key.
+// Makes deliveries to sign. Also makes tokens with any content, signed with the right key.
 
 import { admitByCertificate, admitBySignature } from "../../../core/admission/admit.ts";
 import { issueAssertion, verifyAssertion } from "../../../core/assertion/assertion.ts";

@@ -1,5 +1,5 @@
-// One event with its signatures in every scheme, by two keys. `openssl dgst -hmac` and `openssl pkeyutl -sign -rawin` computed the
-// signatures over exactly this body.
+// One event, with its signatures in every scheme and by two keys. `openssl dgst -hmac` and `openssl pkeyutl -sign -rawin` computed
+// the signatures for exactly the body of this event.
 
 import type { SignatureSchemeName } from "../../../core/signature/schemes.ts";
 import {
@@ -15,7 +15,7 @@ export const BODY = '{"event":"order.paid","amount":12.50,"note":"Grüße 🦊"}
 export const KEY = "mZ0vK1yqkq3mXcY7bq8a2xJp0Q4Jt0uH1l9r6s5e4wE=";
 export const OTHER_KEY = "nQ8kq5Yw2r0c7uJ1xT6b4mV9pL3sZ8eD5hA2gF7jK0I=";
 
-/** The schemes with HMAC. Discord's scheme has Ed25519 alone, and tests of its own. */
+/** The schemes with HMAC. Discord's scheme uses only Ed25519, and has its own tests. */
 export type HmacScheme = Exclude<SignatureSchemeName, "discord">;
 
 /** The headers of a request in one scheme, and two signatures of the body: one by KEY and one by OTHER_KEY. */
@@ -38,7 +38,10 @@ const BODY_HEX = [
 ] as const;
 const HUB = { ...TEXT_KEYS, header: "x-hub-signature-256", tag: "sha256=", signatures: BODY_HEX, others: {} };
 
-/** The key and signatures of Slack and Zoom. They are the same, because both schemes sign the same text. */
+/**
+ * The key and the signatures for Slack and for Zoom. The signatures of Slack and Zoom are equal, because both schemes sign the same
+ * text.
+ */
 const VERSION_ZERO = {
   ...TEXT_KEYS,
   tag: "v0=",

@@ -39,7 +39,7 @@ export interface Place {
   stored(): number;
 }
 
-/** Returns the time in this number of seconds, as a policy has it. */
+/** Returns the time that is `seconds` from now, in the form that a policy has. */
 const isoIn = (seconds: number) => `${new Date(Date.now() + seconds * 1000).toISOString().slice(0, 19)}Z`;
 
 /** Returns a policy with a sender for each handshake. Each sender has its own route, `/NAME`. Every route lists only POST. */

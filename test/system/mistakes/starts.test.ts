@@ -148,7 +148,10 @@ test("each mistake is reported in one sentence", async () => {
   );
 });
 
-/** The test runs without the rights of root, and from a folder that every user may read. */
+/**
+ * `setpriv` runs as root, and starts the program without the rights of root. The program works only if every user may read the
+ * folder of this checkout.
+ */
 test.runIf(process.getuid?.() === 0)("port 443 without the right to it: the message helps", async () => {
   const drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"];
   const program = `

@@ -189,7 +189,7 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
       test("is not accepted under a similar name", async () => {
         const answer = await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] });
         // nginx drops a header whose name contains an underscore. Apache writes into the real header that there was no certificate.
-        // HAProxy passes on the similar header, so the origin finds a certificate in a header that it does not read.
+        // HAProxy passes on the header with the underscore. So the origin finds a certificate in a header that it does not read.
         const code = program === "haproxy" ? "certificate_elsewhere" : "no_certificate";
         expect(await refused(answer)).toEqual({ status: 403, code });
       });

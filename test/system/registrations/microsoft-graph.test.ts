@@ -1,5 +1,6 @@
-// Plays Microsoft Graph, which presents no certificate and signs nothing. Graph asks for an unsigned answer when the user creates a
-// subscription. Each notification then has the user's clientState in its body.
+// Plays Microsoft Graph, which presents no certificate and signs nothing. When the user creates a subscription, Graph sends a
+// validation token and expects this token as the body of the response. Each later notification has the user's clientState in its
+// body.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createUser, type Listening } from "./world.ts";

@@ -1,5 +1,5 @@
-// Plays PagerDuty with mutual TLS. PagerDuty drops an event at each 4xx other than 429. After three dropped events, PagerDuty
-// switches the subscription off. So no fault that the user has to mend may be answered with such a status.
+// Plays PagerDuty with mutual TLS. PagerDuty drops an event if the response is a 4xx other than 429. After three dropped events,
+// PagerDuty switches the subscription off. So no fault that the user has to mend may be answered with such a status.
 
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Plays Efí, which sends Pix notifications. When the user registers the URL, Efí checks that a request without its certificate is
+// Plays Efí, which sends Pix notifications. When the user registers the URL, Efí checks that a request without Efí's certificate is
 // refused. Efí sends payments to the registered URL with a text appended, for example `/pix`.
 
 import "reflect-metadata";
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const user = await createUser(stack);
   stack.use(replaceAnchor("pix-efi", "efi-pay-root", root));
   stack.use(replacePin("pix-efi", client));
-  // Efí's file contains its client certificate and the root. The client certificate must not become an anchor.
+  // Efí's file contains the client certificate and the root. The client certificate must not become an anchor.
   const anchor = `efi-pay-root=${user.write("chain.crt", client, root)}`;
   await user.add("--preset", "pix-efi", "--anchor", anchor, "--value", `chave=${CHAVE}`);
   listening = await user.start();

@@ -17,7 +17,7 @@ export interface User {
   write(name: string, ...certificates: readonly Identity[]): string;
   /** Runs `countersign policy add` on the policy. Returns what it printed. */
   add(...args: readonly string[]): Promise<string>;
-  /** Starts the origin of the policy, with its own listener. */
+  /** Starts an origin with the user's policy. Senders connect to the origin directly, without an edge or a proxy. */
   start(secrets?: Record<string, string>): Promise<Listening>;
 }
 
@@ -90,7 +90,7 @@ export async function createUser(stack: AsyncDisposableStack): Promise<User> {
   return { write, add, start };
 }
 
-/** Makes a client with its chain, as a sender presents it. */
+/** Issues a client certificate. Its PEM also contains the issuer's certificate, because a sender presents its chain. */
 export async function issueClient(subject: Record<string, string>, issuer: Identity): Promise<Identity & ClientPem> {
   const names = Object.entries(subject).map(([type, value]) => ({ [type]: [value] }));
   const client = await issueCertificate({ subject: names }, issuer);

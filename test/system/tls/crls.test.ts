@@ -1,5 +1,5 @@
 // Tests revocation lists of a running listener. A request on a kept-alive connection must be judged by the current list. If the
-// source of a list is missing after a restart, the kept list must be used.
+// source of a list is missing after a restart, the copy of the list that was kept must be used.
 
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,6 @@
 // Tests that an earlier proof is not valid for a later request. No TLS session is resumed, and each request on a kept-alive
-// connection is judged again. The tests combine the TLS version, what changed between two requests, and how the client returns.
+// connection is judged again. The tests combine the TLS version with what changed between two requests. The client sends the second
+// request on the kept-alive connection, or connects again and offers the TLS session of the first connection.
 
 import { once } from "node:events";
 import { join } from "node:path";

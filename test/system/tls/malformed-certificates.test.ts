@@ -151,8 +151,8 @@ describe("a chain", () => {
   });
 
   /**
-   * Makes a certificate of `ca`, signed by `signer`, without key identifiers. So every CA with the signer's name may be the issuer
-   * of this certificate.
+   * Makes a certificate for the CA `ca`, signed by `signer`, without key identifiers. So every CA with the signer's name may be the
+   * issuer of this certificate.
    */
   function cross(ca: Identity, signer: Identity): Uint8Array {
     return fromBase64(

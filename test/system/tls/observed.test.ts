@@ -1,5 +1,6 @@
 // Tests what an observed route of the origin's listener records about certificates that anybody can make. Such certificates are
-// never recorded as proven, whatever the verdict is. They must leave enough space for the certificate of the real sender.
+// never recorded as proven, whatever the verdict is. However many of them arrive, the certificate of the real sender must still be
+// recorded.
 
 import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Tests secrets in files. A running origin reads them at the start, and again when a file is replaced. It never prints them.
+// Tests secrets in files. An origin reads the secrets at its start, and again when a file is replaced. It never prints them.
 
 import { createHmac } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -114,8 +114,8 @@ test.each([
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
     const large = await sendOnce(origin.server, undefined, signed(Buffer.alloc(8 * MIB, "b")));
     expect(large.status).toBe(202);
-    // This large body took the memory of another upload, so that other upload is refused. The test waits for the log line of the
-    // large body, so that this line does not arrive during the next test.
+    // The memory for this large body was taken from another upload. So one more upload is refused. The test waits for the log line
+    // of the large body. Otherwise this line could arrive during the next test.
     await expect.poll(refused).toHaveLength(UPLOADS - FIT + 1);
     await origin.line({ decision: "accepted", id: JSON.parse(large.body.toString()).event });
     for (const { socket } of uploads) socket.destroy();

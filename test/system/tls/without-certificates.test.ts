@@ -48,7 +48,7 @@ afterAll(() => stack.disposeAsync());
 test("a policy without any anchor starts, and its sender is admitted by its signature alone", async () => {
   expect((await sendOnce(origin.server, undefined, signed(SECRET))).status).toBe(202);
   expect((await sendOnce(origin.server, undefined, signed("another secret"))).status).toBe(401);
-  // The listener does not ask for a certificate. So a client that has one gets the same verdict as a client without.
+  // The listener does not ask for a certificate. So a client with a certificate gets the same verdict as a client without one.
   expect((await sendOnce(origin.server, files.senders.acme, signed("another secret"))).status).toBe(401);
   expect((await sendOnce(origin.server, files.senders.acme, signed(SECRET))).status).toBe(202);
 });

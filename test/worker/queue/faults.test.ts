@@ -160,9 +160,9 @@ describe("a sender is told to retry", () => {
 describe("the signature of an event that waited", () => {
   /**
    * The number of seconds by which the origin's clock is ahead of the edge's clock. The signature is 280 seconds old when the test
-   * sends the event. By the origin's clock, the signature is then 320 seconds old, and the limit is 300 seconds. The assertion is
-   * newer, so the origin does not refuse it as too old. The edge must receive the event within 20 seconds. Otherwise the edge would
-   * refuse the signature as too old.
+   * sends the event. By the origin's clock, it is 320 seconds old, which is over the limit of 300 seconds. The edge makes the
+   * assertion after it received the event. So the origin does not refuse the assertion as too old. The event must reach the edge
+   * within 20 seconds. Otherwise the edge would refuse the signature as too old.
    */
   const AHEAD_SECONDS = 40;
 

@@ -118,8 +118,8 @@ describe("countersign policy check", () => {
       ["/senders/a/signature/secrets", 4, 65],
       ["/senders/a", 5, 5],
       ["/routes/~1x", 9, 5],
-      // Two routes have this pointer. The problem is in the last route, which counts, but the reported line is in the first route.
-      // That is enough, because the operator must change one of the two routes.
+      // Two routes have this pointer. The last route takes effect, and the problem is there. The reported line is in the first
+      // route. That is enough, because the operator must change one of the two routes.
       ["/routes/~1x/senders/0", 8, expect.any(Number)],
     ]);
   });
@@ -289,7 +289,8 @@ describe("wrangler's build", () => {
       ["-c", `cd '${project}' && node node_modules/wrangler/bin/wrangler.js deploy --dry-run --outdir out`],
       "",
       {
-        // Local edges in other test files set WRANGLER_LOG so that wrangler prints only errors.
+        // Local edges in other test files set WRANGLER_LOG so that wrangler prints only errors. These tests need the rest of the
+        // output too.
         WRANGLER_LOG: "log",
       },
     );

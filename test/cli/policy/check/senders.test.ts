@@ -177,8 +177,8 @@ const cases: Cases = {
     expectFindings(fixtures, [constrained, withSan({ dns: ["x.client.example"] })]);
     expectFindings(fixtures, [constrained, withSan({ dns: ["evil.example"] })], `error ${AT}`);
     expectFindings(fixtures, [[[...ENTRY, "from"], "2031-01-01"]], `warning ${AT}/from`, `warning ${AT}/from (time)`);
-    // This window ended before the anchor's notBefore. Only the end of the window is reported. The CA certificate may have been
-    // renewed after the window, so it does not follow that no anchor could prove the sender.
+    // This window ended before the anchor's notBefore. Only the end of the window is reported. There is no finding about the
+    // anchor, because an earlier certificate of the same CA may have proven the sender.
     expectFindings(fixtures, [[[...ENTRY, "until"], "2025-01-01"]], "error /senders/one/certificates (time)");
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     expectFindings(fixtures, [[ENTRY, { sha256: sha256.toUpperCase() }]], `error ${AT}/sha256`);

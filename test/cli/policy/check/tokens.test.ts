@@ -1,4 +1,4 @@
-// Tests the findings about tokens: senders that prove nothing else, and secrets that are used in two places.
+// Tests the findings about tokens: senders that prove themselves with a token alone, and secrets that are used in two places.
 
 import { runInNode } from "../../../support/in-node.ts";
 import type { Cases } from "../../../support/scenes/certificates.ts";

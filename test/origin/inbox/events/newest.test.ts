@@ -21,7 +21,7 @@ describeOnStores("newest", (given) => {
   const accept = (id: string, parts: Partial<DeliveryParts> = {}) =>
     inbox.accept(deliveryOf({ id, sender: "acme", ...parts }), { issuer: "edge", jti: id, expires: now + 60 });
 
-  /** Returns each page as one text of its ids. */
+  /** Returns one text for each page: the ids of the events on the page, joined. */
   async function pagesOf(query: NewestQuery): Promise<string[]> {
     const pages: string[] = [];
     for (let before: number | undefined; pages.length < 50; ) {

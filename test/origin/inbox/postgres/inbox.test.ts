@@ -57,7 +57,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     await expect(inbox.work.claim(1, 1000)).rejects.toThrow();
     await server.start();
     expect(await outcomeOf(inbox, "after")).toBe("stored");
-    // Some of these events are stored only after the server has started again.
+    // Some of the 200 events may be stored only after the server has started again.
     const outcomes = await during;
     const ids = new Set((await inbox.events({ limit: 1000 })).map(({ id }) => id));
     const told = outcomes.flatMap((outcome, n) => (outcome === "stored" ? [`during ${n}`] : []));
@@ -127,7 +127,7 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       await expect.poll(() => query(waits)).toHaveLength(1);
       expect(await acceptInOrder(other, "second")).toEqual({ outcome: "stored" });
       // This claim must not postpone the second event. The pending transaction ends the first event, but does not see the second
-      // one. So it could not make the second event due, and the second event would wait forever.
+      // one. So that transaction would not make a postponed second event due, and the second event would wait forever.
       expect(await other.work.claim(1, 60_000)).toEqual([]);
       await holder.query("SELECT pg_advisory_unlock(42)");
       expect(await ended).toBe(true);

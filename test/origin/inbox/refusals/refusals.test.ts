@@ -77,8 +77,9 @@ const rowsOf = (share: number, part: number, count: number) =>
   Array.from({ length: count }, () => ({ ...{ share, part }, size: 1 }));
 
 /**
- * Expects that only the largest shares, or only the largest parts, lost rows. If a share lost rows, it was at least as large as
- * any other share until its last row was deleted. A row has a size of at most 3.
+ * Expects that only the largest groups lost rows. `nameOf` returns the group of a row: its share, or its part. A group lost a row
+ * only when it was at least as large as every other group. So at the end, no group is larger than it by more than 3, the largest
+ * size of a row.
  */
 function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
   const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];
@@ -381,7 +382,8 @@ describeOnStores("refused requests", (given) => {
     expect((await inbox.refusals.stock()).bytes).toBeLessThan(14_000);
     for (const { sequence } of (await page()).refusals)
       expect((await inbox.refusals.find(sequence))?.certificate).toEqual(certificate("same", 9_000));
-    // Half of the space is for strangers. So a flood of strangers cannot delete the certificate of the known sender.
+    // The certificates of unknown senders are one share, and the flood makes this share the largest. So the flood deletes only
+    // other certificates of unknown senders, and not the certificate of the known sender.
     const flood = Array.from({ length: 30 }, (_, n) =>
       refused({ at: START + 10 + n, certificate: certificate(`${n} `, 9_000) }),
     );

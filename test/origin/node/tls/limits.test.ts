@@ -122,9 +122,9 @@ describe.concurrent("a listener", () => {
       await once(socket, "connect");
       return socket;
     };
-    // The system queues at most 511 connections that the server has not accepted yet. If there were more, a client would retry its
-    // connection later, perhaps after `above` is opened. So one in a hundred connections makes a handshake. When the handshake is
-    // complete, the server has accepted all earlier connections.
+    // The system queues at most 511 connections that the server has not accepted yet. If more connections waited, a client would
+    // retry its connection later, perhaps after `above` is opened. So one in a hundred connections makes a handshake. When the
+    // handshake is complete, the server has accepted all earlier connections.
     while (sockets.length < 1_000) {
       await Promise.all(Array.from({ length: 99 }, open));
       sockets.push(await connectSender(files, crowded.at(A)));
@@ -161,7 +161,8 @@ describe.concurrent("SIGTERM", () => {
     halfHead.write("POST /hooks/acme HTTP/1.1\r\n");
     const inFlight = await connectSender(files, origin.server);
     inFlight.write(`${head(4)}{ `);
-    // The same process answers this request. When the response arrives, the process has read everything that was written above.
+    // This request goes to the process that also serves the connections above. When the response arrives, the process has read
+    // everything that was written to these connections.
     expect((await sendOnce(origin.server, files.senders.acme)).status).toBe(202);
 
     const ended = origin.stop();

@@ -82,7 +82,10 @@ const JUDGED: readonly (readonly [client: string, code: RefusalCode | "accepted"
   ["ca", "certificate_is_ca"],
   ["none", "no_certificate"],
 ];
-/** The clients whose certificates OpenSSL verifies. OpenSSL does not know which senders the policy allows, so beta is included. */
+/**
+ * The clients whose certificates OpenSSL verifies. `beta` is one of them, because OpenSSL does not know which senders the policy
+ * allows.
+ */
 const VERIFIED = new Set(["acme", "below", "beta"]);
 
 describe.each(VERSIONS)("over %s", (version) => {
@@ -184,7 +187,8 @@ describe("with the policy's intermediates", () => {
         const { caNames } = await opensslClient(origin.at(A), ["-tls1_3"]);
         expect(caNames).toEqual([`CN=${MARKER} Root,O=${MARKER} Inc`, `CN=${MARKER} Issuing,O=${MARKER} Inc`]);
       }
-      // This intermediate is not an anchor. Even with it, a stranger's certificates must not be accepted.
+      // The policy's intermediate is not an anchor. So a policy with an intermediate must still refuse the certificates of a
+      // stranger.
       if (clientCertificates === "require") await sendInVain(origin.at(A), clients["strangers"]);
       else expect((await sendOnce(origin.at(A), clients["strangers"])).status).toBe(403);
     },

@@ -171,8 +171,8 @@ describe("two workers, when one dies or both stop,", () => {
           return { socket, closed: new Promise((resolve) => socket.once("close", resolve)), answer: () => answer };
         }),
       );
-      // Sends four more requests. Each worker handles one of them. When the responses arrive, the workers have also read the
-      // requests that were written before.
+      // Sends four complete requests. Each worker handles at least one of them. When the responses arrive, the workers have also
+      // read the beginnings of the four requests above.
       for (let sent = 0; sent < 4; sent += 1) await sendOnce(origin.server, files.senders.acme);
       const ended = new Promise((resolve) => origin.process.once("exit", resolve));
       // A terminal sends SIGINT to the whole process group, so the workers get this signal too.
@@ -236,7 +236,7 @@ test("a reload warns of a readable secret once, also after a worker was replaced
   await replaceWorker(other);
   await reloading(() => running.process.kill("SIGHUP"));
   await expect.poll(warnings).toBe(2);
-  // The successor of the worker that reports warns when it starts, and at the reload.
+  // The worker that replaces `reporter` warns twice: when it starts, and at the reload.
   await replaceWorker(reporter);
   await reloading(() => running.process.kill("SIGHUP"));
   await expect.poll(warnings).toBe(4);
