@@ -20,13 +20,12 @@ export async function benchOrigin(volume: Volume): Promise<Report> {
   return summarize("origin", volume, samples, TARGETS);
 }
 
-function startAll({ policy, signingKey }: Fixture): Promise<Subject[]> {
-  const settings: OriginSettings = {
-    policy,
-    jwks: { keys: [publicJwk(signingKey)] },
-    issuer: ISSUER,
-    audience: AUDIENCE,
-  };
+export function originSettings({ policy, signingKey }: Fixture): OriginSettings {
+  return { policy, jwks: { keys: [publicJwk(signingKey)] }, issuer: ISSUER, audience: AUDIENCE };
+}
+
+function startAll(fixture: Fixture): Promise<Subject[]> {
+  const settings = originSettings(fixture);
   const inbox = join(makeFolder(), "inbox.sqlite");
   const start = async (
     name: string,

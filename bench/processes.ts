@@ -42,6 +42,24 @@ export function startServer(module: string, settings: unknown): Promise<RunningP
   return untilReady(child, module, (resolve) => child.once("message", (url) => resolve(String(url))));
 }
 
+/** Starts a module of bench/servers/ like `startServer`, but with an inspector, whose URL is `inspector`. */
+export async function startInspectedServer(
+  module: string,
+  settings: unknown,
+): Promise<RunningProcess & { readonly inspector: string }> {
+  const file = fileURLToPath(new URL(`servers/${module}.ts`, import.meta.url));
+  const execArgv = [...process.execArgv, "--inspect=127.0.0.1:0"];
+  const child = watch(fork(file, [JSON.stringify(settings)], { execArgv, stdio: ["ignore", "ignore", "pipe", "ipc"] }));
+  const inspector = new Promise<string>((resolve) =>
+    createInterface(child.stderr as Readable).on("line", (line) => {
+      const [, url] = /^Debugger listening on (ws:.*)$/.exec(line) ?? [];
+      if (url !== undefined) resolve(url);
+    }),
+  );
+  const running = await untilReady(child, module, (resolve) => child.once("message", (url) => resolve(String(url))));
+  return { ...running, inspector: await inspector };
+}
+
 /** Starts workerd with a configuration that has one socket on any free port. The standard output of workerd is discarded. */
 export function startWorkerd(executable: string, configFile: string): Promise<RunningProcess> {
   const child = spawnWorkerd(executable, [configFile]);

@@ -17,19 +17,20 @@ const OUTSIDE: ReadonlyMap<string, string | undefined> = new Map([
   ["(garbage collector)", "runtime: garbage collection"],
 ]);
 
+/** Returns the part of the code to which a function of this project or of a library belongs. */
+export type PartOf = (frame: ProfileNode["callFrame"]) => string;
+
 /**
  * Returns the time of each part, without the time of the parts that it calls. The name of a part for a function of the runtime is
- * `FILE: FUNCTION`, where FILE calls the function. `bundle` is the text of the worker, in which a comment before each module names
- * its file.
+ * `FILE: FUNCTION`, where FILE calls the function.
  */
-export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle: string): Parts {
-  const fileOf = indexFiles(bundle);
+export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, fileOf: PartOf): Parts {
   const partById = new Map<number, string | undefined>();
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const walk = ({ id, callFrame, children = [] }: ProfileNode, caller: string): void => {
-    const { functionName, url, lineNumber } = callFrame;
+    const { functionName, url } = callFrame;
     const isOurs = url !== "" && !url.startsWith("node");
-    const file = isOurs ? fileOf(lineNumber) : caller;
+    const file = isOurs ? fileOf(callFrame) : caller;
     const part = isOurs ? file : `${file}: ${functionName === "" ? "a function without a name" : functionName}`;
     partById.set(id, OUTSIDE.has(functionName) ? OUTSIDE.get(functionName) : part);
     for (const child of children) walk(byId.get(child) as ProfileNode, file);
@@ -43,17 +44,20 @@ export function splitProfile({ nodes, samples, timeDeltas }: CpuProfile, bundle:
   return parts;
 }
 
-const MODULE = /^\/\/ (?:.*\/)?(?:node_modules\/((?:@[^/]+\/)?[^/]+)\/.*|((?:core|worker|bench)\/.*\.ts))$/;
+const MODULE = /^(?:.*\/)?(?:node_modules\/((?:@[^/]+\/)?[^/]+)\/.*|((?:core|worker|origin|bench)\/.*\.ts))$/;
 
-/**
- * Returns a function that finds the file to which a line of the bundle belongs. For a library, it returns the name of the library.
- */
-function indexFiles(bundle: string): (line: number) => string {
+/** Returns the part of a module by its URL or path: a file of this project, or the name of a library. */
+export function partOfModule(path: string): string | undefined {
+  const [, library, own] = MODULE.exec(path) ?? [];
+  return own ?? library;
+}
+
+/** Returns the part of a function in a bundle, in which a comment before each module names the file of the module. */
+export function indexBundle(bundle: string): PartOf {
   let file = "runtime";
   const files = bundle.split("\n").map((text) => {
-    const [isModule, library, own] = MODULE.exec(text) ?? [];
-    if (isModule !== undefined) file = own ?? library ?? file;
+    if (text.startsWith("// ")) file = partOfModule(text.slice(3)) ?? file;
     return file;
   });
-  return (line) => files[line] ?? "runtime";
+  return ({ lineNumber }) => files[lineNumber] ?? "runtime";
 }
