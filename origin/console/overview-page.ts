@@ -15,10 +15,7 @@ import { clipped, formatDuration, formatNumber, type Html, moment } from "./show
 const HOUR_SECONDS = 3_600;
 const HOURS = 24;
 const DEAD_EVENTS = 5;
-/**
- * The inbox counts at most this number of waiting and leased events together, and at most this number of dead events. If a number
- * reaches this limit, the page says "100,000 or more".
- */
+/** The inbox counts at most this number of waiting and leased events together, and at most this number of dead events. */
 const MOST_COUNTED = 100_000;
 
 const SERIES: readonly Series[] = [
@@ -55,18 +52,20 @@ ${deadSection(view, dead.events)}</div>
 }
 
 function tiles(view: View, { waiting, leased, dead, oldestAcceptedAt }: Backlog): Html {
-  const age = oldestAcceptedAt === undefined ? "none" : formatDuration(view.now - oldestAcceptedAt);
+  const isPart = waiting + leased >= MOST_COUNTED;
+  const age = oldestAcceptedAt === undefined ? "none" : orMore(formatDuration(view.now - oldestAcceptedAt), isPart);
   const events = (state: string) => link(view, "/events", new URLSearchParams({ state }));
   return html`<div class="tiles">
-${tile("Waiting", counted(waiting), events("waiting"))}
-${tile("In work", counted(leased), events("leased"))}
-${tile("Dead", counted(dead), events("dead"), dead > 0 ? "bad" : undefined)}
+${tile("Waiting", orMore(formatNumber(waiting), isPart), events("waiting"))}
+${tile("In work", orMore(formatNumber(leased), isPart), events("leased"))}
+${tile("Dead", orMore(formatNumber(dead), dead >= MOST_COUNTED), events("dead"), dead > 0 ? "bad" : undefined)}
 ${tile("Oldest not done", age)}
 </div>`;
 }
 
-function counted(number: number): string {
-  return number >= MOST_COUNTED ? `${formatNumber(MOST_COUNTED)} or more` : formatNumber(number);
+/** Marks a value that comes from a part of the events, because the inbox stopped counting. */
+function orMore(value: string, isPart: boolean): string {
+  return isPart ? `${value} or more` : value;
 }
 
 function tile(name: string, value: string, target?: string, tone = "calm"): Html {

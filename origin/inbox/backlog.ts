@@ -3,7 +3,11 @@
 import type { Row } from "./events/row.ts";
 import type { Backlog } from "./inbox.ts";
 
-/** Counting stops at this number. A larger number would be no more useful, and counting further would delay other statements. */
+/**
+ * Counting stops at this number of waiting and leased events together, and at this number of dead events. A larger number would be
+ * no more useful, and counting further would delay other statements. If the waiting and leased events reach this number, there may
+ * be more of each, and an older one.
+ */
 const MAX_COUNTED_EVENTS = 100_000;
 
 export const SELECT_BACKLOG = `

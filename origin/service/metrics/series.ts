@@ -80,13 +80,13 @@ function defineStock({ Counter, Gauge }: Client, registers: Registry[]) {
   return {
     events: new Gauge({
       name: "countersign_inbox_events",
-      help: "Events of the inbox that are not done, by their state; counted up to 100000 each.",
+      help: "Events of the inbox that are not done, by their state; counted up to 100000 waiting and leased together, and 100000 dead.",
       labelNames: ["state"],
       registers,
     }),
     oldest: new Gauge({
       name: "countersign_inbox_oldest_timestamp_seconds",
-      help: "When the oldest event that is neither done nor dead was accepted; 0 where there is none.",
+      help: "When the oldest event that is neither done nor dead was accepted; 0 where there is none. Looks only at the counted events.",
       registers,
     }),
     presented: new Gauge({

@@ -1,9 +1,13 @@
 // Tests what the pages of the console contain. Requests the pages as JSON and as HTML, without a browser.
 
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { REFUSALS } from "../../../core/refusal.ts";
+import { deliveryOf } from "../../support/inbox.ts";
+import { changeByHand, openTestInbox } from "../../support/inbox-stores.ts";
 import { ACME, BETA } from "../../support/senders.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
 import { confirm, startConsole, type World } from "./world.ts";
 
 /** The limit for tests with hundreds of requests, because such tests are slow on a busy machine. */
@@ -158,6 +162,36 @@ test("live updates are for a limited number of pages, and closed pages no longer
     controller.abort();
   }
   await expect.poll(async () => (await open()).status, { timeout: 25_000, interval: 100 }).toBe(200);
+});
+
+test('the overview says "or more" where the inbox stopped counting', async () => {
+  const file = join(temporaryDirectory(stack), "inbox.sqlite");
+  const inbox = await openTestInbox(stack, file);
+  const large = await startConsole(stack, {}, { inbox });
+  const tiles = async () => {
+    const html = await (await fetch(large.url)).text();
+    return [...html.matchAll(/<span class="name">([^<]+)<\/span><span class="value">([^<]+)</g)].map(
+      ([, name, value]) => `${name}: ${value}`,
+    );
+  };
+  await inbox.accept(deliveryOf({ id: "one", sender: ACME }), { issuer: "direct", jti: "one", expires: 0 });
+  const addWork = (state: string, from: number, to: number) =>
+    changeByHand(file, [
+      `INSERT INTO work (sequence, sender, state, due_at, changed_at)
+       WITH RECURSIVE number (i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM number WHERE i < ${to})
+       SELECT i, 'x', '${state}', ${state === "dead" ? "NULL" : "4000000000000 + i"}, 0 FROM number`,
+    ]);
+  await addWork("waiting", 2, 60_000);
+  await addWork("leased", 60_001, 99_999);
+  await addWork("dead", 200_001, 299_999);
+  const oldest = expect.not.stringContaining("or more");
+  expect(await tiles()).toEqual(["Waiting: 60,000", "In work: 39,999", "Dead: 99,999", oldest]);
+  await addWork("leased", 100_000, 100_100);
+  const least = expect.stringMatching(/^Oldest not done: \d.* or more$/);
+  const unfinished = ["Waiting: 60,000 or more", "In work: 40,000 or more"];
+  expect(await tiles()).toEqual([...unfinished, "Dead: 99,999", least]);
+  await addWork("dead", 300_000, 300_100);
+  expect(await tiles()).toEqual([...unfinished, "Dead: 100,000 or more", least]);
 });
 
 test("the senders page has certificates and what ends, and the overview has counts", async () => {
