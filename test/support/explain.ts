@@ -15,13 +15,14 @@ export interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** The time of the request in Unix seconds. Default: now. */
-  readonly at?: number;
   readonly platform?: string;
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** Runs `openssl` only once for all questions that differ only in the time, because a run is slow. */
+/**
+ * Runs `openssl` only once for all questions that differ only in the time, because a run is slow. This is possible because every
+ * question is about the present, and the verdict does not change while the tests run.
+ */
 function remember(ask: AskOpenssl): AskOpenssl {
   const verdicts = new Map<string, Promise<OpensslVerdict>>();
   return (question) => {
@@ -38,7 +39,7 @@ const remembering = remember(askOpenssl);
 export async function explainHere(asked: Asked): Promise<Explanation> {
   const { policy: document, chain, route, method = "POST", headers = {}, body, secrets = {} } = asked;
   const policy = compilePolicy(document);
-  const at = asked.at ?? Math.floor(Date.now() / 1000);
+  const at = Math.floor(Date.now() / 1000);
   return await explain({
     document,
     policy,
