@@ -13,7 +13,8 @@ export function isPostgresUrl(location: string): boolean {
 
 /**
  * Matches scheme, user and password, host and port, database, and options. No part may contain `#` or `@`, and only the options may
- * contain `/` or `?`. In a password these characters must be percent-encoded.
+ * contain `/` or `?`. In a password these characters must be percent-encoded. An `@` in the options is refused too, because it may
+ * show that the options are the rest of a password with an unescaped `?`.
  */
 const POSTGRES_URL = /^(postgres(?:ql)?:\/\/)(?:[^/@?#]*@)?([^/@?#]*)(\/[^/@?#]*)?(?:\?[^@#]*)?$/i;
 
@@ -55,7 +56,7 @@ function requireWellFormed(location: string): void {
     if (POSTGRES_URL.test(location) && decodeURIComponent(new URL(location).password) !== undefined) return;
   } catch {}
   throw new ConfigurationError("inbox", [
-    "the inbox's URL is not postgres://USER:PASSWORD@HOST:PORT/DATABASE: percent-encode / ? # @ : % in the password",
+    "the inbox's URL is not postgres://USER:PASSWORD@HOST:PORT/DATABASE: percent-encode / ? # @ : % in the user and the password, and # @ in the options",
   ]);
 }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCertificate, SERVER_AUTH } from "../../../cli/dev/authority.ts";
 import type { Inbox, Lease } from "../../../origin/inbox/inbox.ts";
-import { describeInbox } from "../../../origin/inbox/location.ts";
+import { describeInbox, requireLocation } from "../../../origin/inbox/location.ts";
 import { openInbox, openInboxReader } from "../../../origin/inbox/open.ts";
 import type { InboxOptions } from "../../../origin/inbox/options.ts";
 import { runHere } from "../../support/command.ts";
@@ -99,6 +99,15 @@ describe("a location that is neither a path nor a URL of PostgreSQL", () => {
   });
 });
 
+describe("the options of a PostgreSQL URL", () => {
+  const withOption = (value: string) => `postgres://app:hunter2@db.example.com/cs?application_name=${value}`;
+
+  test.each(["a@b", "a#b"])("are refused with %s, and the message says how to write it", (value) => {
+    expect(() => requireLocation(withOption(value))).toThrow(/: percent-encode .*, and # @ in the options$/);
+    expect(() => requireLocation(withOption(encodeURIComponent(value)))).not.toThrow();
+  });
+});
+
 describe("the file of an inbox", () => {
   test("is its owner's alone, with what is beside it, whatever the umask is (Inbox open to all users)", async () => {
     const file = join(temporaryDirectory(stack), "inbox.sqlite");
@@ -158,7 +167,7 @@ describe.skipIf(missingPostgres())("a database", () => {
   let server: PostgresServer;
   let url: string;
   let ca: string;
-  /** Returns a URL of the same server whose address is not a loopback address. */
+  /** Returns a URL of the same server with an address that is not a loopback address. */
   const beyond = () => url.replace("127.0.0.1", "0.0.0.0");
 
   beforeAll(async () => {
