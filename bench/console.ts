@@ -24,8 +24,8 @@ const PAGES_PER_ROUND = 100;
 const EVENTS = 100_000;
 const MEMORY_MILLISECONDS = 500;
 /**
- * The two parts of the run whose memory is compared, as fractions of the events. The part before EARLY is left out, because the
- * caches are still filling and the code is not yet optimised.
+ * The two parts of the run in which the memory is compared. The bounds of each part are fractions of `EVENTS`. The part before
+ * EARLY is left out, because the caches are still filling and the code is not yet optimised.
  */
 const EARLY = [0.25, 0.5] as const;
 const LATE = [0.75, 1] as const;

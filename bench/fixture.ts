@@ -25,7 +25,7 @@ export interface Fixture {
   readonly leaf: string;
   readonly intermediate: string;
   readonly tlsClientAuth: TlsClientAuth;
-  /** Three texts in PEM: the sender's certificate with its intermediate, its key, and the root. */
+  /** The next three texts are PEM. `clientPem` has the sender's certificate and the intermediate. */
   readonly clientPem: string;
   readonly clientKeyPem: string;
   readonly rootPem: string;

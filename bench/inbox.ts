@@ -15,8 +15,8 @@ import { measureRounds, type Subject } from "./rounds.ts";
 import type { OriginSettings } from "./servers/settings.ts";
 
 /**
- * The header in which the sender sends its id of an event. The ids are random, so each insert changes a different place of the
- * index. This is the most expensive case.
+ * The header with the sender's id of the event. The ids are random, so each insert changes a different place of the index. This is
+ * the most expensive case.
  */
 const EVENT_ID_HEADER = "x-example-event";
 const STORED = "SQLite";
@@ -28,12 +28,12 @@ const PLAIN = "a commit each";
 const TARGETS: readonly Target[] = [
   { against: WITHOUT, ratio: 0.5, isRate: true },
   { against: LOOP, ratio: 5, isRate: true },
-  // The inbox with a million events may take at most 1.2 × the time of the inbox without them.
+  // The inbox with a million events may take at most 1.2 × the time of the inbox that starts empty.
   { subject: FULL, against: STORED, ratio: 1 / 1.2, isRate: true },
 ];
 /**
- * The shares of the events that slow subjects get: with one connection (`alone`), and with a commit for each event (`plain`). These
- * subjects wait for the disk, so fewer events are exact enough.
+ * The share of the events that a slow measurement uses: any measurement with one connection (`alone`), and those with a commit for
+ * each event (`plain`). A slow measurement waits for the disk, so fewer events are exact enough.
  */
 const SHARES = { alone: 0.1, plain: 0.15 };
 

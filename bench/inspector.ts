@@ -60,7 +60,10 @@ class Inspector {
     this.#socket.close();
   }
 
-  /** A response has the id of its request. Events have no id, and are ignored. */
+  /**
+   * A response has the id of its request. The inspector also sends events of the DevTools protocol. They have no id, and are
+   * ignored.
+   */
   #receive(text: string): void {
     const { id = 0, result, error } = JSON.parse(text) as { id?: number; result?: unknown; error?: unknown };
     const answer = this.#waiting.get(id);

@@ -10,7 +10,7 @@ const SERIAL_OCTETS = 16;
 /** The index of the member `subject` in a v3 TBSCertificate. */
 const SUBJECT = 5;
 
-/** Signs a list of `size` random serial numbers. It is valid for a day around `now` (Unix seconds). */
+/** Makes and signs a revocation list of `size` random serial numbers. The list is valid for a day around `now` (Unix seconds). */
 export function issueLargeCrl(issuer: Identity, size: number, now: number): Uint8Array {
   const after = Buffer.concat([utcTime(now - 3600), REASON]);
   const entryLength = 2 + SERIAL_OCTETS + after.length;

@@ -1,8 +1,8 @@
-// Measures an origin that terminates TLS itself, next to nginx and Apache in front of an app. Each request uses TLS and a client
-// certificate with one allowed name. The proxies verify the chain to a CA and compare the CN, as their guides show. Our origin
-// validates the path itself on each request. One subject is our listener with a Hono app that checks nothing. The difference
-// between our origin and this subject is the cost of our checks. All subjects use the same TLS version, cipher and keys, log
-// nothing, and forward only the event.
+// Measures an origin that terminates TLS itself, next to nginx and Apache in front of an app. Each request uses TLS with the same
+// client certificate, and only the name in this certificate is allowed. The proxies verify the chain to a CA and compare the CN, as
+// their guides show. Our origin validates the path itself on each request. One subject is our listener with a Hono app that checks
+// nothing. The difference between our origin and this subject is the cost of our checks. All subjects use the same TLS version,
+// cipher and keys, log nothing, and forward only the event.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

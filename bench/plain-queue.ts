@@ -1,4 +1,5 @@
-// A hand-written queue with which our dispatch is compared. One statement with one commit takes an event, and another ends it.
+// A hand-written queue with which our dispatch is compared. One statement takes an event, and a second statement ends it. Each
+// statement has its own commit.
 
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";

@@ -29,7 +29,7 @@ export interface BufferedResponse {
 /** The time limit for the whole response. */
 const TIMEOUT_MILLISECONDS = 30_000;
 /**
- * The largest part of a response body that is read. A usual receiver answers with a line or a page, but the server may be any
+ * At most this many octets of a response body are read. A usual receiver answers with a line or a page, but the server may be any
  * program.
  */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -58,10 +58,7 @@ export async function sendEvent(url: string, options: SendOptions): Promise<Buff
   });
 }
 
-/**
- * Returns the header with the length of the body. If the body is empty and the method has no body, returns no header (RFC 9110
- * §8.6).
- */
+/** Returns the header with the length of the body. Returns no header for a GET or HEAD request without a body (RFC 9110 §8.6). */
 function lengthOf(method: string, body: Uint8Array | string): Record<string, string> {
   const length = Buffer.byteLength(body);
   return length === 0 && (method === "GET" || method === "HEAD") ? {} : { "content-length": String(length) };

@@ -27,8 +27,8 @@ interface Found extends FormProblem {
 interface Part {
   readonly copy: unknown;
   /**
-   * True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true. Rules
-   * with `missing` are always checked.
+   * True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true. But a
+   * rule with the function `missing`, which requires a member, is always checked.
    */
   readonly isSound: boolean;
 }

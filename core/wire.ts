@@ -280,9 +280,9 @@ export const MAX_WATCHED_WINDOWS = 100;
 export const MAX_FIRST_ATTEMPTS = 10;
 export const MAX_LATEST_ATTEMPTS = 40;
 /**
- * The default limit of refused requests that are kept next to the events. With their lines and certificates, they take at most 48
- * MiB. SQLite's pages take up to a third more. A flood of refusals with one code and sender does not displace other refusals: see
- * `giveWay` in origin/inbox/refusals/shares.ts.
+ * The default limit of refused requests that are kept next to the events. With their log lines and certificates, they take at most
+ * 48 MiB. SQLite's pages take up to a third more. A flood of refusals with one code and sender does not displace other refusals:
+ * see `giveWay` in origin/inbox/refusals/shares.ts.
  */
 export const MAX_REFUSALS = 20_000;
 /**

@@ -17,8 +17,9 @@ interface ConnectEvent {
 const handler: Handler = ({ body, eventKey }, { id }) => {
   const { event, data } = readEvent(body);
   if (event !== "envelope-completed" || data.envelopeId === undefined) return;
-  // Put your own code here, for a signed envelope. It must act only once for each `eventKey ?? id`: a retry of Docusign is an
-  // event with the same key and another id, because its body says how often it was sent.
+  // Put your own code here, for a signed envelope. Your code must act only once for each `eventKey ?? id`. The body of a retry by
+  // Docusign differs from the first body, because it says how often the event was sent. Therefore, a retry is stored as a separate
+  // event, with the same key and a different id.
   console.log(JSON.stringify({ completed: data.envelopeId, account: data.accountId, id, eventKey }));
 };
 

@@ -1,4 +1,5 @@
-// A Hono app that senders reach directly, with an inbox: each event is stored before its 202, and handled until that succeeds.
+// A Hono app that senders reach directly, with an inbox. Each event is stored before the sender gets 202. The handler is called for
+// the event until it succeeds.
 
 import { readFileSync } from "node:fs";
 import { compilePolicy, type Handler } from "countersign";

@@ -19,8 +19,8 @@ export type CountersignVariables = {
 export type AuthenticatedEnv = { Variables: CountersignVariables };
 
 /**
- * Returns the response to a refused request. This response replaces the problem of the refusal. If the function returns nothing,
- * the guard throws an HTTPException for `app.onError`.
+ * Returns the response to a refused request. This response replaces the problem document (RFC 9457) that describes the refusal. If
+ * the function returns nothing, the guard throws an HTTPException for `app.onError`.
  */
 export type AnswerRefusal = (
   refused: RefusedError,
@@ -58,7 +58,8 @@ export function guardBy(standingOf: (c: Context) => Standing): MiddlewareHandler
       });
       if (verified instanceof Response) return verified;
       const { delivery, duplicateOf, acknowledgement } = verified;
-      // The stored event was handled or will be handled. So the request is answered with success, and the handler does not run.
+      // The event is a duplicate of a stored event, which was handled or will be handled. So the request is answered with success,
+      // and the handler does not run.
       if (duplicateOf !== undefined) return acknowledge(acknowledgement, { event: duplicateOf, duplicate: true }, 200);
       giveBack(c, delivery.body);
       c.set("delivery", delivery);

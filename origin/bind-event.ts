@@ -17,8 +17,8 @@ export function bindEvent(trace: Trace, admitted: AdmittedSender, event: Receive
 }
 
 /**
- * Removes the intermediates that no anchor certified. Otherwise a sender could add other intermediates to each request, and all of
- * them would be stored.
+ * Keeps only the intermediates that connect the sender's certificate with an anchor. Otherwise a sender could add other
+ * intermediates to each request, and all of them would be stored.
  */
 function withoutStrangers(admitted: AdmittedSender): AdmittedSender {
   const { certified, sender } = admitted;

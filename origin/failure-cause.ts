@@ -8,7 +8,7 @@ type Meaning = readonly [codes: RegExp, meaning: string];
 
 /** Matches messages that say nothing about the cause. */
 const EMPTY = /^(?:fetch failed|terminated)$/;
-/** The number of tried addresses whose errors are reported. `localhost` has two addresses. */
+/** If several addresses were tried, the errors of at most this many of them are reported. `localhost` has two addresses. */
 const MAX_ERRORS = 3;
 
 /** The meaning of each error code, and what to check. The codes are those of the operating system, of OpenSSL and of Node. */

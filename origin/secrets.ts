@@ -38,7 +38,7 @@ function collect<T>(problems: string[], load: () => T): T | undefined {
   }
 }
 
-/** Describes each handshake whose secret has the value of another secret. No text quotes a value. */
+/** Describes each handshake whose secret has the value of another secret. No description contains the value. */
 export function describeShared({ senders }: Policy, textOf: (secret: string) => unknown): string[] {
   return findShared(senders, textOf).map(([{ sender, secret }, other]) => {
     const place = formatPointer(["senders", sender.name, "handshake"]);
@@ -56,8 +56,8 @@ export interface SecretUse {
 }
 
 /**
- * Returns each handshake whose secret has another use that is not allowed, together with the first such use. `textOf` returns the
- * text of a secret. A secret whose text is empty or undefined is not set, so it is not compared.
+ * Returns each handshake whose secret is also used where this is not allowed, together with the first such use. `textOf` returns
+ * the text of a secret. A secret whose text is empty or undefined is not set, so it is not compared.
  */
 export function findShared(
   senders: readonly Sender[],

@@ -26,7 +26,10 @@ export interface FetchedKeysOptions {
 
 /** A set that is older than this is fetched again. Meanwhile, requests use the old set. */
 const REFRESH_AGE_MILLISECONDS = 5 * 60_000;
-/** A set that is older than this is fetched again before it is used. So a key that the edge withdrew is no longer accepted. */
+/**
+ * A set that is older than this is fetched again before it is used, unless the last fetch failed. So as long as the edge can be
+ * reached, a key that it withdrew is not accepted for longer than this time.
+ */
 const MAX_AGE_MILLISECONDS = 10 * 60_000;
 /**
  * The pause after each fetch. Anybody can send an unknown `kid`, so without the pause a stranger could cause a fetch for each

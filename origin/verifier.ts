@@ -53,8 +53,8 @@ export class RefusedError extends Error {
 }
 
 /**
- * Is thrown for the challenge of a handshake, with which a sender asks whether the endpoint is yours. It is no event, and nothing
- * failed: respond with `getResponse()`, which makes a new response at each call.
+ * Is thrown for the challenge of a handshake, with which a sender asks whether the endpoint is yours. The challenge is no event,
+ * and nothing failed. Respond with `getResponse()`, which makes a new response at each call.
  */
 export class ChallengeAnswered extends Error {
   readonly #answer: Response;

@@ -63,7 +63,10 @@ test("every package comes from the registry, not from a repository, a file or an
   ).toEqual([]);
 });
 
-/** The form of an alias. It allows two versions of a package, one of them under another name. */
+/**
+ * The form of an alias in package.json. With an alias, a project can install two versions of a package, one of them under a
+ * different name.
+ */
 const ALIAS = /^npm:(?:@[\w-]+\/)?[\w-]+@/;
 
 test("package.json asks for exact versions", () => {

@@ -58,9 +58,9 @@ const ambient: Omit<Ambient, "waitUntil"> = {
  * Makes the edge worker of a policy. The worker proves the sender by its client certificate, admits it, signs what it saw, and
  * forwards the event to the origin. Call `createEdge` at module scope, so that a policy with a fault cannot be deployed. This
  * function does not check that the policy is sensible, because `countersign policy check` does. Nor does it check the bindings,
- * because the first request of an isolate does. While bindings are missing, every request gets 500 and is logged as
- * `misconfigured`. If only some routes need the missing bindings, for example a secret of a sender, KV or the queue, only requests
- * to these routes get 500.
+ * because the first request of an isolate does. If bindings are missing that every route needs, every request gets 500 and is
+ * logged as `misconfigured`. If only some routes need the missing bindings, for example a secret of a sender, KV or the queue, only
+ * requests to these routes get 500.
  * @param document the content of policy.json
  * @throws ConfigurationError that lists every problem of the policy, also those that only concern an edge
  */

@@ -1,5 +1,5 @@
-// The entry point of this repository's edge worker. It only adds the policy with which the worker is built, as the entry point of
-// any project does.
+// The entry point of this repository's edge worker. It only adds the policy with which the worker is built. The entry point of a
+// user's own project does the same.
 
 import policy from "countersign:policy";
 import { createEdge } from "./create-edge.ts";

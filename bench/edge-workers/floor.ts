@@ -1,4 +1,4 @@
-// The minimal edge that signs. It hashes the body, signs the digest with the runtime's own functions, and passes the request on.
+// A minimal worker that only signs. It hashes the body, signs the digest with the runtime's functions, and passes the request on.
 
 interface Bindings {
   readonly ORIGIN_URL: string;

@@ -29,8 +29,8 @@ export interface Chain {
 }
 
 /**
- * MARGIN is the number of characters for the colons, commas and padding of a header field. FIXED_OCTETS is the size of the parts
- * of a certificate that have a fixed size.
+ * MARGIN leaves room for the colons, commas and padding of a header field. FIXED_OCTETS is the total size of those parts of a
+ * certificate that have a fixed size.
  */
 const MARGIN = 24;
 const FIXED_OCTETS = 260;
@@ -67,7 +67,7 @@ function publicKeyOf(kind: Shape["key"], index: number): Buffer {
   return (pool[index % pool.length] as (typeof pool)[number]).publicKey;
 }
 
-/** Makes the chain of a shape. Parts that do not fit into the fields of RFC 9440 are left out. */
+/** Makes the chain of a shape. Intermediates and extensions that do not fit into the header fields of RFC 9440 are left out. */
 export function makeChain(shape: Shape, { authorities }: World): Chain {
   const named = authorities.filter(({ kind }) => kind === shape.anchor);
   const authority = named[shape.which % named.length] as Authority;
@@ -189,8 +189,7 @@ function idOf(name: Buffer): Buffer {
 const SIGNATURE_OCTETS = { shared: 48, p256: 32, p384: 48, p521: 65, rsa2048: 256, rsa4096: 512 };
 
 /**
- * Returns a signature in the form of the signer's algorithm. Without a signer, the signature has the form of the named anchor's
- * algorithm.
+ * Returns a signature in the form of the signer's algorithm. Without a signer, the form is that of the shape's kind of anchor.
  */
 function signatureOf({ anchor }: Shape, signer: Identity | undefined) {
   const isRsa = signer === undefined ? anchor.startsWith("rsa") : signer.keys.privateKey.algorithm.name !== "ECDSA";

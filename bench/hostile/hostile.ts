@@ -1,6 +1,7 @@
-// Searches for the most expensive request that a stranger can build. The search changes random shapes step by step, and keeps each
-// change that makes a shape more expensive. It runs first in this process, and then at each place where requests arrive. The result
-// is compared with the cost of an accepted request with the same factor.
+// Searches for the most expensive request that a stranger can build. A shape describes such a request. The search changes random
+// shapes step by step, and keeps each change that makes a shape more expensive. It runs first in this process, and then against
+// each program that receives requests: the edge, the origin's TLS listener, and an origin behind a proxy. The result is compared
+// with the cost of an accepted request with the same factor.
 
 import { type Report, type Sample, summarize, type Volume } from "../report.ts";
 import { makeJudge } from "./judge.ts";
@@ -20,8 +21,8 @@ const FACTORS: readonly Shape["factor"][] = ["certificate", "signature"];
 const TRIES = 15;
 const PATIENCE = 15;
 /**
- * The number of requests that are made of each shape. In this process, the lowest cost of these requests counts, because it has
- * the least noise.
+ * The number of requests that are built from each shape. In this process, the lowest cost among these requests counts, because it
+ * has the least noise.
  */
 const VARIANTS = 3;
 /** FINALISTS is the number of shapes that are tried at each place. EVENTS is the number of requests of each shape. */
@@ -85,7 +86,7 @@ async function search(factor: Shape["factor"], tries: number, cost: Cost, chance
 interface Climb {
   readonly cost: Cost;
   readonly chance: Chance;
-  /** The search ends after this number of changes in a row that did not increase the cost. */
+  /** `climb` ends after this number of changes in a row that did not increase the cost. */
   readonly patience: number;
   readonly most: number;
 }
@@ -103,8 +104,8 @@ async function climb(start: Shape, { cost, chance, patience, most }: Climb): Pro
 }
 
 /**
- * Chooses the shape that costs the most at this place, out of the most expensive ones so far. Then changes it in small steps, one
- * step in each round, to make it cost more.
+ * Chooses the shape of `finalists` that costs the most at this place. Then changes this shape in small steps, fewer than `rounds`,
+ * and keeps each step that makes it cost more.
  */
 async function refine(
   place: Place,

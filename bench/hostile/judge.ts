@@ -1,4 +1,4 @@
-// Measures one request in this process. Does the same work as an origin behind a proxy, except for the socket.
+// Measures the CPU time of one request in this process. The work is that of an origin behind a proxy, except for the socket.
 
 import { importSecrets } from "../../core/admission/secrets.ts";
 import { formatLogLine } from "../../core/log-line.ts";

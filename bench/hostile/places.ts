@@ -20,7 +20,7 @@ export interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** The values of the RFC 9440 fields, and the same certificates in PEM for a handshake. */
+  /** The client's certificates: as values of the RFC 9440 fields, and as PEM for a TLS handshake. */
   readonly certificates:
     | { readonly leaf: string; readonly chain: string; readonly pem: string; readonly key: string }
     | undefined;

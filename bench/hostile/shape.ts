@@ -102,7 +102,10 @@ export function mutate(shape: Shape, chance: Chance): Shape {
   return { ...(changed as Shape), factor: shape.factor };
 }
 
-/** Returns a random value. Zero, the limit, and a number between them are equally likely. */
+/**
+ * Returns a random value of the gene. A number is zero, the limit, or a random number between them. These three cases are equally
+ * likely.
+ */
 function randomGene(name: keyof Genes, chance: Chance): string | number {
   const gene = GENES[name];
   if (typeof gene !== "number") return pick(gene, chance);

@@ -1,4 +1,4 @@
-// Runs the app of answering-app.ts on our Node server. It is the app behind a proxy.
+// Runs the app of answering-app.ts on our Node server. ../listener.ts starts this server behind nginx and behind Apache.
 
 import { serve } from "../../origin/node/server.ts";
 import { announce } from "./announce.ts";

@@ -1,4 +1,5 @@
-// Finds what a wrangler file lacks for an edge with this policy. So a mistake makes the build fail, and not the first event.
+// Finds what a wrangler file lacks for an edge with a given policy. If something is missing, the build fails. Without this check,
+// only the first event would show the mistake.
 
 import type { Unstable_Config } from "wrangler";
 import { secretNames } from "../../core/admission/secrets.ts";

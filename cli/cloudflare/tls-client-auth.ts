@@ -61,7 +61,7 @@ export interface PeerCertificate {
 
 /**
  * Reads the peer's certificate from a socket. Node adds trusted CAs to the chain and leaves out certificates that do not belong to
- * the chain. So the CAs in `trusted` (SHA-256 fingerprints) are removed again. A certificate that Node left out cannot be seen.
+ * the chain. So this function removes the CAs in `trusted` (SHA-256 fingerprints). A certificate that Node left out cannot be seen.
  */
 export function readPeerCertificate(socket: TLSSocket, trusted: ReadonlySet<string>): PeerCertificate | undefined {
   const [leaf, ...issuers] = presentedBy(socket);

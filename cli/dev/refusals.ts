@@ -19,8 +19,8 @@ type Log = (line: LogLine, refused?: RefusedFacts) => void;
 export class DevelopmentRefusals {
   readonly #presented = new BoundedCache<string, ClientCertificate>(MAX_PRESENTED);
   /**
-   * Keeps a refusal in the inbox. Undefined while no inbox is open. Always undefined if the origin is a separate program, because
-   * its inbox is not open here.
+   * Keeps a refusal in the inbox. Undefined as long as no inbox is open. Always undefined if the origin is a separate program,
+   * because its inbox is not open here.
    */
   #keep: Log | undefined;
 

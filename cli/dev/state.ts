@@ -92,7 +92,7 @@ async function makeCertificates(state: DevelopmentState): Promise<void> {
     serverCa,
   );
   writeWhole(state.serverCa, serverCa.pem);
-  // The file also contains the CA. Without it, an origin that is started with this file would report the chain as incomplete.
+  // The file also contains the CA certificate. Otherwise an origin that is started with this file would report an incomplete chain.
   writeWhole(state.serverCertificate, `${server.pem}\n${serverCa.pem}`);
   writeWhole(state.serverKey, server.keyPem, 0o600);
   const root = await makeClients(state);

@@ -1,5 +1,5 @@
 // The TLS front of a local run. It requests client certificates, lets every handshake complete, and passes each request to the
-// edge worker with the `cf` that Cloudflare would give it. The worker makes every decision.
+// edge worker with the `cf` object that Cloudflare would add. The worker makes every decision.
 
 import { SSL_OP_NO_TICKET } from "node:constants";
 import { X509Certificate } from "node:crypto";
@@ -30,7 +30,7 @@ export interface TlsFrontOptions {
    * is passed to the worker as Cloudflare's verdict.
    */
   readonly clientCas: readonly string[];
-  /** The edge. Requests that arrive before the edge is ready wait until it is ready. */
+  /** The edge. If a request arrives before the edge is ready, the request waits. */
   readonly edge: Promise<TestHarness>;
   /** Receives the certificate that a client presented with a request. */
   readonly onPresented?: (certificate: PeerCertificate) => void;

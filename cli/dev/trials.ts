@@ -139,7 +139,9 @@ function trials(development: Development, forwarded: readonly Request[]): Trial[
   ];
 }
 
-/** Returns the id in the answer: of the decision if the event was refused, and of the event if it was accepted. */
+/**
+ * Returns the id in the answer. It is the id of the decision if the event was refused, and the id of the event if it was accepted.
+ */
 function idOf({ body }: BufferedResponse): string | undefined {
   try {
     const { decision, event } = JSON.parse(body) as { decision?: string; event?: string };

@@ -43,7 +43,7 @@ function judgeRefusal(reply: Reply, evidence: string): Finding[] {
   return [found(status >= 500 ? "server_failing" : "other_server", evidence)];
 }
 
-/** Presents a certificate from a CA that is made here. This CA has the same name as a CA of the senders, but another key. */
+/** Presents a certificate from a CA that is made here. This CA has the same name as a CA of the senders, but a different key. */
 export async function checkStranger(subject: Subject): Promise<CheckReport> {
   const check = "answer to a stranger";
   const stranger = await makeStranger(subject).catch((error: Error) => error);

@@ -50,7 +50,7 @@ export async function checkOtherHosts(subject: Subject, own: Reply): Promise<Che
 
 /**
  * Returns true if the server refused this request at the same step as a request for the host of the URL, and not because of the
- * host. Returns false for a response that has no problem of Countersign, because a different server sent it.
+ * host. Returns false for a response that is not a refusal by Countersign, because a different server sent it.
  */
 function isSameRefusal({ problem }: Reply, own: Reply): boolean {
   return problem !== undefined && problem !== "unknown-host" && problem === own.problem;

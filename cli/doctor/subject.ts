@@ -54,7 +54,7 @@ export interface Reply {
   readonly status: number;
   /** The reason why there was no response: a code of Node or OpenSSL if there is one, otherwise a message. */
   readonly error?: string;
-  /** The problem of one of Countersign's refusals, for example `not-found`. */
+  /** The problem that the response names if it is a refusal of Countersign, for example `not-found`. */
   readonly problem?: Problem | undefined;
   readonly location?: string | undefined;
   readonly date?: string | undefined;

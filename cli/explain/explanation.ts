@@ -120,8 +120,8 @@ async function describeAnswer(
 }
 
 /**
- * For each sender whose refusals ask for a retry, says how long the sender retries. Null if the sender's preset does not know
- * this.
+ * If a sender has a `retryStatus`, our refusals ask it to send the event again. For each of these senders, returns how long it
+ * retries. `retries` is null if the sender's preset does not know this.
  */
 async function describeKeepers(route: Route | undefined, { document }: CommandQuestion) {
   const { loadPresetsOf } = await import("../policy/check/presets.ts");
@@ -168,7 +168,7 @@ interface Denied {
   readonly rules: readonly string[];
 }
 
-/** Returns the denied certificates among the certificates that were sent and the anchors of the route. */
+/** Checks the certificates that were sent and the anchors of the route. Returns those that the policy denies. */
 function deniedCertificates(
   certificate: ClientCertificate | Refusal,
   route: Route | undefined,

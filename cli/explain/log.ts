@@ -45,7 +45,7 @@ export async function findDecision(id: string, log: string, inbox: string | unde
 }
 
 /**
- * The maximum number of refusals of one decision that are read. A decision may have several refusals, because an event that is
+ * The largest number of refusals that are read for one decision id. Several refusals may have the same id, because an event that is
  * delivered again keeps its id.
  */
 const MAX_LOOKED_AT = 10;

@@ -90,7 +90,7 @@ function toX509(base64: string): X509Certificate | undefined {
 const ISSUER = "https://edge.invalid";
 const AUDIENCE = "https://origin.invalid";
 
-/** Asks the origin about the request that the edge would send. A temporary key signs this request. */
+/** Asks the origin about the request that the edge would send. A temporary key signs the assertion in this request. */
 async function askBehindEdge(scene: Scene, { row, answer }: EdgeAnswer): Promise<ModeExplanation> {
   const way = "origin behind the edge";
   if (answer?.verdict !== "accepted" || row.verdict === "undecided") {

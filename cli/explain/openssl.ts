@@ -1,5 +1,5 @@
 // Runs the program `openssl` to verify a certificate, as the OpenSSL library does in the handshake of a listener. The verdict is
-// shown as a forecast, because the program may have another version than the library in Node.
+// shown as a forecast, because the program and the library in Node may have different versions.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

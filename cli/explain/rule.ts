@@ -34,8 +34,8 @@ const BODY: Place = ["sender", ["body"], ["body"]];
 const TOKEN: Place = ["sender", ["token"], ["token"]];
 
 /**
- * The place of a refusal that no rule decides. Also stands for refusals whose rule ruleOfRefusal() finds in another way, and for
- * refusals that no question to `explain` can cause.
+ * The place of three groups of refusals: those that no rule decides, those for which ruleOfRefusal() returns before it reads
+ * `PLACES`, and those that no question to `explain` can cause.
  */
 const NOWHERE: Place = REQUIRED("");
 
@@ -161,8 +161,8 @@ export function ruleOfRefusal(
 }
 
 /**
- * Returns the pointer to a member of the anchor, or to the anchor itself if it has no revocation lists. The rule may be an anchor
- * without lists, because a certificate in the list of one anchor is refused under all anchors.
+ * Returns the pointer to a member of the anchor, or to the anchor itself if it has no revocation lists. A path to an anchor without
+ * lists can be refused too, because a certificate that is revoked in the list of one anchor is refused under all anchors.
  */
 function anchorRule(sender: SenderExplanation | undefined, members: readonly string[]): string | null {
   const certificates = sender?.certificate?.trust?.path?.certificates ?? [];

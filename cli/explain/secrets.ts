@@ -5,7 +5,7 @@ import { type AvailableSecrets, signatureSecretNames } from "../../core/admissio
 import type { Sender } from "../../core/policy/policy.ts";
 
 /**
- * Returns the signing keys of each sender. If this process has none of a sender's keys, the sender has no keys in the result.
+ * Returns the signature keys of each sender. If this process has none of a sender's keys, the sender has no keys in the result.
  * Basic credentials and tokens are left out.
  */
 export function heldSecrets({ secrets, missing }: AvailableSecrets): Secrets {

@@ -37,8 +37,8 @@ export function parseCertificates(bytes: Uint8Array, from: string): readonly Cer
 }
 
 /**
- * Returns each item of the file that is labelled as a certificate, as base64 DER. The items are not parsed. A damaged item is
- * returned too, because a sender may present such a certificate, and `explain` says what is wrong with it.
+ * Returns each item of the file that is a certificate or claims to be one, as base64 DER. The items are not parsed. A damaged item
+ * is returned too, because a sender may present such a certificate, and `explain` says what is wrong with it.
  */
 export function readPresentedCertificates(file: string): readonly string[] {
   const bytes = readBytes(file);

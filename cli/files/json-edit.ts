@@ -1,4 +1,5 @@
-// Edits a JSON text so that it contains a given value. Everything else stays as its author wrote it: order, spaces, line breaks.
+// Edits a JSON text so that it means a given value. Parts that need no change stay as their author wrote them: order, spaces, line
+// breaks.
 // The edit functions of libraries are not used, because they reformat the lines around a change. Also, the edit function of
 // `jsonc-parser` can break the text when it removes the last entry.
 

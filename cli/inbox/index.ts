@@ -113,7 +113,9 @@ async function show(values: Values, ids: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** Returns 1 if one of the events does not exist or cannot be changed in its state. The other events are still changed. */
+/**
+ * Returns 1 if an event does not exist, or if the state of an event does not permit the change. The other events are still changed.
+ */
 async function change(
   values: Values,
   ids: readonly string[],

@@ -52,7 +52,7 @@ function describe({ at, ...refusal }: KeptRefusal & Partial<WholeRefusal>) {
   return { at: new Date(at).toISOString(), ...refusal };
 }
 
-/** Shows all refusals of a decision. There may be several, because a queued event that is delivered again keeps its id. */
+/** Shows all refusals with this decision id. There may be several, because a queued event that is delivered again keeps its id. */
 async function show(values: Values, id: string): Promise<number> {
   if (REFUSAL_FILTERS.some((name) => values[name] !== undefined))
     throw new UsageError("inbox refusals takes a decision id or filters, not both");

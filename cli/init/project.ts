@@ -16,7 +16,10 @@ export interface ProjectOptions {
   readonly mode: ProjectMode;
   /** The name of the preset. Undefined for the template's policy, which is an example. */
   readonly preset: string | undefined;
-  /** The anchors that the preset does not have, or whose certificate is in no public store, each as NAME=FILE. */
+  /**
+   * The anchors that the operator adds from files, each as NAME=FILE. The preset does not name such an anchor, or the certificate
+   * of the anchor is in no public store.
+   */
   readonly anchors: readonly string[];
   /** The values of the body that the preset asks for, each as NAME=VALUE. */
   readonly values: readonly string[];

@@ -19,7 +19,7 @@ export interface Observation {
   /** `accepted`, or the code of the refusal. */
   readonly verdict: string;
   readonly isProven: boolean;
-  /** False if the request was accepted by other factors, so that its certificate did not matter. */
+  /** False if the request was accepted by factors other than the certificate. Then `verdict` says nothing about the certificate. */
   readonly isReason: boolean;
   readonly certificate: ClientCertificate;
 }

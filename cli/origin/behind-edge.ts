@@ -63,8 +63,8 @@ async function load(settings: EdgeOriginSettings, fetched?: FindVerificationKey)
 }
 
 /**
- * Parses the issuer. An edge starts only if its ISSUER has this form. If the origin accepted a different form, no assertion would
- * have this issuer, and every event would be refused.
+ * Parses the issuer, which must be `https://HOST` without a path. An edge starts only if its ISSUER has this form. If the origin
+ * accepted a different form, no assertion would have this issuer, and every event would be refused.
  */
 function parseIssuer(text: string | undefined): string {
   const issuer = requireOption(text, "issuer", "the edge's ISSUER");

@@ -127,7 +127,7 @@ function readCredential(role: ConsoleRole): Credential | undefined {
 }
 
 /**
- * Requires a password for a console beyond loopback, and TLS too if it listens on a TCP port.
+ * Requires a password for a console beyond loopback. If such a console listens on a TCP port, also requires TLS.
  * @throws ConfigurationError if the password or TLS is missing
  */
 function requireProtected(

@@ -152,8 +152,8 @@ export function extendPolicy(
   const notes = [
     ...describeAnchors(addition.anchors),
     ...describeCertificates(addition.certificates),
-    // editPolicy() has refused every change that would prevent the start of a program. So these errors are about dates. They are
-    // reported, but do not prevent this change.
+    // editPolicy() refuses a change if an error in the new policy would prevent the start of a program. So the errors that are left
+    // here are about dates. They are reported, but do not prevent this change.
     ...edit.findings.filter(({ severity }) => severity === "error").map(formatFinding),
   ];
   return { edit, sender: senders[0], next: [...notes, ...nextSteps(edit.document, senders, preset)] };
@@ -214,7 +214,7 @@ function addAnchors(document: PolicyDraft, options: readonly string[]): string[]
   return options.flatMap(readAnchorOption).map(({ name, certificate }) => {
     const pem = formatPem(certificate.base64);
     const known = document.anchors[name];
-    // An anchor that gets another certificate keeps its revocation lists.
+    // If the policy has the anchor already, only its certificate is replaced. Its revocation lists stay.
     document.anchors[name] = typeof known === "object" ? { ...known, certificate: pem } : pem;
     return name;
   });

@@ -1,4 +1,5 @@
-// `countersign policy deny` denies a certificate or a key by a value that is the same however the certificate is presented.
+// `countersign policy deny` denies a certificate or a key. The value that it writes into the policy does not depend on how the
+// certificate is presented.
 
 import { isDeepStrictEqual } from "node:util";
 import { normalizeHex } from "../../core/policy/matcher.ts";

@@ -100,8 +100,8 @@ export interface GivenAnchor {
 }
 
 /**
- * Returns the anchors of `NAME=FILE`. A CA that changes its root publishes several certificates in one file. Their anchors are
- * named `NAME`, `NAME-2` and so on. @throws UsageError
+ * Returns the anchors of an option `NAME=FILE`. A CA that changes its root may publish several certificates in one file. These
+ * certificates become the anchors `NAME`, `NAME-2` and so on. @throws UsageError
  */
 export function readAnchorOption(option: string): readonly GivenAnchor[] {
   return readNamedAuthorities("anchor", option);
@@ -149,7 +149,7 @@ export function readMatchers(file: string, match: Match | undefined): MatcherDoc
   return [...new Map(matchers.map((matcher) => [JSON.stringify(matcher), matcher])).values()];
 }
 
-/** Says why no entry with a name accepts a CA certificate. It continues a sentence. */
+/** The end of a sentence. It says why a CA certificate is never accepted by an entry that compares names. */
 export const ONLY_BY_DIGEST =
   "and a CA certificate is accepted only by its digest, because its name may also be that of certificates that it issues";
 

@@ -38,7 +38,7 @@ export interface PolicyEdit {
 }
 
 /**
- * Returns the file to change. In the repository of Countersign, policy.json is an example. So there, the user must name the file.
+ * Returns the file to change. In the repository of Countersign, policy.json is an example. There, the user must name the file.
  * @throws UsageError
  */
 export function fileToChange({ policy }: { readonly policy: string }, given: ReadonlySet<string>): string {

@@ -5,7 +5,7 @@ import type { Command } from "../command.ts";
 
 type Action = (args: string[]) => number | Promise<number>;
 
-/** The actions by name. Each action is loaded only when it is called, because each needs other modules. */
+/** The actions by name. Each action is loaded only when it is called, because the actions need different modules. */
 const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   check: async () => (await import("./check/index.ts")).checkPolicy,
   show: async () => (await import("./show.ts")).showPolicy,

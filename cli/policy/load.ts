@@ -64,8 +64,9 @@ function describeRepetitions(text: string): LocatedFinding[] {
 }
 
 /**
- * Returns the policy of a file, for a program that starts or reloads. Findings about dates are only reported on stderr, because a
- * restart on the day after an anchor expired must not stop the other senders. `more` are warnings that concern this program alone.
+ * Returns the policy of a file, for a program that starts or reloads. Findings about dates are reported on stderr, but do not
+ * prevent the start. Otherwise, a restart after the expiry of one anchor would stop the senders of all other anchors too. `more`
+ * are warnings that concern only this program.
  * @throws UsageError if the file cannot be read, FileProblems that lists all other problems of the policy
  */
 export function loadPolicy(file: string, compile?: CompilePolicy, more: readonly Finding[] = []): Policy {

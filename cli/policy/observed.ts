@@ -62,9 +62,9 @@ const fileOf = (log: string) => (log === "-" ? "LOG" : shellWord(log));
 
 /** The parts of the printed commands that are taken from the policy and from the logs. */
 interface Names {
-  /** The option `--policy` with the file. Empty if no policy is given. */
+  /** The option `--policy` with the file, as a text for a command. A space comes first. Empty if no policy is given. */
   readonly option: string;
-  /** The names of the logs that were read, each after a space. */
+  /** The names of the logs that were read, as a text for a command. A space comes before each name. */
   readonly from: string;
   senderOf(route: string): string;
 }
@@ -88,7 +88,9 @@ function namesFor(file: string | undefined, logs: readonly string[]): Names {
   };
 }
 
-/** Returns the leaf and the intermediates of the only observed certificate whose SHA-256 begins with this prefix, in PEM. */
+/**
+ * Finds the only observed certificate whose SHA-256 begins with this prefix. Returns this certificate and its intermediates in PEM.
+ */
 function pemOf(observations: readonly Observation[], prefix: string): string {
   const found = new Map(
     observations
@@ -151,7 +153,10 @@ function* comparisons(leaf: Certificate, earlier: readonly Observation[]): Gener
 
 const publicNames = new Set<string>();
 
-/** Returns true if the certificate or one of its intermediates names a public root of Node's store as its issuer. */
+/**
+ * Returns true if a public root in Node's store is the issuer of the certificate or of one of its intermediates. Compares only the
+ * names.
+ */
 function isPublic(leaf: Certificate, intermediates: readonly Certificate[]): boolean {
   if (publicNames.size === 0) {
     for (const pem of rootCertificates) {

@@ -8,7 +8,7 @@ import { anchorsInUse, requireCertificates } from "../../origin/node/tls/policy.
 import { problemsOf } from "../../origin/problems.ts";
 import { requireEdgePolicy } from "../../worker/configuration.ts";
 
-/** The problems that prevent the start of each mode, by the name of the mode. */
+/** The names of the modes. Each mode has a list of the problems that prevent its start. */
 export type Ways = Readonly<Record<string, readonly string[]>>;
 
 type Check = (policy: Policy) => unknown;

@@ -1,6 +1,6 @@
 // Google Dialogflow's fulfillment calls. Google is replacing its client certificate, and uses the old one as a fallback until
-// 2026-12-01. The new certificate has a short subject, CN=Google LLC, and its issuer also certifies people and other companies. So
-// this subject is accepted only from that issuer.
+// 2026-12-01. The new certificate has a short subject, CN=Google LLC, and its issuer also certifies people and other companies.
+// Neither the subject nor the issuer is enough alone. So the entry of the new certificate requires both.
 
 import type { Preset } from "./preset.ts";
 import { GTS_ROOTS, SSL_COM_ROOT_RSA } from "./public-roots.ts";

@@ -55,7 +55,8 @@ export const pixEfi: Preset = {
     trust: { anchors: ["efi-pay-root"], maxChainDepth: 2 },
     refusal: "retry",
   },
-  // Observed, because Efí does not say whether it presents the certificate that it publishes or one below it.
+  // Observed, because Efí does not say which certificate it presents: the published certificate, or one below the published
+  // certificate.
   route: { methods: ["POST"], maxBodyBytes: 1_048_576, mode: "observe", answer: ANSWER },
   suffixes: SUFFIXES,
   anchors: {

@@ -1,4 +1,4 @@
-// Salesforce's outbound messages: SOAP, which Salesforce counts as delivered only if the answer is its acknowledgement.
+// Salesforce's outbound messages, in SOAP. Salesforce counts a message as delivered only if the answer is `ACKNOWLEDGEMENT`.
 
 import type { Preset } from "./preset.ts";
 

@@ -25,8 +25,8 @@ export interface AssertionCase {
   /** Replaces `body` if the bytes are not text. */
   readonly bodyBase64?: string;
   /**
-   * For an accepted request: the signed headers, which the receiver may use, in the order of the claim. Absent if no header is
-   * signed.
+   * The signed headers of an accepted request, in the order of the claim `hdr`. The receiver may use them. Absent if the request is
+   * not accepted, or if no header is signed.
    */
   readonly signed?: readonly (readonly [name: string, value: string])[];
 }

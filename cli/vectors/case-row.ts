@@ -3,7 +3,7 @@
 import type { RefusalCode } from "../../core/refusal.ts";
 import type { ForwardedRequest, SentEvent } from "./issue.ts";
 
-/** The ids of the event are made from `name`. A row with `of` has the same event as the row with the name that `of` contains. */
+/** The ids of the event are made from `name`. A row with `of` has the same event as the row that `of` names. */
 export type CaseRow = readonly [
   verdict: "accept" | RefusalCode,
   name: string,

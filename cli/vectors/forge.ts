@@ -1,4 +1,4 @@
-// Changes the token, the headers or the bytes of a request of the edge. Tokens are built from texts and signed by node:crypto, so
+// Changes the token or the headers of a request that the edge forwarded. Tokens are built from texts and signed by node:crypto, so
 // that they can contain what our own code never issues.
 
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";

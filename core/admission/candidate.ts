@@ -14,8 +14,8 @@ import type { Credential } from "./credential.ts";
 export type Factor = "mtls" | "hmac" | "ed25519" | "basic" | "token";
 
 /**
- * The parsed secrets of one sender. A member is undefined if the sender's policy does not require this factor, or if the edge
- * checks the factor for this origin.
+ * The parsed secrets of one sender. `signature`, `basic` and `token` are undefined if the sender's policy does not require the
+ * factor, or if the edge checks the factor for this origin.
  */
 export interface SenderSecrets {
   readonly signature: SignatureKeys | undefined;

@@ -124,8 +124,8 @@ function readCredentials(rules: readonly BasicRule[], read: ReadInto): Credentia
 }
 
 /**
- * Returns the token or key of a handshake. In every handshake scheme, the octets of the text are the secret: nothing is decoded.
- * The signature scheme `meta` reads its keys in this way, so the import of `meta` is used.
+ * Returns the token or key of a handshake. In every handshake scheme, the secret is the text itself: nothing is decoded. The
+ * signature scheme `meta` treats its keys in the same way, so the secret is imported as a key of `meta`.
  */
 function readHandshakeSecret(rule: HandshakeRule | undefined, read: ReadInto): SignatureKey | undefined {
   return rule?.secret === undefined

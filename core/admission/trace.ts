@@ -25,9 +25,14 @@ export interface DecisionContext {
   edgeDecision?: string;
   /** The digests of the policies of edge and origin, if they differ. */
   policyDrift?: { readonly edge: string; readonly origin: string };
-  /** The name of the admitted sender. For the challenge of a handshake, the name of a sender of which a factor has passed. */
+  /**
+   * The name of the admitted sender. For an answered challenge, the name of the sender for which it was answered, if a factor of
+   * this sender has passed.
+   */
   sender?: string;
-  /** The name of the sender for which a challenge was answered although no factor has passed. Anybody may have asked. */
+  /**
+   * The name of the sender for which a challenge was answered although no factor has passed. Anybody may have sent the challenge.
+   */
   askedFor?: string;
   factors?: readonly Factor[];
   reliedOnEdge?: readonly Factor[];

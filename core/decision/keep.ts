@@ -9,8 +9,8 @@ import { Refusal, type RefusalCode } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 
 /**
- * Refusals of a certificate whose cause the operator may have to correct: the anchors, the revocation lists or the entries of the
- * policy.
+ * The codes of refusals that may be the operator's fault. The operator may have to correct the anchors, the revocation lists or the
+ * entries of the policy.
  */
 const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
   "issuer_unknown",
@@ -21,10 +21,10 @@ const OPERATORS_TO_MEND: ReadonlySet<RefusalCode> = new Set([
 ]);
 
 /**
- * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. Refusals for a wrong
- * signature, wrong credentials, or a certificate that is revoked, denied or self-issued are final, because a stranger may have sent
- * the request and must not be asked to retry. A request that gets a refusal in `OPERATORS_TO_MEND` may come from a stranger too.
- * This refusal is still not final, because the real sender may be accepted after the operator has corrected the fault.
+ * Returns the status that asks the sender to send the event again, or undefined if the refusal is final. A refusal is final if the
+ * signature or the credentials are wrong, or if the certificate is revoked, denied or self-issued. A stranger may have sent such a
+ * request, and must not be asked to retry. A request that gets a refusal in `OPERATORS_TO_MEND` may come from a stranger too. This
+ * refusal is still not final, because the real sender may be accepted after the operator has corrected the fault.
  */
 export function retryStatusOf(refusal: Refusal, { route, evidence }: Trace): RetryStatus | undefined {
   const certificate = evidence?.certificate;

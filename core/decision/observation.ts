@@ -1,5 +1,5 @@
-// Chooses which certificates are reported for routes in observe mode. Each certificate is reported once, up to a limit. This code
-// does not affect the verdict, and keeps only identities of certificates.
+// Chooses which certificates are reported for routes in observe mode. Each certificate is reported only once, and the number of
+// reported certificates is limited. This code does not affect the verdict, and keeps only identities of certificates.
 
 import type { Trace } from "../admission/trace.ts";
 import type { LogLine } from "../log-line.ts";
@@ -54,7 +54,7 @@ function describe(
 ): LogLine | undefined {
   const clientCert = formatClientCertField(certificate.leaf);
   const clientCertChain = formatClientCertChainField(certificate.intermediates);
-  // If a certificate is too large for its field, it could not be read again from the log. So it is not reported.
+  // A certificate that is too large for its field could not be read again from the log. Therefore, it is not reported.
   if (clientCert.length > MAX_CERTIFICATE_FIELD_CHARACTERS || clientCertChain.length > MAX_CHAIN_FIELD_CHARACTERS)
     return undefined;
   const [proof] = proven?.proofs.values() ?? [];

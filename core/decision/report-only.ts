@@ -1,6 +1,6 @@
 // Writes log lines in addition to the line of the verdict. They report what an observed route received. They also report each
-// request on which the senders in `shadow`, which the policy only tries out, would decide differently. This code runs after the
-// verdict and cannot change it.
+// request on which the senders in `shadow` would decide differently. The policy only tries out these senders. This code runs after
+// the verdict and cannot change it.
 
 import { admitByCredentials, admitBySignature, findCandidates } from "../admission/admit.ts";
 import type { Trace } from "../admission/trace.ts";

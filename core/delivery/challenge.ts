@@ -9,15 +9,17 @@ import { Refusal, resultOf } from "../refusal.ts";
 import { SIGNATURE_SCHEMES } from "../signature/schemes.ts";
 
 /**
- * The kinds of challenges that are answered at each step. `BY_TOKEN` comes before any factor is checked, `UNSIGNED` before the
- * signature is checked, and `SIGNED` after it is verified.
+ * A step lists the kinds of challenges that are answered at one point of the judgement. The step `BY_TOKEN` comes before any factor
+ * is checked, the step `UNSIGNED` before the signature is checked, and the step `SIGNED` after the signature is verified.
  */
 type Step = readonly ChallengeProof[];
 export const BY_TOKEN: Step = ["token"];
 export const UNSIGNED: Step = ["connection", "signature-if-sent"];
 /**
- * Contains `connection` again, because a wrong challenge is not refused at `UNSIGNED` if the request may be the event of a
- * different sender. At `SIGNED`, the wrong challenge is refused if it is meant for the admitted sender.
+ * The kind `connection` is also in the step `UNSIGNED`. It is repeated here because of wrong challenges. A request that is a wrong
+ * challenge for one sender may be an event of a different sender. So such a request is not refused at the step `UNSIGNED`, and its
+ * signature is checked next. If the signature admits the sender for which the challenge is wrong, the step `SIGNED` refuses the
+ * request.
  */
 export const SIGNED: Step = ["connection", "signature-if-sent", "signature"];
 

@@ -22,9 +22,9 @@ export interface CertificateFacts {
   /** Base64 DER of the certificate. */
   readonly der: string;
   /**
-   * Base64 DER of the intermediates, from the leaf's issuer upwards. At an origin, these are the intermediates that an anchor of
-   * the sender certified. At an edge, or if only the platform's verdict is used, they are all intermediates that the sender
-   * presented, in the sender's order.
+   * Base64 DER of presented intermediates. An origin keeps only the intermediates that an anchor of the sender certified, from the
+   * leaf's issuer upwards. An edge keeps all intermediates, in the sender's order. If only the platform's verdict is used, an
+   * origin keeps all of them too.
    */
   readonly intermediates: readonly string[];
 }
@@ -136,7 +136,7 @@ export function recordDelivery(delivery: Delivery): DeliveryRecord {
 /**
  * Makes the delivery again from its record and its body. Does not check who sent it, so the record must be one that this program
  * wrote and nobody else can write.
- * @throws Refusal `body_mismatch` if the record has the digest of another body
+ * @throws Refusal `body_mismatch` if the record has the digest of a different body
  */
 export function restoreDelivery(record: DeliveryRecord, body: DigestedBody, keys: EventKeys = NO_KEYS): Delivery {
   if (body.contentDigest !== record.contentDigest) {

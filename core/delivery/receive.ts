@@ -1,5 +1,5 @@
 // The order of the checks that admit a sender to a route, at the edge and at an origin without an edge. Behind an edge,
-// origin/receive.ts has another order: it verifies the assertion first.
+// origin/receive.ts has a different order: it verifies the assertion first.
 
 import { admitByCredentials, admitBySignature, findCandidates, withoutFactors } from "../admission/admit.ts";
 import type { AdmittedSender, Candidate, Evidence } from "../admission/candidate.ts";
@@ -94,7 +94,8 @@ async function admitByBody(
   try {
     const body = digestBody(await readBody(request, route.maxBodyBytes, reading));
     const asked = { question: new Question(request, question.url, body.bytes), evidence };
-    // A request that is a wrong challenge for one sender may be the event of another sender.
+    // A wrong challenge is not refused here yet: the request may be the event of a different sender. `unsigned` is then the
+    // Refusal. It is thrown only if no sender accepts the request as an event.
     const unsigned = resultOf(() => answerChallenge(UNSIGNED, candidates, asked, trace));
     if (unsigned instanceof Response) return unsigned;
     // Only a challenge may have a method that the route does not list.

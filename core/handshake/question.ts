@@ -95,7 +95,8 @@ export function echoable(value: unknown): string {
 /**
  * Returns a text that may be signed with the key that also signs events. The asker chooses this text. If it were also the signed
  * text of an event, the answer would be a valid signature of an event that the asker made up. So the text must not have a character
- * of JSON, of a form, or of the text that Zoom puts before a body. It must not be JSON by itself either, as a number is.
+ * of JSON, of a form, or of the text that Zoom puts before a body. The whole text must not be valid JSON either, for example a
+ * number.
  * @throws Refusal `challenge_is_event`
  */
 export function signable(value: unknown): string {

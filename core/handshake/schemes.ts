@@ -16,8 +16,8 @@ export interface HandshakeRule {
 /**
  * The factors that must pass before a challenge is answered. `token`: only the token of the challenge, because the sender promises
  * no other factor with a challenge. `connection`: certificate, Basic credentials and a token in a header, as far as the policy
- * requires them. `signature`: all factors of the sender. `signature-if-sent`: as `signature` if the request has a header of a
- * signature, otherwise as `connection`.
+ * requires them. `signature`: all factors of the sender. `signature-if-sent`: like `signature` if the request has a header
+ * of a signature, otherwise like `connection`.
  */
 export type ChallengeProof = "token" | "connection" | "signature" | "signature-if-sent";
 
@@ -32,8 +32,9 @@ export interface HandshakeScheme {
   /** Set if the policy must say until when challenges are answered. */
   readonly hasEnd?: true;
   /**
-   * Set if the answer is an HMAC of a text that the asker chooses. compile.ts refuses a policy in which the key of this HMAC also
-   * signs events, unless the signed text of an event can never be such a text.
+   * Set if the answer is an HMAC of a text in the challenge. Whoever sends the challenge chooses this text. Therefore, compile.ts
+   * refuses a policy in which the key of this HMAC also signs events. Exceptions are the signature schemes in which `signable()`
+   * refuses the signed text of every event.
    */
   readonly isSigned?: true;
   /** Returns undefined if the request is an event and no challenge. @throws Refusal `challenge_*` */
@@ -76,8 +77,8 @@ const SCHEMES = {
     method: "POST",
     proof: "signature",
     answer(question) {
-      // The header with the type of the message is not signed, but the body is, so the body decides. Every notification has an
-      // `event`.
+      // The header with the type of the message is not signed, but the body is. Therefore, the body decides whether the request is
+      // a challenge. Every notification has an `event`.
       const { challenge, event } = question.json();
       return challenge === undefined || event !== undefined ? undefined : answerText(echoable(challenge));
     },
@@ -206,7 +207,7 @@ export function isAsked(name: HandshakeSchemeName, question: Question): boolean 
   return method === question.method && (mark === undefined || question.has(mark));
 }
 
-/** Returns the scheme whose challenge this is, according to a parameter or header. */
+/** Returns the scheme whose method and `mark` the request has. Ignores schemes without a `mark`. */
 export function findAsked(question: Question): HandshakeSchemeName | undefined {
   return HANDSHAKE_SCHEME_NAMES.find((name) => HANDSHAKE_SCHEMES[name].mark !== undefined && isAsked(name, question));
 }

@@ -36,8 +36,8 @@ export interface Expiry {
 }
 
 /**
- * Looks at the certificates that the sender was seen to present and that the current policy admits at the time `before`. Returns
- * true if the policy still admits all of them at the time `after`. Returns undefined if there are no such certificates.
+ * Looks at the certificates that the sender was seen to present. Of these, only the ones that the current policy admits at the time
+ * `before` count. Returns true if the policy still admits all of them at the time `after`. Returns undefined if there are none.
  */
 export type Outlook = (sender: Sender, before: number, after: number) => boolean | undefined;
 
@@ -84,7 +84,8 @@ function endAuthority(
       (one) => isInDate(one, after) && (kind === "anchor" || isSameAuthority(one, certificate)),
     );
     // If the certificate has already expired, `outlook` is not called. `outlook` knows only certificates with which senders were
-    // admitted. Certificates that the expiry made invalid have been refused since then, and these refusals are in the log.
+    // admitted. Certificates that depend on the expired one have been refused since the expiry, so `outlook` does not know whether
+    // senders still present them. These refusals are in the log.
     return !((notAfter < now ? undefined : outlook(sender, notAfter, after)) ?? hasOther);
   });
   const names = losers.map((sender) => sender.name).join(", ");

@@ -5,8 +5,8 @@ import { SIGNATURE_SCHEMES, type SignatureSchemeName } from "../signature/scheme
 import type { PolicyDocument } from "./schema.ts";
 
 /**
- * Finds each handshake whose answer is signed with a key that also signs events. Returns the names of its sender and of its secret.
- * Ignores signature schemes in which the signed text of an event can never be the text of an answer (isUnlikeAnswers).
+ * Finds each handshake whose answer is signed with a key that also signs events. Returns the name of the sender and the name of the
+ * secret. Ignores a signature scheme in which the signed text of an event can never be the text of an answer (isUnlikeAnswers).
  */
 export function findSignedForAskers(senders: PolicyDocument["senders"]): (readonly [name: string, secret: string])[] {
   const signing = new Set(
@@ -24,9 +24,10 @@ export function findSignedForAskers(senders: PolicyDocument["senders"]): (readon
 }
 
 /**
- * Returns true if the signed text of every event contains something that signable() refuses: a colon before the body, as in the
- * schemes of Slack and Zoom, or a brace at the start of the body. Then the key of the events may also sign the answers of a
- * handshake, although the asker chooses their text. Such an answer is never a valid signature of an event.
+ * Returns true if the signed text of every event contains something that signable() refuses in the text of an answer. This is a
+ * colon before the body, as in the schemes of Slack and Zoom, or a brace at the start of the body. With these schemes, one key may
+ * sign the events and the answers of a handshake. The asker of a handshake chooses the text of the answer, but a signed answer is
+ * never a valid signature of an event.
  */
 export function isUnlikeAnswers(scheme: SignatureSchemeName): boolean | undefined {
   const { prefix, hasObject } = SIGNATURE_SCHEMES[scheme];

@@ -13,7 +13,7 @@ import type { CertificateMatcherDocument } from "./schema.ts";
 export interface CertificateMatcher {
   /** The entry as it is written in the policy, for code that explains a verdict. */
   readonly entry: CertificateMatcherDocument;
-  /** The keys of this entry in the index. If a certificate matches the entry, `lookupKeysOf(certificate)` contains all of them. */
+  /** The lookup keys of this entry. If a certificate matches the entry, `lookupKeysOf(certificate)` contains all of these keys. */
   readonly keys: readonly string[];
   /**
    * The window of the entry in Unix seconds: `from` is its first second, `until` is the first second after it. -Infinity or
@@ -77,7 +77,10 @@ export function compileCertificateMatcher(entry: CertificateMatcherDocument): Ce
   };
 }
 
-/** Returns the index keys of a certificate: its digests, the subject and its attributes, and its SANs by type. */
+/**
+ * Returns the lookup keys of a certificate: one for each digest, one for the whole subject, one for each attribute type of the
+ * subject, and one for each SAN.
+ */
 export const lookupKeysOf = cachedFor(
   ({ sha256, spkiSha256, subject, subjectText, subjectAltNames }: Certificate): ReadonlySet<string> =>
     new Set([
@@ -156,11 +159,11 @@ function sanText(name: GeneralName): string | undefined {
   return "value" in name ? name.value : undefined;
 }
 
-/** Returns the Unix seconds of a text of the policy. @throws PolicyFault `no_date` */
+/** Converts a date that is written in the policy to Unix seconds. @throws PolicyFault `no_date` */
 export function parseInstant(member: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const date = new Date(text);
-  // Some engines read 2027-02-30 as a day in March. So the result is formatted again and compared with the text.
+  // Some JavaScript engines read 2027-02-30 as a day in March. Therefore, the result is formatted again and compared with the text.
   if (!date.toJSON()?.startsWith(text.replace("Z", ""))) {
     throw new PolicyFault("no_date", `${member} ${JSON.stringify(text)}`);
   }

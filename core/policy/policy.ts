@@ -12,9 +12,9 @@ import type { Allowlist } from "./allowlist.ts";
 export interface Anchor {
   readonly name: string;
   readonly certificate: Certificate;
-  /** Other anchors of the policy that certified this anchor. Their revocation lists may contain this anchor. */
+  /** The policy's other anchors that certified this anchor. Their revocation lists may contain this anchor. */
   readonly certifiers: readonly Certificate[];
-  /** The intermediates of the policy that this anchor certified. Senders need not present them. */
+  /** The policy's intermediates that this anchor certified. Senders need not present them. */
   readonly intermediates: readonly Certificate[];
   /** Undefined if no revocation list is used. */
   readonly revocation: RevocationRule | undefined;
@@ -131,8 +131,8 @@ export interface Route {
   readonly methods: readonly string[];
   readonly maxBodyBytes: number;
   /**
-   * Lower-case names of headers that are forwarded in addition to the standard list and to the headers of the sender's signature
-   * and keys.
+   * Names of headers in lower case. They are forwarded in addition to the standard list and to the headers with the sender's
+   * signature, event key and order key.
    */
   readonly headers: readonly string[];
   /** True if the route is in observe mode, in which each different certificate is logged. This mode does not change the verdict. */
@@ -152,8 +152,8 @@ export interface Route {
 
 export interface DenyList {
   /**
-   * True if the list names this certificate, its key, or its serial number and issuer. If the list names the digest of a CA
-   * certificate that is an anchor or is in `presented`, every certificate with the same name and key as this CA is denied.
+   * True if the list names this certificate, its key, or its serial number and issuer. The list may also name a CA certificate by
+   * its digest. If this CA is an anchor or is in `presented`, every certificate with the same name and key as the CA is denied.
    */
   holds(certificate: Certificate, presented?: readonly Certificate[]): boolean;
 }
@@ -166,8 +166,8 @@ export interface Policy {
   readonly intermediates: readonly Intermediate[];
   readonly deny: DenyList;
   /**
-   * Finds a route other than `route` whose handler a router may run for this path by mistake. Ignores routes that admit every
-   * sender of `route`. `host` is the host of the request, in the form of `URL.host`.
+   * Finds a rival of `route`: a different route whose handler a router may run for this path by mistake. Ignores routes that admit
+   * every sender of `route`. `host` is the host of the request, in the form of `URL.host`.
    */
   findRival(path: string, route: Route, host?: string): Route | undefined;
   /** The sources of the revocation lists of all anchors, each once. */

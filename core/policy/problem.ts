@@ -1,5 +1,5 @@
-// Describes a problem that the schema or the compiler finds in a policy, by its place, a code and a detail. The texts of the codes
-// are in words.ts, which the worker does not load.
+// Describes a problem that the schema or the compiler finds in a policy. A problem has a place, a code and a detail. The texts of
+// the codes are in words.ts, which the worker does not load.
 
 import { ConfigurationError, type FormProblem, formatPointer, type Place } from "../configuration-error.ts";
 import { messageOf } from "../failure-chain.ts";

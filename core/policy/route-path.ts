@@ -1,4 +1,4 @@
-// Checks the name of a route: an optional host and a path. Both must be spelled as they are in requests.
+// Checks the name of a route: an optional host and a path. Host and path must be spelled as they are in requests.
 
 import { findSecondSpelling } from "../request/target.ts";
 import { JWKS_PATH } from "../wire.ts";

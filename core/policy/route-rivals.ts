@@ -1,13 +1,15 @@
-// Finds routes that a router may confuse with each other. Many routers ignore letter case, a slash at the end of a path, and
-// parameters in a path. An index is built once, so that a request looks up only a few segments, even if there are many routes.
+// Finds routes that a router may confuse with each other. Many routers are loose: they ignore letter case, a slash at the end of a
+// path, and parameters in a path. An index of the routes is built once, so that a request looks up only a few segments, even if
+// there are many routes.
 
 import { namedHost, type Policy, placeOf, type Route } from "./policy.ts";
 
 /**
- * Returns a function that finds a rival of `route`, which is the route of the request. A rival is a different route whose handler a
- * loose router would run for the path of the request, and that does not admit every sender of `route`. Some routers ignore the
- * host, so a route for a host that the request does not name can be a rival too. But such a route is no rival if a route for the
- * request's host, or a route without a host, has the same path. If all routes have the same senders, there are no rivals.
+ * Returns a function that finds a rival of `route`, which is the route of the request. A rival is a different route with two
+ * properties. A loose router would run its handler for the path of the request, and it does not admit every sender of `route`. Some
+ * routers ignore the host, so a route for a host that the request does not name can be a rival too. But such a route is no rival if
+ * its path also belongs to a route for the request's host, or to a route without a host. If all routes have the same senders, there
+ * are no rivals.
  */
 export function indexRivals(routes: readonly Route[]): Policy["findRival"] {
   // The caller may pass a copy of a route, and this copy may contain copies of senders. So routes are compared by path, and senders

@@ -13,8 +13,8 @@ export class BodyBudget {
 
   /**
    * If `endsOldest` is true and the limit is reached, the budget ends the reading that began first. So a sender that stops sending
-   * does not block others. If `endsOldest` is false, the budget ends the reading that needs more memory. In workerd, `endsOldest`
-   * must be false, because a request in workerd must not touch the stream of another request.
+   * does not block others. If `endsOldest` is false, the budget ends the reading whose octets would exceed the limit. In workerd,
+   * `endsOldest` must be false, because a request in workerd must not touch the stream of another request.
    */
   constructor({ endsOldest }: { readonly endsOldest: boolean }) {
     this.#endsOldest = endsOldest;

@@ -16,8 +16,8 @@ export function parseStrictJson(body: Uint8Array): unknown {
   const value: unknown = attempt("json_malformed", () => JSON.parse(text));
   const mayBeAlone = text.includes("\\ud") || text.includes("\\uD");
   const strings = countStrings(value, 0, mayBeAlone);
-  // Each name and each string has two quotes. JSON.parse keeps a repeated name only once, so then the text has more quotes than
-  // `value` needs. An escaped quote also raises the count. So if the count differs, hasRepeatedName reads the text.
+  // Each name and each string has two quotes. If a name is repeated, JSON.parse keeps it only once, and the text has more quotes
+  // than `value` needs. An escaped quote also raises the count. Therefore hasRepeatedName reads the text if the count differs.
   if (countQuotes(body) !== 2 * strings && hasRepeatedName(text)) throw new Refusal("json_repeated_name");
   return value;
 }

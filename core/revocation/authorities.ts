@@ -11,8 +11,8 @@ import { readValues } from "../x509/encoded-values.ts";
 import { signerOnPath } from "./revocation.ts";
 
 /**
- * The storage key of the authorities. They are stored next to the lists. The storage key of a list is its source, which is a path
- * or a URL. This text is neither, so it is never the storage key of a list.
+ * The storage key of the authorities. They are stored next to the lists. The storage key of a list is its source, which is a file
+ * path or a URL. This text is neither, so it is never the storage key of a list.
  */
 export const AUTHORITIES_KEY = "countersign:authorities";
 
@@ -36,7 +36,7 @@ export function formatAuthorities(authorities: readonly Certificate[]): Uint8Arr
   return Buffer.concat(authorities.map(({ base64 }) => Buffer.from(base64, "base64")));
 }
 
-/** Returns those signers of the lists that `known` does not contain. */
+/** Returns the signer of each list, if `signerOnPath` knows the signer and `known` does not contain it. */
 export function newAuthorities(known: readonly Certificate[], lists: readonly Crl[]): readonly Certificate[] {
   const found: Certificate[] = [];
   for (const list of lists) {

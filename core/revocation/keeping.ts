@@ -36,10 +36,12 @@ export interface KeptCrls {
 
 /**
  * Decides about each list of an answer separately, so that a broken list does not affect the others.
- * - A list is proven if its signer is a known authority with the list's issuer name, or a certificate on a path that was verified.
+ * - A list is proven if its signer is a known authority with the list's issuer name, or a certificate on a certification path that
+ * was verified.
  * - Of proven lists with the same key and scope, the newer one is kept. Nothing else replaces a proven list.
  * - An unproven list is kept in addition, whatever its age or name, until the source sends other lists. It must not replace any
- * list, because anybody may have made it. It has an effect only on certificates whose own path proves the list.
+ * list, because anybody may have made it. It has an effect on a certificate only if the signer of the list is on the certification
+ * path of this certificate.
  */
 export function keepCrls(contents: CrlContents, kept: readonly Crl[], judges: CrlJudges): KeptCrls {
   const { authorities, now } = judges;

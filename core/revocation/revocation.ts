@@ -49,14 +49,15 @@ export interface RevocationExplanation {
 }
 
 /**
- * Looks up the certificates of a validated path (leaf first, anchor last), except the anchor. For each key of a certificate's
- * issuer, looks up the certificate in the newest list that this key signed.
- * - The keys of an issuer are its own key, and the keys of certificates with the issuer's name on the path or among the anchors.
- * The issuer may have got a new key, or may sign its lists with another key (RFC 5280 §6.3.3 f).
- * - A certificate in such a list is refused under every rule, and also if the anchor has no rule. Otherwise the sender could choose
- * a path to an anchor without a rule.
- * - Under the rule `prefer`, a missing or outdated list does not refuse the request. The list is then described in the result, for
- * the log.
+ * Looks up each certificate of a validated path, except the anchor, in the revocation lists. The leaf comes first in the path, and
+ * the anchor last. An issuer may have several keys. For each of these keys, the newest list that the key signed is used.
+ * - The keys of an issuer are the key in its certificate on the path, and the keys in other certificates that have the same subject
+ * and are on the path or among the anchors. The issuer may have got a new key, or may sign its lists with a different key (RFC 5280
+ * §6.3.3 f).
+ * - If one of these lists contains the certificate, the request is refused under every rule, and even if the anchor has no rule.
+ * Otherwise the sender could choose a path to an anchor without a rule.
+ * - Under the rule `prefer`, a missing or outdated list does not refuse the request. The function then returns a description of
+ * this fault for the log.
  * - A list that no key of the issuer signed counts as missing.
  * @throws Refusal `certificate_revoked`, `revocation_unknown`
  */

@@ -35,9 +35,9 @@ const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
 };
 
 /**
- * Returns the decompressed body and its encoding. The encoding is that of Content-Encoding. Without this header, it is the encoding
- * whose magic number the body begins with. Returns undefined if the encoding is none of `DECODERS`, if the body is uncompressed or
- * damaged, or if the decompressed body is too large.
+ * Returns the decompressed body and its encoding. Content-Encoding names the encoding. Without this header, the encoding is found
+ * by the magic number at the beginning of the body. Returns undefined if the encoding is none of `DECODERS`, if the body is
+ * uncompressed or damaged, or if the decompressed body is too large.
  */
 export async function decodeBody(
   body: Uint8Array,

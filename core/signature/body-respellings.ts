@@ -37,8 +37,9 @@ function* respellLines(text: string): Generator<Spelling> {
 
 /**
  * A way to write JSON: its white space, and the changes to its members and characters. `""` writes no white space at all. `","`
- * writes a space after each comma and colon, and no line feed. `sorted` sorts members by name. `letters` writes a character beyond
- * ASCII as `\u00e9`. `slashes` writes `/` as `\/`. `html` writes `<`, `>` and `&` as `\u003c` and so on.
+ * writes a space after each comma and colon, and no line feed. `sorted` sorts members by name. `letters` writes each character
+ * beyond ASCII as an escape, for example `\u00e9`. `slashes` writes `/` as `\/`. `html` writes `<`, `>` and `&` as `\u003c` and so
+ * on.
  */
 type Style = readonly [indent: Indent, ...changes: ("sorted" | Escape)[]];
 

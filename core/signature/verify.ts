@@ -16,7 +16,7 @@ export { SignedRequest };
 export interface SignatureKeys {
   readonly scheme: SignatureSchemeName;
   readonly keys: readonly SignatureKey[];
-  /** The keys by Docusign account id in lower case. `keys` are for accounts that are not listed. */
+  /** The keys by Docusign account id in lower case. Accounts that are not listed here use `keys`. */
   readonly accounts: ReadonlyMap<string, readonly SignatureKey[]>;
   /** Keys that are no longer accepted. A signature that one of them made is reported to the operator. */
   readonly retired: readonly SignatureKey[];

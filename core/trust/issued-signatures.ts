@@ -1,6 +1,6 @@
-// Verifies the signatures on certificates for one request, up to a limit of computing time. With some keys, verifying takes long.
-// Without the limit, a stranger could present many certificates that name an anchor with such a key as their issuer. The signatures
-// of these certificates would be wrong, but each would have to be verified.
+// Verifies the signatures on certificates for one request, up to a limit of computing time. With some keys, it takes long to verify
+// a signature, and an anchor may have such a key. Without the limit, a stranger could present many certificates that name this
+// anchor as their issuer. Their signatures would be wrong, but each signature would have to be verified.
 
 import { MAX_SIGNATURE_COST, MAX_WRONG_SIGNATURE_COST } from "../wire.ts";
 import { costOfVerifying } from "../x509/algorithms.ts";

@@ -61,8 +61,8 @@ export function checkSignature(certificate: Certificate, issuer: Certificate, si
 }
 
 /**
- * The results for name constraints, by issuer and certificate. They are cached, because the names and constraints of a certificate
- * cannot change.
+ * Says whether a certificate obeys the name constraints of an issuer. The results are cached for each issuer and certificate,
+ * because the names and constraints of a certificate cannot change.
  */
 const obeysConstraintsOf = cachedFor(({ nameConstraints }: Certificate) =>
   cachedFor(

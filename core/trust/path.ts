@@ -43,7 +43,8 @@ const MAX_ISSUERS_TRIED = 20;
 
 /**
  * Searches depth first, anchors before intermediates, and returns the first path on which every check passes. Uses only
- * intermediates that an anchor certified, so certificates that a stranger signed himself are never searched.
+ * intermediates that an anchor certified, directly or through other intermediates. Therefore, it never tries certificates that a
+ * stranger signed himself.
  * @throws Refusal for the first revocation fault, otherwise for the first other fault, otherwise `issuer_unknown`
  */
 export function findPath(client: ClientCertificate, anchors: readonly Anchor[], facts: PathLimits): Path {
@@ -68,8 +69,8 @@ function findAgain(client: ClientCertificate, anchors: readonly Anchor[], limits
 
 /**
  * Completes a validated path: `path` starts with the leaf and ends with the anchor. Checks that no certificate on the path is
- * revoked. Looks up the anchor too, in the lists of other anchors that certified it. Otherwise a revoked CA could be the end of a
- * path.
+ * revoked. If other anchors certified this anchor, looks this anchor up in the revocation lists of those anchors too. Otherwise a
+ * revoked CA could be the end of a path.
  * @throws Refusal
  */
 function complete(

@@ -40,7 +40,9 @@ const NAMES = [
 
 const oidByName = new Map(NAMES.map(([name, oid]) => [name.toLowerCase(), oid]));
 const nameByOid = new Map(NAMES.map(([name, oid]) => [oid, name]));
-/** Matches a dotted OID. After 0 and 1, the second number is less than 40 (X.660), because DER cannot encode a larger one. */
+/**
+ * Matches a dotted OID. If the first number is 0 or 1, the second is less than 40 (X.660), because DER cannot encode a larger one.
+ */
 const DOTTED_OID = /^(?:[01]\.[1-3]?[0-9]|2\.(?:0|[1-9][0-9]{0,18}))(?:\.(?:0|[1-9][0-9]{0,18})){0,19}$/;
 
 /** Returns the OID of a short name, in upper or lower case, or of a dotted OID. Undefined for any other text. */

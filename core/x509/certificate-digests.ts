@@ -16,9 +16,9 @@ const ORDERS = [
 ];
 
 /**
- * Returns the digest of the certificate. If its signature is ECDSA, also returns the digest that it would have with the other valid
- * signature. The other signature depends on the curve of the issuer's key, which is not known here. So there is one digest for each
- * accepted curve.
+ * Returns the digest of the certificate. If its signature is ECDSA, also returns the digests that the certificate could have with
+ * the other valid signature. The other signature depends on the curve of the issuer's key, which is not known here. Therefore, the
+ * result has one such digest for each accepted curve.
  */
 export const digestsOf = cachedFor((certificate: Certificate): readonly string[] => [
   certificate.sha256,

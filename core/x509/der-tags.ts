@@ -1,6 +1,6 @@
-// Defines the identifier octets of DER (X.690 §8.1.2). Each octet has the class, whether the value is constructed, and a tag number
-// below 31. Files import the octets as `TAG`. They are separate constants instead of one object, so that the bundler writes the
-// numbers themselves.
+// Defines the identifier octets of DER (X.690 §8.1.2). Each octet contains the class, one bit for constructed values, and a tag
+// number below 31. Files import this module as `TAG`. The octets are separate constants instead of members of one object, so that
+// the bundler replaces each name with its number.
 
 export const boolean = 0x01;
 export const integer = 0x02;

@@ -99,7 +99,7 @@ function readAttributeValue(type: string, values: DerReader): AttributeValue {
  */
 export function parseDistinguishedName(text: string): DistinguishedName {
   if (text === "") return [];
-  // UTF-8 cannot encode half of a surrogate pair. An encoder would replace it, and the text would become another text.
+  // UTF-8 cannot encode half of a surrogate pair. An encoder would replace it, and the text would become a different text.
   if (!text.isWellFormed()) throw new SyntaxError("half of a surrogate pair");
   const rdns: AttributeValue[][] = [];
   let rdn: AttributeValue[] = [];

@@ -45,8 +45,8 @@ export function readAuthorityKeyId(values: DerReader): string | undefined {
 }
 
 /**
- * Returns the URIs of `cRLDistributionPoints` or `freshestCRL`. Leaves out points that cover only some reasons, and points whose
- * list is issued by another authority.
+ * Returns the URIs of `cRLDistributionPoints` or `freshestCRL`. Leaves out points that cover only some revocation reasons, and
+ * points whose list is issued by another authority.
  */
 export function readDistributionPoints(values: DerReader): string[] {
   return values.list(TAG.sequence, readDistributionPoint).flat();

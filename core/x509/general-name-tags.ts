@@ -1,6 +1,6 @@
 // Defines the identifier octets of the kinds of GeneralName (RFC 5280 §4.2.1.6). Tagging is implicit. Only the directory name has
-// an explicit tag, because it is a CHOICE (RFC 5280 Appendix A.2). Files import the octets as `FORM`. They are separate constants
-// instead of one object, so that the bundler writes the numbers themselves.
+// an explicit tag, because it is a CHOICE (RFC 5280 Appendix A.2). Other files import this module as `FORM`. The octets are
+// separate constants instead of members of one object, so that the bundler writes the numbers instead of the names.
 
 export const otherName = 0xa0;
 export const email = 0x81;

@@ -21,7 +21,7 @@ export function findCertifiers(certificate: Certificate, authorities: readonly C
   return authorities.filter((one) => isCertifiedBy(certificate, one));
 }
 
-/** Returns the certificates of the list that `issuers` signed, directly or through other certificates of the list. */
+/** Returns those of `certificates` that `issuers` signed, directly or through other members of `certificates`. */
 export function descend(
   issuers: readonly Certificate[],
   certificates: readonly Certificate[],
@@ -38,7 +38,7 @@ export function descend(
   return certified;
 }
 
-/** Returns the certificates of the list that `authority` certified, directly or through other certificates of the list. */
+/** Returns those of `certificates` that `authority` certified, directly or through other members of `certificates`. */
 export function findCertified(authority: Certificate, certificates: readonly Certificate[]): readonly Certificate[] {
   return descend([authority], certificates, isCertifiedBy);
 }

@@ -105,8 +105,8 @@ function readDirectory(name: DistinguishedName): Form<"directory"> | undefined {
 }
 
 /**
- * Base `example.com` contains this host and its subdomains. Base `.example.com` contains only the subdomains of `example.com`. ""
- * contains all hosts.
+ * Base `example.com` contains this host and its subdomains. Base `.example.com` contains only the subdomains of `example.com`. An
+ * empty base contains all hosts.
  */
 function withinDomain(base: string): Within<HostForm> {
   if (base === "") return () => true;

@@ -74,7 +74,7 @@ export function createConsoleOf(options: ConsoleOptions, parts: ConsoleParts): H
   return app as unknown as Hono;
 }
 
-/** The inbox and the policy file that commands use if no option names others. */
+/** The inbox and the policy file that commands use by default. */
 const USUAL_PLACES = { inbox: "inbox.sqlite", policy: "policy.json" };
 
 function settingOf(options: ConsoleOptions, parts: ConsoleParts): Setting {

@@ -64,7 +64,7 @@ export interface TestSenders {
   send(name: string, body: string): Promise<{ readonly status: number; readonly body: string }>;
 }
 
-/** Parts that only the consoles of our own programs have. */
+/** Options that only our own programs set. */
 export interface ConsoleParts {
   /** The WWW-Authenticate field of the response to an unknown visitor. Without this field, the response is 403. */
   readonly challenge?: string;

@@ -159,7 +159,7 @@ function readBlock(label: string, body: string | undefined): Omit<Item, "isPem" 
   return items?.length === 1 && items[0] !== undefined ? items[0] : only("other", der);
 }
 
-/** Reads base64 without PEM lines, or a certificate field of RFC 9440 as in a log: `:…:`. */
+/** Reads base64 without PEM lines. The base64 may be between colons (`:…:`), as logs show the certificate fields of RFC 9440. */
 function readBareBase64(text: string): readonly Item[] | undefined {
   const [, base64 = ""] = /^\s*:?([A-Za-z0-9+/=\s]{64,}):?\s*$/.exec(text) ?? [];
   const der = decodeBase64(base64);
@@ -175,7 +175,7 @@ function readDerItems(bytes: Buffer): readonly Item[] | undefined {
     const isWhole = value.end <= bytes.length;
     const der = bytes.subarray(at, value.end);
     const kind = kindOf(bytes.subarray(value.start, value.end));
-    // The kind of a PKCS #7 or #12 store is known even if the store has an indefinite length.
+    // A PKCS #7 or #12 store is reported as such a store even if it is cut off.
     if (!isWhole) return [...items, only(kind === "pkcs12" || kind === "pkcs7" ? kind : "cutOff", der)];
     items.push(only(kind, der));
     at = value.end;

@@ -1,5 +1,5 @@
-// Keeps the authorities whose keys prove revocation lists at an origin. They are the anchors and every authority that was seen to
-// sign a list. The authorities are stored, so they are also known after a restart.
+// Keeps the authorities whose keys prove revocation lists at an origin. An authority is an anchor, or a CA that signed a list and
+// was on the certification path of a request. The CAs that are not anchors are stored, so that they are also known after a restart.
 
 import type { LogLine } from "../../core/log-line.ts";
 import type { Policy } from "../../core/policy/policy.ts";
@@ -46,8 +46,8 @@ export class CrlAuthorities {
   }
 
   /**
-   * Stores those signers of the lists that are new and were seen on the path of a request. Reads the stored authorities first,
-   * because other processes may have added to them.
+   * Finds the signer of each list, if the signer was on the certification path of a request. Stores the signers that are not known
+   * yet. Reads the stored authorities first, because other processes may have added to them.
    */
   async learn(lists: readonly Crl[]): Promise<void> {
     const found = newAuthorities(this.known, lists);

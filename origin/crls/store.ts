@@ -80,8 +80,8 @@ const FILE_INTERVAL_SECONDS = 10;
 const FIRST_RETRY_SECONDS = 30;
 const JITTER = 0.2;
 /**
- * The interval at which new authorities are stored: certificates on proven paths whose keys signed a list. A restart loses the
- * authorities that are not stored yet.
+ * The interval at which new authorities are stored. An authority is a certificate on a proven certification path, and its key
+ * signed a revocation list. A restart loses the authorities that are not stored yet.
  */
 const LEARN_INTERVAL_MILLISECONDS = 10_000;
 

@@ -6,7 +6,7 @@ import { type DispatchLimits, MAX_REASON_CHARACTERS } from "./limits.ts";
 /** The verdict on an attempt. `status` is the status of the response, if there is one. */
 export type AttemptOutcome =
   | { readonly outcome: "done"; readonly status?: number }
-  /** `notBefore` is in Unix milliseconds. It is set if the user's code named a time. */
+  /** `notBefore` is in Unix milliseconds. It is undefined if the user's code named no time for the next attempt. */
   | {
       readonly outcome: "retry";
       readonly reason: string;
@@ -29,7 +29,7 @@ export function judgeResponse({ status, headers }: Response, now: number): Attem
 }
 
 /**
- * Judges any thrown value. Even a value that cannot be converted to text is a fault of the user's code, and the event is retried.
+ * Judges any value that the user's code threw. If the value cannot even be converted to text, the event is still retried.
  */
 export function judgeError(error: unknown): AttemptOutcome {
   try {
@@ -67,9 +67,9 @@ export function formatReason(text: string): string {
 
 /**
  * Returns the milliseconds to wait before the next attempt. The wait is a random time between 0 and a limit that grows with each
- * attempt (full jitter). Otherwise events that failed together would be retried together. If the handler named a time, the wait
- * lasts at least until then, but at most `maxNamedRetryMilliseconds`, plus a random time as jitter. A named time cannot make the
- * wait shorter. Otherwise a handler that always names the next second would use up all attempts in a minute.
+ * attempt (full jitter). Otherwise events that failed together would be retried together. If the user's code named a time, the wait
+ * lasts until this time, or for `maxNamedRetryMilliseconds` if that is shorter. A random time is added as jitter. A named time
+ * cannot make the wait shorter. Otherwise a handler that always names the next second would use up all attempts in a minute.
  */
 export function scheduleRetry(
   { notBefore }: Extract<AttemptOutcome, { outcome: "retry" }>,

@@ -1,5 +1,4 @@
-// The attempts that run in this process. Only one attempt of an event runs at a time, and each attempt ends when its lease is
-// lost.
+// The attempts that run in this process. Only one attempt of an event runs at a time. An attempt is aborted when its lease is lost.
 
 import type { Lease } from "../inbox/inbox.ts";
 import { attemptOnce, type Reply } from "./attempt.ts";

@@ -36,7 +36,7 @@ export class Settlement {
     this.#options = options;
   }
 
-  /** Stores the outcome. `unknown` means that nothing was stored, and that the event will be attempted again. */
+  /** Stores the outcome. `unknown` means that no outcome was stored, and that the event will be attempted again. */
   async store(held: HeldLease, end: AttemptEnd, milliseconds: number): Promise<"done" | "retry" | "dead" | "unknown"> {
     const { lease, lost } = held;
     const facts = { id: lease.event.id, sender: lease.event.sender, attempt: lease.attempt };

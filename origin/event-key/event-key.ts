@@ -15,7 +15,10 @@ export type EventKeyReading =
   | { readonly key: string; readonly problem?: undefined }
   | { readonly key?: undefined; readonly problem: string };
 
-/** For each kind of key that the sender's policy names but the event lacks, the reason why the event lacks it. */
+/**
+ * Has a member for each key that the sender's policy names but the event does not have. The value says why the event does not have
+ * this key.
+ */
 export type UnreadKeys = { readonly [key in keyof EventKeys]?: string };
 
 export function readEventKeys(

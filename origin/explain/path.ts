@@ -180,8 +180,9 @@ function describeKey({ publicKey: { asymmetricKeyType: type, asymmetricKeyDetail
 }
 
 /**
- * Describes what core says about the revocation of one certificate. The path that `checkRevocation` gets has only this certificate
- * and its issuer. `anchors` also contains all certificates of the whole path, because any of them may have signed a list.
+ * Describes what core says about the revocation of one certificate. `checkRevocation` gets a short path: only this certificate and
+ * its issuer. But the key of any certificate on the whole path may have signed a list. So `anchors` contains the sender's anchors
+ * and all certificates of the whole path.
  */
 function describeCrls(
   { certificate }: Step,

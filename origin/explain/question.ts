@@ -69,8 +69,8 @@ export interface Question {
   readonly at: number;
   readonly unknown: UnknownParts;
   /**
-   * The sender whose credentials were checked before the event was stored. `policy` does not require them again, because
-   * credentials are not stored.
+   * The sender of a stored event, if its credentials passed before the event was stored. Credentials are not stored and cannot be
+   * checked again, so `policy` lacks the sender's rules for these credentials.
    */
   readonly passedBefore: PassedBefore | undefined;
   /** Cloudflare's verdict on the certificate, if it is known. */

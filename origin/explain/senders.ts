@@ -123,8 +123,8 @@ function uncheckedText({ unchecked }: FactorVerdict): string {
 }
 
 /**
- * Returns the verdict on a factor. If `unchecked` returns reasons why the refusal may be wrong, the factor is undecided, and the
- * refusal is left out: it would only be about what is missing here, and not about the request.
+ * Returns the verdict on a factor. If `unchecked` returns reasons why the refusal may be wrong, the factor is undecided. The
+ * refusal is then left out, because it would only say what is missing here, and nothing about the request.
  */
 function conclude(result: unknown, unchecked: (refusal: Refusal) => readonly string[]): FactorVerdict {
   if (!(result instanceof Refusal)) return { verdict: "accepted", fault: null, unchecked: [] };

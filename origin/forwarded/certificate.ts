@@ -116,14 +116,14 @@ function isFormatName(name: string): name is ForwardedFormatName {
 }
 
 /**
- * The limit of a field before it is decoded. Percent-encoding writes up to three characters for one, and PEM adds line ends. So the
- * limit is four times the limits of decoded fields.
+ * The maximum length of a field before it is decoded. Percent-encoding writes up to three characters for one character, and PEM
+ * adds line ends. Therefore the maximum is four times the length that a decoded certificate and its chain may have together.
  */
 const MAX_ENCODED_CHARACTERS = 4 * (MAX_CERTIFICATE_FIELD_CHARACTERS + MAX_CHAIN_FIELD_CHARACTERS);
 
 /**
  * Reads the certificate that a proxy forwards. If a field was sent twice, its values arrive joined by a comma, and the request is
- * refused, because no format permits a comma in a leaf. Does not check that a proxy set the fields, and checks nothing about the
+ * refused, because no format permits a comma in a leaf. Does not check that a proxy set the fields, and does not verify the
  * certificate.
  * @throws Refusal `no_certificate`, `certificate_elsewhere`, `certificate_too_large`, `certificate_malformed`,
  * `too_many_intermediates`

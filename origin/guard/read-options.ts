@@ -22,12 +22,15 @@ type Members = Partial<GuardOptions & BehindEdge & WithoutEdge> & {
   readonly servesEveryRoute?: boolean;
 };
 
-/** The number of key sources whose keys are cached. There are several only if the options are made for each request. */
+/**
+ * The largest number of key sources whose keys are cached. A guard has several sources only if its options are made for each
+ * request.
+ */
 const MAX_KEY_SOURCES = 16;
 
 /**
- * Reads the options of one guard, once or for each request. Results that take long to make are cached, by the object from which
- * they were made.
+ * Reads the options of one guard, once or for each request. Results that take long to make are cached: policies and secrets by the
+ * object from which they were made, and keys by the name of their source.
  */
 export class OptionsReader {
   readonly #kind: Kind;

@@ -8,8 +8,8 @@ import { OriginRefusal } from "../../core/refusal.ts";
 /** Describes what the code behind a guard serves. */
 export interface Served {
   /**
-   * The path at which a router runs the guard, on every host. Undefined if the guard runs for all routes, or if `route` names the
-   * route.
+   * The path at which a router runs the guard, whatever the host of the request is. Undefined if the guard runs for all routes, or
+   * if `route` names the route.
    */
   readonly guard: string | undefined;
   /** The route in the policy, if the app's router cannot tell the path of the guard. */

@@ -1,6 +1,6 @@
 // The records of attempts, for SQLite and PostgreSQL. The event's row of the table `work` holds a running attempt, or the attempt
 // that made the event done. Most events have only this attempt, so they need no row in the table `attempt`. Every other attempt
-// that ended has a row there.
+// that ended gets a row there. If an event has too many of these rows, some are deleted (`isBetween`).
 
 import { MAX_FIRST_ATTEMPTS, MAX_LATEST_ATTEMPTS } from "../../core/wire.ts";
 import { formatReason } from "../dispatch/judge.ts";
@@ -29,7 +29,7 @@ export function attemptColumnsOf({ outcome, number, beganAt, endedAt, status, re
   ] as const; // biome-ignore format: one value a column
 }
 
-/** Returns true if an event with this number of records has records that are not kept. */
+/** Returns true if the event has more records than are kept. `recorded` is the number of all its records. */
 export function isLong(recorded: number): boolean {
   return recorded > MAX_FIRST_ATTEMPTS + MAX_LATEST_ATTEMPTS;
 }

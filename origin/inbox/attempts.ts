@@ -47,8 +47,8 @@ export interface EventHistory {
 }
 
 /**
- * The limits in milliseconds between which durations are counted. `attempt` is for attempts. `untilDone` is for the time from the
- * acceptance of an event until it was done.
+ * The limits, in milliseconds, of the ranges in which durations are counted. `attempt` is for attempts. `untilDone` is for the time
+ * from the acceptance of an event until it was done.
  */
 export const DURATION_LIMITS = {
   attempt: [100, 1_000, 10_000],

@@ -87,8 +87,8 @@ function removeDraft(draft: string): void {
   try {
     for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(draft + end, { force: true });
   } catch {
-    // If a part of the path is a file and not a folder, `rmSync` fails. In this case there is no draft to remove. The caller
-    // reports the error that it had before.
+    // If a part of the path is a file and not a folder, `rmSync` fails. In this case there is no draft to remove. This error is
+    // ignored, because the caller reports the error that stopped the backup.
   }
 }
 

@@ -9,7 +9,7 @@ import type { Row } from "./events/row.ts";
 import type { FirstSight } from "./inbox.ts";
 
 /**
- * The time for which the row of a certificate is not written again. So `last_seen` may be up to this time too early. An exact
+ * The time for which the row of a certificate is not written again. So `last_seen` may be too early by up to this time. An exact
  * `last_seen` would cost every event a second write.
  */
 const LAST_SEEN_SECONDS = 3600;

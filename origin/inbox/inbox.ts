@@ -6,7 +6,9 @@ import type { Acceptance, AcceptDelivery, AssertionId } from "../accept.ts";
 import type { Durations, EventHistory } from "./attempts.ts";
 import type { RefusalReader, RefusalStore } from "./refusals/refusals.ts";
 
-/** A certificate with which a sender was accepted. Names are as in CertificateFacts, and times are in Unix seconds. */
+/**
+ * A certificate with which a sender was accepted. Subject and issuer are written as in CertificateFacts. Times are in Unix seconds.
+ */
 export interface SeenCertificate {
   readonly sender: string;
   readonly subject: string;
@@ -178,7 +180,7 @@ export interface Retention {
   readonly eventSeconds: number;
 }
 
-/** Matches a route as the policy names it: a path, or a host and a path. The host has a dot or a port, or is `localhost`. */
+/** Matches the name of a route in the policy: a path, or a host and a path. The host has a dot or a port, or is `localhost`. */
 export const ROUTE_NAME = /^(?:[^/?*#\s]*[.:][^/?*#\s]*|localhost)?\/(?:[^?*#\s]*|(?:[^?*#\s]*\/)?\*)$/;
 
 export interface EventFilter {
@@ -187,7 +189,7 @@ export interface EventFilter {
   /** The times of acceptance in Unix seconds: `since` inclusive, `until` exclusive. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
-  /** A route as in the policy: a path, or a prefix that ends in `/*`. */
+  /** The name of a route in the policy: a path, or a prefix that ends in `/*`, with or without a host. */
   readonly route?: string | undefined;
   /**
    * The event key in its stored form, which is a JSON list of texts. If the list has only one text, this text may be given instead
@@ -200,7 +202,7 @@ export interface EventFilter {
   readonly limit: number;
 }
 
-/** The range of sequence numbers that is still to be read. The first and the last number belong to it. */
+/** The range of sequence numbers that is still to be read. The range includes `first` and `last`. */
 export interface EventCursor {
   readonly first: number;
   readonly last: number;
@@ -238,7 +240,7 @@ export interface NewestPage {
   readonly searchedTo: number | undefined;
 }
 
-/** The number of events that were accepted in one span of time, by their current state. */
+/** The events that were accepted in one span of time: how many of them are now done, unfinished or dead. */
 export interface ActivitySpan {
   /** The start of the span in Unix seconds, inclusive. */
   readonly from: number;

@@ -1,6 +1,6 @@
-// The steps of an acceptance that are the same for SQLite and PostgreSQL. The step before the write notes the time of arrival. The
-// steps after the commit refuse a replay, remember the certificate, report what is new about the certificate, and return the
-// result.
+// The steps that every acceptance of an event has, in SQLite and in PostgreSQL. The step before the write notes the time of
+// arrival. The steps after the commit refuse a replay, remember the certificate, report what is new about the certificate, and
+// return the result.
 
 import type { Delivery } from "../../core/delivery/delivery.ts";
 import { Refusal } from "../../core/refusal.ts";
@@ -76,7 +76,8 @@ export class Intake {
   }
 
   /**
-   * Calls the listener. Its errors are ignored, because the event is stored: an error would make the sender send the event again.
+   * Calls `onNewCertificate` and ignores its errors, because the event is already stored. An error would make the sender send the
+   * event again.
    */
   #report(sights: readonly Sight[], { id, sender }: Delivery): void {
     try {

@@ -20,13 +20,13 @@ export const UNFINISHED_APART_MILLISECONDS = 1_000;
 /** After this number of examined events, a claim examines no more. */
 export const MAX_LOOKED_AT = 1_000;
 /**
- * The largest size in octets of all bodies that one claim reads. The limit makes a claim end in time on a slow network, so that it
- * does not delay acceptances. A larger body is claimed alone.
+ * The largest total size, in octets, of the bodies that one claim reads. The limit makes a claim end in time on a slow network, so
+ * that it does not delay acceptances. A body that is larger than the limit is claimed alone.
  */
 export const MAX_CLAIMED_BYTES = 32 * 1024 * 1024;
 /**
- * The clocks of hosts are expected to differ by less than this. If a row was last changed at a time that is further in the future,
- * somebody set the clock back.
+ * The clocks of hosts are expected to differ by less than this limit. If the time of a row's last change is further in the future
+ * than this limit, somebody set the clock back.
  */
 export const CLOCK_TOLERANCE_MILLISECONDS = 60_000;
 /** If the wall clock has gained more than this over the monotonic clock, somebody set the wall clock forward. */

@@ -53,7 +53,8 @@ function chosenTable(sign: ParameterSign): string {
 }
 
 /**
- * Returns the statement that adds events to the table `chosen`: the done events that match a filter, or the done event with one id.
+ * Returns the statement that adds events to the table `chosen`: the done events that match a filter, or the done event with the
+ * given id.
  */
 function selectChosen(which: EventFilter | string, range: SequenceRange | undefined, sign: ParameterSign): Statement {
   const values: (string | number)[] = [];

@@ -1,4 +1,4 @@
-// The constants and the SQL for deleting old entries, for SQLite and PostgreSQL, and the timer that deletes them.
+// The constants and the SQL for deleting old rows, for SQLite and PostgreSQL, and the timer that deletes them.
 
 import { MAX_DELIVERY_AGE_SECONDS, MAX_WATCHED_CERTIFICATES } from "../../core/wire.ts";
 import { LATEST_FIRST } from "./events/row.ts";

@@ -16,7 +16,10 @@ export interface Table {
   readonly counted: string | undefined;
 }
 
-/** Describes a table. In `columns`, a name with `#` is a number, and a name with `?` is a boolean. */
+/**
+ * Describes a table. In `columns`, a name that ends with `#` is a column of numbers. A name that ends with `?` is a column of
+ * booleans.
+ */
 function table(name: string, key: string, columns: string, counted?: string): Table {
   const words = columns.split(/\s+/);
   const marked = (mark: string) =>
@@ -30,8 +33,8 @@ function table(name: string, key: string, columns: string, counted?: string): Ta
 }
 
 /**
- * `work` comes after `event`. In a SQLite file a trigger makes a row of `work` for each event, and the rows of the backup replace
- * these rows.
+ * `work` must come after `event`. In a SQLite file, a trigger makes a row of `work` for each row of `event`. The rows of `work` in
+ * the backup then replace these rows.
  */
 export const TABLES: readonly Table[] = [
   table(

@@ -18,8 +18,8 @@ const DEADLINE_MILLISECONDS = 20_000;
  */
 export function closesGracefully(server: Server): () => Promise<void> {
   /**
-   * The open connections, each with the last of its responses that are not sent yet. Responses on a connection are sent in order,
-   * so it is enough to wait for the last one.
+   * The open connections, each with its last unsent response. Responses on a connection are sent in order, so it is enough to wait
+   * for the last one.
    */
   const connections = new Map<Socket, ServerResponse | undefined>();
   let isClosing = false;

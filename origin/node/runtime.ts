@@ -29,7 +29,7 @@ export function refuseLostIntermediates(what: string): void {
   if (isFaulty) requireIntermediates(what);
 }
 
-/** Returns the version of Node. Another runtime returns the version of Node with which it claims to be compatible. */
+/** Returns the version of Node. In another runtime, returns the version of Node with which this runtime claims to be compatible. */
 function ownVersion(): Version {
   const [major = 0, minor = 0] = (process.versions.node ?? "").split(".").map(Number);
   return [major, minor];

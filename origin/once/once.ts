@@ -12,8 +12,8 @@ export interface IdStore {
 }
 
 /**
- * The time for which an id is kept after its assertion expired. An expired assertion is refused before its id is looked up, but the
- * clocks of two processes may differ.
+ * The time for which an id is kept after its assertion expired. An expired assertion is refused before its id is looked up. But if
+ * the clock of a process is slow, this process still accepts the assertion, and must find its id.
  */
 const MARGIN_SECONDS = 86_400;
 /** After one insert in a hundred, old ids are deleted too. */

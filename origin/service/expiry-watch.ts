@@ -1,5 +1,5 @@
 // Checks at intervals what expires in a running origin. Also counts the waiting events and the kept refusals in the inbox, and
-// reports when the revocation lists expire.
+// reports the times at which the revocation lists expire.
 
 import { messageOf } from "../../core/failure-chain.ts";
 import type { LogLine } from "../../core/log-line.ts";

@@ -29,7 +29,7 @@ export function notifyStopping(warn: Warn): void {
   notify(warn, "STOPPING=1", "STATUS=answering what is in flight");
 }
 
-/** Returns the longest time between two messages to the watchdog. Undefined if there is no watchdog. */
+/** Returns the longest time that the watchdog allows between two messages. Undefined if there is no watchdog. */
 export function watchdogMilliseconds(): number | undefined {
   const microseconds = Number(process.env["WATCHDOG_USEC"]);
   return microseconds > 0 ? microseconds / 1000 : undefined;

@@ -41,15 +41,18 @@ export interface Runtime<T extends Loaded> {
   /** Creates the origin's app. The app judges each request by the current policy and revocation lists. */
   readonly createApp: (proof: ProofOptions) => ReturnType<typeof createOriginApp>;
   /**
-   * Returns what the last load without a fault read from the files. Call this function each time instead of keeping the result,
-   * because a reload replaces the contents.
+   * Returns the contents of the files, as the last successful load read them. Call this function each time instead of keeping the
+   * result, because a reload replaces the contents.
    */
   readonly loaded: () => T;
   readonly log: (line: LogLine) => void;
 }
 
 export interface Listening<T extends Loaded> extends RunningServer {
-  /** Applies the parts of a reload that the server does not read by itself. If this function throws, the reload is refused. */
+  /**
+   * Receives the contents of a reload, for a server that does not read them from `Runtime.loaded`. If this function throws, the
+   * reload is refused.
+   */
   readonly apply?: (loaded: T) => void;
 }
 
@@ -57,7 +60,7 @@ export interface Listening<T extends Loaded> extends RunningServer {
 export interface Output {
   /** Writes a line of the log. */
   readonly log: (line: LogLine) => void;
-  /** Receives a line that is not part of the log, because the line is not about a request. */
+  /** Receives a line that is not part of the log, for example a warning about a file of a secret or about a revocation list. */
   readonly warn: (line: LogLine) => void;
   /** Receives a text for people. */
   readonly notice: (text: string) => void;

@@ -149,7 +149,7 @@ function faultOf(dispatch: Dispatch): string[] {
   return fault === undefined ? [] : [`events are not handed on: ${fault}`];
 }
 
-/** Returns a text for each missing list without which events are refused. */
+/** Returns a text for each required revocation list that is missing or not current. Without such a list, events are refused. */
 function lackingLists({ anchors }: Policy, lacking: readonly string[]): string[] {
   const required = new Set(
     anchors.flatMap(({ revocation }) => (revocation?.freshness === "require" ? revocation.sources : [])),

@@ -8,7 +8,7 @@ import { isReporter } from "./workers/worker.ts";
 const TRY_MILLISECONDS = 1_000;
 
 /**
- * Opens the store. While the store cannot be reached, warns once and tries again, for at most `seconds`. Returns undefined if
+ * Opens the store. If the store cannot be reached, warns once, and then tries again for at most `seconds`. Returns undefined if
  * `stopped` resolves first.
  * @throws the error of `open` at the end of this time. A lasting error, such as a wrong password, is thrown at once
  */

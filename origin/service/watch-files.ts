@@ -12,8 +12,8 @@ const LOOK_MILLISECONDS = 250;
 /**
  * Checks files at intervals. The check follows links, so that it also notices if a link or a directory above a file is replaced.
  * Notifications of the operating system are not used, because they cover single directories only, and do not exist on network file
- * systems. `files` is called for each check. If it returns other files, this counts as a change. Returns a function that stops the
- * checks.
+ * systems. `files` is called for each check. If it returns different files than before, this counts as a change. Returns a function
+ * that stops the checks.
  */
 export function watchFiles(files: () => readonly string[], onChange: () => void): () => void {
   // The files are looked at before this function returns. Otherwise a change that the caller makes right after this call would not

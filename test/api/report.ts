@@ -21,8 +21,8 @@ Unix seconds unless a name or a comment says milliseconds; digests and serial nu
 Made by \`npm run api\` from the types of the built package.`;
 
 /**
- * Returns the text of docs/api.md. `doors` has the declarations file of each entry of `exports`, by the name under which a program
- * imports the entry.
+ * Returns the text of docs/api.md. `doors` maps each entry of `exports` to its declarations file. The keys are the names under
+ * which a program imports the entries.
  */
 export function formatReport(doors: ReadonlyMap<string, string>): string {
   const sections = Array.from(doors, ([door, file]) => {

@@ -276,7 +276,7 @@ const ROUTERS: Readonly<Record<string, () => Promise<Ask> | Ask>> = {
   "Next's path-to-regexp, not strict": () => nextMatcher(false, true),
 };
 
-/** Parts of the routes, from which random paths are made. */
+/** Random paths. They are made from parts of the routes, and from characters that routers could treat in different ways. */
 const PIECES = fc
   .array(
     fc.constantFrom(

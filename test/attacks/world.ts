@@ -1,5 +1,5 @@
-// Runs one policy, with a route for each kind of entry, at the deployed bundle of the edge and at the origin's own listener. Every
-// certificate is sent to the edge and to the listener, and both must give the same verdict.
+// Runs one policy at the deployed bundle of the edge and at the origin's own listener. For each kind of certificate entry, the
+// policy has a sender and a route. Every certificate is sent to the edge and to the listener, and both must give the same verdict.
 
 import { createHash } from "node:crypto";
 import { expect } from "vitest";

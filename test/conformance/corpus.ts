@@ -76,7 +76,10 @@ export async function makeCorpus(): Promise<{ policy: PolicyDocument; corpus: Co
   return { policy, corpus };
 }
 
-/** Returns a policy whose routes have different anchors. A listener has only one list of CAs, for all routes together. */
+/**
+ * Returns a policy whose routes have different anchors. A listener has only one list of CAs for all routes, so its handshake cannot
+ * enforce these differences.
+ */
 function policyOf(
   anchors: Readonly<Record<string, Identity>>,
   deny: NonNullable<PolicyDocument["deny"]>,

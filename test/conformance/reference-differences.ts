@@ -1,5 +1,5 @@
 // The cases in which nginx or Apache decides differently from Countersign. Each case in this table must differ, and no other case
-// may differ. docs/design/reference-verdicts.md prints the rows under the same headings, and gives the reasons.
+// may differ. docs/design/reference-verdicts.md has the same headings as this table. It prints the cases and gives the reasons.
 
 /** Paths of routes of the corpus, without `/hooks/` at the start. */
 type Routes = readonly string[];
@@ -16,7 +16,7 @@ export interface Reason {
   readonly entries: Readonly<Record<string, Difference>>;
 }
 
-/** The routes that trust the root below which most entries of the corpus are. */
+/** The routes that trust the CA certificate `root`. Most entries of the corpus have a certificate below `root`. */
 const ROOTED = ["root", "shallow", "deep", "all"];
 const NOWHERE: Routes = [];
 const both = (...routes: string[]): Difference => ({ nginx: routes, apache2: routes });

@@ -138,8 +138,8 @@ function throughTheEdge({ leaf, intermediates }: CorpusEntry): Promise<Decisions
 }
 
 /**
- * Returns the decisions of an origin behind an edge. The edge's assertions contain the decisions `as`. The origin checks the
- * certificate again.
+ * Returns the decisions of an origin behind an edge. `as` has the decisions of the edge. The assertions name the senders that the
+ * edge admitted, or `root` if the edge refused. The origin checks the certificate again.
  */
 function underAnAssertion({ leaf, intermediates }: CorpusEntry, as: Decisions): Promise<Decisions> {
   const rawData = Buffer.from(leaf, "base64");
@@ -172,8 +172,8 @@ async function inAHandshake({ leaf, keyPem, intermediates }: CorpusEntry, versio
 }
 
 /**
- * Expects that the decisions are equal, byte for byte. If BY_LIBRARY lists the certificate, each decision must be a refusal with
- * one of the codes in that list.
+ * Expects that the decisions are equal to those of the edge (`edges`), byte for byte. If BY_LIBRARY lists the certificate, the
+ * decisions may differ, but each decision must be a refusal with one of the codes that BY_LIBRARY has for the certificate.
  */
 function expectAlike(name: string, decisions: Decisions, edges: Decisions): void {
   const codes = BY_LIBRARY[name];

@@ -17,7 +17,7 @@ export interface CaseResult {
   readonly message?: string;
 }
 
-/** The fixtures are sent only once, in a PUT request, because they have half a megabyte and there are a thousand cases. */
+/** The fixtures have half a megabyte. They are sent only once, in a PUT request, and not again with each suite. */
 let fixtures: Fixtures | undefined;
 
 export default {

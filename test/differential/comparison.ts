@@ -128,7 +128,8 @@ function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, ori
 }
 
 /**
- * Sorts the attributes of each RDN. Our reader returns the issuer of a list as canonical text, in which the attributes are sorted.
+ * Sorts the attributes of each RDN. Our reader returns the issuer of a revocation list as canonical text, in which the attributes
+ * are sorted.
  */
 const inOneOrder = (name: NameConditions) =>
   name.map((rdn) => rdn.map((attribute) => JSON.stringify(attribute)).sort());
@@ -144,8 +145,8 @@ function crlFacts(crl: Crl, serials: readonly string[]) {
 const pem = (der: Uint8Array) => `-----BEGIN X509 CRL-----\n${toBase64(der)}\n-----END X509 CRL-----\n`;
 
 /**
- * Replaces the dates of entries by correct dates. OpenSSL and the library refuse a list with a malformed date. Our reader accepts
- * an entry with any date.
+ * Replaces the date of each entry of a revocation list by a correct date. OpenSSL and the library refuse a list with a malformed
+ * date. Our reader accepts an entry with any date.
  */
 function withWholeDates(der: Uint8Array): Uint8Array {
   const list = decode(der);

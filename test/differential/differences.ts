@@ -3,7 +3,7 @@
 
 type Difference = readonly [complaint: RegExp, reason: string];
 
-/** Our complaints about inputs that OpenSSL accepts when it reads a certificate or a list. */
+/** Our complaints about inputs that OpenSSL accepts when it reads a certificate or a revocation list. */
 export const STRICTER: readonly Difference[] = [
   [
     /^extension \S+: /,
@@ -69,8 +69,8 @@ export const LIBRARY_STRICTER: readonly Difference[] = [
 ];
 
 /**
- * Patterns of serial numbers in hex. A negative number has a minus sign. If the serial number of an entry matches such a pattern,
- * our reader accepts the list, but never finds this entry.
+ * Patterns for serial numbers in hex. A negative number has a minus sign. If a revocation list has an entry with a matching serial
+ * number, our reader accepts the list, but never finds this entry.
  */
 export const MATCHES_NONE: readonly Difference[] = [
   [
@@ -79,7 +79,7 @@ export const MATCHES_NONE: readonly Difference[] = [
   ],
 ];
 
-/** Patterns of certificates in hex. OpenSSL finds an invalid extension in such a certificate when it checks all extensions. */
+/** Patterns for certificates in hex. When OpenSSL checks all extensions of a matching certificate, it finds an invalid one. */
 export const FOUND_INVALID: readonly Difference[] = [
   [
     /0603551d0f(?:0101ff)?04..03(?:0100|...[0-7]0000)/,

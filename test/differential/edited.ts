@@ -1,5 +1,5 @@
 // Compares our reader, OpenSSL and a library on a given number of edited inputs. A failure prints the seed, the name of the
-// original, and the octets of the edited input.
+// original input, and the octets of the edited input.
 
 import fc from "fast-check";
 import { toBase64 } from "../support/certificates/der-edit.ts";

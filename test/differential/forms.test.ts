@@ -81,8 +81,8 @@ function translateOne({ type, message, expected, received }: v.BaseIssue<unknown
 const show = ({ at, code, detail }: FormProblem) => [formatPointer(at), code, ...(detail ? [detail] : [])].join(" ");
 
 /**
- * Removes the problems that Valibot does not report. Of several unknown members of an object, Valibot reports only the first. If an
- * object has none of several allowed forms, Valibot reports no unknown member.
+ * Removes the problems that Valibot does not report. Of several unknown members of an object, Valibot reports only the first. If
+ * several forms are allowed for an object and it fits none of them, Valibot reports no unknown member.
  */
 function withoutListed(problems: readonly FormProblem[]): FormProblem[] {
   const seen = new Set<string>();

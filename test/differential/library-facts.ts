@@ -1,5 +1,5 @@
-// Reads the facts of a certificate or a list with @peculiar/asn1-x509, which uses asn1js. The facts have the same form as those of
-// our reader.
+// Reads the facts of a certificate or a revocation list with @peculiar/asn1-x509, which uses asn1js. The facts have the same form
+// as those of our reader.
 
 import { AsnConvert } from "@peculiar/asn1-schema";
 import {

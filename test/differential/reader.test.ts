@@ -1,6 +1,7 @@
-// Compares our DER reader with OpenSSL and with the library @peculiar/asn1-x509. Our reader must refuse every input that OpenSSL or
-// the library refuses. If all three accept an input, they must read the same facts. The only allowed differences are listed in
-// differences.ts. `npm run test:faults` tests fifty times as many edits.
+// Compares our DER reader with OpenSSL and with the library @peculiar/asn1-x509. The inputs are certificates and revocation lists,
+// and randomly edited copies of them. Our reader must refuse every input that OpenSSL or the library refuses. If all three accept
+// an input, they must read the same facts. The only allowed differences are listed in differences.ts. `npm run test:faults` tests
+// fifty times as many edited copies.
 
 import { beforeAll, expect, test } from "vitest";
 import { askShared } from "../support/ask-shared.ts";

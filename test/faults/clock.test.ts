@@ -35,7 +35,8 @@ afterEach(() => stack.disposeAsync());
 
 /**
  * A module that shifts the wall clock of a process by the milliseconds in a file. The module reads the file each time the process
- * asks for the time, because all processes of a host have one clock. Monotonic clocks are not changed.
+ * asks for the time. So when the file changes, the clocks of all processes of the host change together. Monotonic clocks are not
+ * changed.
  */
 const SHIFT = `
 import { openSync, readSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Tests what senders and networks do to deliveries. The same event is sent several times, at once and in any order. The same
-// assertion is sent again. A different body is sent with the event key of a stored event.
+// Tests what senders and networks do to deliveries. The same event is sent several times, in any order and at the same time. The
+// same assertion is sent again. A different body is sent with the event key of a stored event.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ForwardedRequest } from "../support/forgery.ts";
@@ -10,7 +10,7 @@ import { createFaultWorld, type FaultWorld } from "./world.ts";
 
 const EVENTS = 600;
 const LANES = 32;
-/** Of this number of events, one is also sent in a second form, with other bytes but the same key. */
+/** One of this many events is also sent in a second form, with a different body but the same event key. */
 const CONFLICT_EVERY = 20;
 
 let stack: AsyncDisposableStack;

@@ -19,8 +19,8 @@ const POWER_CUTS = 5;
 const EVENTS_BETWEEN = 100;
 const TRIED_LENGTHS = 40;
 /**
- * The padding of each event in octets. With large events, SQLite moves the log into the database file (a checkpoint) between two
- * power cuts and also during some of them.
+ * The padding of each event in octets. The events are so large that SQLite runs checkpoints between two power cuts. A checkpoint
+ * moves the log into the database file. Some of the power cuts happen during a checkpoint.
  */
 const PADDING = 12_000;
 const PADDED_EVENTS_BETWEEN = 600;
@@ -35,7 +35,8 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 /**
- * An event and the length of the log when the event was acknowledged. The commit of the event is before this position in the log.
+ * An event, and the length of the log when the event was acknowledged. The first `length` octets of the log contain the commit of
+ * the event.
  */
 interface Mark {
   readonly name: string;
@@ -63,8 +64,8 @@ test(`a log that is cut at any length, ${POWER_CUTS} times under load, holds all
     marks.length = 0;
     await vi.waitUntil(() => marks.length > EVENTS_BETWEEN, WAIT);
     await tryLengths(world, file, marks);
-    // During these checks, the senders were not served. The test waits until events are acknowledged again, so that the cut happens
-    // under load.
+    // The senders run in this process, so tryLengths() held them up. The test waits until events are acknowledged again, so that
+    // the cut happens under load.
     const tried = marks.length;
     await vi.waitUntil(() => marks.length > tried + EVENTS_BETWEEN, WAIT);
     await end(origin, world);

@@ -11,7 +11,7 @@ import { sleep } from "./world.ts";
 
 const EVENTS = 200;
 const LANES = 8;
-/** Of this number of events, one has a body that is too large for a message of the queue. */
+/** One of this many events has a body that is too large for a message of the queue. */
 const LARGE_EVERY = 10;
 const LARGE_BYTES = 200_000;
 const DEADLINE_MILLISECONDS = 60_000;

@@ -141,7 +141,7 @@ export async function createFaultWorld(stack: AsyncDisposableStack, inbox: strin
       return times;
     },
 
-    /** Returns the number of events whose key is also the key of an event with other bytes. */
+    /** Returns the number of events that have the same key as an event with different bytes. */
     async conflicts(): Promise<number> {
       return (await readAll(inbox)).filter(({ hasConflict }) => hasConflict).length;
     },

@@ -97,8 +97,8 @@ export function judgeReport(report: MutationReport, equivalent: readonly Equival
 }
 
 /**
- * Returns the entries of the list whose mutant did not survive although its file was tried. The line of such an entry has changed,
- * or a test now notices the mutant.
+ * Returns the equivalent mutants that are out of date: the file of the mutant was tried, but the mutant did not survive. Either its
+ * line has changed, or a test now notices the mutant.
  */
 export function staleEntries(report: MutationReport, equivalent: readonly EquivalentMutant[]): EquivalentMutant[] {
   const survivors = new Set(survivorsOf(report).map(keyOf));

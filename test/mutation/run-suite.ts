@@ -1,4 +1,5 @@
-// Runs one core suite as a separate test file, so that a mutant loads only the suites that reach it.
+// Runs one core suite as a separate test file. For each mutant, the mutation tester then loads only the suites that run the mutated
+// code.
 
 import { describe, inject, test } from "vitest";
 import type { Cases } from "../support/scenes/certificates.ts";

@@ -68,7 +68,10 @@ test("a route whose events the edge queues has none", () => {
 });
 
 describe("if a reload removes the route between the verdict and the answer", () => {
-  /** Makes an app whose policy loses the route as soon as an event is accepted. `ask` sends the same event on each call. */
+  /**
+   * Makes an app whose policy loses the route as soon as an event is accepted. The returned function `ask` sends the same event on
+   * each call.
+   */
   function reloading(answer: PolicyDocument["routes"][string]["answer"], handler?: () => Response) {
     const { inbox } = openTestInbox(stack);
     const lines = new LogLines();

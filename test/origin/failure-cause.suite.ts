@@ -8,7 +8,7 @@ import type { Cases } from "../support/scenes/certificates.ts";
 const failure = (code: string, message = "") => Object.assign(new Error(message), { code });
 const SSL = (reason: string) => `00:error:0A00010B:SSL routines:ssl3_get_record:${reason}:../ssl/record.c:355:`;
 
-/** The error codes for each meaning. Each key is the beginning of the text that explains the meaning. */
+/** Explanations of errors. Each explanation has the error codes that it explains. */
 const CODES: Readonly<Record<string, readonly string[]>> = {
   "nothing listens at this address and port": ["ECONNREFUSED"],
   "DNS does not know the host name, or does not answer": ["ENOTFOUND", "EAI_AGAIN"],

@@ -1,5 +1,5 @@
-// A user's own worker behind the edge, which uses `authenticate` on workerd. This worker keeps the ids of accepted assertions in
-// memory, to refuse replays.
+// A user's own worker that runs behind the edge. This worker uses `authenticate` on workerd. It keeps the ids of accepted
+// assertions in memory, to refuse replays.
 
 import { Hono } from "hono";
 import { formatLogLine } from "../../core/log-line.ts";

@@ -79,7 +79,7 @@ export function headersClaim(headers: HeaderList) {
   return { names: headers.map(([name]) => name), digest: contentDigest(lines.join("")) };
 }
 
-/** Makes the request that forwards this event. Every part that the event does not set is correct. */
+/** Makes the request that forwards this event. Parts of the request that `event` does not set are correct. */
 export function forwardedRequest(event: ForwardedEvent): ForwardedRequest {
   const {
     identity,

@@ -1,5 +1,5 @@
-// A process that writes events to an inbox until it is killed. Each event has a new certificate. With "same", the process writes
-// only one event, with the certificate from its standard input.
+// A process that writes events to an inbox until it is killed. Each event has a new certificate. With the argument "same", the
+// process writes only one event, with the certificate from its standard input.
 
 import { text } from "node:stream/consumers";
 import { issueCertificate } from "../../cli/dev/authority.ts";

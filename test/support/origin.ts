@@ -28,7 +28,7 @@ export interface OriginSetUp {
   /** The pinned keys of the edge, or a function that finds a key. */
   readonly keys: readonly PublicJwk[] | FindVerificationKey;
   readonly clock?: () => number;
-  /** A function that accepts deliveries instead of the inbox. */
+  /** If set, this function accepts the deliveries, and the inbox accepts none. */
   readonly accept?: AcceptDelivery;
   readonly lists?: () => RevocationLists;
   /** The secrets of this origin, by their names in the policy. */

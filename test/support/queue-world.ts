@@ -64,7 +64,7 @@ export interface QueueSetUp {
   readonly fault?: "send" | "put" | "crash" | "crashes" | "dies";
 }
 
-/** The path of an edge that has a fault. The binding FAULT names the fault. */
+/** The file of an edge worker that has a fault. The binding FAULT names the fault. */
 export const FAULTY_EDGE = fileURLToPath(new URL("faulty-edge.js", import.meta.url));
 
 export function queuedPolicy(policy: PolicyDocument): PolicyDocument {

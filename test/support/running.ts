@@ -38,8 +38,8 @@ export function killPrograms(): void {
 }
 
 /**
- * The checkout (`folder`) and the Node (`node`) that run the program, if they are other than those of this process. `milliseconds`
- * is the time limit for each line.
+ * The checkout (`folder`) and the Node (`node`) that run the program. By default, they are those of this process. `milliseconds` is
+ * the time limit for each line.
  */
 export interface Place {
   readonly node?: string;

@@ -17,7 +17,7 @@ export interface Shared {
   readonly package: string;
   readonly fixtures: Fixtures;
   readonly corpus: Awaited<ReturnType<typeof makeCorpus>>;
-  /** The URL of a new, empty database, which is made for each request. All these databases are on one PostgreSQL server. */
+  /** The URL of an empty database. Each request for this member makes a new database on the same PostgreSQL server. */
   readonly database: string;
 }
 
@@ -30,7 +30,7 @@ export interface SharedBundle {
 
 /**
  * The text that is built into the bundle instead of a policy. Each test replaces this text by its own policy. The bundler copies
- * the text unchanged, because the text is the string of a JSON file.
+ * the text unchanged, because the bundle's policy is then a JSON file that contains only this string.
  */
 export const POLICY_PLACE = "countersign: here is the policy of a test";
 

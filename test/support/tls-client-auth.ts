@@ -30,7 +30,10 @@ export const NO_CERTIFICATE: TlsClientAuth = {
   certChainRFC9440TooLarge: false,
 };
 
-/** The value for a certificate and its intermediates, as if the platform did not know their CA. */
+/**
+ * Returns `request.cf.tlsClientAuth` for a connection with this client certificate and these intermediates. `certVerified` is the
+ * failure that Cloudflare reports if it does not know the CA of the certificate.
+ */
 export function tlsClientAuth(
   { base64, certificate }: Identity,
   intermediates: readonly Identity[] = [],

@@ -22,7 +22,7 @@ export interface TlsFiles {
   readonly args: readonly string[];
 }
 
-/** Writes the files for a listener with the name A, and makes the command line of a program that uses these files. */
+/** Writes the files for a listener with the host name `A`, and makes the command line of a program that uses these files. */
 export async function writeTlsFiles(
   stack: AsyncDisposableStack,
   change: (policy: PolicyDocument) => PolicyDocument = (policy) => policy,

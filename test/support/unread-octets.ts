@@ -9,8 +9,8 @@ import type { Socket } from "node:net";
  * kernel can hold several MiB that nobody has read.
  */
 export function unreadOctets({ localPort, remotePort }: Socket): number {
-  // The queue of the sender is read first. Otherwise octets that move from this queue to the queue of the receiver in between would
-  // be in neither number.
+  // The queue of the sender is read first. Otherwise octets that move to the queue of the receiver between the two reads would be
+  // in neither number.
   const unsent = queuesOf(localPort, remotePort).sending;
   return unsent + queuesOf(remotePort, localPort).receiving;
 }

@@ -38,7 +38,7 @@ afterAll(() => stack.disposeAsync());
 
 const field = (der: Uint8Array | string) => `:${typeof der === "string" ? der : Buffer.from(der).toString("base64")}:`;
 
-/** Describes an intact chain as Cloudflare does, and then replaces these fields. */
+/** Returns what Cloudflare reports for an intact chain, with these fields replaced. */
 const described = (overrides: TlsClientAuth): TlsClientAuth => tlsClientAuth(leaf, [issuing], overrides);
 
 const asLeaf = (der: Uint8Array): TlsClientAuth =>

@@ -18,7 +18,7 @@ let senders: Senders;
 let key: PrivateJwk;
 const origins = {} as Record<"holding" | "relying", TestOrigin>;
 let edges: Record<"holding" | "relying" | "tampering" | "secretless", DeployedEdge>;
-/** The headers of each request that the edge `tampering` forwarded, as received. */
+/** The headers of each request that the edge `tampering` forwarded, as the server between edge and origin received them. */
 const wire: (readonly [name: string, value: string])[][] = [];
 
 beforeAll(async () => {

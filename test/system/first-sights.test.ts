@@ -1,5 +1,5 @@
-// Tests what the inbox stores about each certificate with which a sender was accepted. A certificate is stored only once,
-// separately from its events. When the inbox stores a certificate for the first time, it reports this.
+// Tests what the inbox stores about each certificate with which a sender was accepted. The certificate is not stored again with
+// each of its events. The inbox reports when a known sender presents a new key, issuer or intermediate.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

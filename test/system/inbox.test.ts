@@ -62,7 +62,7 @@ async function originOn(inbox: Pick<Inbox, "accept">, policy: PolicyDocument = s
   });
 }
 
-/** Returns the policy in which the events of the first sender have these keys. */
+/** Returns the policy in which the first sender has these settings for `eventKey` and `orderKey`. */
 function withKeys(keys: Pick<PolicyDocument["senders"][string], "eventKey" | "orderKey">): PolicyDocument {
   const { [ACME]: acme, ...others } = senders.policy.senders;
   return { ...senders.policy, senders: { ...others, [ACME]: { ...(acme as NonNullable<typeof acme>), ...keys } } };

@@ -1,6 +1,6 @@
-// Tests refusals after which the sender should send the event again, at the deployed edge and at the origin's own listener. With a
-// 4xx status, some senders would drop the event. PagerDuty would switch off a subscription after three refusals in a row. So if the
-// operator can fix the cause, the response asks for a retry instead.
+// Tests refusals after which the sender should send the event again. The refusals come from the deployed edge and from the origin's
+// own listener. After a 4xx status, some senders would drop the event. PagerDuty would switch off a subscription after three
+// refusals in a row. So if the operator can fix the cause, the response has a status that asks for a retry.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Identity, issueCertificate } from "../../cli/dev/authority.ts";

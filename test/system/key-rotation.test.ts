@@ -19,7 +19,7 @@ let keys: Record<"old" | "new", PrivateJwk>;
 let origin: TestOrigin;
 let pinned: TestOrigin;
 let edges: Record<Step | "pinnedOld" | "pinnedNew", DeployedEdge>;
-/** The step whose edge serves the published keys. */
+/** The step of the rotation. `jwksUrl` serves the keys that the edge of this step publishes. */
 let current: Step = "before";
 let milliseconds = 0;
 let jwksUrl: string;
@@ -65,10 +65,11 @@ test("origin with fetched keys refuses no event at any step of a rotation", asyn
   ];
   for (const [from, to] of steps) {
     current = to;
-    // If an assertion has an unknown `kid`, the origin fetches the keys again, but at most every five seconds. So this test waits
-    // longer than five seconds before each step. In production, an hour between the steps is enough.
+    // If an assertion has an unknown `kid`, the origin fetches the keys again, but at most every five seconds. So the clock moves
+    // by more than five seconds before each step. In production, an hour between the steps is enough.
     milliseconds += 5_001;
-    // A deployment reaches different places at different times, so the old and the new version sign during the same time.
+    // A deployment reaches different places at different times. So for some time, both the old and the new version of the edge
+    // sign.
     expect([await send(from), await send(to), await send(from), await send(to)], to).toEqual([202, 202, 202, 202]);
   }
   expect(await origin.inbox.count()).toBe(13);

@@ -1,4 +1,4 @@
-// Runs `countersign origin` behind the edge, as a separate process. Its policy and the edge's keys are replaced while it runs.
+// Runs `countersign origin` behind the edge, as a separate process. The origin's policy and the edge's keys are replaced meanwhile.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -22,7 +22,7 @@ import { startWorkerd } from "../support/workerd.ts";
 const NAME = "webhook.psp.example";
 const subject = [{ CN: [NAME] }];
 /**
- * The sender signs handshakes with the key of its CA certificate. So this certificate needs digitalSignature in addition to
+ * The sender signs TLS handshakes with the key of its CA certificate. So this certificate needs digitalSignature in addition to
  * keyCertSign.
  */
 const CA = { ca: { pathLength: 0 }, keyUsage: KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature };

@@ -1,5 +1,6 @@
 // Sends events of two customers of one vendor, through the deployed bundle and to an origin without an edge. The vendor presents
-// the same certificate for both customers. An origin behind the edge judges the body by itself.
+// the same certificate for both customers. One test has an edge that does not check the body: the origin behind it must check the
+// body itself.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publicJwk } from "../../core/assertion/keys.ts";

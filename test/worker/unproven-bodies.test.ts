@@ -55,7 +55,7 @@ interface Upload {
 
 /** The number of octets that an upload sends first: its whole body except the last MiB. */
 const BEGUN_BYTES = UPLOAD_BYTES - MIB;
-/** The number of octets that one more upload sends. Then the uploads hold exactly the limit. */
+/** The number of octets that one more upload sends. After that, all uploads together hold exactly as much as the limit allows. */
 const REST_BYTES = MAX_UNPROVEN_BODY_BYTES - FIT * (BEGUN_BYTES - UNCOUNTED_BODY_BYTES) + UNCOUNTED_BODY_BYTES;
 
 /**

@@ -40,7 +40,7 @@ export class CrlCache {
   #lists: RevocationLists = NO_LISTS;
   #readAt = -Infinity;
   /**
-   * An unfinished reading of the lists for which one request has waited `READ_DEADLINE_MILLISECONDS`. The reading is not cancelled.
+   * An unfinished reading of the lists. One request has waited `READ_DEADLINE_MILLISECONDS` for this reading. It is not cancelled.
    */
   #slow: Promise<void> | undefined;
   #underway: { readonly since: number; readonly reading: Promise<void> } | undefined;
@@ -65,8 +65,8 @@ export class CrlCache {
   }
 
   /**
-   * Starts a reading of the lists, unless one is running. The reading is abandoned after `REREAD_SECONDS`, because it never ends if
-   * the request that started it was cancelled.
+   * Starts a reading of the lists, unless one is running. The reading is abandoned after `REREAD_SECONDS`, because a reading never
+   * ends if the request that started it was cancelled.
    */
   #read(scope: RequestScope): Promise<void> {
     const { now, waitUntil } = scope;
@@ -84,7 +84,7 @@ export class CrlCache {
     for (const source of this.#policy.crlSources) {
       try {
         await this.#readOne(source, scope);
-        // The lists are indexed after each source, so that a source that cannot be read does not hold back the sources before it.
+        // The lists are indexed after each source. Therefore, requests use the lists of this source even if a later source is slow.
         this.#lists = indexLists([...this.#kept.values()].flatMap(({ lists }) => lists));
       } catch (error) {
         isComplete = false;
@@ -92,14 +92,15 @@ export class CrlCache {
       }
     }
     isComplete = (await this.#learn(scope)) && isComplete;
-    // After a failure, the next request reads again. This request waits only if the lists are older than `MAX_AGE_SECONDS`.
+    // After a failure, the next request starts a new reading. That request waits for the reading only if the lists are older than
+    // `MAX_AGE_SECONDS`.
     if (isComplete) this.#readAt = scope.now;
     else this.#readAt = Math.max(this.#readAt, scope.now - MAX_AGE_SECONDS);
   }
 
   /**
-   * Stores the authorities (CA certificates that signed lists) that requests have proven. The cron trigger needs them, because it
-   * never sees a sender's certificate.
+   * Stores new authorities. An authority is a CA certificate that a request has proven, and its key signed a revocation list. The
+   * cron trigger needs the authorities to verify lists. It handles no requests, so it cannot find them itself.
    */
   async #learn({ log }: RequestScope): Promise<boolean> {
     const lists = [...this.#kept.values()].flatMap((kept) => kept.lists);
@@ -125,7 +126,8 @@ export class CrlCache {
     const before = kept?.lists ?? [];
     const { lists, faults } = judgeCrls(bytes, before, this.#authorities, now);
     for (const fault of faults) log(describeCrlFailure(source, fault, before.length > 0));
-    // If a list was not accepted, the digest is not kept. So the same lists are read again next time, when they may be accepted.
+    // If a list was not accepted, the digest is not kept. Therefore, the same lists are read again next time. They may be accepted
+    // then.
     const sha256 = faults.length === 0 ? metadata?.sha256 : undefined;
     this.#kept.set(source, { sha256: sha256 ?? "", lists });
   }

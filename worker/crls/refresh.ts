@@ -1,5 +1,6 @@
 // The task of the cron trigger: fetches every revocation list that the policy names, and stores it in Workers KV. The lists of a
-// source are stored under this source, as DER, until newer lists replace them. For requests, cache.ts reads the stored lists.
+// source are stored as DER until newer lists replace them. The storage key is the source, which is a URL. For requests, cache.ts
+// reads the stored lists.
 
 import { sha256 } from "../../core/crypto.ts";
 import { describeCauses } from "../../core/failure-chain.ts";
@@ -37,8 +38,8 @@ import { SEQUENCE } from "../../core/x509/encoded-values.ts";
 export const MAX_EDGE_CRL_BYTES = 16 * 1024 * 1024;
 
 /**
- * The metadata of the lists of a source: the digest of the lists, the digest of the answer that contained them, and the condition
- * for the next request.
+ * The metadata of the lists of a source: the digest of the lists, the digest of the answer that contained them, and the headers
+ * that make the next request conditional.
  */
 export interface CrlMetadata {
   readonly sha256: string;
@@ -79,7 +80,10 @@ export async function refreshCrls(
   for (const source of policy.crlSources) await refresh(source, kv, authorities, clock, log);
 }
 
-/** Reads the stored authorities: CA certificates that signed a list. Each was on a path that some isolate has proven. */
+/**
+ * Reads the stored authorities: CA certificates that signed a list. Each was on a certification path that some isolate has
+ * verified.
+ */
 async function readStored(kv: CrlNamespace): Promise<Uint8Array | undefined> {
   const { value } = await kv.getWithMetadata(AUTHORITIES_KEY, "arrayBuffer");
   return value === null ? undefined : new Uint8Array(value);
@@ -140,8 +144,8 @@ async function refresh(
 }
 
 /**
- * Stores the time at which the source answered a request without a condition. Its answer had the lists that are stored already.
- * Does nothing after a request with a condition.
+ * Is called if the answer of the source has the lists that are stored already. If the request had no condition, stores the time of
+ * the answer. Does nothing after a request with a condition.
  */
 async function noteAnswer(
   source: string,

@@ -30,9 +30,9 @@ const MAX_REASON_CHARACTERS = 1024;
 export type Failure = Readonly<Record<string, unknown>> & { readonly code: LogCode; readonly why: string };
 
 /**
- * Stores a message in the bucket and returns its key: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` if the event cannot be read
- * from the message. If a letter is sent again and fails again, the new message has a new id, so it gets a different key. So
- * `redrive()` removes only the letter that it sent.
+ * Stores a message in the bucket and returns the key of the letter: `dead/EVENT/MESSAGE`, or `dead/unread/MESSAGE` if the event
+ * cannot be read from the message. If a letter is sent again and fails again, the new message has a new id. So the new letter has a
+ * different key, and `redrive()` removes only the letter that it sent.
  */
 export async function bury(
   letter: { readonly message: QueueMessage; readonly event: QueuedEvent | undefined; readonly failure: Failure },
@@ -48,8 +48,8 @@ export async function bury(
 
 /** The cron trigger's task for the queue. Never throws: a failure is logged, and the next run tries again. */
 export async function maintainQueue(queue: EventQueue, now: number, log: Log): Promise<void> {
-  // Orphans, which are bodies that no message needs, are removed first, because after a letter is sent again, nothing in the bucket
-  // shows that its body is still needed.
+  // Orphans are bodies that no message needs. They are removed before letters are sent again. After a letter is sent again, nothing
+  // in the bucket shows that the body of the letter is still needed.
   const steps = { removeOrphans, redrive, logDeadLetters };
   for (const [step, run] of Object.entries(steps)) {
     try {

@@ -15,7 +15,7 @@ import type { BodyBucket } from "../bindings.ts";
 import type { Edge } from "../configuration.ts";
 
 /**
- * The parts of an edge with which a message is sealed. The seal also names issuer and audience, because a different edge may have
+ * The members of an edge that are needed to seal a message. The seal names issuer and audience, because a different edge may have
  * the same keys but a different policy. The events of that edge must not be accepted here.
  */
 type Sealer = Pick<Edge, "keys" | "issuer" | "audience">;

@@ -60,8 +60,8 @@ function certificateRows({ verdict, fault, unchecked, trust, entries }: Certific
 }
 
 /**
- * Formats the fault of the path. If a certificate of the path has this fault, the details are shown at that certificate, and not
- * here.
+ * Formats the fault of the certification path. If a certificate of the path has this fault, the details are shown at that
+ * certificate, and not here.
  */
 function formatTrustFault({ fault, path }: NonNullable<CertificateFactor["trust"]>): string[] {
   const isShownBelow = path?.certificates.some((certificate) => certificate.fault?.code === fault?.code);

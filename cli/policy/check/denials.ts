@@ -30,7 +30,7 @@ interface Known {
   readonly subjects: readonly Name[];
   readonly digests: Readonly<Record<"sha256" | "spkiSha256", ReadonlySet<string>>>;
   readonly hasCertificates: boolean;
-  /** True if every certificate that can be proven is issued directly by an anchor. */
+  /** True if the policy accepts only certificates that an anchor issued directly. */
   readonly isDirect: boolean;
 }
 
@@ -98,7 +98,7 @@ function readKnown({ anchors }: Policy, senders: readonly InspectedSender[]): Kn
   };
 }
 
-/** Returns a key that is the same for two entries if they deny the same certificates. */
+/** Returns a string that is the same for two entries if they deny the same certificates. */
 function keyOf(entry: Entry): string {
   if (!("serial" in entry))
     return JSON.stringify(Object.entries(entry).map(([member, hex]) => [member, normalizeHex(hex)]));

@@ -19,10 +19,10 @@ export interface Finding {
   readonly severity: "error" | "warning";
   /**
    * `time` means that the finding appeared because a date passed, not because somebody changed the policy. A program still starts
-   * with such a finding, because other senders depend on the program.
+   * with such a finding, because the program also serves senders that the finding does not concern.
    */
   readonly cause: "policy" | "time";
-  /** Set if the part has no effect, so that it can be removed. */
+  /** Set if the finding concerns a part of the policy that has no effect. This part can be removed. */
   readonly isUnused?: true;
 }
 

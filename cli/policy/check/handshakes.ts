@@ -1,6 +1,8 @@
-// Finds what is wrong with the handshakes of a policy: a handshake that does not fit the sender's signature, challenges that nobody
-// answers, a secret that another factor also uses although it must not be shared, and a secret that should be a secret of the
-// signature but is not.
+// Finds what is wrong with the handshakes of a policy:
+// - a handshake that does not fit the sender's signature
+// - challenges that nobody answers
+// - a secret of a handshake that another factor also uses, although it must not be shared
+// - a secret of a handshake that must also be a secret of the sender's signature, but is not
 
 import { formatPointer } from "../../../core/configuration-error.ts";
 import { HANDSHAKE_SCHEMES, type HandshakeRule, type HandshakeSchemeName } from "../../../core/handshake/schemes.ts";
@@ -21,7 +23,7 @@ const SIGNATURE_OF: Partial<Readonly<Record<HandshakeSchemeName, SignatureScheme
   asana: "asana",
 };
 
-/** A handshake that is open for longer than this is a warning, because a registration takes minutes. */
+/** A handshake that stays open for more days than this causes a warning, because a registration takes minutes. */
 const OPEN_DAYS = 7;
 
 export function inspectHandshake({ sender, at, name }: InspectedSender, policy: Policy, now: number): Finding[] {

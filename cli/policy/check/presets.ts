@@ -30,8 +30,8 @@ export async function inspectPresets(document: PolicyDocument): Promise<Finding[
 }
 
 /**
- * Warns of a sender that does not retry an event after a 4xx, if the policy does not choose a status for the refusals of this
- * sender. Without this choice, a fault in the policy is answered with a 4xx, and the event is lost.
+ * Warns if the sender does not retry an event after a 4xx, and the policy does not choose the status with which this sender's
+ * requests are refused. Without this choice, a fault in the policy is answered with a 4xx, and the event is lost.
  */
 function inspectRefusal(name: string, { refusal, certificates }: SenderDocument, { behaviour }: Preset): Finding[] {
   // A policy can choose the status of a refusal only for faults of certificates.

@@ -42,12 +42,15 @@ function inspectAlone({ certificate, signature }: Sender, place: readonly (strin
   return [warningAt([...place], problem, "require a certificate or a signature as well, if the sender has one")];
 }
 
-/** Returns true if another sender or another factor uses the secret. Senders of one route may share a token on purpose. */
+/**
+ * Returns true if `other` uses the secret for a factor other than the token. Also returns true if the secret is the token of
+ * `other`, and `other` shares no route with `sender`. Senders of one route may share a token on purpose.
+ */
 function usesElsewhere(other: Sender, secret: string, sender: Sender, policy: Policy): boolean {
   const { token, ...rest } = other;
   const ofOthers = secretNames({ ...policy, senders: [{ ...rest, token: undefined }] });
   if (ofOthers.includes(secret)) return true;
-  const isNeighbour = routesOf(policy, sender).some((neighbours) => neighbours.includes(other));
+  const isNeighbour = other === sender || routesOf(policy, sender).some((neighbours) => neighbours.includes(other));
   return token?.secrets.includes(secret) === true && !isNeighbour;
 }
 
@@ -61,8 +64,8 @@ function readsToken(key: EventKeyRule | undefined, { header, pointer }: TokenRul
 }
 
 /**
- * Returns true if the pointer of an event key or order key may select a token. In place of a `*` in the token's pointer, the
- * pointer of a key has an index.
+ * Returns true if `ofKey`, a pointer of an event key or order key, may select the token at the pointer `ofToken`. `ofToken` may
+ * have `*` where `ofKey` has an index.
  */
 function mayMeet(ofKey: string, ofToken: string): boolean {
   const [names, pattern] = [parsePointer(ofKey), parsePointer(ofToken)];

@@ -1,5 +1,5 @@
-// Finds entries that match no certificate which the trust of the sender can prove, because the issuer, the dates or the names
-// differ.
+// Finds entries whose issuer, dates, names or digest do not fit the sender's anchors. Such an entry matches no certificate, or
+// probably not the intended one.
 
 import { normalizeHex } from "../../../core/policy/matcher.ts";
 import type { Anchor, Policy, Trust } from "../../../core/policy/policy.ts";
@@ -59,15 +59,17 @@ function judgePin(entry: CertificateMatcherDocument, at: Place, found: Certifica
 }
 
 /**
- * Returns true if a path from the CA may end at the anchor. The policy need not have the CAs between the two. A path is impossible
- * only if the CA has the anchor's key, or if the CA is a root that does not name the anchor as its issuer.
+ * Returns true if a certification path from the CA may end at the anchor. The policy need not have the CAs between the two. Such a
+ * path is impossible only if the CA has the anchor's key, or if the CA is a root that does not name the anchor as its issuer.
  */
 function mayCertify({ certificate }: Anchor, authority: Certificate): boolean {
   const isRoot = authority.foldedIssuer === authority.foldedSubject;
   return certificate.spkiSha256 !== authority.spkiSha256 && (!isRoot || namesIssuer(authority, certificate));
 }
 
-/** Reports an issuer that is not an anchor, if the trust allows no intermediate CA between anchor and leaf. */
+/**
+ * Reports an entry whose `issuer` matches the subject of no anchor, if the trust allows no intermediate CA between anchor and leaf.
+ */
 function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, maxChainDepth }: Trust): Finding[] {
   const isDirect = anchors.every(({ certificate }) => maxChainDepth === 1 || certificate.pathLength === 0);
   if (issuer === undefined || anchors.length === 0 || !isDirect) return [];
@@ -82,8 +84,8 @@ function inspectIssuer({ entry: { issuer }, at }: EntryConditions, { anchors, ma
 }
 
 /**
- * Returns true if `wanted` matches the name. Compares folded names, as path building does, because an issuer's spelling may differ
- * from the subject of the anchor.
+ * Returns true if `wanted` matches the name. Compares folded names, as path building does. A certificate may spell its issuer's
+ * name differently than the anchor spells it.
  */
 function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcherDocument["issuer"]>): boolean {
   if (typeof wanted === "string") return foldName(parseDistinguishedName(wanted)) === foldName(name);
@@ -96,8 +98,8 @@ function couldBe(name: DistinguishedName, wanted: NonNullable<CertificateMatcher
 }
 
 /**
- * Warns of an entry that begins after every anchor has expired. This is not an error, because the anchors can be renewed before the
- * entry begins.
+ * Warns of an entry whose `from` is later than the expiry of every anchor. This is not an error, because the anchors can be renewed
+ * before that time.
  */
 function inspectValidity({ from, at }: EntryConditions, { anchors }: Trust): Finding[] {
   const last = Math.max(...anchors.map(({ certificate }) => certificate.notAfter));

@@ -99,8 +99,8 @@ function addAnchors(document: PolicyDraft, preset: Preset, addition: PresetAddit
 const OPEN_SECONDS = 86_400;
 
 /**
- * Returns the preset's handshake with its end (`until`). Returns no member if the preset has no handshake, or one that needs no end.
- * If the policy has the sender already (`known`), the end in the policy is kept.
+ * Returns the preset's handshake with its end (`until`). Returns an empty object if the preset has no handshake, or a handshake
+ * that needs no end. If the policy already has the sender (`known`), the end in the policy is kept.
  */
 function handshakeOf(
   { sender: { handshake } }: Preset,

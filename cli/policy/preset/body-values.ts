@@ -7,8 +7,8 @@ export interface BodyValues {
   /** The rules of the body, as in a policy. Empty if the preset asks for no value. */
   readonly body: { pointer: string; in: string[] }[];
   /**
-   * Says which events belong to the second sender: those on the routes where an event need not contain a value. Undefined if there
-   * is no second sender.
+   * Says which events belong to the second sender. They are the events on the routes where an event need not contain a listed
+   * value. Undefined if there is no second sender.
    */
   readonly others: string | undefined;
   /** Returns true if the events on the route that ends in `suffix` belong to the second sender. */

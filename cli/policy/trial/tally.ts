@@ -23,8 +23,8 @@ export interface Trial {
   readonly certificates: number;
   readonly same: number;
   /**
-   * The number of requests that both policies accept, but whose signature or credentials could not be verified again. For these
-   * requests, the result of the recorded decision is taken over.
+   * The number of requests in `same` whose signature or credentials could not be verified again. The signature and the credentials
+   * of such a request count as valid.
    */
   readonly takenOver: number;
   readonly refusedByBoth: number;

@@ -47,7 +47,7 @@ function tell({ verdict, sender, code, why }: Difference["today"]): string {
   return verdict === "refused" ? `${code}: ${why}` : `not to be judged: ${why}`;
 }
 
-/** Returns each reason once, with the number of its occurrences. */
+/** Returns each reason why a request could not be judged, with the number of these requests. */
 function reasonsOf(differences: readonly Difference[]): [why: string, number: number][] {
   const reasons = new Map<string, number>();
   for (const { what, today, changed } of differences) {

@@ -1,5 +1,5 @@
-// Judges an event by its stored values: the path of its certificate, the anchor of this path, and whether the stored values still
-// fit together. explained.ts has the results by the current policy.
+// Checks a stored event: finds a path from its certificate to an anchor of the current policy, and checks whether the stored values
+// still fit together. explained.ts shows whether the current policy would accept the event.
 
 import { formatContentDigest } from "../../../core/delivery/delivery.ts";
 import type { Anchor, Policy, Sender } from "../../../core/policy/policy.ts";
@@ -83,7 +83,7 @@ const FACTORS: Readonly<Record<StoredEvent["factors"][number], string>> = {
   hmac: "HMAC signature of the body",
   ed25519: "Ed25519 signature of the body",
   basic: "User name and password",
-  token: "Token in a header",
+  token: "Token",
 };
 
 function factorChecks({ factors, reliedOnEdge }: StoredEvent): Check[] {

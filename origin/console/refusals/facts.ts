@@ -41,8 +41,8 @@ export function textOf(value: unknown): string {
 }
 
 /**
- * The members of a log line that are not shown as details of the refusal. Every refusal may have them, or the page shows them in
- * another place.
+ * The members of a log line that are not shown as details of the refusal. Either every refusal may have the member, or the page
+ * shows it in a different place.
  */
 const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   ...[

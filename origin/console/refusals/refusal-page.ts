@@ -91,8 +91,9 @@ function verdict({ code, line }: KeptRefusal): Html {
 const WHOLE = "Every step of the decision, by the current policy:";
 
 /**
- * For each problem, the text before the command `countersign explain`. The command never has the assertion, and has headers and a
- * body only if the operator adds them. A problem for which the command cannot find the reason is not in this table.
+ * For each problem, the text that is shown above the command `countersign explain`. The command never has the assertion, and has
+ * headers and a body only if the operator adds them. So it cannot find the reason for some problems. These problems are not in this
+ * table.
  */
 const EXPLAINED: Partial<Readonly<Record<Problem, string>>> = {
   "not-found": WHOLE,
@@ -134,7 +135,9 @@ function accept(view: View, refusal: WholeRefusal): Html | undefined {
 ${command(`countersign policy add --policy ${policy} --sender ${name === "" ? `SENDER${routeOptions(route)}` : shellWord(name)}${anchor} --certificate ${file} --match name`)}`;
 }
 
-/** Returns the options `--host` and `--route` of the command. A new sender needs them, because no route lists it yet. */
+/**
+ * Returns the options `--host` and `--route` of `countersign policy add`. A new sender needs them, because no route lists it yet.
+ */
 function routeOptions(route: string): string {
   if (route === "") return "";
   const [host, path] = placeOf({ path: route });

@@ -12,7 +12,7 @@ import type { EventHistory } from "../attempts.ts";
 import type { Row } from "../events/row.ts";
 import type { Client, Queryable } from "./pool.ts";
 
-/** The assignments that every UPDATE for `recording` must have. */
+/** Each UPDATE that is passed to `recording` must make these assignments. */
 export const RECORDED = "token = NULL, began_at = NULL, recorded = recorded + 1";
 
 const TYPES = ["text", "integer", "bigint", "bigint", "integer", "text", "bigint"];

@@ -46,7 +46,7 @@ export class PostgresClock {
     return Math.round(server + elapsed);
   };
 
-  /** Reads the server's clock in the background. While the server does not answer, the local clock continues. */
+  /** Reads the server's clock in the background. Until the server answers, the local monotonic clock continues the time. */
   async #lookAgain(): Promise<void> {
     try {
       const { look, roundTrip } = await readServer(this.#pool);

@@ -9,8 +9,8 @@ import type { Client } from "./pool.ts";
 type CameBefore = ReadonlyMap<Arrival, "replay" | "duplicate">;
 
 /**
- * Finds the arrivals of a batch that repeat an event that retention has deleted. Must be called after the insert. The insert waits
- * for a deletion that is in progress, and the ids of the deleted events are visible only after this deletion.
+ * Finds the arrivals of a batch that repeat a deleted event. Must be called after the insert. If retention is deleting events, the
+ * insert waits until the deletion has ended. Only then are the ids of the deleted events visible.
  */
 export async function askDeleted(client: Client, arrivals: readonly Arrival[]): Promise<CameBefore> {
   const asked = arrivals.filter(({ assertion }) => assertion.issuer !== DIRECT);
@@ -32,8 +32,8 @@ export async function askDeleted(client: Client, arrivals: readonly Arrival[]): 
 }
 
 /**
- * Returns the result for each arrival in `before`. `sequences` are the rows that the batch has stored. The rows that the batch has
- * stored for replays and duplicates are removed.
+ * Removes the rows that the batch has stored for the arrivals in `before`, and returns the result for each of these arrivals.
+ * `sequences` are the rows that the batch has stored, in the order of `arrivals`.
  */
 export async function settleDeleted(
   client: Client,

@@ -1,5 +1,5 @@
 // Writes to PostgreSQL which events are done. Events that end at the same time share a statement and a commit. No row is added to
-// the table `attempt`, because the row of the table `work` is the record of this attempt.
+// the table `attempt`: the event's row of the table `work` is the record of the attempt that made the event done.
 
 import { GroupCommit } from "../group-commit.ts";
 import type { Lease } from "../inbox.ts";

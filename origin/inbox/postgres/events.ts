@@ -42,7 +42,8 @@ export async function insertEvents(client: Client, arrivals: readonly CertifiedA
     if (sequence === undefined) return explanations.shift() ?? { outcome: "replayed" };
     const key = keyOf(arrival);
     const other = key === undefined ? undefined : others.get(key);
-    // Of the other events with the same key, only one gets the flag here. If there are several, all of them already have it.
+    // Only one other event with the same key gets the conflict flag here. If there are several other events, all of them already
+    // have it.
     if (other !== undefined) flagged.add(sequence).add(other.sequence);
     if (key !== undefined) others.set(key, { id: arrival.delivery.id, sequence });
     return { outcome: "stored", sequence, ...(other !== undefined && { conflictsWith: other.id }) };

@@ -5,7 +5,7 @@ import { columnsOf, EVENT_ROW_COLUMNS } from "../events/columns.ts";
 import type { Arrival } from "../intake.ts";
 import type { Client } from "./pool.ts";
 
-/** An arrival, and the id of the row of its certificate if this row is known. */
+/** An arrival. `certificateId` names the row that holds its certificate. It is undefined if this row is not known. */
 export type CertifiedArrival = Arrival & { readonly certificateId: number | undefined };
 
 const COLUMNS = EVENT_ROW_COLUMNS.split(/,\s*/);
@@ -35,7 +35,7 @@ const INSERT = `
     SELECT sequence, sender, order_key, 'waiting', accepted_at * 1000, accepted_at * 1000 FROM stored
   ) SELECT sequence, id, issuer, jti FROM stored`;
 
-/** Returns the sequence of each event, in order. Undefined if a unique index refused the event. */
+/** Returns the sequence number of each event, in the order of `arrivals`. Undefined if a unique index refused the event. */
 export async function insertAll(
   client: Client,
   arrivals: readonly CertifiedArrival[],

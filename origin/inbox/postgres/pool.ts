@@ -26,16 +26,16 @@ const STATEMENT_MILLISECONDS = 10_000;
 /** The time after which a statement fails if the server does not respond. */
 const ANSWER_MILLISECONDS = 15_000;
 /**
- * The time after which a statement that may take long fails if the server does not respond. An example is a change of the tables of
- * an inbox with many events.
+ * Replaces `ANSWER_MILLISECONDS` for a statement that may take long. An example is a change of the tables of an inbox with many
+ * events.
  */
 const PATIENT_MILLISECONDS = 3_600_000;
 const POOLED_SINCE =
   "a connection pooler answers at the address where the database itself answered at the start: restart this program";
 
 /**
- * The error code if the row that caused a conflict was deleted before it could be read. It is PostgreSQL's own code for "no data
- * found".
+ * The error code for one case: the row that caused a conflict was deleted before it could be read. PostgreSQL itself uses this code
+ * for "no data found".
  */
 export const GONE = "P0002";
 /** Errors after which a transaction is run again, because it has changed nothing. */
@@ -178,8 +178,8 @@ export async function answersPooler(address: PostgresAddress): Promise<boolean> 
 }
 
 /**
- * Returns true if a connection pooler answers. A pooler reports a process number of its own at the start of a connection, which is
- * not that of the server's process.
+ * Returns true if a connection pooler answers. At the start of a connection, a pooler reports a process number of its own. This
+ * number differs from the number of the server's process.
  */
 async function isNotItsOwn(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query("SELECT pg_backend_pid() AS pid");

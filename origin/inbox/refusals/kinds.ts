@@ -30,7 +30,7 @@ export function shareOf({ code, sender }: Pick<RefusedRequest, "code" | "sender"
 
 /**
  * Returns the name of the part to which a refusal belongs. Each share is divided into parts, and the largest part of a share loses
- * refusals first. If the sender is known, the refusals of each certificate are one part. A stranger with another certificate of the
+ * refusals first. If the sender is known, the refusals of each certificate are one part. A stranger with a certificate of the
  * sender's CA may be taken for this sender. A flood with the stranger's certificate then displaces only refusals of that
  * certificate. If no sender is known, all refusals of the share are one part, because a stranger could make any number of
  * certificates, and so any number of parts.

@@ -28,8 +28,8 @@ export interface RefusalHead extends Pick<RefusedRequest, "at" | "code" | "sende
 export class RefusalRecorder {
   readonly #options: RecorderOptions;
   /**
-   * The waiting refusals. A key of the map is the name that `partOf` returns. Each part has its own list, so that a flood in one
-   * part does not displace the refusals of other parts.
+   * The waiting refusals of each part. A key of the map is the name of a part, as `partOf` returns it. Each part has its own list,
+   * so that a flood in one part does not displace the refusals of other parts.
    */
   readonly #waiting = new Map<string, RefusedRequest[]>();
   #waitingCount = 0;

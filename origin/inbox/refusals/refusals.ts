@@ -53,7 +53,7 @@ export interface HourlyRefusals {
   readonly refusals: number;
 }
 
-/** A stored refusal, as a list shows it. */
+/** A stored refusal, as a `RefusalPage` contains it. */
 export interface KeptRefusal extends Omit<RefusedRequest, "certificate"> {
   readonly sequence: number;
   /** The digest of the leaf. Undefined if no certificate was presented, or if it cannot be read. */
@@ -88,7 +88,7 @@ export interface RefusalPage {
 
 export interface RefusalReader {
   page(filter: RefusalFilter, cursor?: RefusalCursor): Promise<RefusalPage>;
-  /** Returns one refusal, with the certificate that it presented if the certificate is still kept. */
+  /** Returns one refusal, with the certificate of the refused request if this certificate is still kept. */
   find(sequence: number): Promise<(KeptRefusal & Pick<RefusedRequest, "certificate">) | undefined>;
   /**
    * Returns the numbers of all refusals by hour and code, including refusals that are not kept. Times are in Unix seconds: `since`
@@ -121,8 +121,8 @@ export interface RefusalBatch {
 
 export interface RefusalStore extends RefusalReader {
   /**
-   * Writes a batch. Then deletes the oldest refusals of the largest shares until the limits hold, but only a limited number in one
-   * call. Returns how many were deleted.
+   * Writes a batch. Then deletes refusals until the limits hold, but only a limited number in one call. shares.ts decides which
+   * refusals are deleted. Returns how many were deleted.
    */
   add(batch: RefusalBatch, limits: RefusalLimits): Promise<number>;
   stock(): Promise<RefusalStock>;

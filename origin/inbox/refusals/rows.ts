@@ -19,8 +19,8 @@ import type {
 /** The approximate size in octets of a row and its index entries, without the log line. Every row counts at least this much. */
 export const ROW_BYTES = 256;
 /**
- * Up to this number of kinds, `selectOfKinds` combines one SELECT for each kind with UNION ALL. For more kinds, it uses one SELECT
- * that reads refusals in the order of time, because SQLite combines at most 500 SELECTs.
+ * For at most this number of kinds, `selectOfKinds` makes one SELECT for each kind and combines these SELECTs with UNION ALL. For
+ * more kinds, it uses one SELECT that reads refusals in the order of time, because SQLite combines at most 500 SELECTs.
  */
 const MAX_KINDS_JOINED = 200;
 
@@ -100,7 +100,10 @@ export function selectOfKinds(
   return `SELECT sequence, at FROM (${each.join(" UNION ALL ")}) AS joined ${inOrder}`;
 }
 
-/** Selects a page, and one more refusal if there are more. `kinds` are the kinds of the filter, or undefined for all kinds. */
+/**
+ * Selects the refusals of a page, and the refusal after the page if there is one. `kinds` are the kinds of the filter, or undefined
+ * for all kinds.
+ */
 export function selectPage(
   filter: RefusalFilter,
   kinds: readonly number[] | undefined,

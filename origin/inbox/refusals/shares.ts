@@ -1,7 +1,7 @@
 // Decides which rows are deleted when the refusals or their certificates exceed a limit. The rows are divided into shares, and each
-// share into parts. Rows are chosen one by one. The next row is always found in three steps: the largest share at this moment, the
-// largest part of this share, and the oldest row of this part. So a flood in one share takes no room from smaller shares. No more
-// rows are deleted than necessary.
+// share into parts (kinds.ts). Rows are chosen one by one. The next row is always found in three steps: the largest share at this
+// moment, the largest part of this share, and the oldest row of this part. So a flood in one share takes no room from smaller
+// shares. No more rows are deleted than necessary.
 
 import type { Statement } from "../events/filter.ts";
 import type { Row } from "../events/row.ts";

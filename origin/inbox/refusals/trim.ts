@@ -1,4 +1,5 @@
-// Keeps refusals and their certificates within the limits by deleting the oldest rows of the largest shares.
+// Keeps the stored refusals and their certificates within the limits, by deleting rows. The rows are divided into shares, and the
+// largest share loses rows first (see shares.ts).
 
 import { MAX_REFUSALS_PER_WRITE } from "../../../core/wire.ts";
 import type { ParameterSign } from "../events/filter.ts";
@@ -8,8 +9,8 @@ import type { RefusalLimits } from "./refusals.ts";
 import { giveWay, type Part, type Source } from "./shares.ts";
 
 /**
- * The largest number of rows that one step deletes. It is larger than a batch. So the table shrinks after the operator has lowered
- * a limit, even if refusals are still written.
+ * The largest number of rows of one table that are deleted after a batch of refusals was written. A batch has fewer refusals than
+ * this. So the table shrinks after the operator has lowered a limit, even if refusals are still written.
  */
 const MAX_DELETED = 4 * MAX_REFUSALS_PER_WRITE;
 /** The largest number of rows that one statement reads: refusals of one kind, or certificates of one part. */
@@ -92,9 +93,9 @@ const SELECT_SUMS = `
 
 /**
  * Deletes certificates if all stored certificates together have more than `limit` octets. The certificates of each sender are one
- * share, and `SELECT_SUMS` selects its parts. Certificates are deleted one by one. The next certificate is always in the largest
- * part of the largest share, and is the one in this part that was not presented for the longest time. Returns how many were
- * deleted.
+ * share. `SELECT_SUMS` selects the parts of all shares. Certificates are deleted one by one. The next certificate to delete is
+ * always in the largest part of the largest share. Of the certificates in this part, it is the one that was presented least
+ * recently. Returns how many were deleted.
  */
 export function* trimChains(limit: number, sign: ParameterSign): Steps<number> {
   const parts = (yield plain(SELECT_SUMS)).map((row) => {

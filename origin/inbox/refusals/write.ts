@@ -1,4 +1,4 @@
-// Writes and deletes refusals. The statements of one transaction are the same for SQLite and PostgreSQL.
+// Makes the statements that write and delete refusals. SQLite and PostgreSQL run the same statements.
 
 import type { ParameterSign, Statement } from "../events/filter.ts";
 import { count, insert, plain, readKinds, type Steps } from "./kinds.ts";
@@ -55,8 +55,8 @@ function chainsOf(refused: readonly RefusedRequest[]): (string | number)[][] {
 }
 
 /**
- * Inserts certificates. If a stored certificate has no sender, it gets the known sender that presents it now. A certificate that
- * has a sender keeps this sender.
+ * Inserts certificates. If a certificate is already stored without a sender, it gets the sender of the new refusal. A certificate
+ * that has a sender keeps this sender.
  */
 function insertChains(rows: readonly (string | number)[][], sign: ParameterSign): Statement {
   return insert(

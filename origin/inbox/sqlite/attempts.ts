@@ -26,8 +26,8 @@ export class SqliteAttempts {
   }
 
   /**
-   * Records for each of these events that its last attempt left no outcome, unless this is already recorded. Must be called only
-   * for events whose leases have expired.
+   * For each of these events, records that the last attempt ended without an outcome. Leaves out events for which this is already
+   * recorded. Must be called only for events whose leases have expired.
    */
   abandon(events: readonly { readonly sequence: number }[]): void {
     const { begun, forget } = this.#statements;

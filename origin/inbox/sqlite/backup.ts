@@ -1,6 +1,6 @@
-// A backup is a SQLite file with the tables of an inbox, without a write-ahead log. A SQLite inbox is copied with VACUUM INTO,
-// which copies the file as it is at one moment while others write. The driver's online backup is not used, because it starts again
-// after each write of another process. So under load, it would never end.
+// A backup is a SQLite file with the tables of an inbox, without a write-ahead log. A SQLite inbox is copied with VACUUM INTO. This
+// statement copies the state of one moment, and other processes can write to the inbox in the meantime. The driver's online backup
+// is not used, because it starts from the beginning after each write of another process. Under load, it would never end.
 
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";

@@ -21,7 +21,7 @@ export class SqliteEvents {
   }
 
   /**
-   * Inserts an event. If a unique index refuses the event, returns whether it is a replay or a duplicate. `now` is in Unix seconds.
+   * Inserts an event. If the event is not stored, returns whether the event is a replay or a duplicate. `now` is in Unix seconds.
    */
   insert(delivery: Delivery, assertion: AssertionId, now: number, certificateId: number | null): Insertion {
     const { sender, eventKey, request } = delivery;

@@ -130,8 +130,8 @@ class SqliteInbox implements Inbox {
   /** Stores one event. The certificate of nearly every event is already written, so usually only the event is inserted. */
   #store(arrival: Arrival): Stored {
     const { delivery, assertion, presented, leaseMilliseconds } = arrival;
-    // The clock is read inside the transaction, because somebody may set it back while the event waits. A claim then corrects the
-    // due times of all stored events. If this event got a time from before that correction, it would wait too long.
+    // The clock is read inside the transaction, because somebody may set the clock back while the event waits. A claim then
+    // corrects the due times of all stored events. If this event got a time from before that correction, it would wait too long.
     const now = Math.floor(this.#clock() / 1000);
     const known = this.#intake.findWritten(arrival);
     const insertion = this.#events.insert(delivery, assertion, now, known ?? null);

@@ -154,9 +154,9 @@ export const STEPS: readonly string[] = [
 ];
 
 /**
- * The settings of a connection that writes. The log is copied into the file every 16 MiB. The cache has 16 MiB for pages of
- * indexes. Event keys have no order, so nearly every event needs a different page of their index. With the cache, most of these
- * pages are still in memory when a later event needs them.
+ * The settings of a connection that writes. SQLite copies the write-ahead log into the file every 16 MiB. The cache has 16 MiB for
+ * pages of indexes. Event keys have no order, so nearly every event needs a different page of their index. With the cache, most of
+ * these pages are still in memory when a later event needs them.
  */
 const CONNECTION = `
   PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
@@ -202,7 +202,9 @@ function enterWal(database: DatabaseSync): void {
   }
 }
 
-/** Copies the log into the file and empties the log. If somebody is reading from the log, returns false without waiting. */
+/**
+ * Copies the write-ahead log into the file and empties the log. If somebody is reading from the log, returns false without waiting.
+ */
 export function emptyLog(database: DatabaseSync): boolean {
   return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
 }

@@ -156,8 +156,8 @@ export class SqliteWork implements WorkQueue {
     }
     if (latest === undefined) return;
     const step = now - latest.now - (monotonic - latest.monotonic);
-    // Only rows that were last changed before the clock was set forward are corrected. If another process has already corrected a
-    // row, it has set `changed_at` to a time after that. So no row is corrected twice.
+    // Only rows that were last changed before the clock was set forward are corrected. A process that corrects a row also sets
+    // `changed_at` of the row to the current time. So no row is corrected twice.
     if (step <= CLOCK_STEP_MILLISECONDS) return;
     // The two clocks are not read at exactly the same time, so the moment at which the clock was set forward is not known exactly.
     // Therefore leases that were changed shortly after this moment are extended too. This may delay an event, but never runs an

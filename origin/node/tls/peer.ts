@@ -48,7 +48,8 @@ function readOnce(socket: TLSSocket): ClientCertificate | Refusal {
 }
 
 /**
- * Refuses a certificate that our path validation accepts but that OpenSSL did not verify in the handshake.
+ * Refuses a certificate that OpenSSL did not verify in the handshake. Is called only for a certificate that our own path validation
+ * accepts.
  * @throws Refusal `listener_disagrees`
  */
 export function crossCheckTlsPeer(environment: unknown): void {

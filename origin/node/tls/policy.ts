@@ -21,9 +21,9 @@ export function anchorsInUse({ routes }: Policy): readonly Anchor[] {
 }
 
 /**
- * Requires that every sender of a route has a certificate. A listener that requires certificates would end the connections of any
- * other sender.
- * @throws ConfigurationError that names each sender without a certificate
+ * Requires that the policy demands a certificate from every sender of a route. A listener that requires certificates would end the
+ * connections of any other sender.
+ * @throws ConfigurationError that names each sender that presents no certificate
  */
 export function requireCertificates({ routes }: Policy): void {
   const senders = routes.flatMap((route) => route.senders).filter(({ certificate }) => certificate === undefined);

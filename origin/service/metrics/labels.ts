@@ -6,7 +6,7 @@ import type { Policy } from "../../../core/policy/policy.ts";
 
 /** The labels under which a line of the log is counted. */
 export type Count = Readonly<Record<"decision" | "code" | "route" | "sender", string>> & {
-  /** Set only for a refusal whose sender is asked to send the event again. */
+  /** Set only for a refusal that asks the sender to send the event again. */
   readonly keeps?: "true";
 };
 

@@ -11,8 +11,8 @@ import { runPrimary } from "./primary.ts";
 import { type Report, takeReport } from "./telemetry.ts";
 
 /**
- * Runs `count` workers until a signal arrives. Called in the primary. `first` is the configuration, which the caller has loaded
- * before.
+ * Runs `count` workers until a signal arrives. Called in the primary. `first` is the configuration that the caller has already
+ * loaded.
  */
 export async function runWorkers<T extends Loaded>(
   count: number,

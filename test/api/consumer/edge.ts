@@ -1,4 +1,4 @@
-// This program is compiled with the built package, but never run.
+// This program is compiled against the built package, but never run.
 
 import { createEdge, type EdgeBindings, type EdgeWorker } from "countersign/edge";
 

@@ -1,4 +1,4 @@
-// Compares the `tlsClientAuth` that the local front makes with the output of `openssl` for the same certificate.
+// Tests that `emulateTlsClientAuth` describes a certificate as `openssl` does, or as Cloudflare documents it.
 
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";

@@ -61,7 +61,7 @@ export interface Faults {
   /** The CAs, in PEM, that the server names when it asks for a certificate. */
   readonly named?: readonly string[];
   readonly servesEveryName?: boolean;
-  /** Answers a request. `rightly` answers it as a correct receiver does. */
+  /** Answers a request. The parameter `rightly` is a function that answers it as a correct receiver does. */
   readonly respond?: Respond;
 }
 

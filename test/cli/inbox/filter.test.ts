@@ -38,8 +38,8 @@ describeOnStores("countersign inbox", (given) => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   const idsOf = (text: string) => linesOf(text).map(({ id }) => id);
 
-  /** Stores one event each hour. */
-  async function storeSix(): Promise<void> {
+  /** Stores events that were accepted an hour apart. */
+  async function storeEvents(): Promise<void> {
     const parts: Readonly<Record<string, Partial<DeliveryParts>>> = {
       a: { sender: "other" },
       b: { target: "/hooks/acme?x=1" },
@@ -59,7 +59,7 @@ describeOnStores("countersign inbox", (given) => {
   }
 
   test("list and export select the same events with every filter, and with all filters together", async () => {
-    await storeSix();
+    await storeEvents();
     const cases: readonly (readonly [readonly string[], string])[] = [
       [[], "abcdefhg"],
       [["--since", "2026-11-01T02:00:00Z"], "cdefhg"],
@@ -109,7 +109,7 @@ describeOnStores("countersign inbox", (given) => {
         await accept(`e${n}`);
       }
     };
-    // Stores more than 1,000 events, so that the search compares only a sample of them, at equal distances.
+    // Stores more than 1,000 events. Then the search for a time compares only the times of a sample of them, at equal distances.
     await many(0, 500);
     const wrong = now;
     for (let n = 0; n < 150; n += 1) {

@@ -38,7 +38,7 @@ const WORKFRONT = {
   O: "Adobe Inc.",
   CN: "*.prod.eventsubscriptions.workfront.com",
 };
-/** The subject of another customer of the same public CA. */
+/** The subject of another customer of the sender's public CA. */
 const CUSTOMER = { C: "US", O: "Another Customer, Inc.", CN: "webhooks.customer.example" };
 
 function issue(authority: Authority, subject: Subject, dns: readonly string[] = []): Promise<Identity> {

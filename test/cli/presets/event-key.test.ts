@@ -1,4 +1,5 @@
-// Tests which events count as the same event under Docusign's preset. Only a retry is the same event, even if its bytes differ.
+// Tests which events count as the same event under Docusign's preset. A retry counts as the same event, even if its bytes differ.
+// Nothing else does.
 
 import { expect, it } from "vitest";
 import { docusign } from "../../../cli/presets/docusign.ts";

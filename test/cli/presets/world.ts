@@ -53,8 +53,8 @@ export function chainOption(directory: string, name: string, { root, issuing }: 
 }
 
 /**
- * Lets a preset ask for a test CA instead of the sender's CA, whose key only the sender has. Disposing the result restores the
- * preset.
+ * Lets a preset ask for a test CA instead of the sender's CA, because the tests do not have the key of the sender's CA. Disposing
+ * the result restores the preset.
  */
 export function replaceAnchor(preset: string, name: string, { base64 }: Identity): Disposable {
   const anchors = PRESETS[preset]?.anchors as Record<string, AnchorSource>;
@@ -67,7 +67,10 @@ export function replaceAnchor(preset: string, name: string, { base64 }: Identity
   };
 }
 
-/** Lets a preset pin this certificate instead of the sender's, whose key only the sender has. Disposing restores the preset. */
+/**
+ * Lets a preset pin this certificate instead of the sender's certificate, because the tests do not have the key of the sender's
+ * certificate. Disposing the result restores the preset.
+ */
 export function replacePin(preset: string, { base64 }: Identity): Disposable {
   const certificates = PRESETS[preset]?.sender.certificates as { sha256: string }[];
   const [own] = certificates.splice(0, 1, { sha256: parseCertificate(base64).sha256 });

@@ -1,4 +1,4 @@
-// Tests sealed texts. Others may write to the store that contains these texts, so a changed text must be refused.
+// Tests sealed texts. Somebody else may be able to write to the store that contains these texts, so a changed text must be refused.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -200,8 +200,8 @@ export const cases: Cases = {
       share({ isProven: false, route: "/b" }),
     ];
     assert.equal(new Set(shares).size, shares.length);
-    // A log line that is read from a file may have any form. A line that does not clearly prove its certificate counts as a
-    // stranger's line.
+    // A log line that is read from a file may have any form. If a line does not clearly say that the certificate was proven, the
+    // line counts as one about a stranger.
     for (const members of [{}, { isProven: "true" }, { ...mtls, isProven: false }, { ...mtls, isProven: 1 }]) {
       assert.equal(share(members), strangers);
     }

@@ -187,7 +187,7 @@ export const cases: Cases = {
     await refusedLater("signature_mismatch", run(versionZero(fixtures.now, VALIDATION, "zm", "TWO")).outcome);
     const { "x-zm-signature": signature, ...time } = versionZero(fixtures.now, VALIDATION, "zm");
     await refusedLater("signature_missing", run({ "x-zm-signature": String(signature) }).outcome);
-    // A time without a signature proves nothing, so it is no reason to refuse.
+    // A header with a time proves nothing without a signature, so it is no reason to refuse.
     assert.deepEqual(await answered(run(time)), [200, answer]);
   },
   "a wrong challenge for one sender may be the event of another": async (fixtures) => {

@@ -124,7 +124,7 @@ export const cases: Cases = {
       const told = { signed: ["user-agent", "x-topic", "x-empty"], missing: [] };
       assert.deepEqual(mismatch(received), told, JSON.stringify(received));
     }
-    // The two headers have exchanged their values.
+    // The headers `user-agent` and `x-topic` have exchanged their values.
     mismatch([
       ["user-agent", "orders, invoices"],
       ["x-topic", "sender/1"],

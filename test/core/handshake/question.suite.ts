@@ -43,7 +43,7 @@ export const cases: Cases = {
       ["?a", "c", "?longest"].map((name) => question.read(name)),
       ["x y", "3", LONGEST],
     );
-    // The values are read once, because a route may have many senders that ask for them.
+    // `question` remembers each value, because the handshakes of many senders may read it. So the changes below have no effect.
     question.url.searchParams.set("a", "changed");
     question.headers.set("c", "changed");
     assert.deepEqual(

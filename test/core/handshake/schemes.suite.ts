@@ -42,7 +42,10 @@ interface Row {
   /** The expected `method`, `mark`, `proof`, `hasSecret` and `isSigned` of the scheme. */
   readonly facts: readonly [method: string, mark: string | undefined, proof: string, secret?: true, signed?: true];
   readonly right: readonly (readonly [sent: Sent, answer: Answer])[];
-  /** Returns the same challenge with this value. Undefined if the answer of the scheme does not depend on such a value. */
+  /**
+   * Returns a challenge with this value. The answer of most schemes depends on such a value. Undefined for a scheme whose answer
+   * does not.
+   */
   readonly withValue?: (value: string) => Sent;
   /** Requests that resemble a challenge, but are events. They must not be answered. */
   readonly events: readonly Sent[];

@@ -1,4 +1,4 @@
-// Tests that the look-up of entries by key finds the same entries as a comparison with every entry.
+// Tests that the index of a sender's entries finds the same entries as a comparison with every entry.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -228,8 +228,8 @@ export const cases: Cases = {
     assert.deepEqual(refuses(), [false]);
     assert.deepEqual(refuses(leaf), [true]);
     assert.deepEqual(refuses(next), [false]);
-    // The sender uses both certificates. After the window, no entry accepts the certificate `leaf`, so requests with it would be
-    // refused.
+    // The sender uses both `leaf` and `next`. After the window, no entry accepts the certificate `leaf`, so requests with it would
+    // be refused.
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-0.5) }, next), [true]);
     assert.deepEqual(refuses({ ...leaf, lastSeen: at(-2) }, next), [false]);
   },

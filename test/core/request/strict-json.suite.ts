@@ -97,7 +97,8 @@ export const cases: Cases = {
     refused("json_repeated_name", () => read(`{${many},"name7":1}`));
   },
   "parseStrictJson() reads the names a second time only if there are more quotes than strings need": () => {
-    // JSON.parse is called once for the whole text. If the names are read a second time, it is also called once for each name.
+    // JSON.parse is called once for the whole text. If the names are read a second time, JSON.parse is also called once for each
+    // name.
     const parsed = (text: string) => countCalls(JSON, "parse", () => read(text));
     for (const text of ['{"a":"b"}', '{"a":["b","c",["d"]]}', '{"a":{"b":[1,null,true]},"c":{}}', '[{"a":1},{"a":2}]'])
       assert.equal(parsed(text), 1, text);

@@ -14,7 +14,10 @@ import { type Cases, policyDocument, problemsOf, refused, refusedLater } from ".
 
 const URL_OF_EDGE = "https://hooks.example.com";
 
-/** Makes a request with this body. A body that is a list is sent chunk by chunk, without a declared length. */
+/**
+ * Makes a request with this body. If the body is a list of numbers, it is sent in chunks of these sizes, without a declared length.
+ * A negative size breaks the connection.
+ */
 function post(
   body: BodyInit | readonly number[] | null,
   headers: Record<string, string> = {},

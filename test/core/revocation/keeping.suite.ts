@@ -1,4 +1,4 @@
-// Tests which lists are kept if a source gives new lists while older lists are already kept.
+// Tests which lists are kept after a source gives new lists. Older lists of the source may already be kept.
 
 import assert from "node:assert/strict";
 import { formatCrls, type KeptCrls, keepCrls } from "../../../core/revocation/keeping.ts";
@@ -82,7 +82,7 @@ export const cases: Cases = {
     }
     const late = { kept, now: fixtures.now + 30 * 24 * 3600 };
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], late)), ["rootNewer", ""]);
-    // A valid list stays, although the source now gives a newer list, because the newer list has expired.
+    // The source now gives a newer list, but the newer list has expired. The kept list is still valid, so it stays.
     const current = { ...late, kept: [{ ...list(fixtures, "root"), nextUpdate: late.now }] };
     assert.deepEqual(told(fixtures, keep(fixtures, ["rootNewer"], current)), ["root", "the list is out of date"]);
     const { nextUpdate } = list(fixtures, "rootNewer");

@@ -134,8 +134,8 @@ export const cases: Cases = {
     check([leaf, root], [own, unsigned], [certificate("root")]);
     assert.equal(signerOnPath(own), root);
     assert.deepEqual([signerOnPath(unsigned), signerOnPath(unseen)], [undefined, undefined]);
-    // A certificate on this path has the same key as the issuer, and comes before the issuer's certificate. Nevertheless, the
-    // certificate of the issuer is returned.
+    // On this path, a copy of the root's certificate comes before the root itself. The root is the issuer of the copy. The root is
+    // returned as the signer of the list, although the copy has the same key and comes first.
     check([leaf, certificate("root"), root], [unseen]);
     assert.equal(signerOnPath(unseen), root);
   },

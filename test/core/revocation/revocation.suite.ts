@@ -19,7 +19,10 @@ import {
 
 type Freshness = "require" | "prefer";
 
-/** Proves a client under `root` with this rule and these lists. Returns the doubt about revocation, if there is one. */
+/**
+ * Proves a client under `root` with this `freshness` and these revocation lists. Returns the doubt about revocation, if there is
+ * one.
+ */
 function check(
   fixtures: Fixtures,
   freshness: Freshness,

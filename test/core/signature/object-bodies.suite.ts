@@ -151,8 +151,8 @@ export const cases: Cases = {
       const signed = signWith(signable(text));
       const headers = { [EVENTS.x.header]: `sha256=${signed.digest("base64")}` };
       await refusedLater("signature_malformed", attempt("x", { headers, body: text }));
-      // GitHub's scheme accepts this text, because it does not require a brace. So a policy must not use one secret for such a
-      // scheme and for the answers to challenges.
+      // GitHub's scheme accepts this text, because GitHub's scheme does not require a brace. Therefore, a policy must not use the
+      // same secret for a scheme without this rule and for the answers to challenges.
       const hub = { [EVENTS.github.header]: `sha256=${signWith(text).digest("hex")}` };
       assert.equal(await attempt("github", { headers: hub, body: text }), "hmac");
     }

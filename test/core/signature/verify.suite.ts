@@ -17,7 +17,7 @@ import {
   SCHEMES,
 } from "../../support/scenes/signature.ts";
 
-/** Returns headers that contain both signatures of a scheme, in this order. */
+/** Returns headers that contain two signatures of the same body, by `KEY` (0) and by `OTHER_KEY` (1), in this order. */
 function bothSignatures(scheme: HmacScheme, order: readonly (0 | 1)[]): Record<string, string> {
   const { header, tag, signatures, separator } = EVENTS[scheme];
   if (scheme === "docusign") {

@@ -20,7 +20,7 @@ import {
 } from "../../support/scenes/certificates.ts";
 import { expectFindings, findingsOf, spoiled } from "../../support/scenes/inspection.ts";
 
-/** Returns a policy with one sender below `root` and these intermediates. */
+/** Returns a policy with one sender. The certificates `names` are the `intermediates` of the policy. */
 function knowing(fixtures: Fixtures, names: readonly CertificateName[], parts: PolicyParts = {}) {
   const intermediates = Object.fromEntries(names.map((name) => [name, pemOf(fixtures.certificates[name])]));
   return compilePolicy({ ...policyDocument(fixtures, parts), intermediates });
@@ -51,7 +51,8 @@ export const cases: Cases = {
     const alone = knowing(fixtures, ["depth3"]);
     refused("issuer_unknown", () => present(fixtures, { leaf: "depth3Client" }, alone));
     refused("issuer_unknown", () => present(fixtures, { leaf: "client" }, alone));
-    // The sender presents the issuers of `depth3`, but the policy does not contain them. So no path may use `depth3`.
+    // The policy contains `depth3`, but not the issuers of `depth3`. Even if the sender presents these issuers, no path may use
+    // the `depth3` of the policy.
     const presented = { leaf: "depth3Client", intermediates: ["depth1", "depth2"] } as const;
     refused("issuer_unknown", () => present(fixtures, presented, alone));
     const policy = knowing(fixtures, ["intermediate"], { anchors: ["stranger"] });

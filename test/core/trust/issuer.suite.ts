@@ -34,7 +34,7 @@ function changed({ certificates }: Fixtures, name: CertificateName, facts: Parti
   return { ...parseCertificate(certificates[name]), isSignedBy: () => true, ...facts };
 }
 
-/** Returns authorities with the same name and different keys, which the root certified. All except the last have expired. */
+/** Returns authorities that the root certified. They have the same name and different keys. All except the last have expired. */
 function namesakes(fixtures: Fixtures, count: number): Certificate[] {
   return Array.from({ length: count }, (_, index) =>
     changed(fixtures, "intermediate", { spkiSha256: `key ${index}`, ...(index < count - 1 && { notAfter: 0 }) }),
@@ -78,7 +78,8 @@ export const cases: Cases = {
     };
     const [loopA, byRoot, byA] = [parsed("loopAByB"), parsed("loopBByRoot"), parsed("loopBByA")];
     assert.deepEqual(certifiedBelow(loopA, byRoot, byA), [byRoot, loopA, byA]);
-    // The sender also presents a copy of the anchor's certificate. The key of the copy signed `byRoot`, but not `byA`.
+    // The sender also presents the certificate `again`, a copy of the anchor's certificate. The key of this copy signed the
+    // certificate `byRoot`, but not the certificate `byA`.
     const again = { ...parsed("root") };
     assert.deepEqual(certifiedBelow(loopA, byRoot, byA, again), [byRoot, again, loopA, byA]);
     assert.deepEqual(certifiedBelow(), []);
@@ -96,9 +97,9 @@ export const cases: Cases = {
     }
   },
   "findPath() uses no key twice": (fixtures) => {
-    // The root certified `again`. The leaf names the key identifier of `again` as the identifier of its issuer's key. If `again`
-    // has another key than the root, there is a path through `again`. If `again` has the root's own key, there is no path, because
-    // a path uses no key twice.
+    // The root certified the certificate `again`, which has the root's name. The `authorityKeyId` of the leaf selects `again` as
+    // the issuer, and not the root. If `again` has a key of its own, there is a path through `again`. If `again` has the root's
+    // key, there is no path, because a path uses no key twice.
     const { foldedSubject, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     const leaf = changed(fixtures, "client", { foldedIssuer: foldedSubject, authorityKeyId: "again" });
     const again = (spki: string) =>

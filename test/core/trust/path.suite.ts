@@ -34,8 +34,8 @@ const limitsOf = ({ now }: Fixtures) => ({
 });
 
 /**
- * Makes a client certificate, and ten authorities that all have the name of its issuer. Records which certificate was verified with
- * which key.
+ * Makes a client certificate and ten authorities. The name of each authority is the issuer name of the client certificate. Records
+ * which certificate was verified with which key.
  */
 function countSignatures({ certificates }: Fixtures, anchor: CertificateName) {
   const pairs = new Set<string>();

@@ -95,8 +95,8 @@ export const cases: Cases = {
         const pair = encode(sequence(tlv(TAG.integer, [1]), tlv(TAG.integer, s)));
         certificate.splice(2, 1, tlv(TAG.bitString, [0, ...pair]));
       });
-    // These values are the first octet of s. With 0x01 or 0x7f, the first bit of n − s is set, so n − s needs one octet more in
-    // DER than s. With 0xf5, n − s needs one octet less than s, and the hex text of n − s begins with a zero.
+    // In each round, s begins with one of these octets. With 0x01 or 0x7f, the first bit of n − s is set, so n − s needs one octet
+    // more in DER than s. With 0xf5, n − s needs one octet less than s, and the hex text of n − s begins with a zero.
     for (const first of [0x01, 0x7f, 0xf5]) {
       const s = [...(first >= 0x80 ? [0] : []), first, ...Array<number>(31).fill(9)];
       const one = signed(s);

@@ -1,5 +1,5 @@
-// Tests lists that must be refused. Some are malformed. Others are of a kind that does not name every revoked certificate, for
-// example delta lists.
+// Tests revocation lists that must be refused. Some are malformed. Others are of a kind that does not name every revoked
+// certificate, for example delta lists.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

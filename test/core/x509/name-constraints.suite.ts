@@ -270,8 +270,8 @@ export const cases: Cases = {
     }
   },
   "verifyTrust() applies DNS constraints to a common name even if there is a permitted DNS name": (fixtures) => {
-    // An entry of a policy may match the CN of a certificate, even if the certificate has alternative names. So the CN is checked
-    // too.
+    // An entry of a policy may match the CN of a certificate, even if the certificate has alternative names. So name constraints
+    // also apply to the CN.
     refused("name_not_permitted", () =>
       prove(fixtures, { leaf: "dnsCaBadCommonNameGoodSan", intermediates: ["dnsCa"] }),
     );

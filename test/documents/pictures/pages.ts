@@ -67,7 +67,10 @@ async function send({ edge, serverCa, clients }: Ready, name: string, event: obj
   });
 }
 
-/** Waits until no event is waiting, one event is dead, and the last refusal is stored. Returns the path of the page for each picture. */
+/**
+ * Waits until every event is done or dead, one event is dead, and the last refusal is stored. Returns the URL path of each
+ * picture's page.
+ */
 async function findPaths({ console: url }: Ready): Promise<Record<string, string>> {
   const ask = async (path: string) => {
     const response = await fetch(`${url}${path}`, { headers: { accept: "application/json" } });

@@ -1,5 +1,5 @@
-// Runs in the browser before a picture is taken. Replaces what differs in each run by fixed text of the same length: times, ids,
-// digests, and the folder of this machine. Otherwise every renewal would change every picture.
+// Runs in the browser before a picture is taken. Times, ids, digests and the folder of this machine differ in each run. Replaces
+// them with fixed texts. Otherwise every renewal would change every picture.
 
 /** `folder` is the folder of the run, and `now` is the time of the run in milliseconds. */
 export function settle([folder = "", now = ""]: readonly string[]): void {

@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => files.disposeAsync());
 
-/** The limit for tests that watch files or start programs, because such tests are slow on a busy machine. */
+/** The time limit for tests that watch files or start programs, because such tests are slow on a busy machine. */
 const SLOW = { timeout: 90_000 };
 
 let stack: AsyncDisposableStack;

@@ -1,5 +1,5 @@
-// Tests the error for a file in which a certificate or a key is looked for. The cases of whole files are in
-// test/cli/files/certificates.test.ts.
+// Tests the errors for a file that should contain a certificate or a key, for example if the file also contains a broken block.
+// More files are tested in test/cli/files/certificates.test.ts.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";

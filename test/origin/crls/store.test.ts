@@ -60,8 +60,8 @@ const startOrigin = (policy: PolicyDocument, { lists }: CrlStore): Promise<TestO
   startTestOrigin(own, { policy, keys: [publicJwk(key)], lists });
 
 /**
- * Sends one event. In the result, `told` is the code of the refusal. For an accepted event, it is the doubt about revocation that
- * the log line names, or `accepted`.
+ * Sends one event. If the event is refused, `told` is the code of the refusal. If it is accepted, `told` is the doubt about
+ * revocation that the log line names, or `accepted` if there is no doubt.
  */
 async function decide(
   origin: TestOrigin,

@@ -1,4 +1,4 @@
-// Tests when lists are read again: by an isolate from KV, and by an origin from its sources. Only the clock is fake.
+// Tests when revocation lists are read again: by an isolate from KV, and by an origin from its sources. Only the clock is fake.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { issueCrl } from "../../../cli/dev/authority.ts";
@@ -124,8 +124,8 @@ describe("an isolate", () => {
       const first = listsAt(NOW);
       await vi.advanceTimersByTimeAsync(10_000);
       expect(await first).toBeUndefined();
-      // The first request waited for a read until the deadline of the request. This read is still running, but the second request
-      // does not wait for it.
+      // The first request stopped waiting for the read after ten seconds. The read is still running, but the second request does
+      // not wait for it.
       expect(await listsAt(NOW + 11)).toBeUndefined();
       current = namespace;
       stored = await issue(1);

@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-/** Starts a process. Its attempt number `holding` and all later attempts do not end until the process gets the signal to stop. */
+/** Starts a process. From attempt number `holding` on, no attempt ends until the process gets the signal to stop. */
 function startProcess(name: string, holding = ""): ChildProcess {
   const child = spawn(process.execPath, [PROGRAM, file, name, holding], { stdio: ["ignore", "pipe", "inherit"] });
   stack.defer(async () => {
@@ -68,8 +68,8 @@ test("other processes handle the events of killed ones: each at least once, none
   for (let round = 1; round <= 3; round += 1) {
     const victim = survivor;
     survivor = startProcess(`p${round}`);
-    // Waits until both processes have run at the same time, even if the new one starts slowly. Then the old process is killed
-    // during its attempts.
+    // Waits until the new process, which may start slowly, has ended three attempts. So both processes have run at the same time.
+    // Then waits until the old process begins an attempt, and kills the old process.
     await storeUntil(
       ids,
       () => lines.filter(({ name, ends }) => name === `p${round}` && ends !== undefined).length >= 3,
@@ -80,7 +80,8 @@ test("other processes handle the events of killed ones: each at least once, none
   }
   await expect.poll(() => idsIn(inbox, "done")).toHaveLength(ids.length);
   await expect.poll(() => new Set(lines.flatMap(({ ends }) => ends ?? [])).size).toBe(ids.length);
-  // A killed attempt has no end. The next attempt of the same event begins only after the lease has expired.
+  // An attempt of a killed process has no line with `ends`. The next attempt for the same event begins only after the lease has
+  // expired. The lease of five seconds may begin some time before the line that says so, on a busy machine.
   for (const id of ids) {
     const own = lines
       .filter(({ begins, ends }) => begins === id || ends === id)
@@ -88,7 +89,7 @@ test("other processes handle the events of killed ones: each at least once, none
     for (const [index, line] of own.entries()) {
       const next = own[index + 1];
       if (line.begins === undefined || next === undefined) continue;
-      if (next.ends === undefined) expect(Number(next.at) - Number(line.at)).toBeGreaterThan(700);
+      if (next.ends === undefined) expect(Number(next.at) - Number(line.at)).toBeGreaterThan(2_500);
       else expect(next.name).toBe(line.name);
     }
   }

@@ -120,8 +120,8 @@ describe("an origin with --upstream", () => {
     expect(await running.line({ decision: "dispatched", id })).toMatchObject({ attempt: 2, sender: ACME });
     const request = { method: "POST", target: "/hooks/acme/a?b=%C3%BC&c", contentType: "application/json" };
     const sha256 = sha256Of(senders);
-    // The origin's fetch() adds headers, for example `accept` and `user-agent`. These added headers must not be among the
-    // delivered headers.
+    // The origin's fetch() adds headers to its request, for example `accept` and `user-agent`. The app's `delivery.headers` must
+    // not contain these added headers.
     const headers = [["content-type", "application/json"], ...signedHeaders];
     expect(seen).toEqual(["1", "2"].map((attempt) => ({ id, sender: ACME, sha256, body, request, headers, attempt })));
   });

@@ -16,8 +16,8 @@ export const cases: Cases = {
     assert.match(first ?? "", /^"sha-256 [0-9a-f]{64}"$/);
     assert.notEqual(first, second);
     assert.equal(first, keyOf(`${longest}a`));
-    // An id with the same text as this digest must have a different key. The key of an id is a JSON list, but a digest is a JSON
-    // string.
+    // The key `first` is a digest. An id with the same text as this digest must have a different key. The two keys differ, because
+    // the key of a short id is a JSON list and a digest is a JSON string.
     assert.notEqual(keyOf(JSON.parse(first as string)), first);
   },
   "readEventKey() reads a header, and says why there is no key if it is missing or empty": () => {

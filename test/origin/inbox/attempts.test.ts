@@ -102,8 +102,8 @@ describeOnStores("the record of attempts", (given) => {
     await inbox.work.complete(taken);
     const second = now;
     now += LEASE + 1;
-    // An event with two abandoned attempts is attempted alone, so it may have to wait for its turn. Its second attempt must be
-    // recorded as abandoned even if it has to wait.
+    // Event `b` has two abandoned attempts. Such an event is attempted alone, so it may have to wait. The second attempt must be
+    // recorded as abandoned even if the event has to wait.
     await claim();
     expect(await recordsOf("b")).toEqual([
       abandoned,

@@ -149,8 +149,8 @@ describe.each(PAIRS)("a backup of %s", (_from, name, from, to) => {
       const claimed = (await inbox.work.claim(9, 30_000)).map(({ event }) => event.id);
       // The events "second" and "next" wait for the event "first".
       expect(claimed.sort()).toEqual(["conflict", "first", "leased"]);
-      // The process that leased this event reports the outcome to the original inbox. So the restored inbox does not know the
-      // outcome of that attempt.
+      // Attempt 1 of the event "leased" began before the backup. The process that made this attempt would report the outcome to the
+      // original inbox. So the restored inbox does not know the outcome.
       expect((await inbox.attempts("leased"))?.records).toMatchObject([
         { number: 1, outcome: "abandoned", endedAt: undefined },
         { number: 2, outcome: "running" },

@@ -1,5 +1,5 @@
-// Tests order keys. Events are handled, retried, dropped and so on, in random order. Two events with the same key
-// must never run at the same time. At the end, one remaining process must soon handle all events. Runs with every store.
+// Tests order keys. Events are handled, retried, dropped and so on, in random order. Two events with the same order key must never
+// run at the same time. At the end, one remaining process must soon handle all events. Runs with every store.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -86,7 +86,7 @@ class Model {
 
   async #accept(pick: number): Promise<void> {
     const id = `${this.#name} ${this.#keys.size}`;
-    // One event in five has no key. All other events share two keys.
+    // One event in five has no order key. The other events share two order keys.
     const orderKey = pick % 5 === 0 ? undefined : `${this.#name} key ${pick % 2}`;
     this.#keys.set(id, orderKey ?? id);
     const delivery = deliveryOf({ id, sender: "acme", ...(orderKey !== undefined && { orderKey }) });

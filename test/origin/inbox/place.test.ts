@@ -1,4 +1,4 @@
-// Tests that every error of an inbox names the inbox, because the log line with the error does not name it. The error never
+// Tests that every error of an inbox names the inbox, because nothing else in a log line with this error names it. The error never
 // contains a password. Runs with every store.
 
 import { expect, test } from "vitest";

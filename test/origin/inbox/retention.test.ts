@@ -71,8 +71,8 @@ describeOnStores("prune()", (given) => {
     expect(await accept("a", {}, "2")).toEqual({ outcome: "duplicate", of: "a" });
     await erase();
     const codeOf = (error: unknown) => (error as { code?: unknown }).code;
-    // Sends used assertions again, several times at once, together with a genuine event. Assertion "1" was used for the event, and
-    // assertion "2" for its duplicate.
+    // Assertion "1" brought event "a", and assertion "2" brought a duplicate of "a". This loop sends these used assertions again,
+    // several at the same time, together with a new genuine event.
     for (const round of ["at once", "again"]) {
       const outcomes = await Promise.all([
         ...["1", "2", "1"].map((jti) => accept("a", {}, jti).catch(codeOf)),

@@ -267,7 +267,7 @@ describeOnStores("the work queue", (given) => {
       await inbox.retryNow("a");
       expect(await claim()).toEqual([]);
       now += 11 * SECOND;
-      // The first claim finds the expired lease. The event that waited for this lease is due in the second claim.
+      // The first claim finds the expired lease of `b`. Event `a` waited for this lease, so it is due in the second claim.
       expect(idsOf([...(await claim()), ...(await claim())])).toEqual(["a"]);
     });
 

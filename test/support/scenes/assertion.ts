@@ -66,7 +66,7 @@ export function open(token: string): Token {
 
 export const toBase64Url = (content: string | Uint8Array): string => Buffer.from(content).toString("base64url");
 
-/** Signs exactly these two texts with the edge's own key. */
+/** Makes a token from exactly this header and this payload, signed with the edge's own key. */
 export async function seal({ keys }: Fixtures, header: string, payload: string | Uint8Array): Promise<string> {
   const { kid: _, ...jwk } = keys.signing.keys[0] as Fixtures["keys"]["signing"]["keys"][number];
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

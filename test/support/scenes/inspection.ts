@@ -15,8 +15,8 @@ export const ENTRY = [...ONE, "certificates", 0] as const;
 export const ROUTE = ["routes", "/hooks"] as const;
 
 /**
- * Returns a policy with the senders `one` and `two` on the route `/hooks`. Each sender needs only a certificate that `root` or a
- * CA below `root` issued.
+ * Returns a policy with the senders `one` and `two` on the route `/hooks`. Each sender needs only a certificate with the sender's
+ * CN, issued by `root` or by a CA below `root`.
  */
 export function soundDocument({ certificates }: Fixtures) {
   const sender = (CN: string) => ({ certificates: [{ subject: { CN } }], trust: { anchors: ["root"] } });

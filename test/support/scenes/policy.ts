@@ -17,7 +17,10 @@ export function documentOf(fixtures: Fixtures) {
   return structuredClone({ ...document, routes }) as unknown as { [member: string]: Json };
 }
 
-/** Sets the member at a path of keys. If the value is undefined, removes the member. */
+/**
+ * Sets one member of the document. `path` has the member names and array indexes that lead to it. If the value is undefined,
+ * removes the member.
+ */
 export function put(document: Json, path: readonly (string | number)[], value: Json | undefined): void {
   const last = path[path.length - 1] as string;
   let parent = document as Record<string, Json>;

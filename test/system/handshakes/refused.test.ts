@@ -250,7 +250,7 @@ describe.each(["edge", "listener"] as const)("%s", (name) => {
     const macs = (["ZOOM_SECRET", "X_SECRET"] as const).map((secret) =>
       createHmac("sha256", HANDSHAKE_SECRETS[secret]).update(text).digest(),
     );
-    // The same text, with every character written as an escape of JSON.
+    // `text`, with every character written as an escape of JSON.
     const escapes = Array.from(text, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
     const escaped = `{"event":"endpoint.url_validation","payload":{"plainToken":"${escapes.join("")}"}}`;
     for (const sent of [

@@ -1,4 +1,5 @@
-// Starts what answers challenges: the deployed bundle of the edge, and an origin with its own TLS listener and without an edge.
+// Starts the programs that answer challenges: the deployed bundle of the edge, and an origin with its own TLS listener and without
+// an edge.
 
 import { publicJwk } from "../../../core/assertion/keys.ts";
 import type { LogLine } from "../../../core/log-line.ts";

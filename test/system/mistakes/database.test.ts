@@ -1,5 +1,5 @@
-// Tests messages about a database that cannot be used. Each must contain a remedy. If the database does not answer yet, a start of
-// the origin waits.
+// Tests messages about a database that cannot be used. Each message must contain a remedy. Also tests that an origin waits at its
+// start if the database does not answer yet.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

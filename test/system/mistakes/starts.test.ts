@@ -128,8 +128,8 @@ const ROWS: readonly (readonly [what: string, args: readonly string[], told: str
 ];
 
 /**
- * Returns true if the program finds the fault only after it opened its inbox. Then the test starts the real program, to see that
- * the program ends by itself.
+ * Returns true if the program finds the fault only after it opened its inbox. In this case, the test starts the real program, to
+ * see that the program ends by itself.
  */
 const isLate = (text: string) => /^(listener|--metrics): /.test(text);
 

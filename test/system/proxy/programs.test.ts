@@ -25,8 +25,8 @@ interface Case {
   /** True if the proxy forwards intermediates to the origin. */
   readonly forwardsChain: boolean;
   /**
-   * The line of the configuration that removes a header that the client itself sent, and the line that a careless operator might
-   * write instead.
+   * `line` is the line of the configuration that removes or replaces a certificate header that the client itself sent. `careless`
+   * is written in its place, as if a careless operator had left this line out.
    */
   readonly guard: readonly [line: string, careless: string];
   /** Makes the value of the certificate header as this proxy would write it. */
@@ -188,8 +188,9 @@ for (const { program, format, snippet, paths, forwardsChain, guard, forge, expir
 
       test("is not accepted under a similar name", async () => {
         const answer = await post(port, world, undefined, { headers: [["SSL_Client_Cert", forged()[1]]] });
-        // nginx drops a header whose name contains an underscore. Apache writes into the real header that there was no certificate.
-        // HAProxy passes on the header with the underscore. So the origin finds a certificate in a header that it does not read.
+        // nginx drops a header whose name contains an underscore. Apache writes into the real header, `SSL-Client-Cert`, that there
+        // was no certificate. HAProxy passes on the header with the underscore. So only behind HAProxy, the origin notices a
+        // certificate in a header that it does not use.
         const code = program === "haproxy" ? "certificate_elsewhere" : "no_certificate";
         expect(await refused(answer)).toEqual({ status: 403, code });
       });

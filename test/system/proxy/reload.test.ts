@@ -1,4 +1,5 @@
-// Tests reloads of an origin behind a proxy, after a change of the policy, the certificate, the key, or the identity of the proxy.
+// Tests reloads of an origin behind a proxy. The policy changes, the origin's certificate and key change, or the CA changes that
+// issued the proxy's certificate.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";

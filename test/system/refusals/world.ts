@@ -55,7 +55,7 @@ export interface World extends Senders {
   readonly listed: LocalEdge;
   /** An edge with a route that uses the queue. The queue refuses every message. */
   readonly unqueued: LocalEdge;
-  /** An edge and an origin whose senders sign or have Basic credentials. */
+  /** An edge and an origin with one policy. The senders of this policy sign or have Basic credentials. */
   readonly factors: { readonly policy: PolicyDocument; readonly edge: LocalEdge; readonly origin: TestOrigin };
   readonly edges: Record<EdgeName, DeployedEdge>;
   readonly origins: Record<OriginName, TestOrigin>;

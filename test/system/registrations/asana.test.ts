@@ -1,6 +1,6 @@
-// Plays Asana, which makes the key of a webhook while the user registers it. Asana sends the key to the webhook's URL in the
-// handshake, and to the user in the response to the registration. Events that are signed with the key are refused until the user
-// has put the key into the secret file. Asana sends the refused events again.
+// Plays Asana, which makes the key of a webhook while the user registers the webhook. Asana sends the key to the webhook's URL in
+// the handshake, and to the user in the response to the registration. Events that are signed with the key are refused until the
+// user has put the key into the secret file. Asana sends the refused events again.
 
 import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Plays Efí, Meta, PagerDuty and Microsoft Graph at the deployed edge, with the policies that `countersign policy add` writes.
+// Sends requests to the deployed edge as Efí, Meta, PagerDuty and Microsoft Graph would send them. The policy is the one that
+// `countersign policy add` writes.
 
 import "reflect-metadata";
 import { createHmac } from "node:crypto";

@@ -19,7 +19,8 @@ let listening: Listening;
 beforeAll(async () => {
   user = await createUser(stack);
   ca = await issueCertificate({ subject: [{ CN: ["CA of PagerDuty"] }], ca: {} });
-  // The public root of the preset stays. The CA of the simulated sender is one more anchor, as after a change of PagerDuty's root.
+  // The public root of the preset stays an anchor. The CA of the simulated sender is added as a second anchor, as an operator would
+  // do if PagerDuty changed its root.
   const anchor = ["--anchor", `pagerduty-next=${user.write("ca.pem", ca)}`];
   expect(await user.add("--preset", "pagerduty", ...anchor, "--mode", "observe")).toContain("48 hours");
   listening = await user.start({ PAGERDUTY_WEBHOOK_SECRET: SECRET });

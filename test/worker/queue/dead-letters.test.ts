@@ -95,7 +95,7 @@ describe("an event that the origin never accepts", () => {
 describe("a redrive request", () => {
   beforeEach(() => world.clear());
 
-  /** Runs the maintenance with a queue that rejects each of these texts. Returns all texts that the maintenance tried to send. */
+  /** Runs the maintenance with a queue that rejects the texts in `refused`. Returns all texts that it tried to send. */
   const maintain = (...refused: string[]) => world.bucket.maintain(now(), refused);
 
   test("stays until all its letters are sent, and includes no letter that came later", async () => {

@@ -31,7 +31,8 @@ describe("a message that cannot be delivered", () => {
   beforeEach(() => world.clear());
 
   /**
-   * Returns the text of an event of this edge as it is in the queue. A stranger with access to the queue could change such a text.
+   * Returns the sealed text that this edge puts into the queue for an event. A stranger with access to the queue could change such
+   * a text.
    */
   async function captured(): Promise<string> {
     const { key } = await world.die("captured");
@@ -151,8 +152,8 @@ describe("the consumer of the dead-letter queue", () => {
   beforeEach(() => world.clear());
 
   /**
-   * Processes one message as the consumer of this queue does, with the real bucket. Returns whether the message was acknowledged or
-   * retried, and the log lines.
+   * Processes one message as the consumer of the queue `queueName` does, with the real bucket. Returns whether the message was
+   * acknowledged or retried, and the log lines.
    */
   async function settle(
     message: { body: unknown; attempts: number; timestamp?: Date },

@@ -274,7 +274,7 @@ describe("every command that reads a policy", () => {
 });
 
 describe("wrangler's build", () => {
-  /** Makes a copy of this project with this policy instead of its own. */
+  /** Makes a copy of this project. The copy has the given policy instead of the project's own policy. */
   function projectWith(policy: string): string {
     const project = join(directory, `project-${readdirSync(directory).length}`);
     mkdirSync(project);

@@ -224,7 +224,7 @@ const REMEDIES: readonly (readonly [problem: string, remedy: string])[] = [
   ],
 ];
 
-/** The members of a Valibot schema that this test reads. */
+/** An object in the schema of the policy. This test reads only its member `code`. */
 interface Node {
   readonly message?: unknown;
   readonly pipe?: readonly Node[];

@@ -178,7 +178,7 @@ const cases: Cases = {
     expectFindings(fixtures, [constrained, withSan({ dns: ["evil.example"] })], `error ${AT}`);
     expectFindings(fixtures, [[[...ENTRY, "from"], "2031-01-01"]], `warning ${AT}/from`, `warning ${AT}/from (time)`);
     // This window ended before the anchor's notBefore. Only the end of the window is reported. There is no finding about the
-    // anchor, because an earlier certificate of the same CA may have proven the sender.
+    // anchor. The anchor's CA may have had an earlier certificate, which proved the sender during the window.
     expectFindings(fixtures, [[[...ENTRY, "until"], "2025-01-01"]], "error /senders/one/certificates (time)");
     const { sha256, spkiSha256 } = parseCertificate(fixtures.certificates.root);
     expectFindings(fixtures, [[ENTRY, { sha256: sha256.toUpperCase() }]], `error ${AT}/sha256`);

@@ -36,6 +36,10 @@ const cases: Cases = {
     expectFindings(fixtures, [token(ONE), shared, ...apart], found, "error /senders/two/token/secrets/0");
     expectFindings(fixtures, [token(ONE), shared]);
   },
+  "inspectPolicy() does not take a sender without a route for another user of its own token": (fixtures) => {
+    const unrouted: Change[] = [[[...ROUTE, "senders"], ["one"]]];
+    expectFindings(fixtures, [token(TWO), ...unrouted], "warning /senders/two");
+  },
   "inspectPolicy() refuses a key that is read from the header of a token of the same route": (fixtures) => {
     const key = (sender: readonly string[], member: string): Change => [[...sender, member], { header: "x-token" }];
     expectFindings(fixtures, [token(ONE), key(ONE, "eventKey")], "error /senders/one/eventKey");

@@ -12,8 +12,8 @@ import { missingPostgres, openTestInbox } from "../../../support/inbox-stores.ts
 import { PASSWORD, type PostgresServer, startPostgres, withClient } from "../../../support/postgres.ts";
 
 /**
- * A trigger that delays each transaction which makes an event done. As long as another session holds the advisory lock 42, the
- * transaction is not committed.
+ * A trigger that delays each transaction in which the state of an event becomes `done`. As long as another session holds the
+ * advisory lock 42, the transaction is not committed.
  */
 const HOLD_COMMITS = `
   CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';
@@ -126,8 +126,9 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
       const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted";
       await expect.poll(() => query(waits)).toHaveLength(1);
       expect(await acceptInOrder(other, "second")).toEqual({ outcome: "stored" });
-      // This claim must not postpone the second event. The pending transaction ends the first event, but does not see the second
-      // one. So that transaction would not make a postponed second event due, and the second event would wait forever.
+      // This claim must not postpone the second event. Normally, the transaction that ends the first event makes a postponed second
+      // event due. But here that transaction is pending, and it does not see the second event. If the claim postponed the second
+      // event, nothing would make that event due, and that event would wait forever.
       expect(await other.work.claim(1, 60_000)).toEqual([]);
       await holder.query("SELECT pg_advisory_unlock(42)");
       expect(await ended).toBe(true);
@@ -216,8 +217,8 @@ describe.skipIf(missingPostgres())("an inbox in PostgreSQL", () => {
     const acceptAs = (origin: Inbox, id: string, eventKey: string, body: string) =>
       origin.accept(deliveryOf({ id, sender: "acme", eventKey, body }), { issuer: "direct", jti: id, expires: 0 });
     const outcomes: Acceptance[] = [];
-    // Each round has its own batch. If an event in a shared batch failed, the inbox would store the events of the batch one by
-    // one, so the race would not be tested.
+    // Waits for each pair of events before the next pair is sent, so that no batch contains events of two pairs. If an event of
+    // such a batch failed, the inbox would store the events of the batch one by one, and the race would not be tested.
     for (let n = 0; n < 50; n += 1) {
       const differ = [acceptAs(inbox, `a ${n}`, `differ ${n}`, "a"), acceptAs(other, `b ${n}`, `differ ${n}`, "b")];
       outcomes.push(...((await Promise.all(differ)) as Acceptance[]));

@@ -12,7 +12,7 @@ const RULES = `
   SELECT current_setting('search_path') AS path, current_setting('synchronous_commit') AS commits,
          current_setting('transaction_isolation') AS isolation, current_setting('transaction_read_only') AS "readOnly",
          current_setting('statement_timeout') AS statement, current_setting('plan_cache_mode') AS plans, current_setting('idle_in_transaction_session_timeout') AS idle`;
-/** The settings of a database that differ from the settings that the inbox needs. */
+/** The settings of this test's database. They differ from the settings that the inbox needs. */
 const DEFAULTS = [
   "synchronous_commit TO off",
   "default_transaction_isolation TO serializable",

@@ -78,8 +78,8 @@ const rowsOf = (share: number, part: number, count: number) =>
 
 /**
  * Expects that only the largest groups lost rows. `nameOf` returns the group of a row: its share, or its part. A group lost a row
- * only when it was at least as large as every other group. So at the end, no group is larger than it by more than 3, the largest
- * size of a row.
+ * only when it was at least as large as every other group. So at the end, every other group exceeds a group that lost rows by at
+ * most 3, the largest size of a row.
  */
 function expectLargestGaveWay(rows: Shape, left: Shape, nameOf: (row: Shape[number]) => string) {
   const [before, after] = [sizesBy(rows, nameOf), sizesBy(left, nameOf)];

@@ -72,8 +72,7 @@ test("simultaneous acceptances share a transaction", async () => {
 test("a power cut keeps everything that was committed, wherever the log ends", async () => {
   const inbox = await openTestInbox(stack, file);
   const log = `${file}-wal`;
-  // The length of the write-ahead log after each commit. A power cut after a commit may lose data behind the position of this
-  // commit, but no data before it.
+  // The length of the write-ahead log after each commit. A power cut after a commit keeps at least this length of the log.
   const ends: number[] = [];
   for (let n = 0; n < 6; n += 1) {
     await Promise.all([accept(inbox, `${n} a`), accept(inbox, `${n} b`)]);

@@ -33,8 +33,8 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 /**
- * Returns the handshake line that a connection causes. So that no other test causes a line, the tests of this file run one after
- * the other.
+ * Returns the handshake line that a connection causes. The tests of this file run one after the other, so that no other test causes
+ * a line meanwhile.
  */
 async function lineOf(provoke: () => Promise<unknown>): Promise<LogLine> {
   const start = origin.lines.all.length;

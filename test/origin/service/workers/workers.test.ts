@@ -64,7 +64,7 @@ function connectionsOf(pid: number, port: number): number {
   }).length;
 }
 
-/** Opens senders that stay connected, so that each worker has some of the connections. */
+/** Connects this number of senders and keeps their connections open, so that each worker has some of the connections. */
 async function connectSenders(count: number): Promise<TlsSender[]> {
   const senders = Array.from({ length: count }, () => new TlsSender(origin.server, files.senders.acme));
   for (const sender of senders) {
