@@ -73,7 +73,7 @@ function readScope(values: DerReader): string[] {
     const isOfSomeReasons = members.nextIs(ONLY_SOME_REASONS);
     if (isSet(INDIRECT)) throw new SyntaxError("indirect lists are not supported");
     if (isSet(ONLY_ATTRIBUTE_CERTS) || isOfSomeReasons || isOfSomeCertificates) {
-      throw new SyntaxError("partitioned lists are not supported");
+      throw new SyntaxError("restricted lists are not supported");
     }
     if (uris.length === 0) throw new SyntaxError("issuingDistributionPoint names no URI");
     return uris;

@@ -52,7 +52,7 @@ export const STRICTER: readonly Difference[] = [
     /^critical extension \S+ is not understood$|^a critical extension of an entry is not understood$/,
     "OpenSSL reports this when it verifies.",
   ],
-  [/^(indirect|partitioned|delta) lists are not supported$/, "Such a list is not the complete list of one issuer."],
+  [/^(indirect|restricted|delta) lists are not supported$/, "Such a list is not the complete list of one issuer."],
   [/^nextUpdate is not after thisUpdate$|^the list names no issuer$/, "OpenSSL compares them when it verifies."],
 ];
 

@@ -165,15 +165,15 @@ export const cases: Cases = {
       edit(fixtures, ({ crl }) => crl.splice(2, 1, tlv(TAG.bitString, [4, 0xf0]))),
     );
   },
-  "parseCrl() refuses delta, indirect and partitioned lists": (fixtures) => {
+  "parseCrl() refuses delta, indirect and restricted lists": (fixtures) => {
     refuses(/delta/, withExtension(fixtures, extension("2.5.29.27", tlv(TAG.integer, [1]))));
     refuses(/delta/, withExtension(fixtures, extension("2.5.29.27", tlv(TAG.integer, [1]), false)));
     const scoped = (...value: Tlv[]) =>
       withExtension(fixtures, extension(ISSUING_DISTRIBUTION_POINT, sequence(...value)));
     assert.equal(parseCrl(scoped(NAME)).distributionPoints?.length, 1);
     refuses(/indirect/, scoped(NAME, tlv(0x84, [0xff])));
-    for (const tag of [0x81, 0x82, 0x85]) refuses(/partitioned/, scoped(NAME, tlv(tag, [0xff])), `${tag}`);
-    refuses(/partitioned/, scoped(NAME, tlv(0x83, [6, 0x40])));
+    for (const tag of [0x81, 0x82, 0x85]) refuses(/restricted/, scoped(NAME, tlv(tag, [0xff])), `${tag}`);
+    refuses(/restricted/, scoped(NAME, tlv(0x83, [6, 0x40])));
     refuses(/no URI/, scoped());
     refuses(/no URI/, scoped(tlv(0xa0, [tlv(0xa0, [tlv(0x82, "crl.example")])])));
   },
