@@ -10,7 +10,7 @@ import { hostOf, type Subject, serverNameOf } from "./subject.ts";
 
 const TIMEOUT_MILLISECONDS = 15_000;
 const DAY_MILLISECONDS = 86_400_000;
-/** If fewer days than this remain, the renewal is late, because public CAs advise to renew 30 days before expiry. */
+/** Public CAs advise to renew a certificate 30 days before it expires. If it has fewer days left than this, the renewal is late. */
 const ENDS_SOON_DAYS = 21;
 
 /** The handshake as a Node client sees it. */

@@ -66,9 +66,8 @@ export interface Renewal {
 }
 
 /**
- * A value in the body that shows whose event it is. The certificate does not show this, because it proves only the vendor. Events
- * that cannot have the value belong to a second sender, for which no value is required. Otherwise the rule would refuse these
- * events.
+ * A value in the body that shows whose event it is. The certificate does not show this, because it proves only the vendor. Some
+ * events of the vendor never have the value. They belong to a second sender, which needs no value, so that they are not refused.
  */
 export interface BodyValue {
   readonly what: string;

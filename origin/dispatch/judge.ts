@@ -67,9 +67,9 @@ export function formatReason(text: string): string {
 
 /**
  * Returns the milliseconds to wait before the next attempt. The wait is a random time between 0 and a limit that grows with each
- * attempt (full jitter). Otherwise events that failed together would be retried together. If the user's code named a time, the wait
- * lasts until this time, or for `maxNamedRetryMilliseconds` if that is shorter. A random time is added as jitter. A named time
- * cannot make the wait shorter. Otherwise a handler that always names the next second would use up all attempts in a minute.
+ * attempt (full jitter). Otherwise events that failed together would be retried together. If the user's code named a time, there
+ * is a second wait: until this time, but at most `maxNamedRetryMilliseconds`, and then a random time more. The longer of the two
+ * waits counts. So a handler that always names the next second does not use up all attempts in a minute.
  */
 export function scheduleRetry(
   { notBefore }: Extract<AttemptOutcome, { outcome: "retry" }>,

@@ -150,8 +150,8 @@ function readFields(fields: Fields, { name, headers, read }: ForwardedFormat): r
 }
 
 /**
- * Returns the refusal of a request without a certificate. If one of the expected fields is present, this field says that the client
- * sent no certificate. So other fields are searched for the certificate only if all expected fields are missing.
+ * Returns the refusal of a request from whose expected fields no certificate was read. If one of these fields is present, the proxy
+ * said with it that the client sent no certificate. If all of them are missing, other fields are searched for the certificate.
  */
 function notFound(headers: Headers, { headers: expected }: ForwardedFormat): Refusal {
   const found = expected.some((name) => headers.has(name)) ? [] : findOtherFields(headers, expected);

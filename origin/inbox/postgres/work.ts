@@ -16,7 +16,7 @@ import type { Client, PostgresPool, Queryable } from "./pool.ts";
  * progress, and of origins that have not read the server's clock since.
  */
 const FOLLOWED_MILLISECONDS = 60_000;
-/** The interval between two corrections of rows with the old time. Each correction reads all unfinished events. */
+/** The interval between two searches for rows that were written with the time before the change. Each reads all unfinished events. */
 const FOLLOW_AGAIN_MILLISECONDS = 1_000;
 
 const OWN = "WHERE sequence = $1 AND token = $2";

@@ -81,9 +81,9 @@ export function* deleteRefusals(kinds: readonly Kind[], rows: readonly Row[]): S
 }
 
 /**
- * Selects the parts of the stored certificates. All certificates without a known sender are one part. For a known sender, each leaf
- * is one part, together with all the intermediates that were presented with it. So a leaf is only one part, although anybody can
- * send any number of different intermediates with it.
+ * Divides the stored certificates into groups, which are called parts. All certificates without a known sender are one part. For a
+ * known sender, each leaf and all the intermediates that were presented with it are one part. So a leaf is only one part, although
+ * anybody can send any number of different intermediates with it.
  */
 const SELECT_SUMS = `
   SELECT sender, '' AS sha256, sum(bytes) AS bytes, min(last_seen) AS oldest

@@ -69,7 +69,7 @@ export const cases: Cases = {
       certificate[1] = { tag: 0x30, content: [{ tag: 0x00, content: Uint8Array.of() }] };
     });
     const text = Buffer.from(fromBase64(grown)).toString("hex").replace("30020000", Buffer.from(long).toString("hex"));
-    // The replaced value had four octets. The new value is longer, so the outer length grows by the difference.
+    // The certificate is longer now, so its outer length is written again. The tag and the length itself take four octets.
     const whole = Buffer.from(text, "hex");
     whole.writeUInt16BE(whole.length - 4, 2);
     malformed("a padded length within", whole.toString("base64"));
