@@ -10,9 +10,9 @@ import { OptionsReader, printDecision } from "./read-options.ts";
 export type CountersignOptions = GuardOptions &
   (BehindEdge | WithoutEdge) & {
     /**
-     * Set this if one guard on `*` protects the handler of all events. Without this option, a guard refuses a request if the policy
-     * assigns the request to a route other than the guard's own path. For example, a sender of the route `/a/*` cannot run a
-     * handler whose guard is at `/a/b`.
+     * Set this if one guard on `*` protects the handler of all events. By default, a guard refuses a request whose route in the
+     * policy is not the path of this guard. Without this check, a sender that may call only the prefix `/hooks/*` could run the
+     * handler of a path below this prefix, for example `/hooks/acme`.
      */
     readonly servesEveryRoute?: boolean;
     /**

@@ -12,7 +12,10 @@ import type { CertificateOptions } from "../options.ts";
 export interface GuardOptions {
   /** This origin's own copy of the policy: the content of policy.json, or the result of `compilePolicy`. */
   readonly policy: Policy | object;
-  /** The replay check. There is no default, because a check that forgets ids protects against nothing. */
+  /**
+   * The replay check. There is no default, because a default could keep the ids only in memory. It would forget them when the
+   * process ends, and then accept a replay.
+   */
   readonly accept: AcceptDelivery;
   /**
    * The secrets that the policy names: `process.env`, the bindings of a Worker, or a function that finds a secret by its name.
@@ -27,7 +30,7 @@ export interface GuardOptions {
    * `level`.
    */
   readonly onDecision?: (line: LogLine) => void;
-  /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of them. */
+  /** The currently loaded revocation lists (`openCrlStore`), for a policy that names sources of revocation lists. */
   readonly lists?: () => RevocationLists;
   /** Unix seconds. */
   readonly clock?: () => number;
