@@ -11,7 +11,7 @@ export type Action = (typeof ACTIONS)[number];
 
 /** The largest number of events in one action. The operator can change the rest with the next action. */
 export const MAX_CHANGED_EVENTS = 1_000;
-/** The largest number of result pages that one action reads for each state of events. */
+/** The largest number of result pages that one action reads. Each state of events gets the same share. */
 const MAX_PAGES = 50;
 /** The largest number of ids in the log line of an action. */
 const LOGGED_IDS = 20;
@@ -41,14 +41,15 @@ export async function choose(view: View, action: Action): Promise<Choice> {
   const { query, given, problems } = readEventQuery(view.url.searchParams, view.now, MAX_CHANGED_EVENTS);
   if (problems.length > 0) return { events: [], skipped: 0, hasMore: false, problems, given };
   const states = STATES_OF[action].filter((state) => query.state === undefined || query.state === state);
+  const pages = Math.floor(MAX_PAGES / states.length);
   const found: ListedEvent[] = [];
   let hasMore = false;
   for (const state of states) {
     let before: number | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
+    for (let page = 0; page < pages; page += 1) {
       const { events, next } = await view.setting.inbox.newest({ ...query, state, before });
       found.push(...events.filter((event) => isMeant(event, action)));
-      hasMore ||= next !== undefined && (found.length >= MAX_CHANGED_EVENTS || page === MAX_PAGES - 1);
+      hasMore ||= next !== undefined && (found.length >= MAX_CHANGED_EVENTS || page === pages - 1);
       if (next === undefined || found.length >= MAX_CHANGED_EVENTS) break;
       before = next;
     }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { issueCertificate } from "../../../cli/dev/authority.ts";
 import { REFUSALS } from "../../../core/refusal.ts";
+import type { Inbox } from "../../../origin/inbox/inbox.ts";
 import { deliveryOf } from "../../support/inbox.ts";
 import { changeByHand, openTestInbox } from "../../support/inbox-stores.ts";
 import { ACME, BETA } from "../../support/senders.ts";
@@ -381,6 +382,31 @@ describe("actions", () => {
     expect(await (await confirm(world, "/actions/run")).json()).toMatchObject({ changed: 1 });
     expect(await world.inbox.event("b")).toMatchObject({ state: "waiting", reruns: 1 });
     expect(world.lines.map(({ action }) => action)).toEqual(["drop", "run"]);
+  });
+
+  test("read a limited number of pages, the same number for each state of events", async () => {
+    const searches: string[] = [];
+    // Each page of this inbox says that there are older events. A large inbox does the same if its search takes too long.
+    const newest: Inbox["newest"] = async (query) => {
+      searches.push(`${query.state}`);
+      return { ...(await world.inbox.newest(query)), next: (query.before ?? 1_000) - 1 };
+    };
+    const inbox = new Proxy(world.inbox, {
+      get(target, name) {
+        const member = Reflect.get(target, name, target) as unknown;
+        return name === "newest" ? newest : typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+    const endless = await startConsole(stack, {}, { inbox });
+    for (const [path, states] of [
+      ["/actions/retry", ["waiting", "dead"]],
+      ["/actions/retry?state=dead", ["dead"]],
+      ["/actions/run", ["done"]],
+    ] as const) {
+      searches.length = 0;
+      expect(await endless.json(path)).toMatchObject({ events: [], hasMore: true });
+      expect(searches).toEqual(states.flatMap((state) => Array(50 / states.length).fill(state)));
+    }
   });
 
   test("that the inbox refuses change nothing and say why, and events that changed meanwhile are counted", async () => {
