@@ -70,6 +70,7 @@ type Genes = typeof GENES;
 export type Shape = { readonly [Name in keyof Genes]: Genes[Name] extends readonly (infer Word)[] ? Word : number };
 
 const NAMES = Object.keys(GENES) as (keyof Genes)[];
+const MUTABLE = NAMES.filter((name) => name !== "factor");
 
 /** Returns a number from 0 (included) to 1 (excluded). */
 export type Chance = () => number;
@@ -89,17 +90,25 @@ export function randomShape(chance: Chance, given: Partial<Shape> = {}): Shape {
   return { ...Object.fromEntries(NAMES.map((name) => [name, randomGene(name, chance)])), ...given } as Shape;
 }
 
-/** Returns the shape with up to three changed genes. The factor is never changed. */
+/** Returns the shape with one to three changed genes. The factor is never changed. */
 export function mutate(shape: Shape, chance: Chance): Shape {
   const changed: Record<string, unknown> = { ...shape };
   const count = 1 + Math.floor(chance() * 3);
   for (let index = 0; index < count; index += 1) {
-    const name = pick(NAMES, chance);
-    const value = shape[name];
-    const isStep = typeof value === "number" && chance() < 0.5;
-    changed[name] = isStep ? step(value, GENES[name] as number, chance) : randomGene(name, chance);
+    const name = pick(MUTABLE, chance);
+    changed[name] = otherGene(name, shape[name], chance);
   }
-  return { ...(changed as Shape), factor: shape.factor };
+  return changed as Shape;
+}
+
+/** Returns a value that differs from the given value of the gene. For a number, it is often close to the given value. */
+function otherGene(name: keyof Genes, value: string | number, chance: Chance): string | number {
+  let other = value;
+  while (other === value) {
+    const isStep = typeof value === "number" && chance() < 0.5;
+    other = isStep ? step(value, GENES[name] as number, chance) : randomGene(name, chance);
+  }
+  return other;
 }
 
 /**
