@@ -22,6 +22,10 @@ export const cases: Cases = {
       assert.equal(countQuotes(new Uint8Array(length).fill(QUOTE)), length);
     }
   },
+  "countQuotes() counts more quotes than fit into the counts of one step": () => {
+    for (const length of [1019, 1020, 1021, 1023, 1024, 1028, 2040, 2044, 5001])
+      assert.equal(countQuotes(new Uint8Array(length).fill(QUOTE)), length);
+  },
   "countQuotes() takes no other octet for a quote": () => {
     for (let octet = 0; octet < 256; octet += 1) {
       const octets = Uint8Array.of(octet, octet, octet, octet, octet);
