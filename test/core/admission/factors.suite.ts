@@ -186,6 +186,14 @@ export const cases: Cases = {
       assert.deepEqual([left, more], [candidate, []]);
       assert.equal(await admitBySignature([candidate], BODY, evidence), candidate);
     }
+    const inBody = { sender: { ...certificate(), token: { pointer: "/state", secrets: ["TOKEN"] } } };
+    const held = rely(fixtures, inBody, ["mtls", "token"]);
+    assert.deepEqual(held.reliedOnEdge, ["token"]);
+    assert.equal(
+      await admitBySignature([held], BODY, evidenceOf(fixtures, compileSenders(fixtures, inBody), {})),
+      held,
+    );
+    refused("factor_missing", () => rely(fixtures, inBody, ["mtls"]));
   },
   "without a candidate there is no sender": async (fixtures) => {
     const evidence = evidenceOf(fixtures, compileSenders(fixtures, ALL), {});
