@@ -1,7 +1,7 @@
 // Manages the processes and folders of a run. When the run ends, even after a failure or a signal, the processes are killed and the
 // folders are removed.
 
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { type ChildProcess, type ForkOptions, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -37,9 +37,8 @@ export interface RunningProcess {
 
 /** Starts a module of bench/servers/. The module sends its URL when it listens. Its standard output is discarded. */
 export function startServer(module: string, settings: unknown): Promise<RunningProcess> {
-  const file = fileURLToPath(new URL(`servers/${module}.ts`, import.meta.url));
-  const child = watch(fork(file, [JSON.stringify(settings)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }));
-  return untilReady(child, module, (resolve) => child.once("message", (url) => resolve(String(url))));
+  const child = forkServer(module, settings, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  return untilServing(child, module);
 }
 
 /** Starts a module of bench/servers/ like `startServer`, but with an inspector, whose URL is `inspector`. */
@@ -47,17 +46,24 @@ export async function startInspectedServer(
   module: string,
   settings: unknown,
 ): Promise<RunningProcess & { readonly inspector: string }> {
-  const file = fileURLToPath(new URL(`servers/${module}.ts`, import.meta.url));
   const execArgv = [...process.execArgv, "--inspect=127.0.0.1:0"];
-  const child = watch(fork(file, [JSON.stringify(settings)], { execArgv, stdio: ["ignore", "ignore", "pipe", "ipc"] }));
+  const child = forkServer(module, settings, { execArgv, stdio: ["ignore", "ignore", "pipe", "ipc"] });
   const inspector = new Promise<string>((resolve) =>
     createInterface(child.stderr as Readable).on("line", (line) => {
       const [, url] = /^Debugger listening on (ws:.*)$/.exec(line) ?? [];
       if (url !== undefined) resolve(url);
     }),
   );
-  const running = await untilReady(child, module, (resolve) => child.once("message", (url) => resolve(String(url))));
-  return { ...running, inspector: await inspector };
+  return { ...(await untilServing(child, module)), inspector: await inspector };
+}
+
+function forkServer(module: string, settings: unknown, options: ForkOptions): ChildProcess {
+  const file = fileURLToPath(new URL(`servers/${module}.ts`, import.meta.url));
+  return watch(fork(file, [JSON.stringify(settings)], options));
+}
+
+function untilServing(child: ChildProcess, module: string): Promise<RunningProcess> {
+  return untilReady(child, module, (resolve) => child.once("message", (url) => resolve(String(url))));
 }
 
 /** Starts workerd with a configuration that has one socket on any free port. The standard output of workerd is discarded. */

@@ -19,6 +19,7 @@ export interface SenderDraft {
   about?: object;
   certificates?: MatcherDocument[];
   trust?: { anchors?: string[] };
+  handshake?: { until?: unknown } | undefined;
 }
 
 export type DenyDraft = Record<string, string>;

@@ -4,7 +4,6 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { HANDSHAKE_SCHEMES } from "../../../core/handshake/schemes.ts";
-import type { SenderDocument } from "../../../core/policy/schema.ts";
 import { type Certificate, formatPem } from "../../../core/x509/certificate.ts";
 import { formatTime } from "../../../core/x509/crl.ts";
 import { askWhether } from "../../arguments/nearest.ts";
@@ -66,10 +65,9 @@ export function addPreset(document: PolicyDraft, addition: PresetAddition): read
   if (preset.sender.trust === undefined && anchors.size + given.length > 0)
     throw new UsageError(`${preset.title} presents no certificate, so that --anchor and --certificate have no effect`);
   const { body, others, isOther } = readBodyValues(addition.preset, preset, addition.values);
-  const known = Object.hasOwn(document.senders, name) ? document.senders[name] : undefined;
   const sender = {
     ...senderOf(addition.preset, preset, [...anchors.keys()], given),
-    ...handshakeOf(preset, known as Pick<SenderDocument, "handshake"> | undefined),
+    ...handshakeOf(preset, knownSender(document, name)),
   };
   addSender(document, name, { ...sender, ...(body.length > 0 && { body }) });
   const other = `${name}-other`;
@@ -104,8 +102,8 @@ const OPEN_SECONDS = 86_400;
  */
 function handshakeOf(
   { sender: { handshake } }: Preset,
-  known: Pick<SenderDocument, "handshake"> | undefined,
-): Pick<SenderDocument, "handshake"> {
+  known: SenderDraft | undefined,
+): Pick<SenderDraft, "handshake"> {
   if (handshake === undefined || !HANDSHAKE_SCHEMES[handshake.scheme].hasEnd) return {};
   const end = formatTime(Math.floor(Date.now() / 1000) + OPEN_SECONDS);
   return { handshake: { ...handshake, until: known?.handshake?.until ?? end } };
@@ -130,8 +128,12 @@ function routeOf({ sender, route }: Preset, isGiven: boolean): Omit<RouteDraft, 
   return { ...route, mode: isRecognized ? "enforce" : (route.mode ?? "enforce") };
 }
 
+function knownSender({ senders }: PolicyDraft, name: string): SenderDraft | undefined {
+  return Object.hasOwn(senders, name) ? senders[name] : undefined;
+}
+
 function addSender(document: PolicyDraft, name: string, sender: PolicyDraft["senders"][string]): void {
-  const known = Object.hasOwn(document.senders, name) ? document.senders[name] : undefined;
+  const known = knownSender(document, name);
   const different = known === undefined ? [] : differences(known, sender);
   if (different.length > 0)
     throw new UsageError(
