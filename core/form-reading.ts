@@ -11,8 +11,9 @@ export interface Reading<Output> {
 
 /** Compares a value with a form. Returns a copy of the value, or all problems. */
 export function readForm<Output>(form: Form<Output>, value: unknown): Reading<Output> {
-  const problems: Found[] = [];
-  const { copy } = read(form, value, problems);
+  const found = new Findings();
+  const copy = read(form, value, found);
+  const { problems } = found;
   return { output: problems.length > 0 ? undefined : (copy as Output), problems };
 }
 
@@ -24,29 +25,37 @@ interface Found extends FormProblem {
   readonly at: (string | number)[];
 }
 
-interface Part {
-  readonly copy: unknown;
+/** What was found while a value was read. */
+class Findings {
+  readonly problems: Found[] = [];
   /**
-   * True if the value and all its parts are of the right kind. Rules about the whole value are checked only if this is true. But a
-   * rule with the function `missing`, which requires a member, is always checked.
+   * The number of values of a wrong kind, of missing members and of unknown members. Rules about a whole value are checked only if
+   * none is inside it. But a rule with the function `missing`, which requires a member, is always checked.
    */
-  readonly isSound: boolean;
+  unsound = 0;
+
+  add(...problems: readonly Found[]): void {
+    this.problems.push(...problems);
+    this.unsound += 1;
+  }
 }
 
-function read(form: FormNode, value: unknown, problems: Found[]): Part {
-  if (form.isOptional && value === undefined) return { copy: value, isSound: true };
-  if (form.forms) return readEither(form, form.forms, value, problems);
+/** Returns a copy of the value. */
+function read(form: FormNode, value: unknown, found: Findings): unknown {
+  if (form.isOptional && value === undefined) return value;
+  if (form.forms) return readEither(form, form.forms, value, found);
   if (!form.isKind(value)) {
-    problems.push(otherKind(form, value));
-    return { copy: value, isSound: false };
+    found.add(otherKind(form, value));
+    return value;
   }
-  const part = readParts(form, value, problems);
+  const before = found.unsound;
+  const copy = readParts(form, value, found);
   for (const { holds, code, expected, missing } of form.rules as readonly Rule<unknown>[]) {
-    if ((!part.isSound && missing === undefined) || holds(part.copy)) continue;
-    const at = missing === undefined ? [] : [missing(part.copy)];
-    problems.push({ at, code, detail: code === WRONG_KIND ? expected : undefined });
+    if ((found.unsound > before && missing === undefined) || holds(copy)) continue;
+    const at = missing === undefined ? [] : [missing(copy)];
+    found.problems.push({ at, code, detail: code === WRONG_KIND ? expected : undefined });
   }
-  return part;
+  return copy;
 }
 
 function otherKind({ code = WRONG_KIND, expected }: FormNode, value: unknown): Found {
@@ -59,98 +68,86 @@ function otherKind({ code = WRONG_KIND, expected }: FormNode, value: unknown): F
  * not clear which form was meant, reports that the value is of none of the expected kinds. Then also reports each problem inside
  * the value that occurs with every form.
  */
-function readEither(form: FormNode, forms: readonly FormNode[], value: unknown, problems: Found[]): Part {
+function readEither(form: FormNode, forms: readonly FormNode[], value: unknown, found: Findings): unknown {
   const tried = forms.map((one) => {
-    const found: Found[] = [];
-    return { ...read(one, value, found), found };
+    const own = new Findings();
+    const copy = read(one, value, own);
+    return { copy, ...own };
   });
-  const sound = tried.filter(({ isSound }) => isSound);
-  const chosen = sound.find(({ found }) => found.length === 0) ?? (sound.length === 1 ? sound[0] : undefined);
-  const [first = [], ...rest] = tried.map(({ found }) => found);
+  const sound = tried.filter(({ unsound }) => unsound === 0);
+  const chosen = sound.find(({ problems }) => problems.length === 0) ?? (sound.length === 1 ? sound[0] : undefined);
+  if (chosen !== undefined) {
+    found.problems.push(...chosen.problems);
+    return chosen.copy;
+  }
+  const [first = [], ...rest] = tried.map(({ problems }) => problems);
   const all = [...first, ...rest.flat()];
   const inside = all.filter(({ at }) => at.length > 0);
   const isInside = inside.length > 0 && inside.length < all.length;
   const ofAll = first.filter(
-    (one) => one.at.length > 0 && rest.every((found) => found.some((other) => isSame(one, other))),
+    (one) => one.at.length > 0 && rest.every((problems) => problems.some((other) => isSame(one, other))),
   );
-  problems.push(...(chosen?.found ?? (isInside ? inside : [otherKind(form, value), ...ofAll])));
-  return chosen ?? { copy: value, isSound: sound.length > 0 };
+  found.problems.push(...(isInside ? inside : [otherKind(form, value), ...ofAll]));
+  // If several forms are sound, the value itself is of a permitted kind.
+  if (sound.length === 0) found.unsound += 1;
+  return value;
 }
 
 function isSame(one: Found, other: Found): boolean {
   return one.code === other.code && formatPointer(one.at) === formatPointer(other.at);
 }
 
-function readParts({ members, others, names, each }: FormNode, value: unknown, problems: Found[]): Part {
-  if (members !== undefined) return readMembers(members, others, new Whole({}, problems), value as object);
-  if (each === undefined) return { copy: value, isSound: true };
-  if (names !== undefined) return readRecord(names, each, new Whole({}, problems), value as object);
-  const whole = new Whole([], problems);
-  for (const [index, item] of (value as unknown[]).entries()) whole.read(index, each, item);
-  return whole;
+function readParts({ members, others, names, each }: FormNode, value: unknown, found: Findings): unknown {
+  if (members !== undefined) return readMembers(members, others, value as object, found);
+  if (each === undefined) return value;
+  if (names !== undefined) return readRecord(names, each, value as object, found);
+  // Unlike map(), this also reads the holes of a list.
+  return Array.from(value as unknown[], (item, index) => readAt(index, each, item, found));
 }
+
+type Copy = Record<string, unknown>;
 
 function readMembers(
   members: NonNullable<FormNode["members"]>,
   others: FormNode["others"],
-  whole: Whole,
   value: object,
-): Part {
-  const given = value as Readonly<Record<string, unknown>>;
+  found: Findings,
+): Copy {
+  const given = value as Readonly<Copy>;
+  const copy: Copy = {};
   for (const name in members) {
     const form = members[name] as FormNode;
-    if (name in given) whole.read(name, form, given[name]);
-    else if (!form.isOptional) whole.refuse(name, "missing");
+    if (name in given) copy[name] = readAt(name, form, given[name], found);
+    else if (!form.isOptional) found.add({ at: [name], code: "missing" });
   }
-  if (others === "dropped") return whole;
+  if (others === "dropped") return copy;
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(members, name)) continue;
-    if (others === "refused") whole.refuse(name, "unknown_member");
-    else if (!isNatural(name)) whole.copy[name] = given[name];
+    if (others === "refused") found.add({ at: [name], code: "unknown_member" });
+    else if (!isNatural(name)) copy[name] = given[name];
   }
-  return whole;
+  return copy;
 }
 
-function readRecord(names: FormNode, each: FormNode, whole: Whole, value: object): Part {
+function readRecord(names: FormNode, each: FormNode, value: object, found: Findings): Copy {
+  const copy: Copy = {};
   for (const [name, member] of Object.entries(value)) {
-    if (isNatural(name)) whole.refuse(name, "reserved_name");
+    if (isNatural(name)) found.add({ at: [name], code: "reserved_name" });
     else {
-      whole.readAt(name, names, name);
-      whole.read(name, each, member);
+      readAt(name, names, name, found);
+      copy[name] = readAt(name, each, member, found);
     }
   }
-  return whole;
+  return copy;
 }
 
-/** An object or an array while it is being copied. */
-class Whole implements Part {
-  readonly copy: Record<string | number, unknown>;
-  readonly #problems: Found[];
-  isSound = true;
-
-  constructor(copy: object, problems: Found[]) {
-    this.copy = copy as Record<string | number, unknown>;
-    this.#problems = problems;
-  }
-
-  read(name: string | number, form: FormNode, value: unknown): void {
-    const part = this.readAt(name, form, value);
-    this.copy[name] = part.copy;
-    this.isSound &&= part.isSound;
-  }
-
-  /** Reads the value of a member, without putting it into the copy. Adds the member's name to the places of the problems found. */
-  readAt(name: string | number, form: FormNode, value: unknown): Part {
-    const before = this.#problems.length;
-    const part = read(form, value, this.#problems);
-    for (let index = before; index < this.#problems.length; index += 1) this.#problems[index]?.at.unshift(name);
-    return part;
-  }
-
-  refuse(name: string, code: string): void {
-    this.#problems.push({ at: [name], code });
-    this.isSound = false;
-  }
+/** Reads a member or an item. Puts its name or index in front of the places of the problems found in it. */
+function readAt(name: string | number, form: FormNode, value: unknown, found: Findings): unknown {
+  const { problems } = found;
+  const before = problems.length;
+  const copy = read(form, value, found);
+  for (let index = before; index < problems.length; index += 1) problems[index]?.at.unshift(name);
+  return copy;
 }
 
 /**

@@ -48,7 +48,7 @@ const bodies = new BodyBudget({ endsOldest: false });
  */
 export async function receive(request: Request, edge: Edge, trace: Trace, ambient: Ambient): Promise<Response> {
   const { url, path, target } = readRequestTarget(request.url);
-  requireHostField(request.headers, edge.hosts);
+  requireHostField(request.headers);
   requireConfiguredHost(url, edge);
   if (path === JWKS_PATH) return publishJwks(request, edge);
 

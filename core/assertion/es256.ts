@@ -1,5 +1,6 @@
 // Verifies ES256 signatures (RFC 7518 §3.4) with node:crypto, which is faster, or with Web Crypto if the runtime's node:crypto
-// accepts signatures only in DER. The choice is made once for each key.
+// accepts signatures only in DER. The choice is made once for each key. Both verify on another thread, so that the main thread can
+// do other work meanwhile.
 
 import type { webcrypto } from "node:crypto";
 import { KeyObject, verify } from "../crypto.ts";
@@ -7,7 +8,7 @@ import { KeyObject, verify } from "../crypto.ts";
 /** The CryptoKey type of the runtime for which this file is compiled. */
 type CryptoKey = Parameters<typeof crypto.subtle.verify>[1];
 type Octets = Uint8Array<ArrayBuffer>;
-type Verify = (signature: Octets, signed: Octets) => boolean | Promise<boolean>;
+type Verify = (signature: Octets, signed: Octets) => Promise<boolean>;
 
 /** The algorithm parameters of Web Crypto. */
 export const ES256 = { name: "ECDSA", hash: "SHA-256" };
@@ -18,7 +19,7 @@ const known = new WeakMap<CryptoKey, Verify>();
  * Verifies `signature` over the octets `signed` with the public key `key`. `signature` is r and s, each with 32 octets. Returns false
  * if the signature is wrong, or if `key` is not a public key on P-256.
  */
-export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): boolean | Promise<boolean> {
+export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): Promise<boolean> {
   const verifyWith = known.get(key) ?? chooseFor(key);
   known.set(key, verifyWith);
   return verifyWith(signature, signed);
@@ -26,7 +27,7 @@ export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): 
 
 function chooseFor(key: CryptoKey): Verify {
   const { name, namedCurve } = key.algorithm as { readonly name: string; readonly namedCurve?: string };
-  if (key.type !== "public" || name !== "ECDSA" || namedCurve !== "P-256") return () => false;
+  if (key.type !== "public" || name !== "ECDSA" || namedCurve !== "P-256") return () => Promise.resolve(false);
   return nativeFor(key) ?? ((signature, signed) => crypto.subtle.verify(ES256, key, signature, signed));
 }
 
@@ -37,9 +38,11 @@ function chooseFor(key: CryptoKey): Verify {
 function nativeFor(key: CryptoKey): Verify | undefined {
   try {
     const native = { key: KeyObject.from(key as webcrypto.CryptoKey), dsaEncoding: "ieee-p1363" } as const;
-    const verifyWith = (signature: Octets, signed: Octets) => verify("sha256", signed, native, signature);
-    verifyWith(new Uint8Array(64), new Uint8Array());
-    return verifyWith;
+    verify("sha256", new Uint8Array(), native, new Uint8Array(64));
+    return (signature, signed) =>
+      new Promise((resolve, reject) =>
+        verify("sha256", signed, native, signature, (error, holds) => (error ? reject(error) : resolve(holds))),
+      );
   } catch {
     return undefined;
   }

@@ -44,8 +44,8 @@ export function matchHeaders(
 ): readonly string[] {
   if (hdr === undefined) return [];
   const { names, digest } = hdr;
-  const missing = names.filter((name) => !headers.has(name));
   const received = names.map((name) => [name, headers.get(name)] as const);
+  const missing = received.filter(([, value]) => value === null).map(([name]) => name);
   if (missing.length > 0 || digestFields(received) !== digest)
     throw new OriginRefusal("headers_mismatch", { signed: names, missing });
   return names;
