@@ -136,15 +136,19 @@ async function explainAll(client: Client, refused: readonly Arrival[]): Promise<
   return insertions;
 }
 
+/**
+ * Finds for each event the stored event for which an index refused it: first one with the same assertion, then one with the same id,
+ * then one with the same event key and bytes. Each part has a query of its own, so that each uses its index.
+ */
 async function findFirsts(client: Client, refused: readonly Arrival[]) {
   const { rows } = await client.query(
     `SELECT asked.place, first.sequence, first.id, first.is_replay
      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
        WITH ORDINALITY AS asked (issuer, jti, id, sender, event_key, content_digest, method, target, place), LATERAL (
-       SELECT sequence, id, issuer = asked.issuer AND jti = asked.jti AS is_replay FROM event
-       WHERE (issuer = asked.issuer AND jti = asked.jti) OR (id = asked.id AND issuer = asked.issuer)
-          OR (${HAS_SAME_KEY} AND content_digest = asked.content_digest)
-       ORDER BY is_replay DESC, (id = asked.id AND issuer = asked.issuer) DESC LIMIT 1
+       SELECT 1 AS part, sequence, id, true AS is_replay FROM event WHERE issuer = asked.issuer AND jti = asked.jti
+       UNION ALL SELECT 2, sequence, id, false FROM event WHERE id = asked.id AND issuer = asked.issuer
+       UNION ALL SELECT 3, sequence, id, false FROM event WHERE ${HAS_SAME_KEY} AND content_digest = asked.content_digest
+       ORDER BY part LIMIT 1
      ) AS first`,
     [
       refused.map(({ assertion }) => assertion.issuer),

@@ -23,6 +23,8 @@ import { PostgresWork } from "./work.ts";
 
 /** The number of batches that are sent at the same time. While one batch waits for the server's disk, the next can be sent. */
 const BATCHES = 2;
+/** The number of connections on which events are leased and finished. */
+const WORKERS = 5;
 const POOLED =
   "a connection pooler answers: at the database's direct address there is a hop less, and statements are prepared only once";
 
@@ -33,7 +35,8 @@ export async function openPostgresInbox(url: string, name: string, options: Inbo
     const clock = options.clock ?? (await PostgresClock.open(pool)).now;
     if (address.notice !== undefined) options.onNotice?.(`${name}: ${address.notice}`);
     if (isPooled) options.onNotice?.(`${name}: ${POOLED}`);
-    const pools = { work: pool, acceptances: openPool(address, { isPooled, connections: BATCHES }) };
+    const openByIndex = (connections: number) => openPool(address, { isPooled, isByIndex: true, connections });
+    const pools = { acceptances: openByIndex(BATCHES), work: openByIndex(WORKERS), others: pool };
     return namingPlace<Inbox>(new PostgresInbox(pools, url, { ...options, clock }), (error) =>
       describeError(error, url),
     );
@@ -48,9 +51,12 @@ export async function openPostgresReader(url: string, name: string): Promise<Inb
   });
 }
 
+/** Acceptances have connections of their own, so that they do not wait for attempts. */
 interface Pools {
-  readonly work: PostgresPool;
   readonly acceptances: PostgresPool;
+  readonly work: PostgresPool;
+  /** For readers, retention, refusals and reruns. Their best plan depends on how full the tables are. */
+  readonly others: PostgresPool;
 }
 
 class PostgresInbox implements Inbox {
@@ -82,18 +88,18 @@ class PostgresInbox implements Inbox {
 
   constructor(pools: Pools, url: string, options: InboxOptions & Required<Pick<InboxOptions, "clock">>) {
     const { clock } = options;
-    const { work: pool } = pools;
-    const reader = postgresReaderOf(pool);
+    const { work, others } = pools;
+    const reader = postgresReaderOf(others);
     ({ certificates: this.certificates, latestCertificates: this.latestCertificates } = reader);
     ({ event: this.event, events: this.events, page: this.page } = reader);
     ({ newest: this.newest, activity: this.activity, durations: this.durations, pulse: this.pulse } = reader);
     ({ attempts: this.attempts, senders: this.senders } = reader);
-    this.refusals = postgresRefusals(pool, askPostgres(pool));
+    this.refusals = postgresRefusals(others, askPostgres(others));
     this.#intake = new Intake(options);
-    this.work = new PostgresWork(pool, clock);
+    this.work = new PostgresWork(work, clock);
     this.retryNow = (id) => this.work.retryNow(id);
     this.drop = (id, reason) => this.work.drop(id, reason);
-    this.rerun = (options) => rerunPostgres(pool, clock, options);
+    this.rerun = (options) => rerunPostgres(others, clock, options);
     this.#pools = pools;
     this.#clock = clock;
     this.#url = url;
@@ -108,22 +114,22 @@ class PostgresInbox implements Inbox {
   }
 
   prune(retention: Retention): Promise<number> {
-    return prunePostgres(this.#pools.work, retention, this.#clock());
+    return prunePostgres(this.#pools.others, retention, this.#clock());
   }
 
   async count(): Promise<number> {
-    const { rows } = await this.#pools.work.query("SELECT count(*) AS events FROM event");
+    const { rows } = await this.#pools.others.query("SELECT count(*) AS events FROM event");
     return Number(rows[0]?.["events"]);
   }
 
   async backlog(): Promise<Backlog> {
-    const { rows } = await this.#pools.work.query(SELECT_BACKLOG);
+    const { rows } = await this.#pools.others.query(SELECT_BACKLOG);
     return toBacklog(rows);
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#group.idle(), this.work.idle()]);
-    await Promise.all([this.#pools.work.close(), this.#pools.acceptances.close()]);
+    await Promise.all(Object.values(this.#pools).map((pool) => pool.close()));
   }
 
   async #accept(delivery: Delivery, assertion: AssertionId, leaseMilliseconds?: number): Promise<Accepted> {

@@ -12,11 +12,8 @@ import type { PostgresAddress } from "./url.ts";
 
 /** The tables have their own schema, apart from everything else in the database. */
 export const SCHEMA = "countersign";
-/**
- * The number of connections for the work on events and for readers. Acceptances have their own connections, so that they do not
- * wait for attempts.
- */
-const CONNECTIONS = 6;
+/** The number of connections, unless the options name another. */
+const CONNECTIONS = 3;
 const CONNECT_MILLISECONDS = 5_000;
 /**
  * The time after which the server ends a statement. Usually a statement takes milliseconds. Without the limit, a statement that
@@ -57,6 +54,8 @@ export interface Queryable {
 }
 
 export interface Client extends Queryable {
+  /** Runs a statement that gets a new plan at each execution, because its best plan depends on how full the tables are. */
+  queryAnew(text: string, values: readonly unknown[]): Promise<pg.QueryResult>;
   /** Runs a statement that may take long, such as a change of the tables. */
   queryPatiently(text: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
 }
@@ -72,6 +71,11 @@ export interface PoolOptions {
   readonly isPooled: boolean;
   readonly isReadOnly?: boolean;
   readonly connections?: number;
+  /**
+   * True if an index finds the rows of every prepared statement. Then each statement is planned once for each connection. To plan a
+   * statement takes as long as to run it for ten events.
+   */
+  readonly isByIndex?: boolean;
 }
 
 /** Makes a pool that connects when it is first used, and again after every loss of the connection. */
@@ -131,16 +135,30 @@ function clientFor({ password }: PostgresAddress): typeof pg.Client {
   };
 }
 
+/**
+ * Every execution of a prepared statement gets a new plan. Otherwise a plan that was made for empty tables would still be used when
+ * the tables are full.
+ */
+const PLANNED_EACH_TIME = { plan_cache_mode: "force_custom_plan" };
+/**
+ * A prepared statement keeps its first plan. That plan may be made for empty tables, for which the planner would choose to read whole
+ * tables. So the ways to read a whole table are switched off.
+ */
+const BY_INDEX = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+};
+
 /** Returns the settings of a session (SET) or of a transaction (SET LOCAL). */
-function rulesOf({ isReadOnly = false }: PoolOptions, set: "SET" | "SET LOCAL"): string {
+function rulesOf({ isReadOnly = false, isByIndex = false }: PoolOptions, set: "SET" | "SET LOCAL"): string {
   const rules = {
     search_path: SCHEMA,
     synchronous_commit: "on",
     statement_timeout: STATEMENT_MILLISECONDS,
     idle_in_transaction_session_timeout: ANSWER_MILLISECONDS,
-    // Every execution of a prepared statement gets a new plan. Otherwise a plan that was made for empty tables would still be used
-    // when the tables are full.
-    plan_cache_mode: "force_custom_plan",
+    ...(isByIndex ? BY_INDEX : PLANNED_EACH_TIME),
     // At this isolation level, a statement sees what another transaction committed while the statement waited for that
     // transaction's lock.
     [set === "SET" ? "default_transaction_isolation" : "transaction_isolation"]: "'read committed'",
@@ -205,6 +223,7 @@ function clientOf(client: pg.PoolClient, isNamed: boolean): Client {
     client.query({ text, ...(values && { values: [...values] }), ...options });
   return {
     query: (text, values) => run(text, values, values && isNamed ? { name: nameOf(text) } : {}),
+    queryAnew: (text, values) => run(text, values, {}),
     queryPatiently: (text, values) => run(text, values, { query_timeout: PATIENT_MILLISECONDS }),
   };
 }

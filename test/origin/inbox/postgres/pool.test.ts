@@ -11,7 +11,8 @@ import { withClient } from "../../../support/postgres.ts";
 const RULES = `
   SELECT current_setting('search_path') AS path, current_setting('synchronous_commit') AS commits,
          current_setting('transaction_isolation') AS isolation, current_setting('transaction_read_only') AS "readOnly",
-         current_setting('statement_timeout') AS statement, current_setting('plan_cache_mode') AS plans, current_setting('idle_in_transaction_session_timeout') AS idle`;
+         current_setting('statement_timeout') AS statement, current_setting('plan_cache_mode') AS plans,
+         current_setting('enable_seqscan') AS scans, current_setting('idle_in_transaction_session_timeout') AS idle`;
 /** The settings of this test's database. They differ from the settings that the inbox needs. */
 const DEFAULTS = [
   "synchronous_commit TO off",
@@ -22,8 +23,8 @@ const DEFAULTS = [
 describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections", () => {
   const stack = new AsyncDisposableStack();
   const urls = { direct: "", pooled: "" };
-  const open = (place: keyof typeof urls, isPooled: boolean, isReadOnly = false): PostgresPool => {
-    const pool = openPool(readPostgresUrl(urls[place]), { isPooled, isReadOnly, connections: 1 });
+  const open = (place: keyof typeof urls, isPooled: boolean, isReadOnly = false, isByIndex = false): PostgresPool => {
+    const pool = openPool(readPostgresUrl(urls[place]), { isPooled, isReadOnly, isByIndex, connections: 1 });
     stack.defer(() => pool.close());
     return pool;
   };
@@ -52,11 +53,13 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
   test.each(["direct", "pooled"] as const)(
     "has its rules in each statement, whatever the database's are: %s",
     async (place) => {
-      for (const isReadOnly of [false, true]) {
-        const pool = open(place, place === "pooled", isReadOnly);
+      for (const isByIndex of [false, true]) {
+        const isReadOnly = !isByIndex;
+        const pool = open(place, place === "pooled", isReadOnly, isByIndex);
         const rules = {
           ...{ path: "countersign", commits: "on", isolation: "read committed", readOnly: isReadOnly ? "on" : "off" },
-          ...{ statement: "10s", idle: "15s", plans: "force_custom_plan" },
+          ...{ statement: "10s", idle: "15s", scans: isByIndex ? "off" : "on" },
+          plans: isByIndex ? "force_generic_plan" : "force_custom_plan",
         };
         expect((await pool.query(RULES)).rows).toEqual([rules]);
         expect((await pool.transact((client) => client.query(RULES))).rows).toEqual([rules]);
