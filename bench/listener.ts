@@ -7,7 +7,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { issueCertificate, SERVER_AUTH } from "../cli/dev/authority.ts";
-import { type Fixture, makeFixture, PATH } from "./fixture.ts";
+import { makeFixture, PATH } from "./fixture.ts";
 import type { LoadedEvent, TlsClient } from "./load.ts";
 import { freePort, makeFolder, startProgram, startServer } from "./processes.ts";
 import { type Comparison, type Report, summarize, type Volume } from "./report.ts";
@@ -42,7 +42,31 @@ interface Files {
 }
 
 export async function benchListener(volume: Volume): Promise<Report[]> {
-  const fixture = await makeFixture();
+  const prepared = await prepareListener();
+  const subjects = await startAll(prepared);
+  return [
+    await run("listener, kept-alive", volume, subjects, prepared, KEPT_ALIVE),
+    await run(
+      "listener, a handshake per event",
+      volume,
+      subjects,
+      { ...prepared, client: { ...prepared.client, isKeptAlive: false } },
+      NEW_HANDSHAKES,
+    ),
+  ];
+}
+
+/** The settings of the servers, and what a client needs to send an event to them. */
+export interface PreparedListener {
+  readonly settings: ListenerSettings;
+  /** The CA of the client's certificate, in PEM. */
+  readonly root: string;
+  readonly client: TlsClient;
+  readonly event: LoadedEvent;
+}
+
+export async function prepareListener(): Promise<PreparedListener> {
+  const { policy, rootPem, clientPem, clientKeyPem, headers, body } = await makeFixture();
   const serverCa = await issueCertificate({ subject: [{ CN: ["Bench server CA"] }], ca: {} });
   const server = await issueCertificate(
     {
@@ -52,34 +76,24 @@ export async function benchListener(volume: Volume): Promise<Report[]> {
     },
     serverCa,
   );
-  const subjects = await startAll(fixture, server.pem, server.keyPem);
-  const client = { cert: fixture.clientPem, key: fixture.clientKeyPem, ca: serverCa.pem };
-  return [
-    await run("listener, kept-alive", volume, subjects, { ...client, isKeptAlive: true }, fixture, KEPT_ALIVE),
-    await run(
-      "listener, a handshake per event",
-      volume,
-      subjects,
-      { ...client, isKeptAlive: false },
-      fixture,
-      NEW_HANDSHAKES,
-    ),
-  ];
+  return {
+    settings: { policy, certificate: server.pem, key: server.keyPem },
+    root: rootPem,
+    client: { cert: clientPem, key: clientKeyPem, ca: serverCa.pem, isKeptAlive: true },
+    // The header `Host` of the event must be the name of the server.
+    event: { path: PATH, headers: { ...headers, host: "localhost" }, body },
+  };
 }
 
 async function run(
   name: string,
   volume: Volume,
   subjects: readonly Subject[],
-  tls: TlsClient,
-  fixture: Fixture,
+  { client, event }: PreparedListener,
   targets: readonly Comparison[],
 ): Promise<Report> {
-  const eventsPerRound = volume.eventsPerRound * (tls.isKeptAlive ? KEPT_ALIVE_FACTOR : 1);
-  const { headers, body } = fixture;
-  // The header `Host` of the event must be the name of the server.
-  const event: LoadedEvent = { path: PATH, headers: { ...headers, host: "localhost" }, body };
-  const measured = subjects.map((subject) => ({ ...subject, tls }));
+  const eventsPerRound = volume.eventsPerRound * (client.isKeptAlive ? KEPT_ALIVE_FACTOR : 1);
+  const measured = subjects.map((subject) => ({ ...subject, tls: client }));
   const samples = await measureRounds(measured, { ...volume, eventsPerRound }, (count) =>
     Array<LoadedEvent>(count).fill(event),
   );
@@ -92,17 +106,24 @@ async function run(
   );
 }
 
-async function startAll({ policy, rootPem: root }: Fixture, certificate: string, key: string): Promise<Subject[]> {
-  const subjects = [
-    await startOwn("countersign", "tls-listener", { policy, certificate, key } satisfies ListenerSettings),
-    await startOwn("hono, this listener", "tls-listener", {
-      policy,
-      certificate,
-      key,
-      judges: false,
-    } satisfies ListenerSettings),
-    await startOwn("node https, bare", "node-https", { certificate, key, root } satisfies BareSettings),
-  ];
+/** The servers that run in one process of Node: the name, the module of bench/servers/, and its settings. */
+export function nodeListeners({ settings, root }: PreparedListener) {
+  const { certificate, key } = settings;
+  return [
+    ["countersign", "tls-listener", settings],
+    ["hono, this listener", "tls-listener", { ...settings, judges: false } satisfies ListenerSettings],
+    ["node https, bare", "node-https", { certificate, key, root } satisfies BareSettings],
+  ] as const;
+}
+
+async function startAll(prepared: PreparedListener): Promise<Subject[]> {
+  const { settings, root } = prepared;
+  const { certificate, key } = settings;
+  const subjects: Subject[] = [];
+  for (const [name, module, own] of nodeListeners(prepared)) {
+    const { pid, url } = await startServer(module, own);
+    subjects.push({ name, pid, url: onLocalhost(url) });
+  }
   const folder = makeFolder();
   const files: Files = {
     folder,
@@ -126,9 +147,9 @@ async function startAll({ policy, rootPem: root }: Fixture, certificate: string,
   return subjects;
 }
 
-async function startOwn(name: string, module: string, settings: object): Promise<Subject> {
-  const { pid, url } = await startServer(module, settings);
-  return { name, pid, url: url.replace("127.0.0.1", "localhost") };
+/** Replaces the address in the URL of a server by the name in the server's certificate. */
+export function onLocalhost(url: string): string {
+  return url.replace("127.0.0.1", "localhost");
 }
 
 async function startProxy(

@@ -11,7 +11,7 @@ import { benchHostile } from "./hostile/hostile.ts";
 import { benchInbox } from "./inbox.ts";
 import { benchListener } from "./listener.ts";
 import { benchOrigin } from "./origin.ts";
-import { profileEdge, profileOrigin } from "./profile.ts";
+import { profileEdge, profileListener, profileOrigin } from "./profile.ts";
 import { formatReport, type Report, type Volume } from "./report.ts";
 import { benchScale } from "./scale.ts";
 import { benchStart } from "./start.ts";
@@ -36,7 +36,11 @@ const BENCHES: Readonly<Record<string, (settings: Settings) => Report | Promise<
   start: benchStart,
 };
 
-const PROFILES: Readonly<Record<string, () => Promise<void>>> = { edge: profileEdge, origin: profileOrigin };
+const PROFILES: Readonly<Record<string, () => Promise<void>>> = {
+  edge: profileEdge,
+  origin: profileOrigin,
+  listener: profileListener,
+};
 
 const HELP = `npm run bench -- [NAME...] [options]
 
@@ -44,7 +48,7 @@ NAME: ${Object.keys(BENCHES).join(", ")} (default: all of them)
 
   --rounds N      the number of rounds; each measures every subject (default 20)
   --events N      the number of events of a round (default 2500)
-  --profile       with edge or origin: print what an event costs, by part of the code
+  --profile       with edge, origin or listener: print what an event costs, by part of the code
   --beside DIR    with cold: also measure the worker of another checkout of this project
   --json          print one JSON document
 `;
@@ -69,7 +73,8 @@ async function main(args: string[]): Promise<void> {
   const rounds = parseWhole("--rounds", values.rounds, 1, 1_000_000);
   const eventsPerRound = parseWhole("--events", values.events, 1, 100_000_000);
   const profile = PROFILES[names.join()];
-  if (values.profile && profile === undefined) throw new UsageError("--profile goes with edge alone, or origin alone");
+  if (values.profile && profile === undefined)
+    throw new UsageError("--profile goes with edge, origin or listener alone");
   if (values.beside !== undefined && !names.includes("cold")) throw new UsageError("--beside goes with cold");
   if (values.profile) return await profile?.();
   const reports: Report[] = [];

@@ -1,11 +1,12 @@
-// Profiles the CPU time of an event by part of the code: of our edge in workerd and of our origin in Node, each next to the program
-// with which its bench compares it.
+// Profiles the CPU time of an event by part of the code: of our edge in workerd, and of our origin and our listener in Node. Each is
+// next to the programs with which its bench compares it.
 
 import { prepareAssertedEvents } from "./assertions.ts";
 import { FLOOR, OURS, prepareEdge } from "./edge.ts";
 import { makeFixture } from "./fixture.ts";
 import { recordProfile } from "./inspector.ts";
-import { type LoadedEvent, sendAll } from "./load.ts";
+import { nodeListeners, onLocalhost, prepareListener } from "./listener.ts";
+import { type LoadedEvent, sendAll, type TlsClient } from "./load.ts";
 import { originSettings } from "./origin.ts";
 import { startInspectedServer } from "./processes.ts";
 import { indexBundle, type PartOf, type Parts, partOfModule, splitProfile } from "./profile-parts.ts";
@@ -21,6 +22,7 @@ interface Profiled {
   readonly url: string;
   readonly inspector: string;
   readonly partOf: PartOf;
+  readonly tls?: TlsClient;
 }
 
 /** Prints microseconds per event, the most expensive part first. */
@@ -37,22 +39,34 @@ export async function profileEdge(): Promise<void> {
 export async function profileOrigin(): Promise<void> {
   const fixture = await makeFixture();
   const makeEvents = await prepareAssertedEvents(fixture);
-  const partOf: PartOf = ({ url }) => partOfModule(url) ?? url;
   for (const [name, module] of [
     ["countersign", "countersign"],
     ["hono + jwtVerify", "jwt-verify"],
   ] as const) {
     const { url, inspector } = await startInspectedServer(module, originSettings(fixture));
-    await profile({ name, url, inspector, partOf }, makeEvents);
+    await profile({ name, url, inspector, partOf: partInNode }, makeEvents);
   }
 }
 
+/** Does the same for the listener of an origin without an edge, with connections that are kept alive. */
+export async function profileListener(): Promise<void> {
+  const prepared = await prepareListener();
+  const { client: tls, event } = prepared;
+  const makeEvents = (count: number) => Array<LoadedEvent>(count).fill(event);
+  for (const [name, module, settings] of nodeListeners(prepared)) {
+    const { url, inspector } = await startInspectedServer(module, settings);
+    await profile({ name, url: onLocalhost(url), inspector, partOf: partInNode, tls }, makeEvents);
+  }
+}
+
+const partInNode: PartOf = ({ url }) => partOfModule(url) ?? url;
+
 type MakeEvents = (count: number) => readonly LoadedEvent[] | Promise<readonly LoadedEvent[]>;
 
-async function profile({ name, url, inspector, partOf }: Profiled, makeEvents: MakeEvents): Promise<void> {
-  await sendAll(url, await makeEvents(WARM_UP_EVENTS));
+async function profile({ name, url, inspector, partOf, tls }: Profiled, makeEvents: MakeEvents): Promise<void> {
+  await sendAll(url, await makeEvents(WARM_UP_EVENTS), tls);
   const events = await makeEvents(EVENTS);
-  const recorded = await recordProfile(inspector, () => sendAll(url, events));
+  const recorded = await recordProfile(inspector, () => sendAll(url, events, tls));
   console.log(formatParts(name, splitProfile(recorded, partOf)));
 }
 
