@@ -328,6 +328,11 @@ export const cases: Cases = {
       "a\n",
     ];
     for (const host of secret) assert.deepEqual(refused("malformed_host", () => requireHost(host)).details, {}, host);
+    // A host is refused again, also after another one was accepted.
+    for (const host of [...shown, ...secret]) {
+      requireHost("a");
+      for (const _ of ["once", "again"]) refused("malformed_host", () => requireHost(host));
+    }
     requireHostField(new Headers());
     requireHostField(new Headers({ host: "a" }));
     refused("malformed_host", () => requireHostField(new Headers({ host: "1/hooks" })));
