@@ -24,7 +24,7 @@ import { PostgresWork } from "./work.ts";
 /** The number of batches that are sent at the same time. While one batch waits for the server's disk, the next can be sent. */
 const BATCHES = 2;
 /** The number of connections on which events are leased and finished. */
-const WORKERS = 5;
+const WORKERS = 6;
 const POOLED =
   "a connection pooler answers: at the database's direct address there is a hop less, and statements are prepared only once";
 
