@@ -34,8 +34,8 @@ class Findings {
    */
   unsound = 0;
 
-  add(...problems: readonly Found[]): void {
-    this.problems.push(...problems);
+  add(problem: Found): void {
+    this.problems.push(problem);
     this.unsound += 1;
   }
 }

@@ -1,6 +1,6 @@
 // Verifies ES256 signatures (RFC 7518 §3.4) with node:crypto, which is faster, or with Web Crypto if the runtime's node:crypto
-// accepts signatures only in DER. The choice is made once for each key. Both verify on another thread, so that the main thread can
-// do other work meanwhile.
+// accepts signatures only in DER. The choice is made once for each key. On Node, both verify on another thread, so that the main
+// thread can do other work meanwhile.
 
 import type { webcrypto } from "node:crypto";
 import { KeyObject, verify } from "../crypto.ts";
@@ -16,8 +16,8 @@ export const ES256 = { name: "ECDSA", hash: "SHA-256" };
 const known = new WeakMap<CryptoKey, Verify>();
 
 /**
- * Verifies `signature` over the octets `signed` with the public key `key`. `signature` is r and s, each with 32 octets. Returns false
- * if the signature is wrong, or if `key` is not a public key on P-256.
+ * Verifies `signature` over the octets `signed` with the public key `key`. `signature` is r and s, each with 32 octets. Resolves to
+ * false if the signature is wrong, or if `key` is not a public key on P-256.
  */
 export function verifyEs256(key: CryptoKey, signature: Octets, signed: Octets): Promise<boolean> {
   const verifyWith = known.get(key) ?? chooseFor(key);
