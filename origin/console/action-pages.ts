@@ -69,11 +69,12 @@ function question(view: View, action: Action, { events, skipped, hasMore, given 
     skipped === 0
       ? ""
       : html`<p class="dim">${plural(skipped, "event")} cannot be changed so in ${skipped === 1 ? "its" : "their"} present state.</p>`;
+  const more = hasMore ? html`<p class="notice warn">${describeRest(action, events.length)}</p>` : "";
   if (events.length === 0)
-    return html`<p class="empty">No event can be changed so.</p>${left}<p><a href="${back}">Back to the events</a></p>`;
+    return html`<p class="empty">No event was found that can be changed so.</p>${more}${left}<p><a href="${back}">Back to the events</a></p>`;
   const words = WORDS[action];
   return html`<p class="question"><strong>${plural(events.length, "event")}</strong>: ${words.effect}</p>
-${hasMore ? html`<p class="notice warn">More events match. These are the newest ${plural(MAX_CHANGED_EVENTS, "event")}; repeat the action for the rest.</p>` : ""}${left}
+${more}${left}
 <ul class="rows">${events
     .slice(0, SHOWN_EVENTS)
     .map(
@@ -86,6 +87,15 @@ ${events.map(({ id }) => html`<input type="hidden" name="id" value="${id}">`)}
 ${action === "drop" ? html`<label class="wide">Reason<input name="reason" value="${USUAL_REASON}" maxlength="${MAX_REASON_CHARACTERS}" autocomplete="off"></label>` : ""}
 <div class="buttons"><button class="${action === "drop" ? "danger" : "primary"}">${words.button} ${plural(events.length, "event")}</button><a href="${back}">Cancel</a></div>
 </form>`;
+}
+
+/** Says why more events may match than the page names, and how to change them. */
+function describeRest(action: Action, named: number): string {
+  if (named < MAX_CHANGED_EVENTS)
+    return "The search ended early, so older events may match too. Filter the events by time to find them.";
+  // An event that is retried is in the same state until it is handled, so the same action would find it again.
+  const when = action === "retry" ? ", after these are handled" : "";
+  return `More events match. These are the newest ${plural(MAX_CHANGED_EVENTS, "event")}; repeat the action for the rest${when}.`;
 }
 
 export async function actionPage(c: ConsoleContext, view: View, action: Action) {

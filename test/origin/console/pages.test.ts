@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => stack.disposeAsync());
 
-const textOf = async (path: string) => await (await fetch(new URL(path, world.url))).text();
+const textOf = async (path: string, { url } = world) => await (await fetch(new URL(path, url))).text();
 const idsOf = async (path: string) => ((await world.json(path))["events"] as { id: string }[]).map(({ id }) => id);
 
 test("the list has filters in its URL, pages, and no body", async () => {
@@ -406,7 +406,12 @@ describe("actions", () => {
       searches.length = 0;
       expect(await endless.json(path)).toMatchObject({ events: [], hasMore: true });
       expect(searches).toEqual(states.flatMap((state) => Array(50 / states.length).fill(state)));
+      expect(await textOf(path, endless)).toContain("The search ended early");
     }
+    await world.accept("newest");
+    const page = await textOf("/actions/retry", endless);
+    expect(page).toContain("The search ended early");
+    expect(page).toContain("newest");
   });
 
   test("that the inbox refuses change nothing and say why, and events that changed meanwhile are counted", async () => {
