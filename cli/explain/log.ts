@@ -11,6 +11,7 @@ import { type Chain, urlOfTarget } from "../../origin/explain/question.ts";
 import type { InboxReader } from "../../origin/inbox/inbox.ts";
 import { describeInbox, folderOfInbox } from "../../origin/inbox/location.ts";
 import { readInbox } from "../../origin/inbox/open.ts";
+import { awaitRefusals } from "../../origin/inbox/refusals/read.ts";
 import { OBSERVATIONS } from "../../origin/service/observations.ts";
 import { UsageError } from "../command.ts";
 import { observationOf } from "../log/observations.ts";
@@ -53,12 +54,12 @@ const MAX_LOOKED_AT = 10;
 /** Finds the latest refusal with this decision id. @throws UsageError if the inbox has no such refusal, or cannot be read */
 export async function findKeptDecision(id: string, inbox: string): Promise<RecordedDecision> {
   const found = await readInbox(inbox, async ({ refusals }) => {
-    const [latest] = (await refusals.page({ id, limit: 1 })).refusals;
+    const [latest] = await awaitRefusals(refusals, id, 1);
     return latest && (await refusals.find(latest.sequence));
   });
   if (found === undefined)
     throw new UsageError(
-      `${describeInbox(inbox)} keeps no refusal ${JSON.stringify(id)}: one is written up to a second after the answer, and deleted when there are too many`,
+      `${describeInbox(inbox)} keeps no refusal ${JSON.stringify(id)}: the oldest are deleted when there are too many`,
     );
   const { line, at, method, target, certificate, certificateSha256: sha256 } = found;
   return {

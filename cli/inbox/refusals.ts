@@ -1,6 +1,7 @@
 // `countersign inbox refusals` lists the refused requests that an origin keeps next to its events.
 
 import { formatPem } from "../../core/x509/certificate.ts";
+import { awaitRefusals } from "../../origin/inbox/refusals/read.ts";
 import type { KeptRefusal, RefusalCursor, RefusedRequest } from "../../origin/inbox/refusals/refusals.ts";
 import { parseWhole } from "../arguments/values.ts";
 import { UsageError } from "../command.ts";
@@ -57,7 +58,7 @@ async function show(values: Values, id: string): Promise<number> {
   if (REFUSAL_FILTERS.some((name) => values[name] !== undefined))
     throw new UsageError("inbox refusals takes a decision id or filters, not both");
   const found = await readFrom(values, async (reader) => {
-    const { refusals } = await reader.refusals.page({ id, limit: REFUSALS_A_PAGE });
+    const refusals = await awaitRefusals(reader.refusals, id, REFUSALS_A_PAGE);
     return await Promise.all(refusals.map(({ sequence }) => reader.refusals.find(sequence)));
   });
   const refusals = found.filter((refusal) => refusal !== undefined);

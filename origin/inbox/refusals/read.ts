@@ -1,8 +1,9 @@
 // Reads refusals, for SQLite and PostgreSQL. The caller passes the function that runs a statement on the store.
 
+import { setTimeout } from "node:timers/promises";
 import type { ParameterSign } from "../events/filter.ts";
 import type { Ask } from "../events/pages.ts";
-import type { RefusalReader } from "./refusals.ts";
+import type { KeptRefusal, RefusalReader } from "./refusals.ts";
 import { kindsOf, SELECT_KINDS, selectPage, selectRefusal, toPage, toWholeRefusal } from "./rows.ts";
 
 export function refusalReaderOf(ask: Ask, sign: ParameterSign): RefusalReader {
@@ -25,4 +26,21 @@ export function refusalReaderOf(ask: Ask, sign: ParameterSign): RefusalReader {
       }));
     },
   };
+}
+
+/** An origin has stored a refusal this long after its answer, also if the machine is busy. Usually it takes half a second. */
+const STORED_WITHIN_MILLISECONDS = 2_000;
+const LOOK_AGAIN_MILLISECONDS = 100;
+
+/**
+ * Returns the latest refusals with this decision id. If there is none, waits for it, because the sender may have got the id before the
+ * refusal was stored.
+ */
+export async function awaitRefusals(reader: RefusalReader, id: string, limit: number): Promise<readonly KeptRefusal[]> {
+  const deadline = performance.now() + STORED_WITHIN_MILLISECONDS;
+  for (;;) {
+    const { refusals } = await reader.page({ id, limit });
+    if (refusals.length > 0 || performance.now() > deadline) return refusals;
+    await setTimeout(LOOK_AGAIN_MILLISECONDS);
+  }
 }
