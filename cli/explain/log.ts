@@ -39,7 +39,7 @@ export async function findDecision(id: string, log: string, inbox: string | unde
   return {
     lines: found.map(({ line }) => line),
     sha256,
-    chain: sha256 === undefined ? undefined : await findChain({ id, sha256 }, entries, inbox),
+    chain: sha256 === undefined ? undefined : await findChain({ id, sha256, at }, entries, inbox),
     ...(request !== undefined && { request }),
     ...(at !== undefined && { at }),
   };
@@ -79,9 +79,9 @@ function signedTarget(target: string, route: unknown): string {
   return formatSignedTarget(target.replace(/\?.*$/s, ""), host);
 }
 
-/** Returns the certificates that were presented with a refused request of this decision. */
-async function findRefusedChain({ refusals }: InboxReader, id: string): Promise<Chain | undefined> {
-  for (const { sequence } of (await refusals.page({ id, limit: MAX_LOOKED_AT })).refusals) {
+/** Returns the certificates that were presented with a refused request of this decision. `at` is its time in Unix seconds. */
+async function findRefusedChain({ refusals }: InboxReader, id: string, at = 0): Promise<Chain | undefined> {
+  for (const { sequence } of await awaitRefusals(refusals, id, MAX_LOOKED_AT, at * 1000)) {
     const certificate = (await refusals.find(sequence))?.certificate;
     if (certificate !== undefined) return { leaf: certificate.der, intermediates: certificate.intermediates };
   }
@@ -94,7 +94,7 @@ function sha256Of({ certificate }: LogLine): string | undefined {
 }
 
 async function findChain(
-  { id, sha256 }: { readonly id: string; readonly sha256: string },
+  { id, sha256, at }: { readonly id: string; readonly sha256: string; readonly at: number | undefined },
   entries: readonly LogEntry[],
   inbox: string | undefined,
 ): Promise<Chain | undefined> {
@@ -110,6 +110,6 @@ async function findChain(
   if (inbox === undefined) return undefined;
   return await readInbox(inbox, async (reader) => {
     const [seen] = await reader.certificates(sha256);
-    return seen ? { leaf: seen.der, intermediates: seen.intermediates } : await findRefusedChain(reader, id);
+    return seen ? { leaf: seen.der, intermediates: seen.intermediates } : await findRefusedChain(reader, id, at);
   });
 }

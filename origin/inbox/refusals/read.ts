@@ -34,13 +34,19 @@ const LOOK_AGAIN_MILLISECONDS = 100;
 
 /**
  * Returns the latest refusals with this decision id. If there is none, waits for it, because the sender may have got the id before the
- * refusal was stored.
+ * refusal was stored. `answeredAt` is the time of the answer in Unix milliseconds, if the caller knows it. Does not wait for a refusal
+ * that must have been stored long ago.
  */
-export async function awaitRefusals(reader: RefusalReader, id: string, limit: number): Promise<readonly KeptRefusal[]> {
-  const deadline = performance.now() + STORED_WITHIN_MILLISECONDS;
+export async function awaitRefusals(
+  reader: RefusalReader,
+  id: string,
+  limit: number,
+  answeredAt = Date.now(),
+): Promise<readonly KeptRefusal[]> {
+  const deadline = Math.min(answeredAt, Date.now()) + STORED_WITHIN_MILLISECONDS;
   for (;;) {
     const { refusals } = await reader.page({ id, limit });
-    if (refusals.length > 0 || performance.now() > deadline) return refusals;
+    if (refusals.length > 0 || Date.now() > deadline) return refusals;
     await setTimeout(LOOK_AGAIN_MILLISECONDS);
   }
 }

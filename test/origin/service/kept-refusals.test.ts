@@ -125,7 +125,14 @@ test("behind the edge, with the sender that its assertion names, and the certifi
     expect(metrics).toMatch(/^countersign_refusals_dropped_total 0$/m);
   }, SOON);
   // A refusal is stored half a second after its answer. A command that is given its id meanwhile waits for it.
-  for (const look of [command, (id: string) => explain("--decision", id)]) {
+  const explainLogged = async (id: string) => {
+    writeFileSync(file("log.jsonl"), JSON.stringify(await origin.line({ id })));
+    const found = await explain("--decision", id, "--log", file("log.jsonl"));
+    // Without the certificate, which is only in the inbox, this would be undecided.
+    expect(JSON.parse(found.stdout)).toMatchObject({ verdict: "refused" });
+    return found;
+  };
+  for (const look of [command, (id: string) => explain("--decision", id), explainLogged]) {
     const again = await exchange({ ...mistaken, url: `${origin.ready["origin"]}${mistaken.target}` });
     const { decision: latest } = JSON.parse(again.body.toString()) as { decision: string };
     expect((await look(latest)).stdout).toContain("sender_not_allowed");
