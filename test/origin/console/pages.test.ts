@@ -386,10 +386,13 @@ describe("actions", () => {
 
   test("read a limited number of pages, the same number for each state of events", async () => {
     const searches: string[] = [];
-    // Each page of this inbox says that there are older events. A large inbox does the same if its search takes too long.
+    // Each page of this inbox says that there are older events. A large inbox does the same if its search takes too long. Each page
+    // has its events as often as `copies` says.
+    let copies = 1;
     const newest: Inbox["newest"] = async (query) => {
       searches.push(`${query.state}`);
-      return { ...(await world.inbox.newest(query)), next: (query.before ?? 1_000) - 1 };
+      const { events, ...page } = await world.inbox.newest(query);
+      return { ...page, events: Array(copies).fill(events).flat(), next: (query.before ?? 1_000) - 1 };
     };
     const inbox = new Proxy(world.inbox, {
       get(target, name) {
@@ -412,6 +415,10 @@ describe("actions", () => {
     const page = await textOf("/actions/retry", endless);
     expect(page).toContain("The search ended early");
     expect(page).toContain("newest");
+    copies = 1_000;
+    const full = "These are the newest 1,000 events; repeat the action for the rest";
+    expect(await textOf("/actions/drop", endless)).toContain(`${full}.`);
+    expect(await textOf("/actions/retry", endless)).toContain(`${full}, after these are handled.`);
   });
 
   test("that the inbox refuses change nothing and say why, and events that changed meanwhile are counted", async () => {

@@ -49,8 +49,9 @@ async function useAll(inbox: Inbox, name: string): Promise<void> {
   expect(await accept("again", { ...key, body: "1" })).toMatchObject({ outcome: "duplicate" });
   expect(await accept("other", { ...key, body: "2" })).toMatchObject({ conflictsWith: `${name} first` });
   await expect(inbox.accept(deliver("replay"), assertion("first"))).rejects.toMatchObject({ code: "replayed" });
+  expect(await inbox.accept(deliver("first", key), assertion("same id"))).toMatchObject({ outcome: "duplicate" });
   const leased = await inbox.acceptLeased(deliver("leased", { orderKey: "other" }), assertion("leased"), 60_000);
-  if ("lease" in leased) expect(await inbox.work.complete(leased.lease)).toBe(true);
+  expect(await inbox.work.complete((leased as { readonly lease: Lease }).lease)).toBe(true);
 
   const [first, second, third, fourth, ...rest] = (await inbox.work.claim(20, 60_000)) as [Lease, Lease, Lease, Lease];
   expect(await inbox.work.extend(first, 70_000)).toBe(true);

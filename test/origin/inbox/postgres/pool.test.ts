@@ -53,8 +53,11 @@ describe.skipIf(missingPostgres() ?? missingPgBouncer())("a pool of connections"
   test.each(["direct", "pooled"] as const)(
     "has its rules in each statement, whatever the database's are: %s",
     async (place) => {
-      for (const isByIndex of [false, true]) {
-        const isReadOnly = !isByIndex;
+      for (const [isReadOnly, isByIndex] of [
+        [false, false],
+        [true, false],
+        [false, true],
+      ] as const) {
         const pool = open(place, place === "pooled", isReadOnly, isByIndex);
         const rules = {
           ...{ path: "countersign", commits: "on", isolation: "read committed", readOnly: isReadOnly ? "on" : "off" },
