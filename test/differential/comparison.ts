@@ -107,11 +107,17 @@ export function compareCertificate(der: Uint8Array, original: Original): Outcome
   return compareWithOpenssl(certificate, openssl.value, original);
 }
 
+/**
+ * The facts that checkIssued() compares with the issuer. It also tests whether the key of the issuer can make signatures of the
+ * given algorithm. Our reader does not test this: the proof does, when it verifies the signature.
+ */
+const ISSUED_BY = ["foldedIssuer", "authorityKeyId", "signatureAlgorithm"] as const;
+
 function compareWithOpenssl(certificate: Certificate, x509: X509Certificate, original: Original): Outcome {
   const { isIssued, ...theirs } = byOpenssl(x509, original.issuer);
-  const { isCa, keyUsage, foldedIssuer, authorityKeyId } = certificate;
+  const { isCa, keyUsage } = certificate;
   const before = parseCertificate(toBase64(original.der));
-  const isOfIssuer = foldedIssuer === before.foldedIssuer && authorityKeyId === before.authorityKeyId;
+  const isOfIssuer = ISSUED_BY.every((fact) => certificate[fact] === before[fact]);
   const facts = { ...certificate, mayIssue: isCa && (keyUsage?.keyCertSign ?? true) };
   const asOpenssl = compare(facts, theirs);
   if (asOpenssl.kind !== "same") return asOpenssl;

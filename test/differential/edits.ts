@@ -134,20 +134,38 @@ const changes = fc.oneof(
   })),
 );
 
-/** Makes one or two changes. With more changes, almost no input would be accepted by any reader. */
+/**
+ * Makes one or two changes. With more changes, almost no input would be accepted by any reader. Some changes are made to every
+ * value with the same octets. Without this, an input whose two signature algorithms are both changed would be very rare, and every
+ * reader refuses an input of which only one is changed.
+ */
 export const edits: fc.Arbitrary<Edit> = fc
-  .array(fc.tuple(where, changes), { minLength: 1, maxLength: 2, size: "xsmall" })
+  .array(fc.tuple(where, changes, fc.boolean()), { minLength: 1, maxLength: 2, size: "xsmall" })
   .map((list) => (der) => {
     const root = [read(der, 0, der.length)[0] as Node];
-    for (const [nth, change] of list) {
+    for (const [nth, change, isEverywhere] of list) {
       const places = placesIn(root);
-      if (places.length > 0) change(...(places[nth % places.length] as [Node[], number]));
+      const place = places[nth % places.length];
+      if (place === undefined) continue;
+      // The last place is changed first, so that the indexes of the other places remain correct.
+      for (const [siblings, at] of isEverywhere ? placesWith(octetsAt(place), places).reverse() : [place])
+        change(siblings, at);
     }
     return concat(...root.map(write));
   });
 
-function placesIn(siblings: Node[]): [siblings: Node[], at: number][] {
-  return siblings.flatMap((node, at): [Node[], number][] => [
+type Place = [siblings: Node[], at: number];
+
+function octetsAt([siblings, at]: Place): Uint8Array {
+  return write(siblings[at] as Node);
+}
+
+function placesWith(octets: Uint8Array, places: readonly Place[]): Place[] {
+  return places.filter((place) => Buffer.compare(octetsAt(place), octets) === 0);
+}
+
+function placesIn(siblings: Node[]): Place[] {
+  return siblings.flatMap((node, at): Place[] => [
     [siblings, at],
     ...(node.content instanceof Uint8Array ? [] : placesIn(node.content)),
   ]);
