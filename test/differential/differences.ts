@@ -41,6 +41,10 @@ export const STRICTER: readonly Difference[] = [
     "Only the versions of RFC 5280 are read. OpenSSL also accepts older versions.",
   ],
   [/^the two signature algorithms differ$/, "OpenSSL compares them when it verifies (RFC 5280 §4.1.1.2)."],
+  [
+    /^the encoding is not DER$/,
+    "OpenSSL gives the certificate back with other octets, for example without the content of a constructed [UNIVERSAL 29].",
+  ],
   [/^the serial number is over 20 octets$/, "RFC 5280 §4.1.2.2."],
   [/^error:[0-9A-F]+:/, "OpenSSL itself complains about the key, but only when the key is requested."],
   [/^the curve of the key is not named$/, "RFC 5480 §2.1.1. OpenSSL reports this when it verifies."],
