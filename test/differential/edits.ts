@@ -103,7 +103,9 @@ const resize = fc
     }),
   );
 const remove = fc.constant<Change>((siblings, at) => void siblings.splice(at, 1));
-const repeat = fc.constant<Change>((siblings, at) => void siblings.splice(at, 0, siblings[at] as Node));
+const repeat = fc.constant<Change>(
+  (siblings, at) => void siblings.splice(at, 0, structuredClone(siblings[at] as Node)),
+);
 const swap = fc.constant<Change>((siblings, at) => {
   siblings.splice(at, 2, ...siblings.slice(at, at + 2).reverse());
 });
