@@ -79,7 +79,10 @@ class PolicyCompiler {
       signature: sender.signature && compileSignature(sender.signature),
       basic: [sender.basic ?? []].flat(),
       token: this.#attempt([...at, "token", "header"], () => compileToken(sender)),
-      handshake: sender.handshake && { ...sender.handshake, until: parseInstant("until", sender.handshake.until) },
+      handshake: sender.handshake && {
+        ...sender.handshake,
+        until: this.#attempt([...at, "handshake", "until"], () => parseInstant("until", sender.handshake?.until)),
+      },
       body: (sender.body ?? []).map(({ pointer, in: values }) => ({
         pointer,
         path: parsePointer(pointer),
@@ -90,15 +93,19 @@ class PolicyCompiler {
       retryStatus: RETRY_STATUS[sender.refusal ?? "final"],
     }));
     const routeByPath = this.#compileAll("routes", routes, (path, route, at): Route => {
-      checkRoutePath(path);
       const { answer = "accepted" } = route;
-      if (answer !== "accepted" && route.delivery === "queue") throw new PolicyFault("queued_answer");
+      if (answer !== "accepted" && route.delivery === "queue") this.#report(at, "queued_answer");
       const routeSenders = this.#resolve([...at, "senders"], route.senders, senderByName, "sender");
       const ordered =
         route.delivery === "queue" ? routeSenders.find(({ orderKey }) => orderKey !== undefined) : undefined;
-      if (ordered !== undefined) throw new PolicyFault("queued_order", ordered.name);
+      if (ordered !== undefined) this.#report(at, "queued_order", ordered.name);
       const shadow = this.#resolve([...at, "shadow"], route.shadow ?? [], senderByName, "sender");
       const secret = [...routeSenders, ...shadow].map(({ token }) => token?.header);
+      const headers = (route.headers ?? []).map(
+        (header, index) => this.#attempt([...at, "headers", index], () => compileHeader(header, secret)) ?? "",
+      );
+      // The path comes last, because a fault in it ends the work on this route, and all its faults are reported together.
+      checkRoutePath(path);
       return {
         path,
         senders: routeSenders,
@@ -109,9 +116,7 @@ class PolicyCompiler {
         acknowledgement: typeof answer === "object" ? answer : undefined,
         methods: route.methods,
         maxBodyBytes: route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
-        headers: (route.headers ?? []).map(
-          (header, index) => this.#attempt([...at, "headers", index], () => compileHeader(header, secret)) ?? "",
-        ),
+        headers,
       };
     });
     this.#checkRecognition();

@@ -145,6 +145,27 @@ export const cases: Cases = {
       "/senders/sender/trust/anchors/1",
     ]);
   },
+  "compilePolicy() lists every problem of one sender and of one route at once": (fixtures) => {
+    const document = documentOf(fixtures);
+    const signature = { scheme: "asana", secrets: ["KEY"] };
+    const handshake = { scheme: "asana", until: "2027-02-30" };
+    const [eventKey, orderKey] = [{ header: "Host" }, { header: "Cookie" }];
+    put(document, ["senders", "asana"], { signature, handshake, eventKey, orderKey });
+    put(document, ["senders", "ordered"], { signature, orderKey: { header: "X-Order" } });
+    const route = { senders: ["ordered", "nobody"], methods: ["POST"], headers: ["Cookie"] };
+    put(document, ["routes", "/a/../b"], { ...route, delivery: "queue", answer: { status: 200 } });
+    const problems = problemsOf(() => compilePolicy(document));
+    assert.deepEqual(problems.map((problem) => problem.split(": ")[0]).sort(), [
+      "/routes/~1a~1..~1b",
+      "/routes/~1a~1..~1b",
+      "/routes/~1a~1..~1b",
+      "/routes/~1a~1..~1b/headers/0",
+      "/routes/~1a~1..~1b/senders/1",
+      "/senders/asana/eventKey",
+      "/senders/asana/handshake/until",
+      "/senders/asana/orderKey",
+    ]);
+  },
   "compilePolicy() lists all problems of form at once": (fixtures) => {
     const document = documentOf(fixtures);
     put(document, [...ENTRY, "sha256"], "00");

@@ -173,12 +173,8 @@ export const cases: Cases = {
     const at = "/senders/sender/handshake";
     assert.deepEqual(placesOf(fixtures, { signature, handshake: { scheme: "asana" } }), [at]);
     assert.deepEqual(placesOf(fixtures, { handshake: { scheme: "okta", until } }), [at]);
-    assert.deepEqual(placesOf(fixtures, { signature, handshake: { ...handshake, until: "tomorrow" } }), [
-      `${at}/until`,
-    ]);
-    assert.deepEqual(placesOf(fixtures, { signature, handshake: { ...handshake, until: "2027-02-30" } }), [
-      "/senders/sender",
-    ]);
+    for (const wrong of ["tomorrow", "2027-02-30"])
+      assert.deepEqual(placesOf(fixtures, { signature, handshake: { ...handshake, until: wrong } }), [`${at}/until`]);
   },
   "compilePolicy() reads account ids in any letter case": (fixtures) => {
     const accounts = { "ABC-1": ["A"] };
