@@ -2,6 +2,7 @@
 // a server.
 
 import { randomBytes, randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { formatEventId } from "../core/delivery/id.ts";
@@ -61,8 +62,8 @@ export async function benchFullInbox({ rounds }: Volume): Promise<Report[]> {
 }
 
 /**
- * Measures these inboxes, and an inbox that is made anew for each round. The new inbox first gets one batch after the other until its
- * log has its full size, because a log that grows takes longer to write.
+ * Measures these inboxes, and an inbox that is made anew for each round. The new inbox first stores as many events as a round
+ * has, so that its log has its full size. A log that still grows takes longer to write.
  */
 async function measureInTurn(
   inboxes: Readonly<Record<string, AcceptDelivery>>,
@@ -72,7 +73,8 @@ async function measureInTurn(
 ): Promise<Map<string, Sample[]>> {
   const samples = new Map<string, Sample[]>();
   for (let round = -2; round < rounds; round += 1) {
-    const fresh = await openInbox(join(makeFolder(), "new.sqlite"));
+    const folder = makeFolder();
+    const fresh = await openInbox(join(folder, "new.sqlite"));
     await measure(fresh.accept, BATCHES * MANY, { ...one, together: MANY });
     const subjects = Object.entries({ new: fresh.accept, ...inboxes });
     for (const [name, accept] of round % 2 === 0 ? subjects : subjects.toReversed()) {
@@ -80,6 +82,7 @@ async function measureInTurn(
       if (round >= 0) samples.set(name, [...(samples.get(name) ?? []), sample]);
     }
     await fresh.close();
+    rmSync(folder, { recursive: true });
   }
   return samples;
 }

@@ -7,9 +7,9 @@ const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 const program = PLACES.find((place) => existsSync(place));
 
 /**
- * Chromium uses only the last list of disabled features, so this list replaces the list of playwright-core. The first two features load
- * two pages for the address bar of each window, which is a third of Chromium's CPU time in these tests. The others open HTTP pages with
- * HTTPS, paint a new page late, or keep a profile after its window.
+ * Chromium uses only the last list of disabled features, so this list replaces the list of playwright-core. Each of the first two
+ * features loads a page for the address bar of every window. Together they are a third of Chromium's CPU time in these tests. The
+ * other features would open HTTP pages with HTTPS, paint a new page late, or delete a profile when its window closes.
  */
 const DISABLED_FEATURES = [
   "WebUIOmniboxPopup",
